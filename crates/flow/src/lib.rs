@@ -1,0 +1,32 @@
+//! What a failover flow is and how it changes.
+//!
+//! A [`Flow`] is a value, an [`Event`] happens to it, and [`Flow::apply`] is the only place that decides what
+//! follows. What is owed next is a function of the state: [`Flow::tasks`]. Nothing here does I/O, reads a
+//! clock or draws random numbers: times (milliseconds since the Unix epoch) and ids come in as arguments.
+
+mod channel;
+mod check;
+mod facets;
+mod machine;
+mod model;
+mod price;
+mod status;
+mod step;
+mod task;
+pub mod text;
+
+pub use channel::{Channel, ChannelSet};
+pub use check::{LABEL_MAX, Violation, is_e164};
+pub use facets::Facets;
+pub use machine::{Applied, Event, Note, ReceiptEvent};
+pub use model::{
+    Callback, CallbackStrategy, CarrierRef, Flow, FlowKind, FlowStatus, Message, NewFlow, Part,
+    PendingCallback, State, StatusCode, StatusRecord, Submit,
+};
+pub use price::Price;
+pub use status::{Detail, Status};
+pub use step::{
+    Action, Content, MachineDetection, MachineStrategy, Restrictions, Sms, Step, Ttl, Verb, Viber, ViberBody,
+    ViberFile, ViberMessage, ViberTemplate, ViberVideo, Voice, VoiceTarget,
+};
+pub use task::{Task, TaskKind};

@@ -1,0 +1,319 @@
+//! A flow and what it holds.
+
+use crate::{Channel, ChannelSet, Detail, Facets, Price, Restrictions, Status, Step};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// A failover flow: what was asked for, and what has become of it.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Flow {
+    /// The tracking id (UUIDv7).
+    pub id: Uuid,
+    /// The application that owns it.
+    pub application: String,
+    /// Plain or transactional.
+    #[serde(default, skip_serializing_if = "FlowKind::is_plain")]
+    pub kind: FlowKind,
+    /// When it was accepted, Unix milliseconds.
+    pub created_ms: i64,
+    /// How long a ttl minute lasts, milliseconds; fixed at acceptance so that a restart changes nothing.
+    pub minute_ms: u64,
+    /// Its steps, ascending by `order`; at least one.
+    pub steps: Vec<Step>,
+    /// Where results go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callback: Option<Callback>,
+    /// India: registration ids for all Sms steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restrictions: Option<Restrictions>,
+    /// What has become of it.
+    pub state: State,
+    /// Callbacks still owed, oldest first; only the first is due.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callbacks: Vec<PendingCallback>,
+    /// Callbacks given up, until they are replayed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dead_callbacks: Vec<PendingCallback>,
+}
+
+/// The part of a flow that changes and that its tracking shows.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct State {
+    /// When it last changed, Unix milliseconds.
+    pub updated_ms: i64,
+    /// How far it is.
+    pub status: FlowStatus,
+    /// Why it failed; only when [`FlowStatus::Failed`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_code: Option<StatusCode>,
+    /// The channel of the step that ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub termination: Option<Channel>,
+    /// The steps that were started, in order: message `i` belongs to step `i`.
+    pub messages: Vec<Message>,
+}
+
+/// Whether a flow is plain or transactional (contract, section 2).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub enum FlowKind {
+    /// `POST /failover`.
+    #[default]
+    Plain,
+    /// `POST /failover/transactional`.
+    Transactional,
+}
+
+impl FlowKind {
+    fn is_plain(&self) -> bool {
+        *self == FlowKind::Plain
+    }
+}
+
+/// How far a flow is (contract, section 6).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum FlowStatus {
+    /// Accepted; no carrier has taken the first step yet.
+    Queued,
+    /// Under way.
+    InProgress,
+    /// A step got through.
+    Succeeded,
+    /// None did.
+    Failed,
+}
+
+impl FlowStatus {
+    /// Every status, in the order of a flow's life.
+    pub const ALL: [FlowStatus; 4] =
+        [FlowStatus::Queued, FlowStatus::InProgress, FlowStatus::Succeeded, FlowStatus::Failed];
+
+    /// The contract's spelling.
+    pub const fn name(self) -> &'static str {
+        match self {
+            FlowStatus::Queued => "Queued",
+            FlowStatus::InProgress => "InProgress",
+            FlowStatus::Succeeded => "Succeeded",
+            FlowStatus::Failed => "Failed",
+        }
+    }
+
+    /// Reads a status in any case.
+    pub fn parse(name: &str) -> Option<FlowStatus> {
+        FlowStatus::ALL.into_iter().find(|status| status.name().eq_ignore_ascii_case(name))
+    }
+
+    /// Whether nothing can follow it.
+    pub const fn is_final(self) -> bool {
+        matches!(self, FlowStatus::Succeeded | FlowStatus::Failed)
+    }
+}
+
+/// Why a flow failed (contract, section 6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum StatusCode {
+    /// Our fault, or cancelled.
+    ServerError = 0,
+    /// The application's balance can't pay the step.
+    InsufficientBalance = 1,
+    /// The last step ended in a failover status.
+    NoNextStep = 2,
+    /// A step ended unsuccessfully in a status that it does not fail over on.
+    FailoverNotTriggered = 3,
+}
+
+/// A started step.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Message {
+    /// The contract's `messageId` (Sms, Voice) or message `trackingId` (Viber).
+    pub id: Uuid,
+    /// When it was started, Unix milliseconds.
+    pub created_ms: i64,
+    /// When its time to live is over, Unix milliseconds.
+    pub expires_ms: i64,
+    /// Its parts: one or more for Sms, else exactly one.
+    pub parts: Vec<Part>,
+}
+
+/// What a carrier sees as one message: a part of an Sms, a Viber message, a call.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Part {
+    /// The contract's `smsId` for Sms; internal otherwise.
+    pub id: Uuid,
+    /// What became of it.
+    pub status: StatusRecord,
+    /// How its way to the carrier stands.
+    pub submit: Submit,
+    /// Which carrier took it and what it calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<CarrierRef>,
+    /// What the carrier charges for it, once charged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Price>,
+    /// The recipient's network, when the carrier tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
+    /// When a Viber message with `expireOnDelivery` expired although delivered, Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expired_on_delivery_ms: Option<i64>,
+    /// Seconds of talk (Voice).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_s: Option<u32>,
+    /// Who answered (Voice): `human` or `machine`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_by: Option<String>,
+}
+
+/// A carrier's name and its id of a message.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct CarrierRef {
+    /// The configured name of the carrier.
+    pub carrier: String,
+    /// Its message id, as receipts will name it.
+    pub reference: String,
+}
+
+/// How a part's way to the carrier stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Submit {
+    /// To be submitted at `at_ms` (Unix milliseconds), after `attempts` refusals that allow another.
+    Owed {
+        /// When.
+        at_ms: i64,
+        /// Refusals so far.
+        attempts: u32,
+    },
+    /// Handed to the carrier, whose answer is not known; never handed again.
+    Handed,
+    /// The carrier answered, or nothing is to be sent any more.
+    Done,
+}
+
+/// A status, why, and since when.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct StatusRecord {
+    /// The status.
+    pub status: Status,
+    /// Why.
+    pub detail: Detail,
+    /// More words from the carrier, where it gave some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Since when, Unix milliseconds.
+    pub at_ms: i64,
+    /// We set it ourselves (the clock ran out, or the step was left): the carrier's word may still replace it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub provisional: bool,
+}
+
+/// Where results go and when.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Callback {
+    /// When it is called.
+    pub strategy: CallbackStrategy,
+    /// Where.
+    pub url: String,
+}
+
+/// When a callback is made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum CallbackStrategy {
+    /// On every change of a status.
+    OnChange,
+    /// Once, at the flow's final status.
+    OnCompletion,
+}
+
+/// A callback that is owed, with what it will show.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct PendingCallback {
+    /// The `webhook-id`; the same on every attempt.
+    pub id: Uuid,
+    /// When the change happened, Unix milliseconds.
+    pub since_ms: i64,
+    /// When the next attempt is due, Unix milliseconds.
+    pub at_ms: i64,
+    /// Attempts so far.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Why the last attempt failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The state at the change.
+    pub state: State,
+}
+
+/// What a client asks for, checked and with every default filled in.
+#[derive(Clone, Debug)]
+pub struct NewFlow {
+    /// The tracking id.
+    pub id: Uuid,
+    /// The application that owns it.
+    pub application: String,
+    /// Plain or transactional.
+    pub kind: FlowKind,
+    /// How long a ttl minute lasts, milliseconds.
+    pub minute_ms: u64,
+    /// Its steps, ascending by `order`; at least one.
+    pub steps: Vec<Step>,
+    /// Where results go.
+    pub callback: Option<Callback>,
+    /// India: registration ids for all Sms steps.
+    pub restrictions: Option<Restrictions>,
+}
+
+impl Part {
+    /// What it costs: an Sms part when a carrier took it, a Viber message when it was delivered, a call when it
+    /// was answered.
+    pub fn price(&self, channel: Channel) -> Price {
+        let charged = match channel {
+            Channel::Sms => true,
+            Channel::Viber | Channel::Voice => {
+                self.status.status.is_success() || self.expired_on_delivery_ms.is_some()
+            }
+        };
+        if charged { self.rate.unwrap_or_default() } else { Price::ZERO }
+    }
+}
+
+impl Message {
+    /// The part whose status speaks for the whole message: the first that failed, else the one that is least
+    /// far along.
+    pub fn decisive(&self, channel: Channel) -> &Part {
+        let rank = |part: &&Part| {
+            let status = part.status.status;
+            if status.is_final_on(channel) && !status.is_success() { 0 } else { 1 + status.progress(channel) }
+        };
+        // A message has at least one part.
+        self.parts.iter().min_by_key(rank).unwrap_or(&self.parts[0])
+    }
+}
+
+impl Flow {
+    /// What it costs so far.
+    pub fn total_price(&self) -> Price {
+        self.state.total_price(&self.steps)
+    }
+
+    /// What a search looks at.
+    pub fn facets(&self) -> Facets {
+        let started = self.state.messages.len().max(1);
+        let steps = &self.steps[..started.min(self.steps.len())];
+        let mut recipients: Vec<&str> = steps.iter().map(Step::to).collect();
+        recipients.sort_unstable();
+        recipients.dedup();
+        Facets {
+            status: self.state.status,
+            termination: self.state.termination,
+            types: steps.iter().fold(ChannelSet::default(), |set, step| set.with(step.channel())),
+            recipients: recipients.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl State {
+    /// What the messages cost so far; `steps` are the flow's.
+    pub fn total_price(&self, steps: &[Step]) -> Price {
+        let prices = self.messages.iter().zip(steps);
+        prices.flat_map(|(message, step)| message.parts.iter().map(|part| part.price(step.channel()))).sum()
+    }
+}

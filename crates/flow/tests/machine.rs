@@ -1,0 +1,311 @@
+//! The state machine under random courses of events.
+
+use flow::*;
+use proptest::prelude::*;
+use uuid::Uuid;
+
+const MINUTE_MS: u64 = 60_000;
+const START_MS: i64 = 1_700_000_000_000;
+
+fn sms(body: &str) -> Content {
+    Content::Sms(Sms {
+        from: "Acme".into(),
+        to: "+306900000001".into(),
+        body: body.into(),
+        flash: false,
+        label: None,
+        transcode: false,
+        restrictions: None,
+    })
+}
+
+fn viber(expire_on_delivery: bool) -> Content {
+    let body = ViberBody { text: Some("hello".into()), ..ViberBody::default() };
+    Content::Viber(Viber {
+        sender: "acme".into(),
+        to: "+306900000001".into(),
+        inbound_url: None,
+        expire_on_delivery,
+        label: None,
+        message: ViberMessage::Body(body),
+    })
+}
+
+fn voice() -> Content {
+    Content::Voice(Voice {
+        from: "+302100000000".into(),
+        to: VoiceTarget::Phone("+306900000001".into()),
+        verbs: vec![Verb::Play { url: "https://a.example/x.wav".into(), repeat: 1, barge_in: false }],
+        machine_detection: None,
+    })
+}
+
+fn step(order: u32, content: Content) -> Step {
+    let mut step = Step { order, failover_on: vec![], ttl: Ttl::minutes(10), content, country: None };
+    step.failover_on = Status::failover_default(step.channel()).to_vec();
+    step
+}
+
+fn ids() -> impl FnMut() -> Uuid {
+    let mut next = 0u128;
+    move || {
+        next += 1;
+        Uuid::from_u128(next)
+    }
+}
+
+fn accept(steps: Vec<Step>, strategy: Option<CallbackStrategy>, ids: &mut dyn FnMut() -> Uuid) -> Flow {
+    let new = NewFlow {
+        id: ids(),
+        application: "app".into(),
+        kind: FlowKind::Plain,
+        minute_ms: MINUTE_MS,
+        steps,
+        callback: strategy.map(|strategy| Callback { strategy, url: "https://a.example/cb".into() }),
+        restrictions: None,
+    };
+    Flow::accept(new, START_MS, ids)
+}
+
+fn submitted(message: u16, part: u16) -> Event {
+    let carrier = CarrierRef { carrier: "c".into(), reference: format!("{message}-{part}") };
+    Event::Submitted { message, part, carrier, rate: Some(Price::new(5, 2)) }
+}
+
+fn receipt(message: u16, part: u16, status: Status) -> Event {
+    Event::Receipt(ReceiptEvent {
+        message,
+        part,
+        status,
+        detail: Detail::plain(status),
+        description: None,
+        operator: None,
+        duration_s: None,
+        answered_by: None,
+    })
+}
+
+#[test]
+fn viber_expires_then_sms_arrives() {
+    let mut ids = ids();
+    let steps = vec![step(1, viber(false)), step(2, sms("hi"))];
+    let mut flow = accept(steps, Some(CallbackStrategy::OnCompletion), &mut ids);
+    flow.apply(&submitted(0, 0), START_MS + 5, &mut ids);
+    assert_eq!(flow.state.status, FlowStatus::InProgress);
+    let early = flow.apply(&Event::Expire { message: 0 }, START_MS + 599_999, &mut ids);
+    assert!(!early.changed);
+    let expired = flow.apply(&Event::Expire { message: 0 }, START_MS + 600_000, &mut ids);
+    assert_eq!(expired.notes, [Note::Failover]);
+    assert_eq!(flow.state.messages[0].parts[0].status.status, Status::Expired);
+    flow.apply(&submitted(1, 0), START_MS + 600_010, &mut ids);
+    // The first message arrives after all: shown and counted, and nothing else.
+    let late = flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 600_020, &mut ids);
+    assert_eq!(late.notes, [Note::LateReceipt]);
+    assert_eq!(flow.state.messages[0].parts[0].status.status, Status::Delivered);
+    assert_eq!(flow.state.status, FlowStatus::InProgress);
+    flow.apply(&receipt(1, 0, Status::Delivered), START_MS + 600_030, &mut ids);
+    assert_eq!((flow.state.status, flow.state.termination), (FlowStatus::Succeeded, Some(Channel::Sms)));
+    assert_eq!(flow.total_price(), Price::new(10, 2));
+    assert_eq!(flow.callbacks.len(), 1);
+}
+
+#[test]
+fn status_codes_tell_why_a_flow_failed() {
+    let mut ids = ids();
+    let mut flow = accept(vec![step(1, sms("hi"))], None, &mut ids);
+    flow.apply(&submitted(0, 0), START_MS, &mut ids);
+    flow.apply(&receipt(0, 0, Status::Undelivered), START_MS, &mut ids);
+    assert_eq!(flow.state.status_code, Some(StatusCode::NoNextStep));
+
+    let mut narrow = step(1, sms("hi"));
+    narrow.failover_on = vec![Status::Failed];
+    let mut flow = accept(vec![narrow, step(2, viber(false))], None, &mut ids);
+    flow.apply(&submitted(0, 0), START_MS, &mut ids);
+    flow.apply(&receipt(0, 0, Status::Undelivered), START_MS, &mut ids);
+    assert_eq!(flow.state.status_code, Some(StatusCode::FailoverNotTriggered));
+    assert_eq!(flow.state.messages.len(), 1);
+}
+
+#[test]
+fn delivered_viber_that_is_not_seen_expires_where_asked() {
+    let mut ids = ids();
+    let mut flow = accept(vec![step(1, viber(true)), step(2, sms("hi"))], None, &mut ids);
+    flow.apply(&submitted(0, 0), START_MS, &mut ids);
+    flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 10, &mut ids);
+    assert_eq!(flow.state.status, FlowStatus::InProgress);
+    flow.apply(&Event::Expire { message: 0 }, START_MS + 600_000, &mut ids);
+    assert_eq!(flow.state.messages[0].parts[0].expired_on_delivery_ms, Some(START_MS + 600_000));
+    assert_eq!(flow.state.messages.len(), 2);
+}
+
+#[test]
+fn one_failed_part_ends_a_multipart_sms() {
+    let mut ids = ids();
+    let mut flow = accept(vec![step(1, sms(&"x".repeat(400)))], None, &mut ids);
+    assert_eq!(flow.state.messages[0].parts.len(), 3);
+    flow.apply(&submitted(0, 0), START_MS, &mut ids);
+    flow.apply(&submitted(0, 1), START_MS, &mut ids);
+    flow.apply(&receipt(0, 0, Status::Delivered), START_MS, &mut ids);
+    assert!(!flow.state.status.is_final());
+    flow.apply(&receipt(0, 1, Status::Failed), START_MS, &mut ids);
+    assert_eq!(flow.state.status, FlowStatus::Failed);
+    assert_eq!(flow.state.messages[0].parts[2].status.status, Status::Unsent);
+    assert!(flow.tasks().is_empty());
+}
+
+fn contents() -> impl Strategy<Value = Vec<Step>> {
+    let content = prop_oneof![
+        (1usize..400).prop_map(|n| sms(&"x".repeat(n))),
+        any::<bool>().prop_map(viber),
+        Just(voice()),
+    ];
+    let one = content.prop_flat_map(|content| {
+        let template = step(1, content);
+        let choices = Status::failover_choices(template.channel());
+        proptest::sample::subsequence(choices, 0..=choices.len())
+            .prop_map(move |failover_on| Step { failover_on, ..template.clone() })
+    });
+    proptest::collection::vec(one, 1..5).prop_map(|mut steps| {
+        for (i, step) in steps.iter_mut().enumerate() {
+            step.order = i as u32 + 1;
+        }
+        steps
+    })
+}
+
+/// An event as drawn: positions are taken modulo what the flow has, so that most of them mean something.
+#[derive(Clone, Debug)]
+struct Draw {
+    kind: u8,
+    message: u16,
+    part: u16,
+    status: usize,
+    wait_ms: i64,
+}
+
+fn draws() -> impl Strategy<Value = Vec<Draw>> {
+    let draw = (
+        0u8..10,
+        0u16..4,
+        0u16..3,
+        0usize..8,
+        prop_oneof![Just(0i64), Just(1), Just(300_000), Just(600_000)],
+    )
+        .prop_map(|(kind, message, part, status, wait_ms)| Draw { kind, message, part, status, wait_ms });
+    proptest::collection::vec(draw, 0..60)
+}
+
+fn event(flow: &Flow, draw: &Draw, now_ms: i64) -> Event {
+    // Most draws concern the live message; some reach back to one that was left, or to none at all.
+    let last = flow.state.messages.len() as u16 - 1;
+    let (message, part) = if draw.kind % 2 == 0 { (draw.message, draw.part) } else { (last, draw.part) };
+    match draw.kind {
+        0..=2 => submitted(message, part),
+        3..=5 => {
+            let channel = flow.steps[usize::from(message).min(flow.steps.len() - 1)].channel();
+            let statuses = Status::all_of(channel);
+            receipt(message, part, statuses[draw.status % statuses.len()])
+        }
+        6 => Event::Refused { message, part, detail: Detail::FAILED, description: None },
+        7 => Event::Expire { message },
+        8 => match flow.callbacks.first() {
+            Some(callback) if draw.status == 0 => {
+                Event::CallbackFailed { id: callback.id, at_ms: None, error: "x".into() }
+            }
+            Some(callback) if draw.status < 4 => {
+                Event::CallbackFailed { id: callback.id, at_ms: Some(now_ms + 10), error: "x".into() }
+            }
+            Some(callback) => Event::CallbackDone { id: callback.id },
+            None => Event::CallbacksReplayed,
+        },
+        _ if draw.status % 2 == 0 => Event::Handed { message, part },
+        _ => Event::Deferred { message, part, at_ms: now_ms + 1000 },
+    }
+}
+
+/// How many messages have parts that may still be handed to a carrier.
+fn startable(flow: &Flow) -> usize {
+    let owed =
+        |message: &&Message| message.parts.iter().any(|part| matches!(part.submit, Submit::Owed { .. }));
+    flow.state.messages.iter().filter(owed).count()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn invariants_hold_under_any_course(steps in contents(), draws in draws(), on_change in any::<bool>()) {
+        let mut ids = ids();
+        let strategy = if on_change { CallbackStrategy::OnChange } else { CallbackStrategy::OnCompletion };
+        let mut flow = accept(steps, Some(strategy), &mut ids);
+        let mut now_ms = START_MS;
+        let mut completions = 0;
+        for draw in &draws {
+            now_ms += draw.wait_ms;
+            let event = event(&flow, draw, now_ms);
+            let before = flow.clone();
+            let applied = flow.apply(&event, now_ms, &mut ids);
+
+            // What did not change says so, and what changed says so.
+            prop_assert_eq!(applied.changed, flow != before);
+            // A final flow stays as it ended.
+            if before.state.status.is_final() {
+                prop_assert_eq!(flow.state.status, before.state.status);
+                prop_assert_eq!(flow.state.status_code, before.state.status_code);
+                prop_assert_eq!(flow.state.termination, before.state.termination);
+                prop_assert_eq!(flow.state.messages.len(), before.state.messages.len());
+            } else if flow.state.status.is_final() {
+                completions += 1;
+                prop_assert!(applied.notes.contains(&Note::Ended));
+            }
+            // A carrier's final word on a part stays.
+            for (i, (old, new)) in before.state.messages.iter().zip(&flow.state.messages).enumerate() {
+                for (old, new) in old.parts.iter().zip(&new.parts) {
+                    if old.status.status.is_final_on(flow.steps[i].channel()) && !old.status.provisional {
+                        prop_assert_eq!(&old.status, &new.status);
+                    }
+                    if old.carrier.is_some() {
+                        prop_assert_eq!(&old.carrier, &new.carrier);
+                    }
+                }
+            }
+            // At most one step starts per event, and only the last message can still owe a submit.
+            prop_assert!(flow.state.messages.len() <= before.state.messages.len() + 1);
+            let tasks = flow.tasks();
+            for task in &tasks {
+                if let TaskKind::Submit { message, .. } | TaskKind::Expire { message } = task.kind {
+                    prop_assert_eq!(Some(usize::from(message)), flow.live());
+                }
+            }
+            prop_assert!(startable(&flow) <= 1);
+            // A flow that is not final always has a clock running.
+            let clock = tasks.iter().any(|task| matches!(task.kind, TaskKind::Expire { .. }));
+            prop_assert_eq!(clock, !flow.state.status.is_final());
+            // The code says why, and only when it failed.
+            prop_assert_eq!(flow.state.status_code.is_some(), flow.state.status == FlowStatus::Failed);
+            prop_assert_eq!(flow.state.termination.is_some(), flow.state.status.is_final());
+            // Totals add up.
+            let sum: Price = flow.state.messages.iter().zip(&flow.steps)
+                .flat_map(|(message, step)| message.parts.iter().map(|part| part.price(step.channel()))).sum();
+            prop_assert_eq!(flow.total_price(), sum);
+            // Once is as good as twice.
+            let once = flow.clone();
+            flow.apply(&event, now_ms, &mut ids);
+            prop_assert_eq!(&flow, &once);
+            // What is stored is what was.
+            let json = serde_json::to_vec(&flow).expect("encodes");
+            prop_assert_eq!(&serde_json::from_slice::<Flow>(&json).expect("decodes"), &flow);
+        }
+        if !on_change {
+            prop_assert!(flow.callbacks.len() + flow.dead_callbacks.len() <= completions);
+        }
+        // Left alone, every flow ends by its clocks.
+        for _ in 0..flow.steps.len() {
+            if let Some(live) = flow.live() {
+                now_ms = flow.state.messages[live].expires_ms;
+                flow.apply(&Event::Expire { message: live as u16 }, now_ms, &mut ids);
+            }
+        }
+        prop_assert!(flow.state.status.is_final());
+    }
+}
