@@ -10,6 +10,9 @@ mod facets;
 mod machine;
 mod model;
 mod price;
+mod receipt;
+#[cfg(feature = "sample")]
+pub mod sample;
 mod status;
 mod step;
 mod task;
@@ -18,12 +21,13 @@ pub mod text;
 pub use channel::{Channel, ChannelSet};
 pub use check::{LABEL_MAX, Violation, is_e164};
 pub use facets::Facets;
-pub use machine::{Applied, Event, Note, ReceiptEvent};
+pub use machine::{Applied, Event, Note};
 pub use model::{
     Callback, CallbackStrategy, CarrierRef, Flow, FlowKind, FlowStatus, Message, NewFlow, Part,
     PendingCallback, State, StatusCode, StatusRecord, Submit,
 };
 pub use price::Price;
+pub use receipt::Receipt;
 pub use status::{Detail, Status};
 pub use step::{
     Action, Content, MachineDetection, MachineStrategy, Restrictions, Sms, Step, Ttl, Verb, Viber, ViberBody,

@@ -3,7 +3,7 @@
 use crate::model::{CarrierRef, State, Submit};
 use crate::{
     CallbackStrategy, Channel, Detail, Flow, FlowStatus, Message, NewFlow, Part, PendingCallback, Price,
-    Status, StatusCode, StatusRecord,
+    Receipt, Status, StatusCode, StatusRecord,
 };
 use uuid::Uuid;
 
@@ -49,7 +49,14 @@ pub enum Event {
         at_ms: i64,
     },
     /// A carrier reports on a part.
-    Receipt(ReceiptEvent),
+    Receipt {
+        /// The message's position.
+        message: u16,
+        /// The part's position.
+        part: u16,
+        /// The report.
+        receipt: Receipt,
+    },
     /// A message's time to live is over.
     Expire {
         /// The message's position.
@@ -71,27 +78,6 @@ pub enum Event {
     },
     /// Callbacks that were given up are owed again.
     CallbacksReplayed,
-}
-
-/// What a carrier reports on a part.
-#[derive(Clone, PartialEq, Debug)]
-pub struct ReceiptEvent {
-    /// The message's position.
-    pub message: u16,
-    /// The part's position.
-    pub part: u16,
-    /// The status reported.
-    pub status: Status,
-    /// Why.
-    pub detail: Detail,
-    /// The carrier's words.
-    pub description: Option<String>,
-    /// The recipient's network, where told.
-    pub operator: Option<String>,
-    /// Seconds of talk, where told.
-    pub duration_s: Option<u32>,
-    /// Who answered, where told.
-    pub answered_by: Option<String>,
 }
 
 /// Something worth counting about an applied event.
@@ -165,7 +151,9 @@ impl Flow {
                 applied.changed = self.deferred(*message, *part, *at_ms);
                 visible = false;
             }
-            Event::Receipt(receipt) => self.receipt(receipt, now_ms, &mut applied),
+            Event::Receipt { message, part, receipt } => {
+                self.receipt(*message, *part, receipt, now_ms, &mut applied)
+            }
             Event::Expire { message } => applied.changed = self.expire(usize::from(*message), now_ms),
             Event::CallbackDone { id } => return self.callback_done(*id),
             Event::CallbackFailed { id, at_ms, error } => return self.callback_failed(*id, *at_ms, error),
@@ -277,16 +265,16 @@ impl Flow {
         }
     }
 
-    fn receipt(&mut self, receipt: &ReceiptEvent, now_ms: i64, applied: &mut Applied) {
-        let live = self.live() == Some(usize::from(receipt.message));
-        let ReceiptEvent { message, part, status, detail, .. } = receipt;
-        if !self.set_status(*message, *part, *status, detail, receipt.description.as_ref(), now_ms) {
+    fn receipt(&mut self, message: u16, part: u16, receipt: &Receipt, now_ms: i64, applied: &mut Applied) {
+        let live = self.live() == Some(usize::from(message));
+        let Receipt { status, detail, description, .. } = receipt;
+        if !self.set_status(message, part, *status, detail, description.as_ref(), now_ms) {
             applied.notes.push(Note::StaleReceipt);
             return;
         }
         applied.changed = true;
         // `set_status` found the part.
-        if let Some(state) = self.part_mut(*message, *part) {
+        if let Some(state) = self.part_mut(message, part) {
             state.submit = Submit::Done;
             state.operator = receipt.operator.clone().or(state.operator.take());
             state.duration_s = receipt.duration_s.or(state.duration_s);

@@ -1,49 +1,20 @@
 //! The state machine under random courses of events.
 
+use flow::sample::step;
 use flow::*;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-const MINUTE_MS: u64 = 60_000;
 const START_MS: i64 = 1_700_000_000_000;
 
+const TO: &str = "+306900000001";
+
 fn sms(body: &str) -> Content {
-    Content::Sms(Sms {
-        from: "Acme".into(),
-        to: "+306900000001".into(),
-        body: body.into(),
-        flash: false,
-        label: None,
-        transcode: false,
-        restrictions: None,
-    })
+    sample::sms(TO, body)
 }
 
 fn viber(expire_on_delivery: bool) -> Content {
-    let body = ViberBody { text: Some("hello".into()), ..ViberBody::default() };
-    Content::Viber(Viber {
-        sender: "acme".into(),
-        to: "+306900000001".into(),
-        inbound_url: None,
-        expire_on_delivery,
-        label: None,
-        message: ViberMessage::Body(body),
-    })
-}
-
-fn voice() -> Content {
-    Content::Voice(Voice {
-        from: "+302100000000".into(),
-        to: VoiceTarget::Phone("+306900000001".into()),
-        verbs: vec![Verb::Play { url: "https://a.example/x.wav".into(), repeat: 1, barge_in: false }],
-        machine_detection: None,
-    })
-}
-
-fn step(order: u32, content: Content) -> Step {
-    let mut step = Step { order, failover_on: vec![], ttl: Ttl::minutes(10), content, country: None };
-    step.failover_on = Status::failover_default(step.channel()).to_vec();
-    step
+    sample::viber(TO, expire_on_delivery)
 }
 
 fn ids() -> impl FnMut() -> Uuid {
@@ -55,34 +26,15 @@ fn ids() -> impl FnMut() -> Uuid {
 }
 
 fn accept(steps: Vec<Step>, strategy: Option<CallbackStrategy>, ids: &mut dyn FnMut() -> Uuid) -> Flow {
-    let new = NewFlow {
-        id: ids(),
-        application: "app".into(),
-        kind: FlowKind::Plain,
-        minute_ms: MINUTE_MS,
-        steps,
-        callback: strategy.map(|strategy| Callback { strategy, url: "https://a.example/cb".into() }),
-        restrictions: None,
-    };
-    Flow::accept(new, START_MS, ids)
+    sample::flow(steps, strategy, START_MS, ids)
 }
 
 fn submitted(message: u16, part: u16) -> Event {
-    let carrier = CarrierRef { carrier: "c".into(), reference: format!("{message}-{part}") };
-    Event::Submitted { message, part, carrier, rate: Some(Price::new(5, 2)) }
+    sample::submitted(message, part, "c", &format!("{message}-{part}"))
 }
 
 fn receipt(message: u16, part: u16, status: Status) -> Event {
-    Event::Receipt(ReceiptEvent {
-        message,
-        part,
-        status,
-        detail: Detail::plain(status),
-        description: None,
-        operator: None,
-        duration_s: None,
-        answered_by: None,
-    })
+    Event::Receipt { message, part, receipt: Receipt::new(status, Detail::plain(status)) }
 }
 
 #[test]
@@ -157,7 +109,7 @@ fn contents() -> impl Strategy<Value = Vec<Step>> {
     let content = prop_oneof![
         (1usize..400).prop_map(|n| sms(&"x".repeat(n))),
         any::<bool>().prop_map(viber),
-        Just(voice()),
+        Just(sample::voice(TO)),
     ];
     let one = content.prop_flat_map(|content| {
         let template = step(1, content);

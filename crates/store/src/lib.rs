@@ -1,1 +1,191 @@
-//! x
+//! Keeps flows and tasks, durably; tells what changed.
+//!
+//! [`Store`] is the interface: flows, events and tasks, never SQL and never one process. Every transaction
+//! touches one flow. [`SqliteStore`] keeps everything in one SQLite file; [`Admin`] is the small door to the same
+//! file that the command line uses while a server runs.
+
+mod application;
+mod queue;
+mod sqlite;
+
+pub use application::{Application, ApplicationSettings, DeadCallback, NewApplication, Token, TokenTtl};
+pub use queue::Lane;
+pub use sqlite::{Admin, OpenReport, SqliteOptions, SqliteStore};
+
+use async_trait::async_trait;
+use flow::{Applied, CarrierRef, Event, Flow, Receipt, TaskKind};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Why the store could not do what it was asked for.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Too much is waiting to be written; nothing was stored. Try again soon.
+    #[error("the store's queue is full")]
+    Overloaded,
+    /// The idempotency key was used with another body.
+    #[error("the idempotency key was used with another body")]
+    KeyReused,
+    /// No such flow.
+    #[error("no such flow")]
+    NotFound,
+    /// The disk, the database or its file failed; nothing of the request was stored.
+    #[error("the store failed: {0}")]
+    Unavailable(String),
+}
+
+/// The result of a store operation.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// A client's `Idempotency-Key` and what it was sent with.
+#[derive(Clone, Debug)]
+pub struct IdempotencyKey {
+    /// The key; at most 255 characters, scoped to the application.
+    pub key: String,
+    /// SHA-256 of the request's body.
+    pub body_hash: [u8; 32],
+}
+
+/// What came of accepting a flow.
+#[derive(Debug)]
+pub enum Accepted {
+    /// It is stored.
+    New,
+    /// The key was used before with the same body: this is the flow of then; nothing new was stored.
+    Replayed(Box<Flow>),
+}
+
+/// What came of a receipt.
+#[derive(Debug)]
+pub enum Matched {
+    /// It was applied to its flow.
+    Applied(Applied),
+    /// Its message is not known (yet); it is kept until the message is.
+    Early,
+}
+
+/// A task that the caller now has to do, with its flow as it is.
+#[derive(Debug)]
+pub struct Claim {
+    /// The flow.
+    pub flow: Arc<Flow>,
+    /// What to do for it.
+    pub task: TaskKind,
+}
+
+/// A flow that changed.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// It is new or another one than before.
+    Put(Arc<Flow>),
+    /// It was pruned.
+    Removed {
+        /// The application that owned it.
+        application: String,
+        /// Its id.
+        id: Uuid,
+        /// When it was accepted, Unix milliseconds.
+        created_ms: i64,
+    },
+}
+
+/// Called with the changes of each commit, in order, before the callers of that commit get their answers.
+pub type Observer = Box<dyn FnMut(&[Change]) + Send>;
+
+/// Draws a new id; the argument is the time, Unix milliseconds.
+pub type Ids = Arc<dyn Fn(i64) -> Uuid + Send + Sync>;
+
+/// How old things may get.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// Closed flows accepted before this are pruned, Unix milliseconds.
+    pub flows_before_ms: i64,
+    /// Idempotency keys and receipts without a message from before this are forgotten, Unix milliseconds.
+    pub keys_before_ms: i64,
+}
+
+/// Keeps flows and tasks. Times are Unix milliseconds and come in as arguments.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Stores a new flow with its first tasks. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`StoreError::Overloaded`] at once when the queue is full; [`StoreError::KeyReused`];
+    /// [`StoreError::Unavailable`].
+    async fn accept(&self, flow: Flow, key: Option<IdempotencyKey>, now_ms: i64) -> Result<Accepted>;
+
+    /// Applies an event to a flow and stores what follows, tasks included. Durable when it returns. Waits while
+    /// the queue is full.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
+    async fn apply(&self, id: Uuid, event: Event, now_ms: i64) -> Result<Applied>;
+
+    /// Applies a carrier's receipt to the flow that it concerns, or keeps it until that is known.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn receipt(&self, carrier: CarrierRef, receipt: Receipt, now_ms: i64) -> Result<Matched>;
+
+    /// Takes at most `limit` due tasks of a lane. A task that is still owed `lease_ms` later can be taken again.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn claim(&self, lane: Lane, limit: usize, now_ms: i64, lease_ms: i64) -> Result<Vec<Claim>>;
+
+    /// Gives a claimed task back, to be taken at `at_ms` at the earliest.
+    fn put_off(&self, id: Uuid, task: TaskKind, at_ms: i64);
+
+    /// When the lane's next task is due.
+    fn next_due_ms(&self, lane: Lane) -> Option<i64>;
+
+    /// Returns when the lane may have an earlier task than [`Store::next_due_ms`] said.
+    async fn woken(&self, lane: Lane);
+
+    /// The flows with these ids, each at its id's place; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn load(&self, ids: Vec<Uuid>) -> Result<Vec<Option<Flow>>>;
+
+    /// The change feed: at most `limit` flows whose last change is after position `after`, in the order of those
+    /// changes, each with its position. From 0 it yields every flow.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn changes(&self, after: u64, limit: usize) -> Result<Vec<(u64, Flow)>>;
+
+    /// Prunes what is too old, at most `limit` flows; answers how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn prune(&self, retention: Retention, limit: usize) -> Result<usize>;
+
+    /// Makes callbacks owed again whose replay was asked for by [`Admin::request_replay`]; answers for how many
+    /// flows.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn replay_requested(&self, now_ms: i64) -> Result<usize>;
+
+    /// The application with this id, revoked or not.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn application(&self, id: String) -> Result<Option<Application>>;
+
+    /// Keeps a token until it expires.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn add_token(&self, token: Token) -> Result<()>;
+
+    /// The token with this SHA-256, and its application.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn token(&self, hash: [u8; 32]) -> Result<Option<(Token, Application)>>;
+
+    /// The key that this installation's application secrets are hashed with.
+    fn secret_key(&self) -> &[u8; 32];
+}

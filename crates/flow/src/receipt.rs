@@ -1,0 +1,32 @@
+//! What carriers report.
+
+use crate::{Detail, Status};
+use serde::{Deserialize, Serialize};
+
+/// What a carrier reports on one of the messages that it took.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The status reported.
+    pub status: Status,
+    /// Why.
+    pub detail: Detail,
+    /// The carrier's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The recipient's network, where told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
+    /// Seconds of talk, where told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_s: Option<u32>,
+    /// Who answered a call, where told: `human` or `machine`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_by: Option<String>,
+}
+
+impl Receipt {
+    /// A receipt that tells a status and why, and no more.
+    pub fn new(status: Status, detail: Detail) -> Receipt {
+        Receipt { status, detail, description: None, operator: None, duration_s: None, answered_by: None }
+    }
+}

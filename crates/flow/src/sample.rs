@@ -1,0 +1,72 @@
+//! Small flows for the tests of the crates that build on this one (feature `sample`).
+
+use crate::*;
+use uuid::Uuid;
+
+/// An Sms to `to`.
+pub fn sms(to: &str, body: &str) -> Content {
+    Content::Sms(Sms {
+        from: "Acme".into(),
+        to: to.into(),
+        body: body.into(),
+        flash: false,
+        label: None,
+        transcode: false,
+        restrictions: None,
+    })
+}
+
+/// A Viber text to `to`.
+pub fn viber(to: &str, expire_on_delivery: bool) -> Content {
+    let body = ViberBody { text: Some("hello".into()), ..ViberBody::default() };
+    Content::Viber(Viber {
+        sender: "acme".into(),
+        to: to.into(),
+        inbound_url: None,
+        expire_on_delivery,
+        label: None,
+        message: ViberMessage::Body(body),
+    })
+}
+
+/// A call to `to`.
+pub fn voice(to: &str) -> Content {
+    Content::Voice(Voice {
+        from: "+302100000000".into(),
+        to: VoiceTarget::Phone(to.into()),
+        verbs: vec![Verb::Play { url: "https://a.example/x.wav".into(), repeat: 1, barge_in: false }],
+        machine_detection: None,
+    })
+}
+
+/// A step with the defaults of its channel and a ttl of 10 minutes.
+pub fn step(order: u32, content: Content) -> Step {
+    let mut step = Step { order, failover_on: vec![], ttl: Ttl::minutes(10), content, country: None };
+    step.failover_on = Status::failover_default(step.channel()).to_vec();
+    step
+}
+
+/// A flow of the application `app`, accepted at `now_ms`, with minutes of 60 s.
+pub fn flow(
+    steps: Vec<Step>,
+    strategy: Option<CallbackStrategy>,
+    now_ms: i64,
+    ids: &mut dyn FnMut() -> Uuid,
+) -> Flow {
+    let new = NewFlow {
+        id: ids(),
+        application: "app".into(),
+        kind: FlowKind::Plain,
+        minute_ms: 60_000,
+        steps,
+        callback: strategy.map(|strategy| Callback { strategy, url: "https://a.example/cb".into() }),
+        restrictions: None,
+    };
+    Flow::accept(new, now_ms, ids)
+}
+
+/// `carrier` took part `part` of message `message` and calls it `reference`.
+pub fn submitted(message: u16, part: u16, carrier: &str, reference: &str) -> Event {
+    let carrier = CarrierRef { carrier: carrier.into(), reference: reference.into() };
+    Event::Submitted { message, part, carrier, rate: Some(Price::new(5, 2)) }
+}

@@ -1,0 +1,156 @@
+//! Applications (tenants), their secrets and tokens.
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// An application: a tenant with credentials, that owns flows.
+#[derive(Clone, Debug)]
+pub struct Application {
+    /// 24 hexadecimal digits.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// [`secret_hash`] of its secret.
+    pub secret_hash: [u8; 32],
+    /// When it was created, Unix milliseconds.
+    pub created_ms: i64,
+    /// Since when it may do nothing any more, Unix milliseconds.
+    pub revoked_ms: Option<i64>,
+    /// What it may and how it is treated.
+    pub settings: ApplicationSettings,
+}
+
+/// How an application is treated.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ApplicationSettings {
+    /// How long its tokens live.
+    #[serde(default)]
+    pub token_ttl: TokenTtl,
+    /// Whether Sms steps that don't say are sent in the GSM alphabet.
+    #[serde(default)]
+    pub transcode: bool,
+}
+
+/// How long an application's tokens live (contract, section 1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenTtl {
+    /// 3600 s.
+    #[default]
+    Hour,
+    /// 86400 s.
+    Day,
+    /// 631139040 s.
+    Unlimited,
+}
+
+impl TokenTtl {
+    /// Seconds.
+    pub const fn seconds(self) -> u32 {
+        match self {
+            TokenTtl::Hour => 3600,
+            TokenTtl::Day => 86_400,
+            TokenTtl::Unlimited => 631_139_040,
+        }
+    }
+}
+
+/// A new application with the only copy of its secret.
+#[derive(Clone, Debug)]
+pub struct NewApplication {
+    /// What is stored.
+    pub application: Application,
+    /// The secret, 64 hexadecimal digits; not stored.
+    pub secret: String,
+}
+
+impl NewApplication {
+    /// Draws credentials.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn draw(
+        name: String,
+        settings: ApplicationSettings,
+        key: &[u8; 32],
+        now_ms: i64,
+    ) -> Result<NewApplication, getrandom::Error> {
+        let mut id = [0; 12];
+        let mut secret = [0; 32];
+        getrandom::fill(&mut id)?;
+        getrandom::fill(&mut secret)?;
+        let secret = hex(&secret);
+        let secret_hash = secret_hash(key, &secret);
+        let application =
+            Application { id: hex(&id), name, secret_hash, created_ms: now_ms, revoked_ms: None, settings };
+        Ok(NewApplication { application, secret })
+    }
+}
+
+impl Application {
+    /// Whether `secret` is its secret; takes the same time whatever is wrong.
+    pub fn has_secret(&self, key: &[u8; 32], secret: &str) -> bool {
+        use subtle::ConstantTimeEq;
+        self.secret_hash.ct_eq(&secret_hash(key, secret)).into()
+    }
+}
+
+/// HMAC-SHA-256 of an application's secret under the installation's key. Secrets are 256 random bits, so there is
+/// nothing to guess that a slow hash (argon2) would slow down; the key makes hashes useless elsewhere.
+fn secret_hash(key: &[u8; 32], secret: &str) -> [u8; 32] {
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(key);
+    // RFC 2104: a key shorter than the hash's block is filled up with zeros.
+    let mut mac = Hmac::<Sha256>::new(&block.into());
+    mac.update(secret.as_bytes());
+    mac.finalize().into_bytes().into()
+}
+
+/// An access token: opaque to clients, stored only as a hash.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// SHA-256 of the token.
+    pub hash: [u8; 32],
+    /// Whose it is.
+    pub application: String,
+    /// When it ends, Unix milliseconds.
+    pub expires_ms: i64,
+    /// The roles it carries, space-separated.
+    pub scope: String,
+}
+
+impl Token {
+    /// The hash that a token is stored by: it is 256 random bits, so a plain hash can't be searched.
+    pub fn hash_of(token: &str) -> [u8; 32] {
+        Sha256::digest(token.as_bytes()).into()
+    }
+}
+
+/// A callback that was given up.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeadCallback {
+    /// The flow.
+    pub tracking_id: Uuid,
+    /// Whose it is.
+    pub application_id: String,
+    /// Where it was to go.
+    pub url: String,
+    /// Its `webhook-id`.
+    pub webhook_id: Uuid,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why the last attempt failed.
+    pub error: String,
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,144 @@
+//! The small door: applications and dead callbacks, for the command line, beside a running server or without one.
+
+use super::schema::{failed, open_writer};
+use crate::{Application, DeadCallback, NewApplication, Result, StoreError};
+use flow::Flow;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::path::Path;
+use uuid::Uuid;
+
+/// A plain connection to a database that a server may be using.
+pub struct Admin {
+    connection: Connection,
+}
+
+impl Admin {
+    /// Opens the database at `path`, and creates it where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn open(path: &Path) -> Result<Admin> {
+        Ok(Admin { connection: open_writer(path)? })
+    }
+
+    /// The key that application secrets are hashed with.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn secret_key(&self) -> Result<[u8; 32]> {
+        secret_key(&self.connection).map_err(failed)
+    }
+
+    /// Stores a new application.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn add_application(&self, new: &NewApplication) -> Result<()> {
+        let Application { id, name, secret_hash, created_ms, revoked_ms, settings } = &new.application;
+        let settings = serde_json::to_string(settings).map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        let sql = "INSERT INTO applications (id, name, secret_hash, created_ms, revoked_ms, settings)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let values = params![id, name, secret_hash, created_ms, revoked_ms, settings];
+        self.connection.execute(sql, values).map_err(failed)?;
+        Ok(())
+    }
+
+    /// Every application, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn applications(&self) -> Result<Vec<Application>> {
+        let sql = format!("SELECT {APPLICATION_COLUMNS} FROM applications a ORDER BY a.created_ms, a.id");
+        let mut statement = self.connection.prepare(&sql).map_err(failed)?;
+        let rows = statement.query_map([], application_of_row).map_err(failed)?;
+        rows.collect::<rusqlite::Result<_>>().map_err(failed)
+    }
+
+    /// Takes all rights from an application and ends its tokens; answers whether there was one to revoke.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn revoke_application(&mut self, id: &str, now_ms: i64) -> Result<bool> {
+        let transaction = self.connection.transaction().map_err(failed)?;
+        let sql = "UPDATE applications SET revoked_ms = ?2 WHERE id = ?1 AND revoked_ms IS NULL";
+        let revoked = transaction.execute(sql, params![id, now_ms]).map_err(failed)?;
+        transaction.execute("DELETE FROM tokens WHERE application = ?1", [id]).map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+        Ok(revoked > 0)
+    }
+
+    /// The callbacks that were given up, of at most `limit` flows, oldest flows first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn dead_callbacks(&self, limit: usize) -> Result<Vec<DeadCallback>> {
+        let sql = "SELECT doc FROM flows INDEXED BY flows_dead WHERE dead > 0 ORDER BY row LIMIT ?1";
+        let mut statement = self.connection.prepare(sql).map_err(failed)?;
+        let rows = statement.query_map([limit as i64], flow_of_row).map_err(failed)?;
+        let mut found = Vec::new();
+        for flow in rows {
+            let flow = flow.map_err(failed)?;
+            let url = flow.callback.map(|callback| callback.url).unwrap_or_default();
+            found.extend(flow.dead_callbacks.into_iter().map(|dead| DeadCallback {
+                tracking_id: flow.id,
+                application_id: flow.application.clone(),
+                url: url.clone(),
+                webhook_id: dead.id,
+                attempts: dead.attempts,
+                error: dead.error.unwrap_or_default(),
+            }));
+        }
+        Ok(found)
+    }
+
+    /// Asks the server (the running one, or the next) to make a flow's dead callbacks again, or those of every
+    /// flow; answers for how many flows.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn request_replay(&self, id: Option<Uuid>) -> Result<usize> {
+        let all = "INSERT OR IGNORE INTO replays SELECT id FROM flows WHERE dead > 0";
+        let one = "INSERT OR IGNORE INTO replays SELECT id FROM flows WHERE dead > 0 AND id = ?1";
+        let requested = match id {
+            Some(id) => self.connection.execute(one, [id.as_bytes()]),
+            None => self.connection.execute(all, []),
+        };
+        requested.map_err(failed)
+    }
+}
+
+/// What [`application_of_row`] reads, of a table called `a`.
+pub(super) const APPLICATION_COLUMNS: &str =
+    "a.id, a.name, a.secret_hash, a.created_ms, a.revoked_ms, a.settings";
+
+pub(super) fn application_of_row(row: &Row<'_>) -> rusqlite::Result<Application> {
+    Ok(Application {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        secret_hash: row.get(2)?,
+        created_ms: row.get(3)?,
+        revoked_ms: row.get(4)?,
+        settings: json(5, row.get_ref(5)?.as_str()?.as_bytes())?,
+    })
+}
+
+pub(super) fn application(connection: &Connection, id: &str) -> rusqlite::Result<Option<Application>> {
+    let sql = format!("SELECT {APPLICATION_COLUMNS} FROM applications a WHERE a.id = ?1");
+    connection.prepare_cached(&sql)?.query_row([id], application_of_row).optional()
+}
+
+pub(super) fn secret_key(connection: &Connection) -> rusqlite::Result<[u8; 32]> {
+    connection.query_row("SELECT secret_key FROM installation", [], |row| row.get(0))
+}
+
+/// Reads a flow from the first column of a row.
+pub(super) fn flow_of_row(row: &Row<'_>) -> rusqlite::Result<Flow> {
+    json(0, row.get_ref(0)?.as_blob()?)
+}
+
+/// Reads JSON from a column.
+pub(super) fn json<T: serde::de::DeserializeOwned>(column: usize, text: &[u8]) -> rusqlite::Result<T> {
+    serde_json::from_slice(text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Blob, Box::new(error))
+    })
+}

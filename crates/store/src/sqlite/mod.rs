@@ -1,0 +1,304 @@
+//! The embedded store: one SQLite file, one writer thread that commits in groups, and readers beside it.
+
+mod admin;
+mod schema;
+mod writer;
+
+pub use admin::Admin;
+
+use crate::queue::{Lane, TaskQueue};
+use crate::{
+    Accepted, Application, Claim, IdempotencyKey, Ids, Matched, Observer, Result, Retention, Store,
+    StoreError, Token,
+};
+use async_trait::async_trait;
+use flow::{Applied, CarrierRef, Event, Flow, Receipt, Submit, TaskKind};
+use lru::LruCache;
+use parking_lot::Mutex;
+use rusqlite::{Connection, OptionalExtension, params};
+use schema::{failed, open_reader, open_writer};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::{Notify, mpsc, oneshot};
+use uuid::Uuid;
+use writer::{Command, Writer};
+
+/// Open readers that are kept for the next reader.
+const IDLE_READERS_MAX: usize = 8;
+
+/// How a store is opened.
+pub struct SqliteOptions {
+    /// Writes that may wait; beyond it, new flows are refused.
+    pub queue_max: usize,
+    /// Flows kept in memory for the events to come.
+    pub cached_flows_max: NonZeroUsize,
+    /// Draws ids.
+    pub ids: Ids,
+    /// Told every change.
+    pub observer: Observer,
+}
+
+/// What was found at opening.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenReport {
+    /// Flows that owe something.
+    pub owing_flows: usize,
+    /// Parts whose hand-over to a carrier was under way when the process ended, and which are not handed over
+    /// again (`unknown_submit = "wait"`).
+    pub handed_parts: usize,
+}
+
+/// Where a flow is and what it is.
+#[derive(Clone)]
+struct Stored {
+    row: i64,
+    flow: Arc<Flow>,
+}
+
+type Cache = Mutex<LruCache<Uuid, Stored>>;
+
+/// What the writer shares with the callers.
+struct Shared {
+    queue: Mutex<TaskQueue>,
+    wakers: [Notify; Lane::ALL.len()],
+    /// Flows that were changed lately. Only the writer puts into it, after a commit.
+    cache: Cache,
+}
+
+impl Shared {
+    fn owe(&self, flow: &Flow) {
+        let woken = self.queue.lock().replace(flow.id, &flow.tasks());
+        for (lane, waker) in self.wakers.iter().enumerate() {
+            if woken & (1 << lane) != 0 {
+                waker.notify_one();
+            }
+        }
+    }
+}
+
+/// The embedded store.
+pub struct SqliteStore {
+    path: PathBuf,
+    shared: Arc<Shared>,
+    commands: mpsc::Sender<Command>,
+    readers: Arc<Mutex<Vec<Connection>>>,
+    secret_key: [u8; 32],
+    writer: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+impl SqliteStore {
+    /// Opens or creates the database at `path` and takes up everything that is owed. The caller makes sure that
+    /// no other process has a `SqliteStore` on the same file.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn open(path: &Path, options: SqliteOptions) -> Result<(SqliteStore, OpenReport)> {
+        let connection = open_writer(path)?;
+        let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            wakers: std::array::from_fn(|_| Notify::new()),
+            cache: Mutex::new(LruCache::new(options.cached_flows_max)),
+        });
+        let report = take_up(&connection, &shared).map_err(failed)?;
+        let secret_key = admin::secret_key(&connection).map_err(failed)?;
+        let (commands, inbox) = mpsc::channel(options.queue_max);
+        let writer =
+            Writer::new(connection, Arc::clone(&shared), options.ids, options.observer).map_err(failed)?;
+        let writer = std::thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || writer.run(inbox))
+            .map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        let store = SqliteStore {
+            path: path.to_owned(),
+            shared,
+            commands,
+            readers: Arc::default(),
+            secret_key,
+            writer: Mutex::new(Some(writer)),
+        };
+        Ok((store, report))
+    }
+
+    /// Ends the writer after everything that waits is written. Nothing can be written afterwards.
+    pub fn close(self) {
+        let SqliteStore { commands, writer, .. } = self;
+        drop(commands);
+        if let Some(writer) = writer.into_inner() {
+            // A panic of the writer was reported by its thread.
+            let _ = writer.join();
+        }
+    }
+
+    async fn send<T>(&self, command: impl FnOnce(oneshot::Sender<Result<T>>) -> Command) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(command(reply)).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// Reads on a connection of its own, off the async threads.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let readers = Arc::clone(&self.readers);
+        let path = self.path.clone();
+        let read = move || {
+            let idle = readers.lock().pop();
+            let connection = match idle {
+                Some(connection) => connection,
+                None => open_reader(&path)?,
+            };
+            let result = work(&connection).map_err(failed);
+            let mut readers = readers.lock();
+            if readers.len() < IDLE_READERS_MAX {
+                readers.push(connection);
+            }
+            result
+        };
+        tokio::task::spawn_blocking(read).await.map_err(|e| StoreError::Unavailable(e.to_string()))?
+    }
+}
+
+fn stopped() -> StoreError {
+    StoreError::Unavailable("the writer has stopped".into())
+}
+
+/// Fills the queue from every flow that owes something.
+fn take_up(connection: &Connection, shared: &Shared) -> rusqlite::Result<OpenReport> {
+    let mut report = OpenReport::default();
+    let mut statement = connection.prepare("SELECT doc FROM flows INDEXED BY flows_owing WHERE owes = 1")?;
+    for flow in statement.query_map([], admin::flow_of_row)? {
+        let flow = flow?;
+        shared.owe(&flow);
+        report.owing_flows += 1;
+        let parts = flow.state.messages.iter().flat_map(|message| &message.parts);
+        report.handed_parts += parts.filter(|part| part.submit == Submit::Handed).count();
+    }
+    Ok(report)
+}
+
+fn find(connection: &Connection, id: Uuid) -> rusqlite::Result<Option<Flow>> {
+    let mut statement = connection.prepare_cached("SELECT doc FROM flows WHERE id = ?1")?;
+    statement.query_row([id.as_bytes()], admin::flow_of_row).optional()
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn accept(&self, flow: Flow, key: Option<IdempotencyKey>, now_ms: i64) -> Result<Accepted> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Accept { flow: Box::new(flow), key, now_ms, reply };
+        self.commands.try_send(command).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => stopped(),
+        })?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    async fn apply(&self, id: Uuid, event: Event, now_ms: i64) -> Result<Applied> {
+        self.send(|reply| Command::Apply { id, event, now_ms, reply }).await
+    }
+
+    async fn receipt(&self, carrier: CarrierRef, receipt: Receipt, now_ms: i64) -> Result<Matched> {
+        self.send(|reply| Command::Receipt { carrier, receipt, now_ms, reply }).await
+    }
+
+    async fn claim(&self, lane: Lane, limit: usize, now_ms: i64, lease_ms: i64) -> Result<Vec<Claim>> {
+        let until_ms = now_ms.saturating_add(lease_ms);
+        let due = self.shared.queue.lock().claim(lane, limit, now_ms, until_ms);
+        let mut claims = Vec::with_capacity(due.len());
+        let mut missing = Vec::new();
+        {
+            let cache = self.shared.cache.lock();
+            for (id, task) in due {
+                match cache.peek(&id) {
+                    Some(stored) => claims.push(Claim { flow: Arc::clone(&stored.flow), task }),
+                    None => missing.push((id, task)),
+                }
+            }
+        }
+        if !missing.is_empty() {
+            let give_back = missing.clone();
+            let found = self.load(missing.iter().map(|&(id, _)| id).collect()).await.inspect_err(|_| {
+                for (id, task) in give_back {
+                    self.put_off(id, task, now_ms);
+                }
+            })?;
+            for (flow, (_, task)) in found.into_iter().zip(missing) {
+                claims.extend(flow.map(|flow| Claim { flow: Arc::new(flow), task }));
+            }
+        }
+        Ok(claims)
+    }
+
+    fn put_off(&self, id: Uuid, task: TaskKind, at_ms: i64) {
+        self.shared.queue.lock().put_off(id, task, at_ms);
+    }
+
+    fn next_due_ms(&self, lane: Lane) -> Option<i64> {
+        self.shared.queue.lock().next_due_ms(lane)
+    }
+
+    async fn woken(&self, lane: Lane) {
+        self.shared.wakers[lane.index()].notified().await;
+    }
+
+    async fn load(&self, ids: Vec<Uuid>) -> Result<Vec<Option<Flow>>> {
+        self.read(move |connection| ids.into_iter().map(|id| find(connection, id)).collect()).await
+    }
+
+    async fn changes(&self, after: u64, limit: usize) -> Result<Vec<(u64, Flow)>> {
+        self.read(move |connection| {
+            let sql = "SELECT doc, change FROM flows WHERE change > ?1 ORDER BY change LIMIT ?2";
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map(params![after as i64, limit as i64], |row| {
+                Ok((row.get::<_, i64>(1)? as u64, admin::flow_of_row(row)?))
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    async fn prune(&self, retention: Retention, limit: usize) -> Result<usize> {
+        self.send(|reply| Command::Prune { retention, limit, reply }).await
+    }
+
+    async fn replay_requested(&self, now_ms: i64) -> Result<usize> {
+        // Asked for every second: look before waking the writer.
+        let any =
+            self.read(|connection| connection.prepare_cached("SELECT 1 FROM replays LIMIT 1")?.exists([]));
+        if !any.await? {
+            return Ok(0);
+        }
+        self.send(|reply| Command::Replay { now_ms, reply }).await
+    }
+
+    async fn application(&self, id: String) -> Result<Option<Application>> {
+        self.read(move |connection| admin::application(connection, &id)).await
+    }
+
+    async fn add_token(&self, token: Token) -> Result<()> {
+        self.send(|reply| Command::AddToken { token, reply }).await
+    }
+
+    async fn token(&self, hash: [u8; 32]) -> Result<Option<(Token, Application)>> {
+        self.read(move |connection| {
+            let sql = format!(
+                "SELECT {}, t.expires_ms, t.scope FROM tokens t JOIN applications a ON a.id = t.application
+                 WHERE t.hash = ?1",
+                admin::APPLICATION_COLUMNS
+            );
+            let of_row = |row: &rusqlite::Row<'_>| {
+                let application = admin::application_of_row(row)?;
+                let (expires_ms, scope) = (row.get(6)?, row.get(7)?);
+                Ok((Token { hash, application: application.id.clone(), expires_ms, scope }, application))
+            };
+            connection.prepare_cached(&sql)?.query_row([hash], of_row).optional()
+        })
+        .await
+    }
+
+    fn secret_key(&self) -> &[u8; 32] {
+        &self.secret_key
+    }
+}

@@ -1,0 +1,83 @@
+//! Opening the database and bringing it up to date.
+
+use crate::{Result, StoreError};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use std::path::Path;
+use std::time::Duration;
+
+/// Every migration, in order; the database's `user_version` counts those it has.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/1.sql")];
+
+/// How long a writer waits for another process's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(super) fn failed(error: rusqlite::Error) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+/// Opens for writing, creates what is missing and migrates what is old.
+pub(super) fn open_writer(path: &Path) -> Result<Connection> {
+    let mut connection = Connection::open(path).map_err(failed)?;
+    prepare(&connection).map_err(failed)?;
+    migrate(&mut connection)?;
+    Ok(connection)
+}
+
+/// Opens for reading.
+pub(super) fn open_reader(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    Ok(connection)
+}
+
+fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // FULL: a commit is on disk before it is answered.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+    // KiB, negative as SQLite wants it.
+    connection.pragma_update(None, "cache_size", -16_384)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(())
+}
+
+fn migrate(connection: &mut Connection) -> Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let version: u32 =
+        transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
+    let version = version as usize;
+    if version > MIGRATIONS.len() {
+        return Err(StoreError::Unavailable(format!(
+            "the database has version {version}, and this program knows versions up to {}: use a newer program",
+            MIGRATIONS.len()
+        )));
+    }
+    for (i, migration) in MIGRATIONS.iter().enumerate().skip(version) {
+        transaction.execute_batch(migration).map_err(failed)?;
+        transaction.pragma_update(None, "user_version", i as u32 + 1).map_err(failed)?;
+    }
+    if version == 0 {
+        let mut key = [0u8; 32];
+        getrandom::fill(&mut key).map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        transaction.execute("INSERT INTO installation (secret_key) VALUES (?1)", [key]).map_err(failed)?;
+    }
+    transaction.commit().map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_newer_database_is_refused_and_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("db");
+        let connection = open_writer(&path).unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        drop(connection);
+        let error = open_writer(&path).unwrap_err();
+        assert!(error.to_string().contains("version 99"), "{error}");
+    }
+}

@@ -1,0 +1,232 @@
+//! The embedded store, through its interface.
+
+use flow::sample::{self, step, submitted};
+use flow::{CallbackStrategy, CarrierRef, Detail, Event, Flow, FlowStatus, Receipt, Status, TaskKind};
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use store::*;
+use uuid::Uuid;
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+fn id() -> Uuid {
+    Uuid::from_u128(NEXT_ID.fetch_add(1, Ordering::Relaxed).into())
+}
+
+type Seen = Arc<Mutex<Vec<Change>>>;
+
+fn open(path: &Path) -> (SqliteStore, OpenReport, Seen) {
+    let seen = Seen::default();
+    let observer = Arc::clone(&seen);
+    let options = SqliteOptions {
+        queue_max: 64,
+        cached_flows_max: NonZeroUsize::new(2).unwrap(),
+        ids: Arc::new(|_| id()),
+        observer: Box::new(move |changes| observer.lock().unwrap().extend_from_slice(changes)),
+    };
+    let (store, report) = SqliteStore::open(path, options).unwrap();
+    (store, report, seen)
+}
+
+fn new_flow(now_ms: i64) -> Flow {
+    let to = "+306900000001";
+    let steps = vec![step(1, sample::viber(to, false)), step(2, sample::sms(to, "hi"))];
+    sample::flow(steps, Some(CallbackStrategy::OnCompletion), now_ms, &mut id)
+}
+
+fn of(reference: &str) -> CarrierRef {
+    CarrierRef { carrier: "c".into(), reference: reference.into() }
+}
+
+fn delivered() -> Receipt {
+    Receipt::new(Status::Delivered, Detail::DELIVERED)
+}
+
+async fn load(store: &SqliteStore, id: Uuid) -> Flow {
+    store.load(vec![id]).await.unwrap().remove(0).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_owed_survives_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let (store, _, seen) = open(&path);
+    let flow = new_flow(1000);
+    assert!(matches!(store.accept(flow.clone(), None, 1000).await, Ok(Accepted::New)));
+    assert_eq!(seen.lock().unwrap().len(), 1);
+    let lane = Lane::Submit(flow::Channel::Viber);
+    let claims = store.claim(lane, 10, 1000, 60_000).await.unwrap();
+    assert_eq!(claims.len(), 1);
+    assert!(store.claim(lane, 10, 1001, 60_000).await.unwrap().is_empty(), "it is leased");
+    store.close();
+
+    let (store, report, _) = open(&path);
+    assert_eq!(report.owing_flows, 1);
+    let claims = store.claim(lane, 10, 1000, 60_000).await.unwrap();
+    assert_eq!(*claims[0].flow, flow);
+    store.apply(flow.id, submitted(0, 0, "c", "r1"), 1010).await.unwrap();
+    assert_eq!(store.next_due_ms(lane), None);
+    // The time to live runs on.
+    assert_eq!(store.next_due_ms(Lane::Expire), Some(1000 + 600_000));
+    store.receipt(of("r1"), delivered(), 1020).await.unwrap();
+    let claims = store.claim(Lane::Callback, 10, 1020, 60_000).await.unwrap();
+    assert_eq!(claims[0].task, TaskKind::Callback);
+    let done = Event::CallbackDone { id: claims[0].flow.callbacks[0].id };
+    store.apply(flow.id, done, 1030).await.unwrap();
+    store.close();
+
+    let (store, report, _) = open(&path);
+    assert_eq!(report.owing_flows, 0);
+    assert_eq!(load(&store, flow.id).await.state.status, FlowStatus::Succeeded);
+}
+
+#[tokio::test]
+async fn receipts_may_come_before_their_message_is_recorded() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, ..) = open(&directory.path().join("db"));
+    let flow = new_flow(1000);
+    store.accept(flow.clone(), None, 1000).await.unwrap();
+    assert!(matches!(store.receipt(of("r1"), delivered(), 1001).await.unwrap(), Matched::Early));
+    assert!(matches!(store.receipt(of("other"), delivered(), 1001).await.unwrap(), Matched::Early));
+    store.apply(flow.id, submitted(0, 0, "c", "r1"), 1002).await.unwrap();
+    assert_eq!(load(&store, flow.id).await.state.status, FlowStatus::Succeeded);
+    // A second one is stale, not early.
+    let Matched::Applied(applied) = store.receipt(of("r1"), delivered(), 1003).await.unwrap() else {
+        panic!("the reference is known")
+    };
+    assert!(!applied.changed);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_stores_one_flow() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, ..) = open(&directory.path().join("db"));
+    let key = |body| Some(IdempotencyKey { key: "k".into(), body_hash: [body; 32] });
+    let first = new_flow(1000);
+    assert!(matches!(store.accept(first.clone(), key(1), 1000).await, Ok(Accepted::New)));
+    match store.accept(new_flow(1001), key(1), 1001).await.unwrap() {
+        Accepted::Replayed(flow) => assert_eq!(flow.id, first.id),
+        Accepted::New => panic!("stored twice"),
+    }
+    assert!(matches!(store.accept(new_flow(1002), key(2), 1002).await, Err(StoreError::KeyReused)));
+    assert_eq!(store.changes(0, 10).await.unwrap().len(), 1);
+    // Keys are forgotten, and then count as new.
+    let retention = Retention { flows_before_ms: 0, keys_before_ms: 2000 };
+    assert_eq!(store.prune(retention, 10).await.unwrap(), 0);
+    assert!(matches!(store.accept(new_flow(1003), key(2), 1003).await, Ok(Accepted::New)));
+}
+
+#[tokio::test]
+async fn pruning_takes_old_closed_flows_only() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _, seen) = open(&directory.path().join("db"));
+    let (open_flow, closed, young) = (new_flow(1000), new_flow(1000), new_flow(9000));
+    for flow in [&open_flow, &closed, &young] {
+        store.accept(flow.clone(), None, flow.created_ms).await.unwrap();
+    }
+    for (flow, reference) in [(&closed, "r1"), (&young, "r2")] {
+        store.apply(flow.id, submitted(0, 0, "c", reference), 9000).await.unwrap();
+        store.receipt(of(reference), delivered(), 9000).await.unwrap();
+        let id = load(&store, flow.id).await.callbacks[0].id;
+        store.apply(flow.id, Event::CallbackDone { id }, 9000).await.unwrap();
+    }
+    let retention = Retention { flows_before_ms: 5000, keys_before_ms: 0 };
+    assert_eq!(store.prune(retention, 10).await.unwrap(), 1);
+    assert!(matches!(seen.lock().unwrap().last(), Some(Change::Removed { id, .. }) if *id == closed.id));
+    let left = store.load(vec![open_flow.id, closed.id, young.id]).await.unwrap();
+    assert_eq!(left.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true]);
+    assert!(matches!(store.receipt(of("r1"), delivered(), 9001).await.unwrap(), Matched::Early));
+}
+
+#[tokio::test]
+async fn the_change_feed_yields_every_flow_at_its_last_change() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, ..) = open(&directory.path().join("db"));
+    let flows = [new_flow(1000), new_flow(1001), new_flow(1002)];
+    for flow in &flows {
+        store.accept(flow.clone(), None, flow.created_ms).await.unwrap();
+    }
+    let feed = store.changes(0, 2).await.unwrap();
+    assert_eq!(feed.iter().map(|(_, flow)| flow.id).collect::<Vec<_>>(), [flows[0].id, flows[1].id]);
+    store.apply(flows[0].id, submitted(0, 0, "c", "r1"), 1010).await.unwrap();
+    let rest = store.changes(feed[1].0, 10).await.unwrap();
+    assert_eq!(rest.iter().map(|(_, flow)| flow.id).collect::<Vec<_>>(), [flows[2].id, flows[0].id]);
+    assert_eq!(rest[1].1.state.status, FlowStatus::InProgress);
+}
+
+#[tokio::test]
+async fn dead_callbacks_are_listed_and_replayed_from_beside() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let (store, ..) = open(&path);
+    let flow = new_flow(1000);
+    store.accept(flow.clone(), None, 1000).await.unwrap();
+    store.apply(flow.id, submitted(0, 0, "c", "r1"), 1000).await.unwrap();
+    store.receipt(of("r1"), delivered(), 1000).await.unwrap();
+    let id = load(&store, flow.id).await.callbacks[0].id;
+    store.apply(flow.id, Event::CallbackFailed { id, at_ms: None, error: "404".into() }, 1001).await.unwrap();
+
+    let admin = Admin::open(&path).unwrap();
+    let dead = admin.dead_callbacks(10).unwrap();
+    assert_eq!((dead.len(), dead[0].webhook_id, dead[0].error.as_str()), (1, id, "404"));
+    assert_eq!(store.replay_requested(2000).await.unwrap(), 0);
+    assert_eq!(admin.request_replay(None).unwrap(), 1);
+    assert_eq!(store.replay_requested(2000).await.unwrap(), 1);
+    assert_eq!(store.next_due_ms(Lane::Callback), Some(2000));
+    assert!(admin.dead_callbacks(10).unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn applications_are_made_and_revoked_from_beside() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let (store, ..) = open(&path);
+    let mut admin = Admin::open(&path).unwrap();
+    let new =
+        NewApplication::draw("A".into(), ApplicationSettings::default(), store.secret_key(), 1).unwrap();
+    admin.add_application(&new).unwrap();
+    let id = new.application.id.clone();
+    let found = store.application(id.clone()).await.unwrap().unwrap();
+    assert!(found.has_secret(store.secret_key(), &new.secret));
+    assert!(!found.has_secret(store.secret_key(), "guess"));
+    let token = Token { hash: [1; 32], application: id.clone(), expires_ms: 9, scope: String::new() };
+    store.add_token(token).await.unwrap();
+    assert_eq!(store.token([1; 32]).await.unwrap().unwrap().1.name, "A");
+    assert!(admin.revoke_application(&id, 5).unwrap());
+    assert!(!admin.revoke_application(&id, 6).unwrap());
+    assert!(store.token([1; 32]).await.unwrap().is_none());
+    assert_eq!(store.application(id).await.unwrap().unwrap().revoked_ms, Some(5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_callers_share_commits_and_a_full_queue_refuses() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, ..) = open(&directory.path().join("db"));
+    let store = Arc::new(store);
+    // Another process holds the write lock, so that nothing is taken from the queue.
+    let blocker = rusqlite::Connection::open(directory.path().join("db")).unwrap();
+    blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let calls: Vec<_> = (0..2000)
+        .map(|i| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.accept(new_flow(i), None, i).await })
+        })
+        .collect();
+    // The refusals come at once; the rest waits for the lock.
+    while !calls.iter().any(|call| call.is_finished()) {
+        tokio::task::yield_now().await;
+    }
+    blocker.execute_batch("COMMIT").unwrap();
+    let (mut stored, mut refused) = (0, 0);
+    for call in calls {
+        match call.await.unwrap() {
+            Ok(_) => stored += 1,
+            Err(StoreError::Overloaded) => refused += 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    assert!(refused > 0 && stored >= 64, "{refused} refused, {stored} stored");
+    assert_eq!(store.changes(0, 5000).await.unwrap().len(), stored);
+}
