@@ -1,0 +1,104 @@
+//! What can be asked (contract, section 4).
+
+use flow::{Channel, Facets, FlowStatus};
+
+/// A search within one application.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Query {
+    /// Whose flows.
+    pub application: String,
+    /// Accepted at this time or later, Unix milliseconds; open when absent.
+    pub from_ms: Option<i64>,
+    /// Accepted before this time, Unix milliseconds; open when absent.
+    pub until_ms: Option<i64>,
+    /// All of them must hold.
+    pub filters: Vec<Filter>,
+    /// In which order.
+    pub order: Order,
+    /// How many matches come before the page.
+    pub offset: usize,
+    /// How many matches the page has at most.
+    pub limit: usize,
+}
+
+/// The order of a result; ties in creation time go by id, in the same direction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Order {
+    /// By creation time, descending.
+    #[default]
+    NewestFirst,
+    /// By creation time, ascending.
+    OldestFirst,
+}
+
+/// A condition, or its opposite.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Filter {
+    /// The condition.
+    pub predicate: Predicate,
+    /// Whether the flows are wanted for which it does not hold.
+    pub negated: bool,
+}
+
+/// A condition on a flow.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Predicate {
+    /// One of its messages has this type.
+    Type(Channel),
+    /// A step with this channel ended it.
+    Termination(Channel),
+    /// It has this status.
+    Status(FlowStatus),
+    /// One of its messages goes to a recipient like this, whatever the case of letters.
+    To(TextOperator, String),
+}
+
+/// How a text is compared.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TextOperator {
+    /// It is the term.
+    Is,
+    /// It contains the term.
+    Contains,
+    /// It starts with the term.
+    StartsWith,
+    /// It ends with the term.
+    EndsWith,
+}
+
+impl Query {
+    pub(crate) fn matches(&self, facets: &Facets) -> bool {
+        self.filters.iter().all(|filter| filter.predicate.holds(facets) != filter.negated)
+    }
+}
+
+impl Predicate {
+    fn holds(&self, facets: &Facets) -> bool {
+        match self {
+            Predicate::Type(channel) => facets.types.contains(*channel),
+            Predicate::Termination(channel) => facets.termination == Some(*channel),
+            Predicate::Status(status) => facets.status == *status,
+            Predicate::To(operator, term) => facets.recipients.iter().any(|to| operator.holds(to, term)),
+        }
+    }
+}
+
+impl TextOperator {
+    /// Letters count without their case; only ASCII has it here, as in numbers and SIP URIs.
+    fn holds(self, text: &str, term: &str) -> bool {
+        let (text, term) = (text.as_bytes(), term.as_bytes());
+        match self {
+            TextOperator::Is => text.eq_ignore_ascii_case(term),
+            TextOperator::StartsWith => {
+                text.get(..term.len()).is_some_and(|head| head.eq_ignore_ascii_case(term))
+            }
+            TextOperator::EndsWith => text
+                .len()
+                .checked_sub(term.len())
+                .is_some_and(|start| text[start..].eq_ignore_ascii_case(term)),
+            TextOperator::Contains => {
+                term.is_empty() || text.windows(term.len()).any(|window| window.eq_ignore_ascii_case(term))
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The index against a filter over a plain list, on random flows, changes and queries. The model works on lower
+//! case strings with the standard library's own text operations and sorts what it keeps.
+
+use flow::{Channel, ChannelSet, Facets, FlowStatus};
+use index::{Filter, Found, Index, Order, Predicate, Query, TextOperator};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+#[derive(Clone, Debug)]
+struct Row {
+    application: String,
+    created_ms: i64,
+    id: Uuid,
+    facets: Facets,
+}
+
+fn channels() -> impl Strategy<Value = Channel> {
+    proptest::sample::select(Channel::ALL.to_vec())
+}
+
+fn recipients() -> impl Strategy<Value = String> {
+    prop_oneof![4 => "\\+30690[0-3]{2}", 1 => "(sip|SIP):[ab]@[AB]x"]
+}
+
+fn facets() -> impl Strategy<Value = Facets> {
+    let types = proptest::collection::vec(channels(), 1..4);
+    let status = proptest::sample::select(FlowStatus::ALL.to_vec());
+    let to = proptest::collection::btree_set(recipients(), 1..4);
+    (types, status, proptest::option::of(channels()), to).prop_map(|(types, status, termination, to)| {
+        Facets {
+            status,
+            termination,
+            types: types.into_iter().fold(ChannelSet::default(), ChannelSet::with),
+            recipients: to.into_iter().map(String::into_boxed_str).collect(),
+        }
+    })
+}
+
+/// Few times, so that many are equal.
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    let row =
+        ("[ab]", 0i64..12, any::<u128>(), facets()).prop_map(|(application, created_ms, id, facets)| Row {
+            application,
+            created_ms,
+            id: Uuid::from_u128(id),
+            facets,
+        });
+    proptest::collection::vec(row, 0..60)
+}
+
+fn queries() -> impl Strategy<Value = Query> {
+    let operator = proptest::sample::select(vec![
+        TextOperator::Is,
+        TextOperator::Contains,
+        TextOperator::StartsWith,
+        TextOperator::EndsWith,
+    ]);
+    let term = prop_oneof![recipients(), "[+0-9a-zA-Z@:]{0,3}", Just("+30".to_owned())];
+    let predicate = prop_oneof![
+        channels().prop_map(Predicate::Type),
+        channels().prop_map(Predicate::Termination),
+        proptest::sample::select(FlowStatus::ALL.to_vec()).prop_map(Predicate::Status),
+        (operator, term).prop_map(|(operator, term)| Predicate::To(operator, term)),
+    ];
+    let filter = (predicate, any::<bool>()).prop_map(|(predicate, negated)| Filter { predicate, negated });
+    let range = (proptest::option::of(-1i64..13), proptest::option::of(-1i64..13));
+    let order = prop_oneof![Just(Order::NewestFirst), Just(Order::OldestFirst)];
+    ("[abc]", range, proptest::collection::vec(filter, 0..4), order, 0usize..30, 0usize..12).prop_map(
+        |(application, (from_ms, until_ms), filters, order, offset, limit)| Query {
+            application,
+            from_ms,
+            until_ms,
+            filters,
+            order,
+            offset,
+            limit,
+        },
+    )
+}
+
+fn holds(predicate: &Predicate, facets: &Facets) -> bool {
+    match predicate {
+        Predicate::Type(channel) => facets.types.contains(*channel),
+        Predicate::Termination(channel) => facets.termination.is_some_and(|known| known == *channel),
+        Predicate::Status(status) => facets.status.name() == status.name(),
+        Predicate::To(operator, term) => {
+            let term = term.to_lowercase();
+            facets.recipients.iter().map(|to| to.to_lowercase()).any(|to| match operator {
+                TextOperator::Is => to == term,
+                TextOperator::Contains => to.contains(&term),
+                TextOperator::StartsWith => to.starts_with(&term),
+                TextOperator::EndsWith => to.ends_with(&term),
+            })
+        }
+    }
+}
+
+fn naive(rows: &[Row], query: &Query) -> Found {
+    let mut matching: Vec<&Row> = rows
+        .iter()
+        .filter(|row| row.application == query.application)
+        .filter(|row| query.from_ms.is_none_or(|from| from <= row.created_ms))
+        .filter(|row| query.until_ms.is_none_or(|until| row.created_ms < until))
+        .filter(|row| query.filters.iter().all(|f| holds(&f.predicate, &row.facets) ^ f.negated))
+        .collect();
+    matching.sort_by_key(|row| (row.created_ms, row.id));
+    if query.order == Order::NewestFirst {
+        matching.reverse();
+    }
+    let ids = matching.iter().skip(query.offset).take(query.limit).map(|row| row.id).collect();
+    Found { total: matching.len(), ids }
+}
+
+fn put(index: &Index, row: &Row) {
+    index.put([(row.application.as_str(), row.created_ms, row.id, row.facets.clone())]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn answers_what_a_plain_filter_answers(
+        rows in rows(),
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), proptest::option::of(facets())), 0..20),
+        queries in proptest::collection::vec(queries(), 1..6),
+    ) {
+        let index = Index::default();
+        let mut model = rows;
+        for row in &model {
+            put(&index, row);
+        }
+        for query in &queries {
+            prop_assert_eq!(index.search(query), naive(&model, query));
+        }
+        for (which, change) in changes {
+            if model.is_empty() {
+                break;
+            }
+            let at = which.index(model.len());
+            match change {
+                Some(facets) => {
+                    model[at].facets = facets;
+                    put(&index, &model[at]);
+                }
+                None => {
+                    let row = model.remove(at);
+                    index.remove(&row.application, row.created_ms, row.id);
+                }
+            }
+        }
+        for query in &queries {
+            prop_assert_eq!(index.search(query), naive(&model, query));
+        }
+        prop_assert_eq!(index.len(), model.len());
+    }
+
+    #[test]
+    fn is_and_is_not_split_the_flows_in_two(rows in rows(), query in queries()) {
+        let index = Index::default();
+        rows.iter().for_each(|row| put(&index, row));
+        if let Some(filter) = query.filters.first() {
+            let count = |negated| {
+                let filters = vec![Filter { predicate: filter.predicate.clone(), negated }];
+                index.search(&Query { filters, ..query.clone() }).total
+            };
+            let all = index.search(&Query { filters: vec![], ..query.clone() }).total;
+            prop_assert_eq!(count(true) + count(false), all);
+        }
+    }
+}
