@@ -1,0 +1,36 @@
+//! How durations are written in the configuration.
+
+use serde::{Deserialize, Deserializer, de::Error};
+use std::time::Duration;
+
+/// Reads a duration such as `"50ms"`, `"10s"`, `"1m 30s"` or `"24h"`.
+///
+/// # Errors
+/// When the text is none, or negative.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let expected = "expected a duration such as \"50ms\", \"10s\" or \"24h\"";
+    let signed: jiff::SignedDuration = text.parse().map_err(|_| format!("{expected}, not \"{text}\""))?;
+    Duration::try_from(signed).map_err(|_| format!("{expected}, not a negative one"))
+}
+
+/// For `#[serde(deserialize_with)]`.
+///
+/// # Errors
+/// As [`parse_duration`].
+pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    parse_duration(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_people_write() {
+        assert_eq!(parse_duration("50ms"), Ok(Duration::from_millis(50)));
+        assert_eq!(parse_duration("1m 30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_duration("24h"), Ok(Duration::from_secs(86_400)));
+        assert!(parse_duration("5").is_err());
+        assert!(parse_duration("-5s").is_err());
+    }
+}

@@ -1,0 +1,129 @@
+//! The sandbox: a carrier that plays the outcome that the recipient's last three digits ask for. The last digit
+//! speaks for Sms, the one before it for Viber, the one before that for Voice (docs/sandbox.md has the table).
+
+use crate::{Carrier, Outcome, Outgoing, ReceiptSink};
+use async_trait::async_trait;
+use flow::{CarrierRef, Channel, Detail, Receipt, Status};
+use serde::Deserialize;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a sandbox can be told.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SandboxConfig {
+    /// Between two events.
+    #[serde(default = "default_delay", deserialize_with = "crate::config::duration")]
+    pub delay: Duration,
+}
+
+const fn default_delay() -> Duration {
+    Duration::from_millis(50)
+}
+
+/// Attempts that are refused for now before one is taken (digit 5).
+const REFUSALS: u32 = 3;
+/// How long a played call talks, seconds.
+const TALK_S: u32 = 7;
+
+/// A carrier that plays outcomes.
+pub struct Sandbox {
+    name: String,
+    delay: Duration,
+    sink: Arc<dyn ReceiptSink>,
+}
+
+impl Sandbox {
+    /// A sandbox called `name`, whose receipts go to `sink`.
+    pub fn new(name: String, config: &SandboxConfig, sink: Arc<dyn ReceiptSink>) -> Sandbox {
+        Sandbox { name, delay: config.delay, sink }
+    }
+
+    /// Plays receipts, each after its delay.
+    fn play(&self, reference: String, receipts: Vec<(Duration, Receipt)>) {
+        let (name, sink) = (self.name.clone(), Arc::clone(&self.sink));
+        tokio::spawn(async move {
+            for (delay, receipt) in receipts {
+                tokio::time::sleep(delay).await;
+                let carrier = CarrierRef { carrier: name.clone(), reference: reference.clone() };
+                // As a carrier would, offer it again until it is taken.
+                while sink.take(carrier.clone(), receipt.clone()).await.is_err() {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+        });
+    }
+}
+
+/// The digit that speaks for a channel; 0 where the recipient has none there.
+fn digit(to: &str, channel: Channel) -> u32 {
+    let from_end = match channel {
+        Channel::Sms => 0,
+        Channel::Viber => 1,
+        Channel::Voice => 2,
+    };
+    to.chars().rev().nth(from_end).and_then(|c| c.to_digit(10)).unwrap_or(0)
+}
+
+/// What follows after the part was taken: the receipts, each with how long after the one before.
+fn script(channel: Channel, digit: u32, delay: Duration, time_left: Duration) -> Vec<(Duration, Receipt)> {
+    let soon = |status, detail| (delay, Receipt::new(status, detail));
+    let late = |status, detail| (time_left.mul_f64(1.5), Receipt::new(status, detail));
+    let talked = |who: &str| {
+        let (after, receipt) = soon(Status::Completed, Detail::COMPLETED);
+        (after, Receipt { duration_s: Some(TALK_S), answered_by: Some(who.into()), ..receipt })
+    };
+    let delivered = soon(Status::Delivered, Detail::DELIVERED);
+    let seen = soon(Status::Seen, Detail::SEEN);
+    let ringing = soon(Status::Ringing, Detail::RINGING);
+    match (channel, digit) {
+        (Channel::Sms, 1) => vec![soon(Status::Undelivered, Detail::UNKNOWN_NUMBER)],
+        (Channel::Sms, 3) => vec![],
+        (Channel::Sms, 4) => vec![late(Status::Delivered, Detail::DELIVERED)],
+        (Channel::Sms, 6) => vec![delivered.clone(), delivered, soon(Status::Sent, Detail::SENT)],
+        (Channel::Sms, 7) => vec![soon(Status::Undelivered, Detail::CALL_BARRED)],
+        (Channel::Sms, _) => vec![delivered],
+
+        (Channel::Viber, 1) => vec![soon(Status::Undelivered, Detail::NOT_VIBER_USER)],
+        (Channel::Viber, 2) => vec![soon(Status::Failed, Detail::MESSAGE_REJECTED)],
+        (Channel::Viber, 3) => vec![],
+        (Channel::Viber, 4) => vec![late(Status::Delivered, Detail::DELIVERED)],
+        (Channel::Viber, 6) => vec![seen.clone(), delivered.clone(), seen, delivered],
+        (Channel::Viber, 7) => vec![delivered],
+        (Channel::Viber, _) => vec![delivered, seen],
+
+        (Channel::Voice, 1) => vec![ringing, soon(Status::Busy, Detail::BUSY)],
+        (Channel::Voice, 2) => vec![ringing, soon(Status::NoAnswer, Detail::NO_ANSWER)],
+        (Channel::Voice, 3) => vec![ringing],
+        (Channel::Voice, 4) => vec![ringing, talked("machine")],
+        (Channel::Voice, 6) => vec![ringing, talked("human"), talked("human")],
+        (Channel::Voice, 7) => vec![ringing, soon(Status::Failed, Detail::FAILED)],
+        (Channel::Voice, _) => vec![ringing, talked("human")],
+    }
+}
+
+#[async_trait]
+impl Carrier for Sandbox {
+    async fn submit(&self, outgoing: &Outgoing) -> Outcome {
+        let step = outgoing.step();
+        let channel = step.channel();
+        let digit = digit(step.to(), channel);
+        if digit == 5 && outgoing.attempts < REFUSALS {
+            let reason = if channel == Channel::Sms { "throttled" } else { "unavailable" };
+            return Outcome::Later { reason, after: Some(self.delay) };
+        }
+        if (channel, digit) == (Channel::Sms, 2) {
+            let description = Some("The sandbox refuses this number.".to_owned());
+            return Outcome::Refused { detail: Detail::FAILED, description };
+        }
+        let reference = outgoing.part().id.simple().to_string();
+        self.play(reference.clone(), script(channel, digit, self.delay, outgoing.time_left));
+        Outcome::Accepted { reference }
+    }
+
+    fn is_up(&self) -> bool {
+        true
+    }
+
+    async fn close(&self) {}
+}
