@@ -89,8 +89,8 @@ pub enum Note {
     StaleReceipt,
     /// The next step was started.
     Failover,
-    /// The flow ended.
-    Ended,
+    /// The flow ended with this status.
+    Ended(FlowStatus),
 }
 
 /// What an event did.
@@ -201,13 +201,10 @@ impl Flow {
     }
 
     fn hand(&mut self, message: u16, part: u16) -> bool {
-        match self.part_mut(message, part) {
-            Some(part) if matches!(part.submit, Submit::Owed { .. }) => {
-                part.submit = Submit::Handed;
-                true
-            }
-            _ => false,
-        }
+        let Some(state) = self.part_mut(message, part) else { return false };
+        let Submit::Owed { attempts, .. } = state.submit else { return false };
+        state.submit = Submit::Handed { attempts };
+        true
     }
 
     /// Answers whether the flow changed, and whether a status did.
@@ -255,14 +252,14 @@ impl Flow {
     fn deferred(&mut self, message: u16, part: u16, due_ms: i64) -> bool {
         let live = self.live();
         let Some(state) = self.part_mut(message, part) else { return false };
-        match &mut state.submit {
-            Submit::Owed { at_ms, attempts } if live == Some(usize::from(message)) && *at_ms < due_ms => {
-                *at_ms = due_ms;
-                *attempts = attempts.saturating_add(1);
-                true
-            }
-            _ => false,
-        }
+        let attempts = match state.submit {
+            _ if live != Some(usize::from(message)) => return false,
+            Submit::Owed { at_ms, attempts } if at_ms < due_ms => attempts,
+            Submit::Handed { attempts } => attempts,
+            Submit::Owed { .. } | Submit::Done => return false,
+        };
+        state.submit = Submit::Owed { at_ms: due_ms, attempts: attempts.saturating_add(1) };
+        true
     }
 
     fn receipt(&mut self, message: u16, part: u16, receipt: &Receipt, now_ms: i64, applied: &mut Applied) {
@@ -378,7 +375,7 @@ impl Flow {
         self.state.status = status;
         self.state.status_code = code;
         self.state.termination = Some(channel);
-        applied.notes.push(Note::Ended);
+        applied.notes.push(Note::Ended(status));
     }
 
     /// Gives up the parts of a message that were not handed to a carrier.

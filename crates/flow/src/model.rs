@@ -182,8 +182,12 @@ pub enum Submit {
         /// Refusals so far.
         attempts: u32,
     },
-    /// Handed to the carrier, whose answer is not known; never handed again.
-    Handed,
+    /// Handed to the carrier, whose answer is not known (yet); not handed again unless the carrier turns out not
+    /// to have it.
+    Handed {
+        /// Refusals so far.
+        attempts: u32,
+    },
     /// The carrier answered, or nothing is to be sent any more.
     Done,
 }

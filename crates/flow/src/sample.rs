@@ -12,7 +12,6 @@ pub fn sms(to: &str, body: &str) -> Content {
         flash: false,
         label: None,
         transcode: false,
-        restrictions: None,
     })
 }
 

@@ -77,9 +77,6 @@ pub struct Sms {
     /// Send in the GSM alphabet by replacing characters that it lacks.
     #[serde(default)]
     pub transcode: bool,
-    /// India: registration ids that the carrier asks for; the step's own, else the flow's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub restrictions: Option<Restrictions>,
 }
 
 impl Sms {

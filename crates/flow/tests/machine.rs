@@ -208,7 +208,7 @@ proptest! {
                 prop_assert_eq!(flow.state.messages.len(), before.state.messages.len());
             } else if flow.state.status.is_final() {
                 completions += 1;
-                prop_assert!(applied.notes.contains(&Note::Ended));
+                prop_assert!(applied.notes.contains(&Note::Ended(flow.state.status)));
             }
             // A carrier's final word on a part stays.
             for (i, (old, new)) in before.state.messages.iter().zip(&flow.state.messages).enumerate() {

@@ -60,7 +60,7 @@ async fn what_is_owed_survives_a_restart() {
     let claims = store.claim(lane, 10, 1000, 60_000).await.unwrap();
     assert_eq!(claims.len(), 1);
     assert!(store.claim(lane, 10, 1001, 60_000).await.unwrap().is_empty(), "it is leased");
-    store.close();
+    store.close().await;
 
     let (store, report, _) = open(&path);
     assert_eq!(report.owing_flows, 1);
@@ -75,7 +75,7 @@ async fn what_is_owed_survives_a_restart() {
     assert_eq!(claims[0].task, TaskKind::Callback);
     let done = Event::CallbackDone { id: claims[0].flow.callbacks[0].id };
     store.apply(flow.id, done, 1030).await.unwrap();
-    store.close();
+    store.close().await;
 
     let (store, report, _) = open(&path);
     assert_eq!(report.owing_flows, 0);

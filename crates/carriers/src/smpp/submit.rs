@@ -3,7 +3,7 @@
 use super::config::{Concatenation, SmppConfig};
 use crate::Outgoing;
 use flow::text::{self, Alphabet};
-use flow::{Content, Sms};
+use flow::{Content, Flow};
 use rusmpp::pdus::SubmitSm;
 use rusmpp::tlvs::MessageSubmissionRequestTlvValue as Tlv;
 use rusmpp::types::{AnyOctetString, COctetString, EmptyOrFullCOctetString, OctetString};
@@ -53,7 +53,7 @@ pub(super) fn build(outgoing: &Outgoing, config: &SmppConfig) -> Result<SubmitSm
         let period = EmptyOrFullCOctetString::from_string(validity_period(outgoing.time_left));
         pdu = pdu.validity_period(period.map_err(|e| e.to_string())?);
     }
-    for tlv in registration(outgoing, sms)? {
+    for tlv in registration(&outgoing.flow) {
         pdu = pdu.push_tlv(tlv);
     }
     let (total, sequence) = (texts.len() as u8, outgoing.part as u8 + 1);
@@ -108,11 +108,9 @@ fn validity_period(time_left: Duration) -> String {
     format!("0000{days:02}{hours:02}{minutes:02}{seconds:02}000R")
 }
 
-/// India's registration ids: the step's own, else the flow's.
-fn registration(outgoing: &Outgoing, sms: &Sms) -> Result<Vec<Tlv>, String> {
-    let Some(ids) = sms.restrictions.as_ref().or(outgoing.flow.restrictions.as_ref()) else {
-        return Ok(vec![]);
-    };
+/// India's registration ids.
+fn registration(flow: &Flow) -> Vec<Tlv> {
+    let Some(ids) = &flow.restrictions else { return vec![] };
     let tags = [(ENTITY_ID_TAG, &ids.principal_entity_id), (TEMPLATE_ID_TAG, &ids.content_template_id)];
     let tlv = |(tag, id): (u16, &Option<String>)| {
         id.as_ref().map(|id| Tlv::Other {
@@ -120,7 +118,7 @@ fn registration(outgoing: &Outgoing, sms: &Sms) -> Result<Vec<Tlv>, String> {
             value: AnyOctetString::from_vec(format!("{id}\0").into()),
         })
     };
-    Ok(tags.into_iter().filter_map(tlv).collect())
+    tags.into_iter().filter_map(tlv).collect()
 }
 
 #[cfg(test)]

@@ -84,7 +84,6 @@ pub struct SqliteStore {
     commands: mpsc::Sender<Command>,
     readers: Arc<Mutex<Vec<Connection>>>,
     secret_key: [u8; 32],
-    writer: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
 impl SqliteStore {
@@ -105,28 +104,20 @@ impl SqliteStore {
         let (commands, inbox) = mpsc::channel(options.queue_max);
         let writer =
             Writer::new(connection, Arc::clone(&shared), options.ids, options.observer).map_err(failed)?;
-        let writer = std::thread::Builder::new()
+        std::thread::Builder::new()
             .name("store-writer".into())
             .spawn(move || writer.run(inbox))
             .map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        let store = SqliteStore {
-            path: path.to_owned(),
-            shared,
-            commands,
-            readers: Arc::default(),
-            secret_key,
-            writer: Mutex::new(Some(writer)),
-        };
+        let store =
+            SqliteStore { path: path.to_owned(), shared, commands, readers: Arc::default(), secret_key };
         Ok((store, report))
     }
 
     /// Ends the writer after everything that waits is written. Nothing can be written afterwards.
-    pub fn close(self) {
-        let SqliteStore { commands, writer, .. } = self;
-        drop(commands);
-        if let Some(writer) = writer.into_inner() {
-            // A panic of the writer was reported by its thread.
-            let _ = writer.join();
+    pub async fn close(&self) {
+        let (reply, closed) = oneshot::channel();
+        if self.commands.send(Command::Close { reply }).await.is_ok() {
+            let _ = closed.await;
         }
     }
 
@@ -173,7 +164,7 @@ fn take_up(connection: &Connection, shared: &Shared) -> rusqlite::Result<OpenRep
         shared.owe(&flow);
         report.owing_flows += 1;
         let parts = flow.state.messages.iter().flat_map(|message| &message.parts);
-        report.handed_parts += parts.filter(|part| part.submit == Submit::Handed).count();
+        report.handed_parts += parts.filter(|part| matches!(part.submit, Submit::Handed { .. })).count();
     }
     Ok(report)
 }

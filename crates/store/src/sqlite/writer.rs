@@ -19,12 +19,41 @@ const EARLY_MAX: i64 = 100_000;
 type Reply<T> = oneshot::Sender<Result<T>>;
 
 pub(super) enum Command {
-    Accept { flow: Box<Flow>, key: Option<IdempotencyKey>, now_ms: i64, reply: Reply<Accepted> },
-    Apply { id: Uuid, event: Event, now_ms: i64, reply: Reply<Applied> },
-    Receipt { carrier: CarrierRef, receipt: Receipt, now_ms: i64, reply: Reply<Matched> },
-    Prune { retention: Retention, limit: usize, reply: Reply<usize> },
-    Replay { now_ms: i64, reply: Reply<usize> },
-    AddToken { token: Token, reply: Reply<()> },
+    Accept {
+        flow: Box<Flow>,
+        key: Option<IdempotencyKey>,
+        now_ms: i64,
+        reply: Reply<Accepted>,
+    },
+    Apply {
+        id: Uuid,
+        event: Event,
+        now_ms: i64,
+        reply: Reply<Applied>,
+    },
+    Receipt {
+        carrier: CarrierRef,
+        receipt: Receipt,
+        now_ms: i64,
+        reply: Reply<Matched>,
+    },
+    Prune {
+        retention: Retention,
+        limit: usize,
+        reply: Reply<usize>,
+    },
+    Replay {
+        now_ms: i64,
+        reply: Reply<usize>,
+    },
+    AddToken {
+        token: Token,
+        reply: Reply<()>,
+    },
+    /// Ends the writer after the commands before it.
+    Close {
+        reply: Reply<()>,
+    },
 }
 
 /// An answer that waits for the commit; called with the error when there was none.
@@ -89,7 +118,15 @@ impl Writer {
             {
                 group.push(next);
             }
+            let closing = group.iter().position(|command| matches!(command, Command::Close { .. }));
+            if let Some(position) = closing {
+                // What came after it is dropped, which its callers see.
+                group.truncate(position + 1);
+            }
             self.commit(group);
+            if closing.is_some() {
+                return;
+            }
         }
     }
 
@@ -203,6 +240,7 @@ impl Work<'_> {
             Command::Replay { now_ms, reply } => {
                 self.settle(reply, answers, skip, |work| work.replay(now_ms).map(Ok))
             }
+            Command::Close { reply } => self.settle(reply, answers, skip, |_| Ok(Ok(()))),
             Command::AddToken { token, reply } => {
                 self.settle(reply, answers, skip, |work| work.add_token(&token).map(Ok))
             }
