@@ -1,1 +1,158 @@
-//! x
+//! The running service: the engine that does due tasks, the HTTP API, callbacks, configuration, metrics.
+
+mod api;
+mod callbacks;
+pub mod clock;
+pub mod config;
+mod engine;
+mod metrics;
+mod numbers;
+mod targets;
+
+use anyhow::{Context, anyhow};
+use api::Api;
+use config::Config;
+use engine::Engine;
+use futures::future::join_all;
+use index::Index;
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use store::{Change, SqliteOptions, SqliteStore, Store};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// The database's file in a data directory.
+pub fn database(data: &Path) -> PathBuf {
+    data.join("switchback.db")
+}
+
+/// A server that runs.
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    config: Config,
+    store: Arc<SqliteStore>,
+    engine: Arc<Engine>,
+    working: JoinHandle<()>,
+    serving: JoinHandle<std::io::Result<()>>,
+    /// Becomes true when the listener is to close.
+    closing: watch::Sender<bool>,
+    /// Held as long as the data directory is ours.
+    _lock: File,
+}
+
+impl Server {
+    /// Opens the data, takes up what is owed, connects the carriers and listens.
+    ///
+    /// # Errors
+    /// When the data directory is in use or broken, a carrier is misconfigured, or the address is taken.
+    pub async fn start(config: Config) -> anyhow::Result<Server> {
+        let data = &config.store.path;
+        std::fs::create_dir_all(data).with_context(|| format!("creating {}", data.display()))?;
+        let lock = lock(data)?;
+        // The listener first: an address that is taken should cost nothing else.
+        let listener = TcpListener::bind(config.server.listen)
+            .await
+            .with_context(|| config.server.listen.to_string())?;
+        let address = listener.local_addr()?;
+        metrics::recorder();
+        // Callbacks and TLS carriers use it; somebody may have installed it already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+
+        let index = Arc::new(Index::default());
+        let observed = Arc::clone(&index);
+        let options = SqliteOptions {
+            queue_max: config.store.queue_max,
+            cached_flows_max: config.store.cached_flows_max,
+            ids: Arc::new(clock::new_id),
+            observer: Box::new(move |changes| follow(&observed, changes)),
+        };
+        let path = database(data);
+        let (store, report) =
+            SqliteStore::open(&path, options).with_context(|| format!("opening {}", path.display()))?;
+        let store = Arc::new(store);
+        rebuild(&index, &*store).await?;
+        tracing::info!(flows = index.len(), owing = report.owing_flows, "data opened");
+        if report.handed_parts > 0 {
+            tracing::warn!(
+                parts = report.handed_parts,
+                "hand-overs of unknown outcome wait for receipts (unknown_submit = \"wait\")"
+            );
+            let counter =
+                ::metrics::counter!("switchback_unknown_submits_total", "carrier" => "", "then" => "wait");
+            counter.increment(report.handed_parts as u64);
+        }
+
+        let engine = Engine::start(&config, Arc::clone(&store) as _).map_err(|error| anyhow!(error))?;
+        let working = tokio::spawn(Arc::clone(&engine).run());
+        let api = Api::new(&config, Arc::clone(&store) as _, index, Arc::clone(&engine));
+        let (closing, mut closed) = watch::channel(false);
+        let shutdown = async move { drop(closed.wait_for(|&closing| closing).await) };
+        let serve = axum::serve(listener, api::router(api)).with_graceful_shutdown(shutdown);
+        let serving = tokio::spawn(async move { serve.await });
+        Ok(Server { address, config, store, engine, working, serving, closing, _lock: lock })
+    }
+
+    /// Stops accepting, finishes what is in flight within the configured time, unbinds, and closes the store.
+    pub async fn stop(self) {
+        let deadline = self.config.server.shutdown;
+        self.engine.close();
+        self.closing.send_replace(true);
+        let finished = async {
+            let _ = self.serving.await;
+            let _ = self.working.await;
+        };
+        if tokio::time::timeout(deadline, finished).await.is_err() {
+            tracing::warn!("shutting down with work in flight; it goes on at the next start");
+        }
+        let carriers = self.engine.outlets().iter().map(|outlet| outlet.carrier.close());
+        let _ = tokio::time::timeout(deadline, join_all(carriers)).await;
+        self.store.close().await;
+    }
+}
+
+/// Makes the data directory ours.
+fn lock(data: &Path) -> anyhow::Result<File> {
+    let path = data.join("lock");
+    let file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(anyhow!("another server runs on the data directory {}", data.display()))
+        }
+        Err(std::fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("locking {}", path.display()))
+        }
+    }
+}
+
+/// Brings the index up with a commit.
+fn follow(index: &Index, changes: &[Change]) {
+    let puts = changes.iter().filter_map(|change| match change {
+        Change::Put(flow) => Some((flow.application.as_str(), flow.created_ms, flow.id, flow.facets())),
+        Change::Removed { .. } => None,
+    });
+    index.put(puts);
+    for change in changes {
+        if let Change::Removed { application, id, created_ms } = change {
+            index.remove(application, *created_ms, *id);
+        }
+    }
+}
+
+/// Fills the index from the change feed.
+async fn rebuild(index: &Index, store: &dyn Store) -> anyhow::Result<()> {
+    const PAGE: usize = 5000;
+    let mut after = 0;
+    loop {
+        let page = store.changes(after, PAGE).await?;
+        let Some((position, _)) = page.last() else { return Ok(()) };
+        after = *position;
+        index.put(
+            page.iter().map(|(_, flow)| (flow.application.as_str(), flow.created_ms, flow.id, flow.facets())),
+        );
+    }
+}

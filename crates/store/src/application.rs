@@ -97,14 +97,24 @@ impl Application {
     }
 }
 
-/// HMAC-SHA-256 of an application's secret under the installation's key. Secrets are 256 random bits, so there is
-/// nothing to guess that a slow hash (argon2) would slow down; the key makes hashes useless elsewhere.
+/// Secrets are 256 random bits, so there is nothing to guess that a slow hash (argon2) would slow down; the
+/// installation's key makes hashes useless elsewhere.
 fn secret_hash(key: &[u8; 32], secret: &str) -> [u8; 32] {
+    keyed_hash(key, secret)
+}
+
+/// The key that an application's callbacks are signed with: derived, so that there is nothing to store.
+pub fn callback_secret(key: &[u8; 32], application: &str) -> [u8; 32] {
+    keyed_hash(key, &format!("callbacks of {application}"))
+}
+
+/// HMAC-SHA-256.
+fn keyed_hash(key: &[u8; 32], text: &str) -> [u8; 32] {
     let mut block = [0; 64];
     block[..32].copy_from_slice(key);
     // RFC 2104: a key shorter than the hash's block is filled up with zeros.
     let mut mac = Hmac::<Sha256>::new(&block.into());
-    mac.update(secret.as_bytes());
+    mac.update(text.as_bytes());
     mac.finalize().into_bytes().into()
 }
 

@@ -8,7 +8,9 @@ mod application;
 mod queue;
 mod sqlite;
 
-pub use application::{Application, ApplicationSettings, DeadCallback, NewApplication, Token, TokenTtl};
+pub use application::{
+    Application, ApplicationSettings, DeadCallback, NewApplication, Token, TokenTtl, callback_secret,
+};
 pub use queue::Lane;
 pub use sqlite::{Admin, OpenReport, SqliteOptions, SqliteStore};
 

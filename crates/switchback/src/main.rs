@@ -1,1 +1,100 @@
-fn main() {}
+//! The command line of Switchback. Exit codes: 0 done, 1 failed, 2 wrong usage.
+
+mod api;
+mod app;
+mod callbacks;
+mod client;
+mod demo;
+mod serve;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A failover messaging server: sends one message over several channels, in order, until one gets through.
+#[derive(Parser)]
+#[command(version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server.
+    ///
+    /// Without a configuration it keeps its data in ./switchback-data, listens on 127.0.0.1:8080, and lets the
+    /// sandbox play all three channels. Prints `listening on http://ADDRESS` when it is ready. SIGTERM and Ctrl-C
+    /// stop it after what is in flight.
+    Serve(serve::Serve),
+    /// Show the main job in one go: a server, an application, 500 flows over all outcomes, and what became of them.
+    Demo(demo::Demo),
+    /// Create, list and revoke applications; works while a server runs on the same data.
+    #[command(subcommand)]
+    App(app::App),
+    /// Send a flow: a JSON file with the body of POST /failover, or - for standard input.
+    Send(api::Send),
+    /// Show what became of a flow.
+    Track(api::Track),
+    /// Find flows, newest first, with exact totals.
+    Search(api::Search),
+    /// List and replay callbacks that were given up; works while a server runs on the same data.
+    #[command(subcommand)]
+    Callbacks(callbacks::Callbacks),
+    /// Check a configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Read a configuration file with the environment's overrides, and say what is wrong with it.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    // The reader of our output may leave before its end.
+    let cli = Cli::parse();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve(serve) => serve.run().await,
+        Command::Demo(demo) => demo.run().await,
+        Command::App(app) => app.run(),
+        Command::Send(send) => send.run().await,
+        Command::Track(track) => track.run().await,
+        Command::Search(search) => search.run().await,
+        Command::Callbacks(callbacks) => callbacks.run(),
+        Command::Config(ConfigCommand::Check { file }) => {
+            let config = serve::load(Some(&file))?;
+            for carrier in &config.carriers {
+                let channels: Vec<_> = carrier.common.channels.iter().map(|channel| channel.name()).collect();
+                println!("carrier {}: {}", carrier.common.name, channels.join(", "));
+            }
+            println!("{} is fine", file.display());
+            Ok(())
+        }
+    }
+}

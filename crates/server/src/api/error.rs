@@ -1,0 +1,184 @@
+//! Every way to say no, in the contract's error body (section 8).
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use store::StoreError;
+use utoipa::ToSchema;
+
+use crate::clock::{new_id, now_ms};
+
+/// A member of a request that breaks a rule.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct FieldError {
+    /// The member's path: `flow[1].message.text`.
+    pub field: String,
+    /// The rule's name: `required`, `type`, `length`, `range`, `format`, `choice`, `unique`, `foreign`.
+    pub rule: &'static str,
+    /// The rule in words.
+    pub message: String,
+}
+
+impl FieldError {
+    /// A member that breaks a rule.
+    pub fn new(field: impl Into<String>, rule: &'static str, message: impl Into<String>) -> FieldError {
+        FieldError { field: field.into(), rule, message: message.into() }
+    }
+}
+
+/// The error body.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorBody {
+    /// Nine digits: HTTP status, module, number.
+    #[schema(example = "400022001")]
+    pub code: String,
+    /// What is wrong, for developers.
+    pub developer_message: String,
+    /// The members that break rules.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+    /// Names this answer in the logs.
+    pub request_id: String,
+}
+
+/// Why a request was not done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ApiError {
+    /// The body or the query breaks rules.
+    Invalid(Vec<FieldError>),
+    /// The body is no JSON.
+    NotJson(String),
+    /// There is no valid token.
+    Unauthorized(&'static str),
+    /// The token lacks a role.
+    Forbidden(String),
+    /// There is no such thing, or it is another application's.
+    NotFound(&'static str),
+    /// The path exists, but not with this method.
+    MethodNotAllowed,
+    /// The idempotency key was used with another body.
+    KeyReused,
+    /// The body is too large.
+    TooLarge(usize),
+    /// The body is of another media type.
+    UnsupportedMediaType,
+    /// The application asks too often.
+    TooManyRequests {
+        /// When to come back, seconds.
+        retry_after_s: u64,
+    },
+    /// The store has too much to do.
+    Overloaded,
+    /// The store failed.
+    Store,
+}
+
+impl ApiError {
+    /// One member that breaks a rule.
+    pub fn field(field: impl Into<String>, rule: &'static str, message: impl Into<String>) -> ApiError {
+        ApiError::Invalid(vec![FieldError::new(field, rule, message)])
+    }
+
+    const fn status(&self) -> StatusCode {
+        match self {
+            ApiError::Invalid(_) | ApiError::NotJson(_) => StatusCode::BAD_REQUEST,
+            ApiError::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            ApiError::Forbidden(_) => StatusCode::FORBIDDEN,
+            ApiError::NotFound(_) => StatusCode::NOT_FOUND,
+            ApiError::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            ApiError::KeyReused => StatusCode::CONFLICT,
+            ApiError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            ApiError::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ApiError::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
+            ApiError::Overloaded | ApiError::Store => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// Module and number of the code; docs/errors.md lists them.
+    const fn code(&self) -> &'static str {
+        match self {
+            ApiError::Invalid(_) => "022001",
+            ApiError::NotJson(_) => "000001",
+            ApiError::Unauthorized(_) => "010001",
+            ApiError::Forbidden(_) => "010002",
+            ApiError::NotFound(_) => "022002",
+            ApiError::MethodNotAllowed => "000002",
+            ApiError::KeyReused => "022003",
+            ApiError::TooLarge(_) => "000003",
+            ApiError::UnsupportedMediaType => "000004",
+            ApiError::TooManyRequests { .. } => "000005",
+            ApiError::Overloaded => "000006",
+            ApiError::Store => "000007",
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            ApiError::Invalid(errors) => match errors.as_slice() {
+                [one] => format!("{} {}", one.field, one.message),
+                [first, rest @ ..] => format!("{} {} (and {} more)", first.field, first.message, rest.len()),
+                [] => "the request is invalid".into(),
+            },
+            ApiError::NotJson(why) => format!("the body is not valid JSON: {why}"),
+            ApiError::Unauthorized(why) => (*why).into(),
+            ApiError::Forbidden(role) => format!("the token lacks the role {role}"),
+            ApiError::NotFound(what) => format!("there is no such {what}"),
+            ApiError::MethodNotAllowed => "this path does not take this method".into(),
+            ApiError::KeyReused => "the Idempotency-Key was used with another body".into(),
+            ApiError::TooLarge(limit) => format!("the body has more than {limit} octets"),
+            ApiError::UnsupportedMediaType => "the Content-Type must be application/json".into(),
+            ApiError::TooManyRequests { .. } => "the application asks too often".into(),
+            ApiError::Overloaded => "the server has too much to do; nothing was stored".into(),
+            ApiError::Store => "the server can't store anything now; nothing was stored".into(),
+        }
+    }
+
+    /// When to come back, seconds.
+    const fn retry_after_s(&self) -> Option<u64> {
+        match self {
+            ApiError::TooManyRequests { retry_after_s } => Some(*retry_after_s),
+            ApiError::Overloaded => Some(1),
+            ApiError::Store => Some(5),
+            _ => None,
+        }
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> ApiError {
+        match error {
+            StoreError::Overloaded => ApiError::Overloaded,
+            StoreError::KeyReused => ApiError::KeyReused,
+            StoreError::NotFound => ApiError::NotFound("tracking"),
+            StoreError::Unavailable(why) => {
+                tracing::error!(why, "the store failed a request");
+                ApiError::Store
+            }
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let request_id = new_id(now_ms()).to_string();
+        tracing::debug!(request_id, %status, message = self.message(), "refused");
+        let retry_after = self.retry_after_s();
+        let body = ErrorBody {
+            code: format!("{}{}", status.as_u16(), self.code()),
+            developer_message: self.message(),
+            errors: if let ApiError::Invalid(errors) = self { errors } else { vec![] },
+            request_id,
+        };
+        let mut response = (status, Json(body)).into_response();
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

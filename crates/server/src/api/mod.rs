@@ -1,0 +1,195 @@
+//! The HTTP API; one file an endpoint. Wire JSON lives here and nowhere else.
+
+mod auth;
+mod error;
+mod health;
+mod read_step;
+mod reader;
+mod search;
+mod send;
+mod step_view;
+mod token;
+pub mod tracking;
+
+use crate::config::Config;
+use crate::engine::Engine;
+use auth::Gate;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, MatchedPath, RawPathParams, Request};
+use axum::http::{StatusCode, header, request::Parts};
+use axum::middleware::Next;
+use axum::response::Response;
+use axum::routing::{get, post};
+use error::ApiError;
+use flow::ChannelSet;
+use index::Index;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Instant;
+use store::Store;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_swagger_ui::SwaggerUi;
+
+/// Largest body, octets (contract, section 8; issue of the first release).
+const BODY_MAX: usize = 256 * 1024;
+
+/// What the endpoints work with.
+pub struct Api {
+    store: Arc<dyn Store>,
+    index: Arc<Index>,
+    engine: Arc<Engine>,
+    gate: Gate,
+    /// The channels that some carrier carries.
+    carried: ChannelSet,
+    minute_ms: u64,
+    lenient_order: bool,
+    allow_private: bool,
+}
+
+impl Api {
+    /// What the endpoints work with.
+    pub fn new(config: &Config, store: Arc<dyn Store>, index: Arc<Index>, engine: Arc<Engine>) -> Arc<Api> {
+        let carried = config.carriers.iter().flat_map(|carrier| &carrier.common.channels);
+        Arc::new(Api {
+            store,
+            index,
+            engine,
+            gate: Gate::new(config.server.requests_per_second),
+            carried: carried.fold(ChannelSet::default(), |set, &channel| set.with(channel)),
+            minute_ms: config.engine.minute.as_millis() as u64,
+            lenient_order: config.engine.lenient_order,
+            allow_private: config.callbacks.allow_private,
+        })
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Switchback",
+        description = "Sends one message over several channels, in order, until one of them gets through. \
+            In requests, null, empty strings, empty arrays and objects of such count as not given, unknown \
+            members are ignored, and names of types, statuses, fields and operators are case-insensitive.",
+        license(name = "Apache-2.0 OR MIT")
+    ),
+    paths(
+        token::post,
+        send::post,
+        send::post_transactional,
+        tracking::get,
+        search::post,
+        health::live,
+        health::ready,
+        health::metrics
+    ),
+    modifiers(&Security)
+)]
+struct Description;
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let components = description.components.get_or_insert_default();
+        let scheme = |scheme| SecurityScheme::Http(Http::new(scheme));
+        components.add_security_scheme("token", scheme(HttpAuthScheme::Bearer));
+        components.add_security_scheme("application", scheme(HttpAuthScheme::Basic));
+    }
+}
+
+/// The routes.
+pub fn router(api: Arc<Api>) -> Router {
+    Router::new()
+        .route("/oauth/token", post(token::post))
+        .route("/failover", post(send::post))
+        .route("/failover/transactional", post(send::post_transactional))
+        .route("/failover/tracking", post(search::post))
+        .route("/failover/tracking/{trackingId}", get(tracking::get))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .with_state(api)
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", Description::openapi()))
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .fallback(async || ApiError::NotFound("path"))
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(axum::middleware::from_fn(measure))
+        // A handler that panics costs its request, not the connection of others.
+        .layer(CatchPanicLayer::new())
+}
+
+/// How long each route takes.
+async fn measure(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let started = Instant::now();
+    let response = next.run(request).await;
+    if let Some(route) = route {
+        let status = response.status().as_str().to_owned();
+        metrics::histogram!("switchback_http_request_seconds", "route" => route.as_str().to_owned(), "status" => status)
+            .record(started.elapsed());
+    }
+    response
+}
+
+/// A body of any type, within the limit.
+pub struct Body(Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Body, ApiError> {
+        let refused = |rejection: BytesRejection| {
+            if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                ApiError::TooLarge(BODY_MAX)
+            } else {
+                ApiError::NotJson("it was cut off".into())
+            }
+        };
+        Bytes::from_request(request, state).await.map(Body).map_err(refused)
+    }
+}
+
+/// A JSON body; an empty one is null.
+pub struct JsonBody {
+    value: Value,
+    octets: Bytes,
+}
+
+impl<S: Send + Sync> FromRequest<S> for JsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<JsonBody, ApiError> {
+        let media_type =
+            request.headers().get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"));
+        let is_json = media_type.is_none_or(|text| {
+            let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            essence == "application/json" || essence.ends_with("+json")
+        });
+        let Body(octets) = Body::from_request(request, state).await?;
+        if octets.is_empty() {
+            return Ok(JsonBody { value: Value::Null, octets });
+        }
+        if !is_json {
+            return Err(ApiError::UnsupportedMediaType);
+        }
+        let value = serde_json::from_slice(&octets).map_err(|error| ApiError::NotJson(error.to_string()))?;
+        Ok(JsonBody { value, octets })
+    }
+}
+
+/// The one parameter of a path, as it stands; reading it never fails in another error body.
+pub struct PathParameter(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathParameter {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathParameter, ApiError> {
+        let parameters = RawPathParams::from_request_parts(parts, state).await;
+        let first = parameters.ok().and_then(|p| p.iter().next().map(|(_, value)| value.to_owned()));
+        Ok(PathParameter(first.unwrap_or_default()))
+    }
+}

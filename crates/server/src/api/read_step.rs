@@ -1,0 +1,318 @@
+//! Reads a step from a request (contract, section 2).
+
+use super::error::FieldError;
+use super::reader::{Problems, Reader};
+use flow::{
+    Action, Channel, Content, FlowKind, MachineDetection, MachineStrategy, Sms, Status, Step, Ttl, Verb,
+    Viber, ViberBody, ViberFile, ViberMessage, ViberTemplate, ViberVideo, Voice, VoiceTarget,
+};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+use crate::numbers;
+
+/// What reading a step depends on.
+pub struct StepContext {
+    /// Plain or transactional.
+    pub kind: FlowKind,
+    /// What `transcode` is for an Sms step that does not say.
+    pub transcode: bool,
+}
+
+/// Members of the other channels' steps, by channel; `message` has its own lists.
+const SMS_ONLY: [&str; 1] = ["urlShortener"];
+const VIBER_ONLY: [&str; 9] = [
+    "senderInfoTrackingId",
+    "inboundUrl",
+    "expireOnDelivery",
+    "label",
+    "templateId",
+    "templateLang",
+    "templateParams",
+    "deliveryScope",
+    "seq",
+];
+const VOICE_ONLY: [&str; 4] = ["dialPlan", "dialplan", "dialPlans", "machineDetection"];
+const SMS_MESSAGE: [&str; 4] = ["body", "flash", "label", "transcode"];
+const VIBER_MESSAGE: [&str; 7] =
+    ["text", "imageUrl", "imageURL", "action", "viberAction", "viberFile", "viberVideo"];
+
+/// Reads a step; what it breaks is noted in `problems`. The `order` is 0 when absent or broken.
+pub fn read_step(value: &Value, path: &str, context: &StepContext, problems: &Problems) -> Option<Step> {
+    let reader = Reader::of(value, path, problems)?;
+    let name = reader.required_text("type");
+    let Some(channel) = Channel::parse(&name) else {
+        if !name.is_empty() {
+            reader.refuse("type", "choice", "must be Sms, Viber or Voice");
+        }
+        return None;
+    };
+    let order = read_order(&reader);
+    let content = match channel {
+        Channel::Sms => Content::Sms(read_sms(&reader, context)),
+        Channel::Viber => Content::Viber(read_viber(&reader, context)),
+        Channel::Voice => Content::Voice(read_voice(&reader)?),
+    };
+    let failover_on = read_failover_on(&reader, channel);
+    let ttl = read_ttl(&reader, channel);
+    let country = numbers::country(match &content {
+        Content::Sms(sms) => &sms.to,
+        Content::Viber(viber) => &viber.to,
+        Content::Voice(voice) => voice.to.address(),
+    });
+    let step = Step { order, failover_on, ttl, content, country };
+    Some(step)
+}
+
+/// Notes the rules of section 2 that a step breaks, unless reading it said so already.
+pub fn check_step(step: &Step, path: &str, known: &mut Vec<FieldError>) {
+    for violation in step.violations() {
+        let field = format!("{path}.{}", violation.field);
+        let said = |error: &FieldError| {
+            error.field == field || error.field.strip_prefix(&field).is_some_and(|rest| rest.starts_with('.'))
+        };
+        if !known.iter().any(said) {
+            known.push(FieldError::new(field, violation.rule, violation.message));
+        }
+    }
+}
+
+fn read_order(reader: &Reader<'_>) -> u32 {
+    if !reader.has("order") {
+        reader.refuse("order", "required", "is required");
+        return 0;
+    }
+    let Some(order) = reader.integer("order") else { return 0 };
+    match u32::try_from(order) {
+        Ok(order) if order >= 1 => order,
+        _ => {
+            reader.refuse("order", "range", "must be 1 or more");
+            0
+        }
+    }
+}
+
+fn read_ttl(reader: &Reader<'_>, channel: Channel) -> Ttl {
+    let Some(minutes) = reader.number("ttl") else { return Ttl::default_for(channel) };
+    let tenths = minutes * 10.0;
+    // 0.3 has no exact binary form: a tenth counts as one where it is closest to one.
+    if (tenths - tenths.round()).abs() > 1e-6 || !(0.0..1e6).contains(&tenths) {
+        // Out of every channel's range, so that the check says what is right.
+        return Ttl { tenths: 0 };
+    }
+    Ttl { tenths: tenths.round() as u32 }
+}
+
+fn read_failover_on(reader: &Reader<'_>, channel: Channel) -> Vec<Status> {
+    let Some(names) = reader.list("failoverOnStatuses") else {
+        return Status::failover_default(channel).to_vec();
+    };
+    let choices = Status::failover_choices(channel);
+    let mut statuses = Vec::new();
+    for name in names {
+        match choices.iter().find(|status| status.name().eq_ignore_ascii_case(&name)) {
+            Some(status) if statuses.contains(status) => {}
+            Some(status) => statuses.push(*status),
+            None => {
+                let choices: Vec<_> = choices.iter().map(|status| status.name()).collect();
+                let message = format!("must be among {} for a {channel} step", choices.join(", "));
+                reader.refuse("failoverOnStatuses", "choice", message);
+                break;
+            }
+        }
+    }
+    statuses
+}
+
+fn read_sms(reader: &Reader<'_>, context: &StepContext) -> Sms {
+    reader.refuse_foreign(&VIBER_ONLY, "belongs to a Viber step");
+    reader.refuse_foreign(&VOICE_ONLY, "belongs to a Voice step");
+    if reader.has("urlShortener") {
+        reader.refuse("urlShortener", "unavailable", "is not available: this server has no URL shortener");
+    }
+    let message = required_object(reader, "message");
+    let mut sms = Sms {
+        from: reader.required_text("from"),
+        to: reader.required_text("to"),
+        body: String::new(),
+        flash: false,
+        label: None,
+        transcode: context.transcode,
+    };
+    if let Some(message) = message {
+        message.refuse_foreign(&VIBER_MESSAGE, "belongs to a Viber step");
+        sms.body = message.required_text("body");
+        sms.flash = message.boolean("flash").unwrap_or(false);
+        sms.label = message.text("label");
+        sms.transcode = message.boolean("transcode").unwrap_or(context.transcode);
+    }
+    sms
+}
+
+fn read_viber(reader: &Reader<'_>, context: &StepContext) -> Viber {
+    reader.refuse_foreign(&["from"], "belongs to an Sms or a Voice step; the sender is senderInfoTrackingId");
+    reader.refuse_foreign(&SMS_ONLY, "belongs to an Sms step");
+    reader.refuse_foreign(&VOICE_ONLY, "belongs to a Voice step");
+    let message = match context.kind {
+        FlowKind::Plain => {
+            let why = "belongs to a transactional flow: POST /failover/transactional";
+            reader.refuse_foreign(
+                &["templateId", "templateLang", "templateParams", "deliveryScope", "seq"],
+                why,
+            );
+            ViberMessage::Body(
+                required_object(reader, "message").map(|m| read_viber_body(&m)).unwrap_or_default(),
+            )
+        }
+        FlowKind::Transactional => {
+            reader.refuse_foreign(&["message"], "has no place beside the template of a transactional step");
+            ViberMessage::Template(read_template(reader))
+        }
+    };
+    Viber {
+        sender: reader.required_text("senderInfoTrackingId"),
+        to: reader.required_text("to"),
+        inbound_url: reader.text("inboundUrl"),
+        expire_on_delivery: reader.boolean("expireOnDelivery").unwrap_or(false),
+        label: reader.text("label"),
+        message,
+    }
+}
+
+fn read_viber_body(message: &Reader<'_>) -> ViberBody {
+    message.refuse_foreign(&SMS_MESSAGE, "belongs to an Sms step");
+    ViberBody {
+        text: message.text("text"),
+        image_url: message.text("imageUrl").or_else(|| message.text("imageURL")),
+        action: message.object(&["action", "viberAction"]).map(|action| Action {
+            caption: action.required_text("caption"),
+            target_url: action.required_text("targetUrl"),
+        }),
+        file: message.object(&["viberFile"]).map(|file| ViberFile {
+            name: file.required_text("fileName"),
+            kind: file.required_text("fileType"),
+            url: file.required_text("fileUrl"),
+        }),
+        video: message.object(&["viberVideo"]).map(|video| ViberVideo {
+            url: video.required_text("videoUrl"),
+            thumbnail: video.required_text("videoThumbnail"),
+            size_mb: video.number("fileSize").unwrap_or(0.0),
+            duration_s: video.integer("duration").and_then(|s| u32::try_from(s).ok()).unwrap_or(0),
+        }),
+    }
+}
+
+fn read_template(reader: &Reader<'_>) -> ViberTemplate {
+    let mut params = BTreeMap::new();
+    if let Some(Value::Object(given)) = reader.raw("templateParams") {
+        for (name, value) in given {
+            match value {
+                Value::String(text) => drop(params.insert(name.clone(), text.clone())),
+                Value::Number(_) | Value::Bool(_) => drop(params.insert(name.clone(), value.to_string())),
+                _ => reader.refuse(&format!("templateParams.{name}"), "type", "must be a string"),
+            }
+        }
+    } else if reader.has("templateParams") {
+        reader.refuse("templateParams", "type", "must be an object");
+    }
+    let scope = reader.text("deliveryScope").unwrap_or_else(|| "PRIMARY_DEVICE".into());
+    let all_devices = scope.eq_ignore_ascii_case("ALL_DEVICES");
+    if !all_devices && !scope.eq_ignore_ascii_case("PRIMARY_DEVICE") {
+        reader.refuse("deliveryScope", "choice", "must be PRIMARY_DEVICE or ALL_DEVICES");
+    }
+    ViberTemplate {
+        id: reader.required_text("templateId"),
+        language: reader.required_text("templateLang"),
+        params,
+        all_devices,
+        seq: reader.integer("seq").unwrap_or(0),
+    }
+}
+
+fn read_voice(reader: &Reader<'_>) -> Option<Voice> {
+    reader.refuse_foreign(&VIBER_ONLY, "belongs to a Viber step");
+    reader.refuse_foreign(&SMS_ONLY, "belongs to an Sms step");
+    reader.refuse_foreign(&["message"], "belongs to an Sms or a Viber step; what is said is in dialPlan");
+    let from = reader.required_text("from");
+    let to = read_target(reader);
+    let verbs = read_verbs(reader);
+    let machine_detection = reader.object(&["machineDetection"]).and_then(|detection| {
+        let strategy = match detection.required_text("strategy").to_ascii_lowercase().as_str() {
+            "hangup" => MachineStrategy::Hangup,
+            "continue" => MachineStrategy::Continue,
+            // Noted as required already.
+            "" => return None,
+            _ => {
+                detection.refuse("strategy", "choice", "must be Hangup or Continue");
+                return None;
+            }
+        };
+        Some(MachineDetection { strategy, event_url: detection.text("eventUrl") })
+    });
+    Some(Voice { from, to: to?, verbs, machine_detection })
+}
+
+fn read_target(reader: &Reader<'_>) -> Option<VoiceTarget> {
+    match reader.raw("to") {
+        None => reader.refuse("to", "required", "is required"),
+        Some(Value::String(phone)) => return Some(VoiceTarget::Phone(phone.clone())),
+        Some(_) => {
+            let to = reader.object(&["to"])?;
+            let given = [
+                to.text("phone").map(VoiceTarget::Phone),
+                to.text("sip").map(VoiceTarget::Sip),
+                to.text("viber").map(VoiceTarget::Viber),
+            ];
+            let mut given = given.into_iter().flatten();
+            match (given.next(), given.next()) {
+                (Some(target), None) => return Some(target),
+                _ => reader.refuse("to", "required", "must have exactly one of phone, sip and viber"),
+            }
+        }
+    }
+    None
+}
+
+fn read_verbs(reader: &Reader<'_>) -> Vec<Verb> {
+    let Some(plan) = reader.object(&["dialPlan", "dialplan", "dialPlans"]) else {
+        if !["dialPlan", "dialplan", "dialPlans"].iter().any(|name| reader.has(name)) {
+            reader.refuse("dialPlan", "required", "is required");
+        }
+        return Vec::new();
+    };
+    let verbs = plan.array("verbs").unwrap_or_default();
+    verbs.into_iter().filter_map(|(path, value)| read_verb(&plan, &path, value)).collect()
+}
+
+fn read_verb(plan: &Reader<'_>, path: &str, value: &Value) -> Option<Verb> {
+    let verb = Reader::of(value, path, plan.problems())?;
+    let repeat = verb.integer("repeat").unwrap_or(1);
+    // Out of range, so that the check says what is right.
+    let repeat = u32::try_from(repeat).unwrap_or(0);
+    let barge_in = verb.boolean("bargeIn").unwrap_or(false);
+    match verb.required_text("type").to_ascii_uppercase().as_str() {
+        "SAY" => {
+            let message = required_object(&verb, "message")?;
+            Some(Verb::Say {
+                language: message.text("language").unwrap_or_else(|| "en-US".into()),
+                gender: message.text("gender").unwrap_or_else(|| "female".into()).to_ascii_lowercase(),
+                text: message.required_text("text"),
+                repeat,
+                barge_in,
+            })
+        }
+        "PLAY" => Some(Verb::Play { url: verb.required_text("fileURL"), repeat, barge_in }),
+        "" => None,
+        _ => {
+            verb.refuse("type", "choice", "must be SAY or PLAY");
+            None
+        }
+    }
+}
+
+fn required_object<'a>(reader: &Reader<'a>, name: &str) -> Option<Reader<'a>> {
+    if !reader.has(name) {
+        reader.refuse(name, "required", "is required");
+    }
+    reader.object(&[name])
+}

@@ -1,0 +1,175 @@
+//! Reads a request's JSON by hand, so that every broken rule is reported at once with its path, and so that blank
+//! is absent (contract, section 2).
+
+use super::error::FieldError;
+use serde_json::{Map, Value};
+use std::cell::RefCell;
+
+/// Whether a value counts as not given: null, an empty string, array or object, or an object of such.
+pub fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(values) => values.is_empty(),
+        Value::Object(members) => members.values().all(is_blank),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Whether a value says nothing where it does not belong: blank, false, zero, or an object of such.
+fn is_idle(value: &Value) -> bool {
+    match value {
+        Value::Bool(flag) => !flag,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::Object(members) => members.values().all(is_idle),
+        other => is_blank(other),
+    }
+}
+
+/// The rules that a request breaks.
+#[derive(Default)]
+pub struct Problems(RefCell<Vec<FieldError>>);
+
+impl Problems {
+    /// Notes a broken rule.
+    pub fn add(&self, field: impl Into<String>, rule: &'static str, message: impl Into<String>) {
+        self.0.borrow_mut().push(FieldError::new(field, rule, message));
+    }
+
+    /// All of them.
+    pub fn into_vec(self) -> Vec<FieldError> {
+        self.0.into_inner()
+    }
+}
+
+/// An object of the request, and where it is.
+#[derive(Clone)]
+pub struct Reader<'a> {
+    members: &'a Map<String, Value>,
+    path: String,
+    problems: &'a Problems,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads `value`, which is at `path`.
+    pub fn of(value: &'a Value, path: impl Into<String>, problems: &'a Problems) -> Option<Reader<'a>> {
+        let path = path.into();
+        match value {
+            Value::Object(members) => Some(Reader { members, path, problems }),
+            _ => {
+                problems.add(path, "type", "must be an object");
+                None
+            }
+        }
+    }
+
+    /// Where broken rules are noted.
+    pub fn problems(&self) -> &'a Problems {
+        self.problems
+    }
+
+    /// The path of a member.
+    pub fn path(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    /// Notes that a member breaks a rule.
+    pub fn refuse(&self, name: &str, rule: &'static str, message: impl Into<String>) {
+        self.problems.add(self.path(name), rule, message);
+    }
+
+    /// A member that is given, by the first of its spellings that is.
+    fn given<'n>(&self, names: &[&'n str]) -> Option<(&'n str, &'a Value)> {
+        names.iter().find_map(|&name| {
+            self.members.get(name).filter(|value| !is_blank(value)).map(|value| (name, value))
+        })
+    }
+
+    fn typed<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        convert: impl FnOnce(&'a Value) -> Option<T>,
+    ) -> Option<T> {
+        let (_, value) = self.given(&[name])?;
+        let converted = convert(value);
+        if converted.is_none() {
+            self.refuse(name, "type", format!("must be {expected}"));
+        }
+        converted
+    }
+
+    /// Whether the member is given.
+    pub fn has(&self, name: &str) -> bool {
+        self.given(&[name]).is_some()
+    }
+
+    /// A string.
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.typed(name, "a string", |value| value.as_str().map(str::to_owned))
+    }
+
+    /// A string that must be given; empty (and noted) when it is not.
+    pub fn required_text(&self, name: &str) -> String {
+        if !self.has(name) {
+            self.refuse(name, "required", "is required");
+        }
+        self.text(name).unwrap_or_default()
+    }
+
+    /// A whole number; a whole-numbered decimal is one.
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        self.typed(name, "a whole number", |value| {
+            let whole = |number: f64| (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64);
+            value.as_i64().or_else(|| value.as_f64().and_then(whole))
+        })
+    }
+
+    /// A number.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        self.typed(name, "a number", Value::as_f64)
+    }
+
+    /// A boolean.
+    pub fn boolean(&self, name: &str) -> Option<bool> {
+        self.typed(name, "true or false", Value::as_bool)
+    }
+
+    /// An object, by the first of its spellings that is given.
+    pub fn object(&self, names: &[&str]) -> Option<Reader<'a>> {
+        let (name, value) = self.given(names)?;
+        Reader::of(value, self.path(name), self.problems)
+    }
+
+    /// An array, with the path of each element.
+    pub fn array(&self, name: &str) -> Option<Vec<(String, &'a Value)>> {
+        let path = self.path(name);
+        let elements = self.typed(name, "an array", Value::as_array)?;
+        Some(elements.iter().enumerate().map(|(i, element)| (format!("{path}[{i}]"), element)).collect())
+    }
+
+    /// Strings: an array of them, or one with commas.
+    pub fn list(&self, name: &str) -> Option<Vec<String>> {
+        self.typed(name, "an array of strings, or one string with commas", |value| match value {
+            Value::String(text) => Some(
+                text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect(),
+            ),
+            Value::Array(items) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
+            _ => None,
+        })
+    }
+
+    /// A member as it stands, if it is given.
+    pub fn raw(&self, name: &str) -> Option<&'a Value> {
+        self.given(&[name]).map(|(_, value)| value)
+    }
+
+    /// Refuses members that mean something elsewhere and nothing here, unless they say nothing.
+    pub fn refuse_foreign(&self, names: &[&str], why: &str) {
+        for &name in names {
+            if self.members.get(name).is_some_and(|value| !is_idle(value)) {
+                self.refuse(name, "foreign", why);
+            }
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! `POST /failover` and `POST /failover/transactional` (contract, section 2).
+
+use super::auth::{Caller, ROLES, role_of};
+use super::error::{ApiError, ErrorBody};
+use super::read_step::{StepContext, check_step, read_step};
+use super::reader::{Problems, Reader, is_blank};
+use super::step_view::StepView;
+use super::tracking::flow_kind;
+use super::{Api, JsonBody};
+use crate::clock::{iso, new_id, now_ms};
+use crate::targets::check_url;
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use flow::{Callback, CallbackStrategy, Flow, FlowKind, NewFlow, Restrictions, Step};
+use reqwest::Url;
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use store::{Accepted, IdempotencyKey};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Most steps of a flow.
+const STEPS_MAX: usize = 32;
+/// Longest callback URL, in characters.
+const URL_MAX: usize = 2000;
+/// Longest `Idempotency-Key`, in characters.
+const KEY_MAX: usize = 255;
+
+/// A flow to be sent.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SendRequest {
+    /// The steps, at most 32; they run in ascending `order`.
+    #[schema(min_items = 1, max_items = 32)]
+    flow: Vec<StepView>,
+    /// Where results go.
+    #[schema(nullable = false)]
+    callback: Option<CallbackView>,
+    /// India: registration ids for the carrier.
+    #[schema(nullable = false)]
+    restrictions: Option<RestrictionsView>,
+}
+
+/// A flow that was accepted.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SendResponse {
+    tracking_id: Uuid,
+    /// The steps as accepted, with every default filled in.
+    flow: Vec<StepView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    callback: Option<CallbackView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    restrictions: Option<RestrictionsView>,
+    /// `transactional` for a transactional flow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow_kind: Option<&'static str>,
+    #[schema(format = DateTime)]
+    created_at: String,
+}
+
+/// Where results go and when.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CallbackView {
+    /// `OnChange` (also: `OnStep`) or `OnCompletion`.
+    strategy: &'static str,
+    #[schema(pattern = "^https?://", max_length = 2000)]
+    url: String,
+}
+
+/// Registration ids that Indian carriers ask for.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RestrictionsView {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_template_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    principal_entity_id: Option<String>,
+}
+
+impl From<&Flow> for SendResponse {
+    fn from(flow: &Flow) -> SendResponse {
+        SendResponse {
+            tracking_id: flow.id,
+            flow: flow.steps.iter().map(StepView::from).collect(),
+            callback: flow.callback.as_ref().map(|callback| CallbackView {
+                strategy: match callback.strategy {
+                    CallbackStrategy::OnChange => "OnChange",
+                    CallbackStrategy::OnCompletion => "OnCompletion",
+                },
+                url: callback.url.clone(),
+            }),
+            restrictions: flow.restrictions.as_ref().map(|ids| RestrictionsView {
+                content_template_id: ids.content_template_id.clone(),
+                principal_entity_id: ids.principal_entity_id.clone(),
+            }),
+            flow_kind: flow_kind(flow.kind),
+            created_at: iso(flow.created_ms),
+        }
+    }
+}
+
+/// Sends a flow.
+#[utoipa::path(
+    post,
+    path = "/failover",
+    tag = "sending",
+    params(("Idempotency-Key" = Option<String>, Header, description = "At most 255 characters, remembered for 24 h: \
+        the same key and body answer as the first time and send nothing.")),
+    request_body = SendRequest,
+    responses(
+        (status = 200, body = SendResponse, description = "Accepted, and on disk."),
+        (status = 400, body = ErrorBody, description = "The body breaks rules; nothing was stored."),
+        (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody, description = "The token lacks a role that the steps need."),
+        (status = 409, body = ErrorBody, description = "The Idempotency-Key was used with another body."),
+        (status = 413, body = ErrorBody),
+        (status = 415, body = ErrorBody),
+        (status = 429, body = ErrorBody),
+        (status = 503, body = ErrorBody),
+    ),
+    security(("token" = []))
+)]
+pub async fn post(
+    state: State<Arc<Api>>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: JsonBody,
+) -> Result<Json<SendResponse>, ApiError> {
+    send(&state.0, &caller, &headers, &body, FlowKind::Plain).await
+}
+
+/// Sends a transactional flow: its Viber steps name a template instead of a message.
+#[utoipa::path(
+    post,
+    path = "/failover/transactional",
+    tag = "sending",
+    params(("Idempotency-Key" = Option<String>, Header, description = "As for POST /failover.")),
+    request_body = SendRequest,
+    responses(
+        (status = 200, body = SendResponse, description = "Accepted, and on disk."),
+        (status = 400, body = ErrorBody, description = "The body breaks rules; nothing was stored."),
+        (status = 401, body = ErrorBody),
+        (status = 403, body = ErrorBody, description = "The token lacks a role that the steps need."),
+        (status = 409, body = ErrorBody, description = "The Idempotency-Key was used with another body."),
+        (status = 413, body = ErrorBody),
+        (status = 415, body = ErrorBody),
+        (status = 429, body = ErrorBody),
+        (status = 503, body = ErrorBody),
+    ),
+    security(("token" = []))
+)]
+pub async fn post_transactional(
+    state: State<Arc<Api>>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: JsonBody,
+) -> Result<Json<SendResponse>, ApiError> {
+    send(&state.0, &caller, &headers, &body, FlowKind::Transactional).await
+}
+
+async fn send(
+    api: &Api,
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: &JsonBody,
+    kind: FlowKind,
+) -> Result<Json<SendResponse>, ApiError> {
+    let key = idempotency_key(headers, body, kind)?;
+    let mut new = read(api, caller, &body.value, kind)?;
+    caller.require(ROLES[3])?;
+    for step in &new.steps {
+        caller.require(role_of(step.channel()))?;
+    }
+    let now_ms = now_ms();
+    new.id = new_id(now_ms);
+    let flow = Flow::accept(new, now_ms, &mut || new_id(now_ms));
+    let response = SendResponse::from(&flow);
+    match api.store.accept(flow, key, now_ms).await? {
+        Accepted::New => {
+            metrics::counter!("switchback_flows_accepted_total").increment(1);
+            Ok(Json(response))
+        }
+        Accepted::Replayed(first) => Ok(Json(SendResponse::from(&*first))),
+    }
+}
+
+fn idempotency_key(
+    headers: &HeaderMap,
+    body: &JsonBody,
+    kind: FlowKind,
+) -> Result<Option<IdempotencyKey>, ApiError> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().ok().filter(|key| (1..=KEY_MAX).contains(&key.chars().count()));
+    let rule = format!("must have 1 to {KEY_MAX} printable ASCII characters");
+    let key = key.ok_or_else(|| ApiError::field("Idempotency-Key", "length", rule))?;
+    // The endpoint is part of what was asked for.
+    let mut hash = Sha256::new_with_prefix([kind as u8]);
+    hash.update(&body.octets);
+    Ok(Some(IdempotencyKey { key: key.into(), body_hash: hash.finalize().into() }))
+}
+
+/// Reads and checks a request; the id is left for the caller to draw.
+fn read(api: &Api, caller: &Caller, body: &Value, kind: FlowKind) -> Result<NewFlow, ApiError> {
+    let problems = Problems::default();
+    let context = StepContext { kind, transcode: caller.application.settings.transcode };
+    let mut steps = Vec::new();
+    let (mut callback, mut restrictions) = (None, None);
+    if let Some(request) = Reader::of(body, "", &problems) {
+        let given = request.array("flow").unwrap_or_default();
+        if !request.has("flow") {
+            request.refuse("flow", "required", "must have at least one step");
+        }
+        if given.len() > STEPS_MAX {
+            request.refuse("flow", "length", format!("must have at most {STEPS_MAX} steps"));
+        }
+        let read = |(path, value): (String, &Value)| {
+            if is_blank(value) {
+                problems.add(&*path, "required", "must be a step");
+                return None;
+            }
+            Some((read_step(value, &path, &context, &problems)?, path))
+        };
+        steps = given.into_iter().take(STEPS_MAX).filter_map(read).collect();
+        callback = read_callback(&request, api.allow_private);
+        restrictions = request.object(&["restrictions"]).map(|ids| Restrictions {
+            content_template_id: ids.text("contentTemplateId"),
+            principal_entity_id: ids.text("principalEntityId"),
+        });
+    }
+    let mut errors = problems.into_vec();
+    for (step, path) in &steps {
+        check_step(step, path, &mut errors);
+        if !api.carried.contains(step.channel()) {
+            let message = format!("no carrier for {} is configured on this server", step.channel());
+            errors.push(super::error::FieldError::new(format!("{path}.type"), "unavailable", message));
+        }
+    }
+    if !api.lenient_order {
+        check_orders(&steps, &mut errors);
+    }
+    if !errors.is_empty() {
+        return Err(ApiError::Invalid(errors));
+    }
+    let mut steps: Vec<Step> = steps.into_iter().map(|(step, _)| step).collect();
+    // Stable: equal orders stay in the order of the array.
+    steps.sort_by_key(|step| step.order);
+    Ok(NewFlow {
+        id: Uuid::nil(),
+        application: caller.application.id.clone(),
+        kind,
+        minute_ms: api.minute_ms,
+        steps,
+        callback,
+        restrictions,
+    })
+}
+
+fn check_orders(steps: &[(Step, String)], errors: &mut Vec<super::error::FieldError>) {
+    for (i, (step, path)) in steps.iter().enumerate() {
+        // 0 stands for an order that was refused already.
+        if step.order != 0 && steps[..i].iter().any(|(other, _)| other.order == step.order) {
+            let message = format!("must be unique; {} was given before", step.order);
+            errors.push(super::error::FieldError::new(format!("{path}.order"), "unique", message));
+        }
+    }
+}
+
+fn read_callback(request: &Reader<'_>, allow_private: bool) -> Option<Callback> {
+    let callback = request.object(&["callback"])?;
+    let strategy = match callback.required_text("strategy").to_ascii_lowercase().as_str() {
+        "onchange" | "onstep" => Some(CallbackStrategy::OnChange),
+        "oncompletion" => Some(CallbackStrategy::OnCompletion),
+        // Noted as required already.
+        "" => None,
+        _ => {
+            callback.refuse("strategy", "choice", "must be OnChange or OnCompletion");
+            None
+        }
+    };
+    let url = callback.required_text("url");
+    if !url.is_empty() {
+        if url.chars().count() > URL_MAX {
+            callback.refuse("url", "length", format!("must have at most {URL_MAX} characters"));
+        }
+        match Url::parse(&url) {
+            Ok(parsed) => {
+                if let Err(why) = check_url(&parsed, allow_private) {
+                    callback.refuse("url", "format", why);
+                }
+            }
+            Err(_) => callback.refuse("url", "format", "must be an http or https URL"),
+        }
+    }
+    Some(Callback { strategy: strategy?, url })
+}

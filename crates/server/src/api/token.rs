@@ -1,0 +1,134 @@
+//! `POST /oauth/token` (contract, section 1; RFC 6749, 4.4 and 5).
+
+use super::Api;
+use super::auth::ROLES;
+use super::error::ApiError;
+use crate::clock::now_ms;
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use store::Token;
+use utoipa::{IntoParams, ToSchema};
+
+/// What a client asks for, in the body or the query.
+#[derive(Debug, Default, Deserialize, IntoParams, ToSchema)]
+#[into_params(parameter_in = Query)]
+pub struct TokenRequest {
+    /// `client_credentials`
+    grant_type: Option<String>,
+    /// Roles to narrow the token to, space-separated.
+    scope: Option<String>,
+}
+
+/// A token.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TokenResponse {
+    access_token: String,
+    /// `bearer`
+    token_type: &'static str,
+    /// Seconds.
+    expires_in: u32,
+    /// The roles, space-separated.
+    scope: String,
+    /// The roles.
+    permissions: Vec<String>,
+}
+
+/// Why there is no token (RFC 6749, 5.2).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TokenError {
+    /// `invalid_client`, `unsupported_grant_type`, `invalid_scope`
+    error: &'static str,
+    error_description: &'static str,
+}
+
+fn refuse(status: StatusCode, error: &'static str, error_description: &'static str) -> Response {
+    let mut response = (status, Json(TokenError { error, error_description })).into_response();
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = header::HeaderValue::from_static("Basic realm=\"switchback\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// A token for an application's id and secret.
+#[utoipa::path(
+    post,
+    path = "/oauth/token",
+    tag = "authentication",
+    params(TokenRequest),
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, body = TokenResponse),
+        (status = 400, body = TokenError, description = "`unsupported_grant_type` or `invalid_scope`."),
+        (status = 401, body = TokenError, description = "`invalid_client`."),
+        (status = 413, body = super::error::ErrorBody),
+        (status = 503, body = super::error::ErrorBody),
+    ),
+    security(("application" = []))
+)]
+pub async fn post(
+    State(api): State<Arc<Api>>,
+    query: Query<TokenRequest>,
+    headers: HeaderMap,
+    body: super::Body,
+) -> Result<Response, ApiError> {
+    let form: TokenRequest = serde_urlencoded::from_bytes(&body.0).unwrap_or_default();
+    let grant = form.grant_type.or(query.0.grant_type).unwrap_or_default();
+    if grant != "client_credentials" {
+        let why = "grant_type must be client_credentials";
+        return Ok(refuse(StatusCode::BAD_REQUEST, "unsupported_grant_type", why));
+    }
+    let invalid =
+        || refuse(StatusCode::UNAUTHORIZED, "invalid_client", "the application's id or secret is wrong");
+    let Some((id, secret)) = credentials(&headers) else { return Ok(invalid()) };
+    let application = api.store.application(id).await?;
+    let key = api.store.secret_key();
+    let Some(application) = application.filter(|a| a.has_secret(key, &secret) && a.revoked_ms.is_none())
+    else {
+        return Ok(invalid());
+    };
+
+    let asked = form.scope.or(query.0.scope).unwrap_or_default();
+    let asked: Vec<&str> = asked.split([' ', ',']).filter(|role| !role.is_empty()).collect();
+    if asked.iter().any(|role| !ROLES.contains(role)) {
+        let why = "scope may name MT_ROLE_SMS, MT_ROLE_VIBER, MT_ROLE_VOICE and MT_ROLE_FAILOVER";
+        return Ok(refuse(StatusCode::BAD_REQUEST, "invalid_scope", why));
+    }
+    let permissions: Vec<String> = ROLES
+        .iter()
+        .filter(|role| asked.is_empty() || asked.contains(role))
+        .map(|&role| role.into())
+        .collect();
+    let scope = permissions.join(" ");
+
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).map_err(|error| {
+        tracing::error!(%error, "the system has no randomness");
+        ApiError::Store
+    })?;
+    let access_token = URL_SAFE_NO_PAD.encode(random);
+    let expires_in = application.settings.token_ttl.seconds();
+    let token = Token {
+        hash: Token::hash_of(&access_token),
+        application: application.id,
+        expires_ms: now_ms() + i64::from(expires_in) * 1000,
+        scope: scope.clone(),
+    };
+    api.store.add_token(token).await?;
+    let response = TokenResponse { access_token, token_type: "bearer", expires_in, scope, permissions };
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(response)).into_response())
+}
+
+/// `Authorization: Basic` (RFC 7617).
+fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
+    let (scheme, encoded) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let decoded = STANDARD.decode(encoded.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    let (id, secret) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
+    Some((id.to_owned(), secret.to_owned()))
+}

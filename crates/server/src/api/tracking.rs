@@ -1,0 +1,313 @@
+//! `GET /failover/tracking/{trackingId}` and the tracking itself (contract, section 3).
+
+use super::auth::Caller;
+use super::error::{ApiError, ErrorBody};
+use super::step_view::{TargetView, ViberBodyView, failover_names, ttl_minutes, whole};
+use super::{Api, PathParameter};
+use crate::clock::iso;
+use axum::Json;
+use axum::extract::State;
+use flow::{Channel, Content, Flow, FlowKind, Message, Part, Price, Sms, Step, Viber, ViberMessage, Voice};
+use rust_decimal::prelude::ToPrimitive;
+use serde::Serialize;
+use std::sync::Arc;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// One tracking.
+#[utoipa::path(
+    get,
+    path = "/failover/tracking/{trackingId}",
+    tag = "tracking",
+    params(("trackingId" = Uuid, Path, description = "What the send answered with.")),
+    responses(
+        (status = 200, body = TrackingView),
+        (status = 400, body = ErrorBody, description = "The id is no UUID."),
+        (status = 401, body = ErrorBody),
+        (status = 404, body = ErrorBody, description = "It does not exist, or is another application's."),
+        (status = 429, body = ErrorBody),
+        (status = 503, body = ErrorBody),
+    ),
+    security(("token" = []))
+)]
+pub async fn get(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    PathParameter(id): PathParameter,
+) -> Result<Json<TrackingView>, ApiError> {
+    let id = Uuid::parse_str(&id).map_err(|_| ApiError::field("trackingId", "format", "must be a UUID"))?;
+    let found = api.store.load(vec![id]).await?.pop().flatten();
+    match found {
+        Some(flow) if flow.application == caller.application.id => {
+            Ok(Json(TrackingView::of(&flow, &flow.state)))
+        }
+        _ => Err(ApiError::NotFound("tracking")),
+    }
+}
+
+/// What became of a flow.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TrackingView {
+    tracking_id: Uuid,
+    /// `Queued`, `InProgress`, `Succeeded`, `Failed`.
+    status: &'static str,
+    /// Why it failed: 0 server error, 1 insufficient balance, 2 no next step, 3 failover not triggered.
+    status_code: Option<u8>,
+    /// The channel of the step that ended it: `Sms`, `Viber`, `Voice`.
+    termination_channel: Option<&'static str>,
+    total_price: f64,
+    /// Always `Failover`.
+    originating_service: &'static str,
+    application_id: String,
+    /// `transactional` for a transactional flow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flow_kind: Option<&'static str>,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    updated_at: String,
+    /// The steps that were started: one object per Sms part, by order, then part.
+    messages: Vec<MessageView>,
+}
+
+/// What became of a started step, or of a part of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "type")]
+pub enum MessageView {
+    /// A part of a short message.
+    Sms(SmsView),
+    /// A Viber message.
+    Viber(ViberView),
+    /// A call.
+    Voice(VoiceView),
+}
+
+/// A part of a short message.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SmsView {
+    order: u32,
+    /// The same for all parts.
+    message_id: Uuid,
+    sms_id: Uuid,
+    from: String,
+    to: String,
+    /// The part's text, as it is sent.
+    body: String,
+    country: Option<String>,
+    operator: Option<String>,
+    /// From 1.
+    part: usize,
+    parts: usize,
+    /// Milliseconds from the start of the step to the final receipt.
+    latency: Option<i64>,
+    #[serde(serialize_with = "whole")]
+    ttl: f64,
+    price: f64,
+    label: Option<String>,
+    status: StatusView,
+    failover_on_statuses: Vec<&'static str>,
+    #[schema(format = DateTime)]
+    created_at: String,
+}
+
+/// A Viber message.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ViberView {
+    order: u32,
+    tracking_id: Uuid,
+    from: String,
+    to: String,
+    country: Option<String>,
+    #[serde(serialize_with = "whole")]
+    ttl: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<ViberBodyView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    template_id: Option<String>,
+    inbound_url: Option<String>,
+    label: Option<String>,
+    expire_on_delivery: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    expired_on_delivery_at: Option<String>,
+    status: StatusView,
+    failover_on_statuses: Vec<&'static str>,
+    price: f64,
+    #[schema(format = DateTime)]
+    created_at: String,
+}
+
+/// A call.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct VoiceView {
+    order: u32,
+    message_id: Uuid,
+    from: String,
+    to: TargetView,
+    country: Option<String>,
+    /// Seconds of talk.
+    duration: Option<u32>,
+    /// `human` or `machine`.
+    answered_by: Option<String>,
+    #[serde(serialize_with = "whole")]
+    ttl: f64,
+    price: f64,
+    status: StatusView,
+    failover_on_statuses: Vec<&'static str>,
+    #[schema(format = DateTime)]
+    created_at: String,
+}
+
+/// A status, why, and since when.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusView {
+    /// One of the channel's statuses; Viber's are in capitals.
+    name: String,
+    reason: ReasonView,
+    #[schema(format = DateTime)]
+    updated_date: String,
+}
+
+/// Why a message has its status.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReasonView {
+    detailed_status: String,
+    description: String,
+}
+
+impl TrackingView {
+    /// The tracking of a flow in one of its states.
+    pub fn of(flow: &Flow, state: &flow::State) -> TrackingView {
+        let messages = state.messages.iter().zip(&flow.steps);
+        TrackingView {
+            tracking_id: flow.id,
+            status: state.status.name(),
+            status_code: state.status_code.map(|code| code as u8),
+            termination_channel: state.termination.map(Channel::name),
+            total_price: price(state.total_price(&flow.steps)),
+            originating_service: "Failover",
+            application_id: flow.application.clone(),
+            flow_kind: flow_kind(flow.kind),
+            created_at: iso(flow.created_ms),
+            updated_at: iso(state.updated_ms),
+            messages: messages.flat_map(|(message, step)| message_views(message, step)).collect(),
+        }
+    }
+}
+
+/// How a flow's kind is shown: a plain one is not.
+pub fn flow_kind(kind: FlowKind) -> Option<&'static str> {
+    match kind {
+        FlowKind::Plain => None,
+        FlowKind::Transactional => Some("transactional"),
+    }
+}
+
+fn price(price: Price) -> f64 {
+    price.to_f64().unwrap_or_default()
+}
+
+fn message_views(message: &Message, step: &Step) -> Vec<MessageView> {
+    match &step.content {
+        Content::Sms(sms) => {
+            let texts = sms.parts();
+            let parts = message.parts.iter().zip(texts).enumerate();
+            parts.map(|(i, (part, text))| sms_view(message, step, sms, i, part, text)).collect()
+        }
+        // Viber and Voice have exactly one part.
+        Content::Viber(viber) => {
+            message.parts.iter().map(|part| viber_view(message, step, viber, part)).collect()
+        }
+        Content::Voice(voice) => {
+            message.parts.iter().map(|part| voice_view(message, step, voice, part)).collect()
+        }
+    }
+}
+
+fn sms_view(
+    message: &Message,
+    step: &Step,
+    sms: &Sms,
+    index: usize,
+    part: &Part,
+    body: String,
+) -> MessageView {
+    let ended = part.status.status.is_final() && part.carrier.is_some();
+    MessageView::Sms(SmsView {
+        order: step.order,
+        message_id: message.id,
+        sms_id: part.id,
+        from: sms.from.clone(),
+        to: sms.to.clone(),
+        body,
+        country: step.country.clone(),
+        operator: part.operator.clone(),
+        part: index + 1,
+        parts: message.parts.len(),
+        latency: ended.then(|| (part.status.at_ms - message.created_ms).max(0)),
+        ttl: ttl_minutes(step),
+        price: price(part.price(Channel::Sms)),
+        label: sms.label.clone(),
+        status: status(part, Channel::Sms),
+        failover_on_statuses: failover_names(step),
+        created_at: iso(message.created_ms),
+    })
+}
+
+fn viber_view(message: &Message, step: &Step, viber: &Viber, part: &Part) -> MessageView {
+    let (body, template_id) = match &viber.message {
+        ViberMessage::Body(body) => (Some(body.into()), None),
+        ViberMessage::Template(template) => (None, Some(template.id.clone())),
+    };
+    MessageView::Viber(ViberView {
+        order: step.order,
+        tracking_id: message.id,
+        from: viber.sender.clone(),
+        to: viber.to.clone(),
+        country: step.country.clone(),
+        ttl: ttl_minutes(step),
+        body,
+        template_id,
+        inbound_url: viber.inbound_url.clone(),
+        label: viber.label.clone(),
+        expire_on_delivery: viber.expire_on_delivery,
+        expired_on_delivery_at: part.expired_on_delivery_ms.map(iso),
+        status: status(part, Channel::Viber),
+        failover_on_statuses: failover_names(step),
+        price: price(part.price(Channel::Viber)),
+        created_at: iso(message.created_ms),
+    })
+}
+
+fn voice_view(message: &Message, step: &Step, voice: &Voice, part: &Part) -> MessageView {
+    MessageView::Voice(VoiceView {
+        order: step.order,
+        message_id: message.id,
+        from: voice.from.clone(),
+        to: (&voice.to).into(),
+        country: step.country.clone(),
+        duration: part.duration_s,
+        answered_by: part.answered_by.clone(),
+        ttl: ttl_minutes(step),
+        price: price(part.price(Channel::Voice)),
+        status: status(part, Channel::Voice),
+        failover_on_statuses: failover_names(step),
+        created_at: iso(message.created_ms),
+    })
+}
+
+fn status(part: &Part, channel: Channel) -> StatusView {
+    let record = &part.status;
+    let description = record.description.clone().unwrap_or_else(|| record.detail.description().to_owned());
+    StatusView {
+        name: record.status.tracking_name(channel),
+        reason: ReasonView { detailed_status: record.detail.0.clone().into_owned(), description },
+        updated_date: iso(record.at_ms),
+    }
+}

@@ -1,0 +1,141 @@
+//! Callbacks: the signed tracking, posted to the client's URL (contract, section 5).
+
+use crate::api::tracking::TrackingView;
+use crate::clock::now_ms;
+use crate::config::CallbackConfig;
+use crate::targets::{GuardedResolver, check_url};
+use carriers::backoff;
+use flow::{Event, Flow, PendingCallback};
+use parking_lot::Mutex;
+use reqwest::{Client, Url, redirect::Policy};
+use standardwebhooks::Webhook;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Makes callbacks.
+pub struct Callbacks {
+    client: Client,
+    config: CallbackConfig,
+    /// Callbacks under way, by host, so that one that hangs can't take every slot.
+    under_way: Arc<Mutex<HashMap<String, usize>>>,
+    secrets: Arc<dyn Fn(&str) -> Vec<u8> + Send + Sync>,
+}
+
+/// One of a host's slots; given back on drop.
+struct Slot {
+    host: String,
+    under_way: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut under_way = self.under_way.lock();
+        if let Some(count) = under_way.get_mut(&self.host) {
+            *count -= 1;
+            if *count == 0 {
+                under_way.remove(&self.host);
+            }
+        }
+    }
+}
+
+impl Callbacks {
+    /// `secrets` yields an application's signing key.
+    ///
+    /// # Errors
+    /// When the HTTP client can't be set up.
+    pub fn new(
+        config: CallbackConfig,
+        secrets: Arc<dyn Fn(&str) -> Vec<u8> + Send + Sync>,
+    ) -> Result<Callbacks, String> {
+        let client = Client::builder()
+            .timeout(config.timeout)
+            .redirect(Policy::none())
+            .no_proxy()
+            .dns_resolver(Arc::new(GuardedResolver { allow_private: config.allow_private }))
+            .user_agent(concat!("Switchback/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| error.to_string())?;
+        Ok(Callbacks { client, config, under_way: Arc::default(), secrets })
+    }
+
+    /// How many callbacks are made at once.
+    pub fn concurrency(&self) -> usize {
+        self.config.concurrency
+    }
+
+    /// Makes a flow's oldest pending callback; answers with what came of it, or `None` when its host has no free
+    /// slot.
+    pub async fn call(&self, flow: &Flow) -> Option<Event> {
+        let (Some(callback), Some(pending)) = (&flow.callback, flow.callbacks.first()) else { return None };
+        let target = Url::parse(&callback.url).map_err(|error| error.to_string());
+        let target = target.and_then(|url| check_url(&url, self.config.allow_private).map(|()| url));
+        let result = match target {
+            Ok(url) => {
+                let _slot = self.slot(url.host_str().unwrap_or_default())?;
+                self.post(url, flow, pending).await
+            }
+            Err(error) => Err(error),
+        };
+        let event = match result {
+            Ok(()) => {
+                metrics::counter!("switchback_callbacks_total", "result" => "acknowledged").increment(1);
+                Event::CallbackDone { id: pending.id }
+            }
+            Err(error) => {
+                let now_ms = now_ms();
+                let given_up = now_ms - pending.since_ms >= self.config.give_up.as_millis() as i64;
+                let result = if given_up { "dead" } else { "failed" };
+                metrics::counter!("switchback_callbacks_total", "result" => result).increment(1);
+                tracing::info!(flow = %flow.id, error, given_up, "a callback failed");
+                let pause = backoff::delay(pending.attempts, self.config.retry_base, self.config.retry_max);
+                let at_ms = (!given_up).then(|| now_ms.saturating_add(pause.as_millis().max(1) as i64));
+                Event::CallbackFailed { id: pending.id, at_ms, error }
+            }
+        };
+        Some(event)
+    }
+
+    fn slot(&self, host: &str) -> Option<Slot> {
+        let mut under_way = self.under_way.lock();
+        let count = under_way.entry(host.to_owned()).or_default();
+        if *count >= self.config.concurrency_per_host {
+            return None;
+        }
+        *count += 1;
+        Some(Slot { host: host.to_owned(), under_way: Arc::clone(&self.under_way) })
+    }
+
+    /// Posts the tracking as it was at the change; any 2xx acknowledges.
+    async fn post(&self, url: Url, flow: &Flow, pending: &PendingCallback) -> Result<(), String> {
+        let body =
+            serde_json::to_string(&TrackingView::of(flow, &pending.state)).map_err(|e| e.to_string())?;
+        let id = pending.id.to_string();
+        let timestamp = now_ms() / 1000;
+        let signature = Webhook::from_bytes((self.secrets)(&flow.application))
+            .and_then(|webhook| webhook.sign(&id, timestamp, body.as_bytes()))
+            .map_err(|error| error.to_string())?;
+        let request = self
+            .client
+            .post(url)
+            .header("content-type", "application/json")
+            .header("webhook-id", id)
+            .header("webhook-timestamp", timestamp)
+            .header("webhook-signature", signature)
+            .body(body);
+        let response = request.send().await.map_err(|error| chain(&error))?;
+        let status = response.status();
+        if status.is_success() { Ok(()) } else { Err(format!("the target answered {status}")) }
+    }
+}
+
+/// An error with its causes: reqwest's own says little.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,288 @@
+//! The engine: claims due tasks, does them, and feeds what happened back into the store. It decides nothing about
+//! a flow; [`flow::Flow::apply`] does.
+
+mod submit;
+
+use crate::callbacks::Callbacks;
+use crate::clock::now_ms;
+use crate::config::{CarrierConfig, CommonConfig, Config, KindConfig};
+use crate::metrics;
+use async_trait::async_trait;
+use carriers::{Carrier, NotStored, ReceiptSink, Sandbox, Smpp, backoff};
+use flow::{Applied, CarrierRef, Channel, Event, Receipt, TaskKind};
+use futures::future::join_all;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Lane, Retention, Store, StoreError};
+use tokio::sync::{Semaphore, watch};
+use uuid::Uuid;
+
+/// How long a claimed task stays ours. Longer than any carrier's or callback's timeout, so that nobody else takes
+/// up what is still under way; it ends with the process anyhow.
+const LEASE_MS: i64 = 300_000;
+/// Most tasks claimed at once.
+const CLAIM_MAX: usize = 128;
+/// How long a lane rests after the store failed.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
+/// Between two looks for replays that the command line asked for.
+const REPLAY_INTERVAL: Duration = Duration::from_secs(1);
+/// Between two prunings.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
+/// Flows pruned in one transaction.
+const PRUNE_MAX: usize = 200;
+/// How long idempotency keys and receipts without a message are kept (contract, section 2).
+const KEYS_KEPT_MS: i64 = 24 * 3600 * 1000;
+
+/// A carrier with what the configuration says about it.
+pub struct Outlet {
+    /// What the configuration says.
+    pub config: CommonConfig,
+    /// The carrier.
+    pub carrier: Arc<dyn Carrier>,
+}
+
+/// The engine.
+pub struct Engine {
+    store: Arc<dyn Store>,
+    outlets: Vec<Arc<Outlet>>,
+    callbacks: Callbacks,
+    retry_max: Duration,
+    retention_days: u32,
+    /// Becomes true when nothing new is to be started.
+    closing: watch::Sender<bool>,
+}
+
+/// Stores what carriers report.
+struct Receipts {
+    store: Arc<dyn Store>,
+}
+
+#[async_trait]
+impl ReceiptSink for Receipts {
+    async fn take(&self, carrier: CarrierRef, receipt: Receipt) -> Result<(), NotStored> {
+        let name = carrier.carrier.clone();
+        match self.store.receipt(carrier, receipt, now_ms()).await {
+            Ok(matched) => {
+                metrics::count_receipt(&name, &matched);
+                if let store::Matched::Applied(applied) = &matched {
+                    metrics::count_applied(applied);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(carrier = name, %error, "a receipt could not be stored");
+                Err(NotStored)
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Connects the carriers and starts the lanes.
+    ///
+    /// # Errors
+    /// When a carrier or the callbacks' client can't be set up.
+    pub fn start(config: &Config, store: Arc<dyn Store>) -> Result<Arc<Engine>, String> {
+        let key = *store.secret_key();
+        let secrets = Arc::new(move |application: &str| store::callback_secret(&key, application).to_vec());
+        let sink: Arc<dyn ReceiptSink> = Arc::new(Receipts { store: Arc::clone(&store) });
+        let outlet = |carrier: &CarrierConfig| {
+            let CarrierConfig { common, kind } = carrier.clone();
+            let (name, sink) = (common.name.clone(), Arc::clone(&sink));
+            let carrier: Arc<dyn Carrier> = match kind {
+                KindConfig::Sandbox(sandbox) => Arc::new(Sandbox::new(name, &sandbox, sink)),
+                KindConfig::Smpp(smpp) => {
+                    Arc::new(Smpp::start(name.clone(), *smpp, sink).map_err(|e| format!("{name}: {e}"))?)
+                }
+            };
+            Ok(Arc::new(Outlet { config: common, carrier }))
+        };
+        let outlets: Vec<_> = config.carriers.iter().map(outlet).collect::<Result<_, String>>()?;
+        let engine = Arc::new(Engine {
+            store,
+            outlets,
+            callbacks: Callbacks::new(config.callbacks.clone(), secrets)?,
+            retry_max: config.engine.retry_max,
+            retention_days: config.store.retention_days,
+            closing: watch::channel(false).0,
+        });
+        Ok(engine)
+    }
+
+    /// Works until [`Engine::close`]; returns when everything in flight is finished.
+    pub async fn run(self: Arc<Self>) {
+        let mut lanes: Vec<tokio::task::JoinHandle<()>> = Vec::new();
+        for outlet in &self.outlets {
+            lanes.extend(submit::start(&self, outlet));
+        }
+        // A channel without a carrier: its steps, accepted under another configuration, fail over.
+        for channel in Channel::ALL.into_iter().filter(|&channel| self.outlet(channel).is_none()) {
+            let engine = Arc::clone(&self);
+            lanes.push(tokio::spawn(async move { submit::refuse_lane(&engine, channel).await }));
+        }
+        let engine = Arc::clone(&self);
+        lanes.push(tokio::spawn(async move { engine.expire_lane().await }));
+        let engine = Arc::clone(&self);
+        lanes.push(tokio::spawn(async move { engine.callback_lane().await }));
+        let engine = Arc::clone(&self);
+        lanes.push(tokio::spawn(async move { engine.maintain().await }));
+        join_all(lanes).await;
+    }
+
+    /// Starts nothing new any more.
+    pub fn close(&self) {
+        self.closing.send_replace(true);
+    }
+
+    /// Whether nothing new is started any more.
+    pub fn is_closing(&self) -> bool {
+        *self.closing.borrow()
+    }
+
+    /// The carriers.
+    pub fn outlets(&self) -> &[Arc<Outlet>] {
+        &self.outlets
+    }
+
+    /// The carrier of a channel.
+    pub fn outlet(&self, channel: Channel) -> Option<&Arc<Outlet>> {
+        self.outlets.iter().find(|outlet| outlet.config.channels.contains(&channel))
+    }
+
+    /// Waits until the lane has a due task; false when the engine closes.
+    async fn until_due(&self, lane: Lane) -> bool {
+        let mut closing = self.closing.subscribe();
+        loop {
+            if *closing.borrow_and_update() {
+                return false;
+            }
+            let wait_ms = self.store.next_due_ms(lane).map(|due_ms| due_ms - now_ms());
+            if wait_ms.is_some_and(|ms| ms <= 0) {
+                return true;
+            }
+            // Without a task, whoever adds one wakes the lane; the bound is for a clock that was set.
+            let wait = Duration::from_millis(wait_ms.unwrap_or(60_000).clamp(1, 60_000).unsigned_abs());
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.store.woken(lane) => {}
+                _ = closing.changed() => {}
+            }
+        }
+    }
+
+    /// Sleeps, but not past the engine's end; false when it closes.
+    async fn pause(&self, pause: Duration) -> bool {
+        let mut closing = self.closing.subscribe();
+        if !*closing.borrow_and_update() {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = closing.changed() => {}
+            }
+        }
+        !*closing.borrow()
+    }
+
+    async fn claim(&self, lane: Lane, limit: usize) -> Vec<store::Claim> {
+        match self.store.claim(lane, limit, now_ms(), LEASE_MS).await {
+            Ok(claims) => claims,
+            Err(error) => {
+                tracing::error!(?lane, %error, "tasks could not be claimed");
+                tokio::time::sleep(STORE_PAUSE).await;
+                Vec::new()
+            }
+        }
+    }
+
+    /// Applies an event, again and again until the store takes it: what a carrier was told can't be untold.
+    async fn apply(&self, id: Uuid, event: Event) -> Applied {
+        for attempt in 0.. {
+            match self.store.apply(id, event.clone(), now_ms()).await {
+                Ok(applied) => {
+                    metrics::count_applied(&applied);
+                    return applied;
+                }
+                Err(StoreError::NotFound) => break,
+                Err(error) => {
+                    tracing::error!(flow = %id, %error, "an event could not be stored; trying again");
+                    tokio::time::sleep(backoff::delay(attempt, STORE_PAUSE, self.retry_max)).await;
+                }
+            }
+        }
+        Applied::default()
+    }
+
+    async fn expire_lane(&self) {
+        while self.until_due(Lane::Expire).await {
+            let claims = self.claim(Lane::Expire, CLAIM_MAX).await;
+            let expiries = claims.into_iter().filter_map(|claim| match claim.task {
+                TaskKind::Expire { message } => Some(self.apply(claim.flow.id, Event::Expire { message })),
+                TaskKind::Submit { .. } | TaskKind::Callback => None,
+            });
+            join_all(expiries).await;
+        }
+    }
+
+    async fn callback_lane(self: &Arc<Self>) {
+        let limit = self.callbacks.concurrency();
+        let slots = Arc::new(Semaphore::new(limit));
+        while self.until_due(Lane::Callback).await {
+            // The semaphore is never closed.
+            let Ok(first) = Arc::clone(&slots).acquire_owned().await else { return };
+            let mut permits = vec![first];
+            permits.extend((1..CLAIM_MAX).map_while(|_| Arc::clone(&slots).try_acquire_owned().ok()));
+            for claim in self.claim(Lane::Callback, permits.len()).await {
+                let (engine, permit) = (Arc::clone(self), permits.pop());
+                tokio::spawn(async move {
+                    if let Some(event) = engine.callbacks.call(&claim.flow).await {
+                        engine.apply(claim.flow.id, event).await;
+                    } else {
+                        // Its host has enough to do; others go first.
+                        engine.store.put_off(claim.flow.id, claim.task, now_ms() + 250);
+                    }
+                    drop(permit);
+                });
+            }
+        }
+        // What is under way finishes.
+        let _ = slots.acquire_many(limit as u32).await;
+    }
+
+    /// Replays and prunes.
+    async fn maintain(&self) {
+        let mut last_prune_ms = 0;
+        while self.pause(REPLAY_INTERVAL).await {
+            for outlet in &self.outlets {
+                metrics::show_carrier(&outlet.config.name, &*outlet.carrier);
+            }
+            if let Err(error) = self.store.replay_requested(now_ms()).await {
+                tracing::error!(%error, "replays could not be started");
+            }
+            if now_ms() - last_prune_ms >= PRUNE_INTERVAL.as_millis() as i64 {
+                self.prune().await;
+                last_prune_ms = now_ms();
+            }
+        }
+    }
+
+    async fn prune(&self) {
+        let now_ms = now_ms();
+        let kept_ms = i64::from(self.retention_days) * 24 * 3600 * 1000;
+        let flows_before_ms = if kept_ms == 0 { 0 } else { now_ms - kept_ms };
+        let retention = Retention { flows_before_ms, keys_before_ms: now_ms - KEYS_KEPT_MS };
+        loop {
+            match self.store.prune(retention, PRUNE_MAX).await {
+                Ok(pruned) => {
+                    ::metrics::counter!("switchback_flows_pruned_total").increment(pruned as u64);
+                    // Small batches with room between them for everybody else.
+                    if pruned < PRUNE_MAX || !self.pause(Duration::from_millis(20)).await {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "old flows could not be pruned");
+                    return;
+                }
+            }
+        }
+    }
+}

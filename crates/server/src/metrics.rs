@@ -1,0 +1,73 @@
+//! The counters that an operator sees at `/metrics`; docs/operating.md lists them.
+
+use carriers::{Carrier, Outcome};
+use flow::{Applied, Note};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use std::sync::OnceLock;
+use store::Matched;
+
+static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// The process's recorder; installed on first use.
+pub fn recorder() -> &'static PrometheusHandle {
+    RECORDER.get_or_init(|| {
+        let seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+        let builder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &seconds)
+            .unwrap_or_default();
+        // Fails only where somebody else installed one; then this handle shows nothing, and nothing breaks.
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        let _ = metrics::set_global_recorder(recorder);
+        handle
+    })
+}
+
+/// Counts what an event did.
+pub fn count_applied(applied: &Applied) {
+    for note in &applied.notes {
+        match note {
+            Note::LateReceipt => metrics::counter!("switchback_late_receipts_total").increment(1),
+            Note::StaleReceipt => metrics::counter!("switchback_stale_receipts_total").increment(1),
+            Note::Failover => metrics::counter!("switchback_failovers_total").increment(1),
+            Note::Ended(status) => {
+                metrics::counter!("switchback_flows_ended_total", "status" => status.name()).increment(1);
+            }
+        }
+    }
+}
+
+/// Counts what handing over a part came to.
+pub fn count_outcome(carrier: &str, outcome: &Outcome, resend: bool) {
+    let (outcome, reason) = match outcome {
+        Outcome::Accepted { .. } => ("accepted", ""),
+        Outcome::Refused { .. } => ("refused", ""),
+        Outcome::Later { reason, .. } => ("later", *reason),
+        Outcome::Unknown { reason } => ("unknown", *reason),
+    };
+    let carrier = carrier.to_owned();
+    metrics::counter!("switchback_submits_total", "carrier" => carrier.clone(), "outcome" => outcome, "reason" => reason)
+        .increment(1);
+    if outcome == "unknown" {
+        let then = if resend { "resend" } else { "wait" };
+        metrics::counter!("switchback_unknown_submits_total", "carrier" => carrier, "then" => then)
+            .increment(1);
+    }
+}
+
+/// Counts what a receipt came to.
+pub fn count_receipt(carrier: &str, matched: &Matched) {
+    let result = match matched {
+        Matched::Applied(applied) if applied.changed => "applied",
+        Matched::Applied(_) => "stale",
+        Matched::Early => "early",
+    };
+    metrics::counter!("switchback_receipts_total", "carrier" => carrier.to_owned(), "result" => result)
+        .increment(1);
+}
+
+/// Shows whether a carrier is up.
+pub fn show_carrier(name: &str, carrier: &dyn Carrier) {
+    let up = if carrier.is_up() { 1.0 } else { 0.0 };
+    metrics::gauge!("switchback_carrier_up", "carrier" => name.to_owned()).set(up);
+}

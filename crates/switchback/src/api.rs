@@ -1,0 +1,165 @@
+//! `switchback send`, `track` and `search`: the API from the command line.
+
+use crate::client::Account;
+use anyhow::Context;
+use comfy_table::Table;
+use reqwest::{Method, Url};
+use serde_json::{Value, json};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+#[derive(clap::Args)]
+pub struct Send {
+    #[command(flatten)]
+    account: Account,
+    /// The file, or - for standard input.
+    file: PathBuf,
+    /// Send a transactional flow.
+    #[arg(long)]
+    transactional: bool,
+}
+
+#[derive(clap::Args)]
+pub struct Track {
+    #[command(flatten)]
+    account: Account,
+    /// The tracking id that the send answered with.
+    id: String,
+}
+
+#[derive(clap::Args)]
+pub struct Search {
+    #[command(flatten)]
+    account: Account,
+    /// Recipient. A text, or OPERATOR:TEXT with is, is_not, contains, starts_with or ends_with.
+    #[arg(long)]
+    to: Vec<String>,
+    /// Queued, InProgress, Succeeded or Failed; is_not:STATUS for the others.
+    #[arg(long)]
+    status: Vec<String>,
+    /// Sms, Viber or Voice; is_not:TYPE for the others.
+    #[arg(long = "type")]
+    kind: Vec<String>,
+    /// Channel that ended the flow; is_not:CHANNEL for the others.
+    #[arg(long)]
+    termination: Vec<String>,
+    /// Accepted at this time or later, ISO 8601.
+    #[arg(long, value_name = "TIME")]
+    from_date: Option<String>,
+    /// Accepted before this time, ISO 8601.
+    #[arg(long, value_name = "TIME")]
+    to_date: Option<String>,
+    /// Page, from 0.
+    #[arg(long, default_value_t = 0)]
+    page: u64,
+    /// Trackings a page, 1 to 1000.
+    #[arg(long, default_value_t = 10)]
+    size: u64,
+    /// Print the page as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Send {
+    pub async fn run(self) -> anyhow::Result<()> {
+        let body = read_file(&self.file)?;
+        let path = if self.transactional { "/failover/transactional" } else { "/failover" };
+        let answer = self.account.login().await?.call(Method::POST, path, Some(body)).await?;
+        println!("{}", serde_json::to_string_pretty(&answer)?);
+        Ok(())
+    }
+}
+
+impl Track {
+    pub async fn run(self) -> anyhow::Result<()> {
+        let path = format!("/failover/tracking/{}", self.id);
+        let answer = self.account.login().await?.call(Method::GET, &path, None).await?;
+        println!("{}", serde_json::to_string_pretty(&answer)?);
+        Ok(())
+    }
+}
+
+impl Search {
+    pub async fn run(self) -> anyhow::Result<()> {
+        let named = [
+            ("to", &self.to),
+            ("status", &self.status),
+            ("type", &self.kind),
+            ("terminationChannel", &self.termination),
+        ];
+        let filters: Vec<Value> =
+            named.iter().flat_map(|(field, terms)| terms.iter().map(|term| filter(field, term))).collect();
+        // Only the query is used.
+        let mut url = Url::parse("http://localhost/failover/tracking")?;
+        let (page, size) = (self.page.to_string(), self.size.to_string());
+        let times = [("dateStart", &self.from_date), ("dateEnd", &self.to_date)];
+        let times = times.iter().filter_map(|(name, time)| Some((*name, time.as_deref()?)));
+        url.query_pairs_mut().extend_pairs(times).extend_pairs([("page", &page), ("size", &size)]);
+        let path = format!("{}?{}", url.path(), url.query().unwrap_or_default());
+
+        let api = self.account.login().await?;
+        let started = Instant::now();
+        let answer = api.call(Method::POST, &path, Some(json!(filters).to_string())).await?;
+        let took = started.elapsed();
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&answer)?);
+            return Ok(());
+        }
+        println!("{}", trackings_table(&answer));
+        println!(
+            "{} flows, page {} of {}, {:.1} ms",
+            answer["totalElements"],
+            answer["number"],
+            answer["totalPages"],
+            took.as_secs_f64() * 1000.0
+        );
+        Ok(())
+    }
+}
+
+/// A filter from a term, or from an operator, a colon and a term.
+fn filter(field: &str, term: &str) -> Value {
+    const OPERATORS: [&str; 5] = ["is", "is_not", "contains", "starts_with", "ends_with"];
+    match term.split_once(':') {
+        Some((operator, term)) if OPERATORS.contains(&operator) => {
+            json!({"fieldName": field, "searchOperator": operator, "searchTerm": term})
+        }
+        _ => json!({"fieldName": field, "searchTerm": term}),
+    }
+}
+
+fn read_file(file: &Path) -> anyhow::Result<String> {
+    if file == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text)?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(file).with_context(|| file.display().to_string())
+}
+
+/// A page of trackings as a table.
+pub fn trackings_table(page: &Value) -> Table {
+    let mut table = Table::new();
+    table.set_header(["created", "tracking", "to", "status", "ended by", "messages", "price"]);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    for tracking in page["content"].as_array().into_iter().flatten() {
+        let messages = tracking["messages"].as_array().cloned().unwrap_or_default();
+        let shown: Vec<_> =
+            messages.iter().map(|m| format!("{} {}", text(&m["type"]), text(&m["status"]["name"]))).collect();
+        let to = messages.first().map(|m| match &m["to"] {
+            Value::Object(target) => target.values().next().map(text).unwrap_or_default(),
+            to => text(to),
+        });
+        table.add_row([
+            text(&tracking["createdAt"]),
+            text(&tracking["trackingId"]),
+            to.unwrap_or_default(),
+            text(&tracking["status"]),
+            text(&tracking["terminationChannel"]),
+            shown.join(", "),
+            tracking["totalPrice"].to_string(),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,142 @@
+//! `switchback app`.
+
+use crate::client::base64;
+use anyhow::bail;
+use comfy_table::Table;
+use serde_json::json;
+use server::clock::{iso, now_ms};
+use std::path::{Path, PathBuf};
+use store::{Admin, ApplicationSettings, NewApplication, TokenTtl, callback_secret};
+
+#[derive(clap::Subcommand)]
+pub enum App {
+    /// Create an application; prints its credentials as JSON. The secret is not stored and can't be shown again.
+    Create {
+        /// What people call it.
+        #[arg(long)]
+        name: String,
+        /// Data directory.
+        #[arg(long, value_name = "DIR", default_value = "switchback-data")]
+        data: PathBuf,
+        /// How long its tokens live.
+        #[arg(long, value_enum, default_value = "hour")]
+        token_ttl: Ttl,
+        /// Send Sms in the GSM alphabet where a step does not say.
+        #[arg(long)]
+        transcode: bool,
+    },
+    /// List the applications.
+    List {
+        /// Data directory.
+        #[arg(long, value_name = "DIR", default_value = "switchback-data")]
+        data: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take all rights from an application; its flows stay, and those under way go on.
+    Revoke {
+        /// Its id.
+        id: String,
+        /// Data directory.
+        #[arg(long, value_name = "DIR", default_value = "switchback-data")]
+        data: PathBuf,
+    },
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub enum Ttl {
+    /// 3600 s
+    Hour,
+    /// 86400 s
+    Day,
+    /// 631139040 s
+    Unlimited,
+}
+
+/// A new application's credentials.
+pub struct Credentials {
+    pub id: String,
+    pub secret: String,
+    /// The key of its callbacks' signatures, in the form that Standard Webhooks libraries take.
+    pub callback_secret: String,
+}
+
+/// Opens the database of a data directory, and creates it where there is none.
+pub fn open(data: &Path) -> anyhow::Result<Admin> {
+    std::fs::create_dir_all(data)?;
+    Ok(Admin::open(&server::database(data))?)
+}
+
+/// Creates an application.
+pub fn create(data: &Path, name: String, settings: ApplicationSettings) -> anyhow::Result<Credentials> {
+    if name.trim().is_empty() {
+        bail!("--name must not be empty");
+    }
+    let admin = open(data)?;
+    let key = admin.secret_key()?;
+    let new = NewApplication::draw(name, settings, &key, now_ms())?;
+    admin.add_application(&new)?;
+    let id = new.application.id;
+    let callback_secret = format!("whsec_{}", base64(&callback_secret(&key, &id)));
+    Ok(Credentials { id, secret: new.secret, callback_secret })
+}
+
+impl App {
+    pub fn run(self) -> anyhow::Result<()> {
+        match self {
+            App::Create { name, data, token_ttl, transcode } => {
+                let token_ttl = match token_ttl {
+                    Ttl::Hour => TokenTtl::Hour,
+                    Ttl::Day => TokenTtl::Day,
+                    Ttl::Unlimited => TokenTtl::Unlimited,
+                };
+                let Credentials { id, secret, callback_secret } =
+                    create(&data, name, ApplicationSettings { token_ttl, transcode })?;
+                println!(
+                    "{}",
+                    json!({"applicationId": id, "applicationSecret": secret, "callbackSecret": callback_secret})
+                );
+            }
+            App::List { data, json } => list(&data, json)?,
+            App::Revoke { id, data } => {
+                if !open(&data)?.revoke_application(&id, now_ms())? {
+                    bail!("there is no application {id} to revoke");
+                }
+                println!("revoked {id}; a running server notices within seconds");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn list(data: &Path, as_json: bool) -> anyhow::Result<()> {
+    let admin = open(data)?;
+    let key = admin.secret_key()?;
+    let applications = admin.applications()?;
+    if as_json {
+        let rows: Vec<_> = applications
+            .iter()
+            .map(|a| {
+                json!({
+                    "applicationId": a.id,
+                    "name": a.name,
+                    "createdAt": iso(a.created_ms),
+                    "revokedAt": a.revoked_ms.map(iso),
+                    "tokenSeconds": a.settings.token_ttl.seconds(),
+                    "transcode": a.settings.transcode,
+                    "callbackSecret": format!("whsec_{}", base64(&callback_secret(&key, &a.id))),
+                })
+            })
+            .collect();
+        println!("{}", serde_json::to_string_pretty(&rows)?);
+        return Ok(());
+    }
+    let mut table = Table::new();
+    table.set_header(["application", "name", "created", "revoked"]);
+    for a in applications {
+        table.add_row([a.id, a.name, iso(a.created_ms), a.revoked_ms.map(iso).unwrap_or_default()]);
+    }
+    println!("{table}");
+    Ok(())
+}

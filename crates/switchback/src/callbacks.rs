@@ -1,0 +1,69 @@
+//! `switchback callbacks`.
+
+use crate::app::open;
+use anyhow::bail;
+use comfy_table::Table;
+use std::path::PathBuf;
+use uuid::Uuid;
+
+/// Most flows listed.
+const LISTED_MAX: usize = 1000;
+
+#[derive(clap::Subcommand)]
+pub enum Callbacks {
+    /// List callbacks that were given up, of the 1000 oldest flows that have some.
+    List {
+        /// Data directory.
+        #[arg(long, value_name = "DIR", default_value = "switchback-data")]
+        data: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make callbacks that were given up again: a running server takes them up within a second, else the next one.
+    Replay {
+        /// Of this flow only.
+        #[arg(required_unless_present = "all")]
+        tracking_id: Option<Uuid>,
+        /// Of every flow.
+        #[arg(long, conflicts_with = "tracking_id")]
+        all: bool,
+        /// Data directory.
+        #[arg(long, value_name = "DIR", default_value = "switchback-data")]
+        data: PathBuf,
+    },
+}
+
+impl Callbacks {
+    pub fn run(self) -> anyhow::Result<()> {
+        match self {
+            Callbacks::List { data, json } => {
+                let dead = open(&data)?.dead_callbacks(LISTED_MAX)?;
+                if json {
+                    println!("{}", serde_json::to_string_pretty(&dead)?);
+                    return Ok(());
+                }
+                let mut table = Table::new();
+                table.set_header(["flow", "application", "url", "attempts", "last error"]);
+                for d in dead {
+                    table.add_row([
+                        d.tracking_id.to_string(),
+                        d.application_id,
+                        d.url,
+                        d.attempts.to_string(),
+                        d.error,
+                    ]);
+                }
+                println!("{table}");
+            }
+            Callbacks::Replay { tracking_id, data, .. } => {
+                let flows = open(&data)?.request_replay(tracking_id)?;
+                if flows == 0 {
+                    bail!("there is nothing to replay");
+                }
+                println!("the callbacks of {flows} flows will be made again");
+            }
+        }
+        Ok(())
+    }
+}

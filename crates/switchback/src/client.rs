@@ -1,0 +1,84 @@
+//! A small client of the API.
+
+use anyhow::{Context, bail};
+use reqwest::{Client, Method, Response, StatusCode};
+use serde_json::Value;
+use std::time::Duration;
+
+/// Where the API is and who calls it.
+#[derive(clap::Args, Clone)]
+pub struct Account {
+    /// Base URL of the server.
+    #[arg(long, env = "SWITCHBACK_URL", default_value = "http://127.0.0.1:8080")]
+    url: String,
+    /// Application id.
+    #[arg(long, env = "SWITCHBACK_APP_ID")]
+    app_id: String,
+    /// Application secret.
+    #[arg(long, env = "SWITCHBACK_APP_SECRET", hide_env_values = true)]
+    app_secret: String,
+}
+
+impl Account {
+    pub fn new(url: String, app_id: String, app_secret: String) -> Account {
+        Account { url, app_id, app_secret }
+    }
+
+    /// Takes a token.
+    pub async fn login(&self) -> anyhow::Result<Api> {
+        let client = Client::builder().timeout(Duration::from_secs(60)).no_proxy().build()?;
+        let url = self.url.trim_end_matches('/').to_owned();
+        let request = client
+            .post(format!("{url}/oauth/token"))
+            .basic_auth(&self.app_id, Some(&self.app_secret))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body("grant_type=client_credentials");
+        let answer = read(request.send().await.with_context(|| format!("asking {url}"))?).await?;
+        let token =
+            answer["access_token"].as_str().context("the server answered without a token")?.to_owned();
+        Ok(Api { client, url, token })
+    }
+}
+
+/// The API with a token.
+#[derive(Clone)]
+pub struct Api {
+    client: Client,
+    url: String,
+    token: String,
+}
+
+impl Api {
+    /// Calls the API and reads its JSON.
+    pub async fn call(&self, method: Method, path: &str, body: Option<String>) -> anyhow::Result<Value> {
+        let mut request = self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token);
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body);
+        }
+        read(request.send().await?).await
+    }
+}
+
+async fn read(response: Response) -> anyhow::Result<Value> {
+    let status = response.status();
+    let text = response.text().await?;
+    if status == StatusCode::OK {
+        return serde_json::from_str(&text).context("the server answered with something else than JSON");
+    }
+    let body: Value = serde_json::from_str(&text).unwrap_or_default();
+    if let Some(errors) = body["errors"].as_array() {
+        let lines: Vec<_> = errors
+            .iter()
+            .map(|e| format!("{} {}", e["field"].as_str().unwrap_or(""), e["message"].as_str().unwrap_or("")))
+            .collect();
+        bail!("{status}\n{}", lines.join("\n"));
+    }
+    let message = body["developerMessage"].as_str().or(body["error_description"].as_str());
+    bail!("{status} {}", message.unwrap_or(&text));
+}
+
+/// Base64 as Standard Webhooks secrets have it.
+pub fn base64(octets: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(octets)
+}
