@@ -29,7 +29,10 @@ pub enum TaskKind {
         message: u16,
     },
     /// Make the oldest pending callback.
-    Callback,
+    Callback {
+        /// Its id: what tells it from the next one.
+        id: uuid::Uuid,
+    },
 }
 
 impl Flow {
@@ -49,7 +52,7 @@ impl Flow {
             tasks.push(Task { kind: TaskKind::Expire { message: live as u16 }, due_ms: message.expires_ms });
         }
         if let Some(callback) = self.callbacks.first() {
-            tasks.push(Task { kind: TaskKind::Callback, due_ms: callback.at_ms });
+            tasks.push(Task { kind: TaskKind::Callback { id: callback.id }, due_ms: callback.at_ms });
         }
         tasks
     }

@@ -30,7 +30,7 @@ impl Lane {
         match task {
             TaskKind::Submit { channel, .. } => Lane::Submit(channel),
             TaskKind::Expire { .. } => Lane::Expire,
-            TaskKind::Callback => Lane::Callback,
+            TaskKind::Callback { .. } => Lane::Callback,
         }
     }
 
@@ -129,6 +129,7 @@ mod tests {
     use super::*;
 
     const EXPIRE: TaskKind = TaskKind::Expire { message: 0 };
+    const CALLBACK: TaskKind = TaskKind::Callback { id: Uuid::nil() };
 
     fn task(kind: TaskKind, due_ms: i64) -> Task {
         Task { kind, due_ms }
@@ -138,15 +139,15 @@ mod tests {
     fn a_lease_outlives_other_changes_and_ends_by_itself() {
         let mut queue = TaskQueue::default();
         let flow = Uuid::from_u128(1);
-        queue.replace(flow, &[task(EXPIRE, 10), task(TaskKind::Callback, 5)]);
+        queue.replace(flow, &[task(EXPIRE, 10), task(CALLBACK, 5)]);
         assert_eq!(queue.claim(Lane::Callback, 9, 4, 100), []);
-        assert_eq!(queue.claim(Lane::Callback, 9, 5, 100), [(flow, TaskKind::Callback)]);
+        assert_eq!(queue.claim(Lane::Callback, 9, 5, 100), [(flow, CALLBACK)]);
         // Another event of the flow changes nothing about the lease.
-        queue.replace(flow, &[task(EXPIRE, 20), task(TaskKind::Callback, 5)]);
+        queue.replace(flow, &[task(EXPIRE, 20), task(CALLBACK, 5)]);
         assert_eq!(queue.claim(Lane::Callback, 9, 99, 200), []);
-        assert_eq!(queue.claim(Lane::Callback, 9, 100, 200), [(flow, TaskKind::Callback)]);
+        assert_eq!(queue.claim(Lane::Callback, 9, 100, 200), [(flow, CALLBACK)]);
         // A new due time ends it.
-        queue.replace(flow, &[task(TaskKind::Callback, 50)]);
+        queue.replace(flow, &[task(CALLBACK, 50)]);
         assert_eq!(queue.next_due_ms(Lane::Callback), Some(50));
         assert_eq!(queue.next_due_ms(Lane::Expire), None);
         queue.replace(flow, &[]);

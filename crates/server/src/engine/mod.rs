@@ -216,7 +216,7 @@ impl Engine {
             let claims = self.claim(Lane::Expire, CLAIM_MAX).await;
             let expiries = claims.into_iter().filter_map(|claim| match claim.task {
                 TaskKind::Expire { message } => Some(self.apply(claim.flow.id, Event::Expire { message })),
-                TaskKind::Submit { .. } | TaskKind::Callback => None,
+                TaskKind::Submit { .. } | TaskKind::Callback { .. } => None,
             });
             join_all(expiries).await;
         }

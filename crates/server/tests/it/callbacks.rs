@@ -1,0 +1,141 @@
+//! Callbacks against a receiver of our own.
+
+use crate::support::*;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+use standardwebhooks::Webhook;
+use std::sync::{Arc, Mutex};
+use store::Admin;
+
+const ALLOW: &str = "[callbacks]\nallow_private = true\nretry_base = \"20ms\"\n";
+
+/// Answers with each of `answers` in turn, then with the last one; keeps what it got.
+#[derive(Clone)]
+struct Receiver {
+    url: String,
+    got: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
+    answers: Arc<Vec<StatusCode>>,
+}
+
+impl Receiver {
+    async fn start(answers: &[u16]) -> Receiver {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://localhost:{}/cb", listener.local_addr().unwrap().port());
+        let answers = answers.iter().map(|&status| StatusCode::from_u16(status).unwrap()).collect();
+        let receiver = Receiver { url, got: Arc::default(), answers: Arc::new(answers) };
+        let router = Router::new().fallback(receive).with_state(receiver.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        receiver
+    }
+
+    fn count(&self) -> usize {
+        self.got.lock().unwrap().len()
+    }
+
+    fn bodies(&self) -> Vec<Value> {
+        self.got.lock().unwrap().iter().map(|(_, body)| serde_json::from_slice(body).unwrap()).collect()
+    }
+}
+
+async fn receive(
+    State(receiver): State<Receiver>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, [(&'static str, &'static str); 1]) {
+    let mut got = receiver.got.lock().unwrap();
+    let answer = receiver.answers.get(got.len()).or(receiver.answers.last()).copied();
+    got.push((headers, body));
+    (answer.unwrap(), [("location", "/elsewhere")])
+}
+
+fn flow(strategy: &str, url: &str, to: &str) -> Value {
+    json!({"flow": [viber(1, to), sms(2, to)], "callback": {"strategy": strategy, "url": url}})
+}
+
+#[tokio::test]
+async fn on_completion_calls_once_with_the_signed_tracking() {
+    let server = TestServer::start(ALLOW).await;
+    let receiver = Receiver::start(&[200]).await;
+    let id = server.send(&flow("OnCompletion", &receiver.url, "+306900000010")).await;
+    until("the callback", || receiver.count() == 1).await;
+    let (headers, body) = receiver.got.lock().unwrap()[0].clone();
+    let webhook = Webhook::from_bytes(server.application.callback_secret.clone()).unwrap();
+    webhook.verify(&body, &headers).unwrap();
+    let mut forged = body.to_vec();
+    forged[10] ^= 1;
+    assert!(webhook.verify(&forged, &headers).is_err());
+    let shown: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(shown, server.track(&id).await);
+    assert_eq!(shown["status"], "Succeeded");
+}
+
+#[tokio::test]
+async fn on_change_tells_every_change_in_order() {
+    let server = TestServer::start(ALLOW).await;
+    // The first attempts fail: what comes later has to wait.
+    let receiver = Receiver::start(&[500, 503, 200]).await;
+    let id = server.send(&flow("OnChange", &receiver.url, "+306900000010")).await;
+    server.track_to_end(&id).await;
+    let last = |body: &Value| {
+        let message = body["messages"].as_array().unwrap().last().unwrap();
+        format!("{} {} {}", body["status"], message["type"], message["status"]["name"]).replace('"', "")
+    };
+    until("the last callback", || receiver.bodies().last().is_some_and(|b| b["status"] == "Succeeded")).await;
+    let told: Vec<String> = receiver.bodies().iter().map(last).collect();
+    assert_eq!(
+        told,
+        [
+            // Three attempts of the first.
+            "InProgress Viber QUEUED",
+            "InProgress Viber QUEUED",
+            "InProgress Viber QUEUED",
+            // Undelivered, and with it the next step.
+            "InProgress Sms Queued",
+            "InProgress Sms Sent",
+            "Succeeded Sms Delivered",
+        ]
+    );
+    let got = receiver.got.lock().unwrap();
+    let ids: Vec<_> = got.iter().map(|(headers, _)| headers["webhook-id"].clone()).collect();
+    assert!(ids[0] == ids[1] && ids[1] == ids[2] && ids[2] != ids[3]);
+}
+
+#[tokio::test]
+async fn redirects_are_failures() {
+    let server = TestServer::start(ALLOW).await;
+    let receiver = Receiver::start(&[302, 200]).await;
+    server.send(&flow("OnCompletion", &receiver.url, "+306900000000")).await;
+    // Tried again at the same place, and never elsewhere.
+    until("the second attempt", || receiver.count() == 2).await;
+}
+
+#[tokio::test]
+async fn private_targets_are_not_called() {
+    let text = "[callbacks]\nretry_base = \"20ms\"\ngive_up = \"0s\"\n";
+    let server = TestServer::start(text).await;
+    let receiver = Receiver::start(&[200]).await;
+    // `localhost` passes the check of the URL and fails the check of the address.
+    let id = server.send(&flow("OnCompletion", &receiver.url, "+306900000000")).await;
+    server.track_to_end(&id).await;
+    let admin = Admin::open(&server::database(&server.data)).unwrap();
+    until("the dead callback", || !admin.dead_callbacks(10).unwrap().is_empty()).await;
+    assert!(admin.dead_callbacks(10).unwrap()[0].error.contains("no public address"));
+    assert_eq!(receiver.count(), 0);
+}
+
+#[tokio::test]
+async fn dead_callbacks_are_kept_and_replayed() {
+    let server = TestServer::start(&format!("{ALLOW}give_up = \"0s\"\n")).await;
+    let receiver = Receiver::start(&[404, 200]).await;
+    server.send(&flow("OnCompletion", &receiver.url, "+306900000000")).await;
+    let admin = Admin::open(&server::database(&server.data)).unwrap();
+    until("the dead callback", || !admin.dead_callbacks(10).unwrap().is_empty()).await;
+    let dead = &admin.dead_callbacks(10).unwrap()[0];
+    assert!(dead.error.contains("404"), "{}", dead.error);
+    assert_eq!(admin.request_replay(Some(dead.tracking_id)).unwrap(), 1);
+    until("the replay", || receiver.count() == 2).await;
+    until("the end of it", || admin.dead_callbacks(10).unwrap().is_empty()).await;
+}

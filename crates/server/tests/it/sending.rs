@@ -1,0 +1,274 @@
+//! `POST /failover`: what is accepted, what is refused and how.
+
+use crate::support::*;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const TO: &str = "+306900000010";
+
+#[tokio::test]
+async fn the_answer_fills_in_every_default() {
+    let server = TestServer::start("").await;
+    let body = json!({
+        "flow": [
+            {"type": "voice", "order": 7, "from": "1", "to": TO,
+             "dialplan": {"verbs": [{"type": "say", "message": {"text": "hi"}}]}},
+            {"type": "VIBER", "order": 2, "senderInfoTrackingId": "acme", "to": TO,
+             "message": {"text": "hi", "imageURL": "https://a.example/i.png",
+                         "viberAction": {"caption": "Go", "targetUrl": "https://a.example"}}},
+            {"type": "Sms", "order": 5, "from": "Acme", "to": TO, "message": {"body": "hi"},
+             "failoverOnStatuses": "failed, UNDELIVERED"},
+        ],
+        "callback": {"strategy": "OnStep", "url": "https://a.example/cb"}
+    });
+    let (status, answer) = server.post("/failover", &body).await;
+    assert_eq!(status, 200, "{answer}");
+    let [viber, sms, voice] = answer["flow"].as_array().unwrap().as_slice() else { panic!("{answer}") };
+    assert_eq!(
+        *viber,
+        json!({"type": "Viber", "order": 2, "senderInfoTrackingId": "acme", "to": TO, "ttl": 10,
+               "failoverOnStatuses": ["Expired", "Failed", "Undelivered"], "expireOnDelivery": false,
+               "message": {"text": "hi", "imageUrl": "https://a.example/i.png",
+                           "action": {"caption": "Go", "targetUrl": "https://a.example"}}})
+    );
+    assert_eq!(
+        *sms,
+        json!({"type": "Sms", "order": 5, "from": "Acme", "to": TO, "ttl": 1200,
+               "failoverOnStatuses": ["Failed", "Undelivered"],
+               "message": {"body": "hi", "flash": false, "transcode": false}})
+    );
+    assert_eq!(
+        *voice,
+        json!({"type": "Voice", "order": 7, "from": "1", "to": {"phone": TO}, "ttl": 10,
+               "failoverOnStatuses": ["Busy", "NoAnswer"],
+               "dialPlan": {"verbs": [{"type": "SAY", "repeat": 1, "bargeIn": false,
+                                       "message": {"language": "en-US", "gender": "female", "text": "hi"}}]}})
+    );
+    assert_eq!(answer["callback"], json!({"strategy": "OnChange", "url": "https://a.example/cb"}));
+    assert!(answer["createdAt"].as_str().unwrap().ends_with('Z'));
+    assert!(uuid::Uuid::parse_str(answer["trackingId"].as_str().unwrap()).is_ok());
+}
+
+/// What a client of plain data classes sends: every member of every channel on every step.
+#[tokio::test]
+async fn blank_is_absent() {
+    let server = TestServer::start("").await;
+    let blank = json!({
+        "senderInfoTrackingId": "", "inboundUrl": "", "expireOnDelivery": false, "label": null,
+        "message": {"body": "hi", "text": "", "imageUrl": "", "action": {"caption": "", "targetUrl": ""},
+                    "viberVideo": {"videoUrl": "", "fileSize": 0, "duration": 0}},
+        "dialPlan": {"verbs": []}, "machineDetection": {"strategy": ""}, "urlShortener": {"urlValidity": null},
+        "failoverOnStatuses": [], "ttl": 30.0, "order": 1.0, "type": "Sms", "from": "Acme", "to": TO, "novel": 1
+    });
+    let body = json!({"flow": [blank], "callback": {"strategy": "", "url": ""}, "restrictions": {}});
+    let (status, answer) = server.post("/failover", &body).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["flow"][0]["ttl"], json!(30));
+    assert_eq!(answer["flow"][0]["failoverOnStatuses"], json!(["Undelivered", "Failed"]));
+    assert_eq!(answer["callback"], Value::Null);
+}
+
+#[tokio::test]
+async fn bad_input_names_the_field_and_the_rule_and_stores_nothing() {
+    let server = TestServer::start("").await;
+    let with = |mut step: Value, path: &str, value: Value| {
+        *step.pointer_mut(path).unwrap_or(&mut Value::Null) = value.clone();
+        if step.pointer(path).is_none() {
+            step[path.trim_start_matches('/')] = value;
+        }
+        json!({"flow": [step]})
+    };
+    let (sms, viber, voice) = (sms(1, TO), viber(1, TO), voice(1, TO));
+    let long = |n: usize| json!("x".repeat(n));
+    let cases: Vec<(Value, &str, &str)> = vec![
+        (json!({}), "flow", "required"),
+        (json!({"flow": []}), "flow", "required"),
+        (json!({"flow": "x"}), "flow", "type"),
+        (json!({"flow": [1]}), "flow[0]", "type"),
+        (with(sms.clone(), "/type", json!("Fax")), "flow[0].type", "choice"),
+        (with(sms.clone(), "/type", json!("")), "flow[0].type", "required"),
+        (with(sms.clone(), "/order", json!(0)), "flow[0].order", "range"),
+        (with(sms.clone(), "/order", json!(1.5)), "flow[0].order", "type"),
+        (with(sms.clone(), "/order", Value::Null), "flow[0].order", "required"),
+        (with(sms.clone(), "/to", json!("6900000010")), "flow[0].to", "format"),
+        (with(sms.clone(), "/to", json!("+0690000001")), "flow[0].to", "format"),
+        (with(sms.clone(), "/to", json!(5)), "flow[0].to", "type"),
+        (with(sms.clone(), "/from", json!("TwelveLetters")), "flow[0].from", "format"),
+        (with(sms.clone(), "/from", json!("")), "flow[0].from", "required"),
+        (with(sms.clone(), "/ttl", json!(1441)), "flow[0].ttl", "range"),
+        (with(sms.clone(), "/ttl", json!(0.5)), "flow[0].ttl", "range"),
+        (with(sms.clone(), "/ttl", json!("x")), "flow[0].ttl", "type"),
+        (with(sms.clone(), "/message/body", json!("")), "flow[0].message", "required"),
+        (with(sms.clone(), "/message/body", long(153 * 255 + 1)), "flow[0].message.body", "length"),
+        (with(sms.clone(), "/failoverOnStatuses", json!(["Busy"])), "flow[0].failoverOnStatuses", "choice"),
+        (with(sms.clone(), "/dialPlan", json!({"verbs": [1]})), "flow[0].dialPlan", "foreign"),
+        (with(sms.clone(), "/senderInfoTrackingId", json!("x")), "flow[0].senderInfoTrackingId", "foreign"),
+        (
+            with(sms.clone(), "/urlShortener", json!({"urlValidity": 3600})),
+            "flow[0].urlShortener",
+            "unavailable",
+        ),
+        (with(viber.clone(), "/ttl", json!(0.4)), "flow[0].ttl", "range"),
+        (with(viber.clone(), "/ttl", json!(0.55)), "flow[0].ttl", "range"),
+        (with(viber.clone(), "/from", json!("x")), "flow[0].from", "foreign"),
+        (with(viber.clone(), "/label", long(351)), "flow[0].label", "length"),
+        (with(viber.clone(), "/message/text", long(1001)), "flow[0].message.text", "length"),
+        (
+            with(viber.clone(), "/message", json!({"body": "x", "text": "x"})),
+            "flow[0].message.body",
+            "foreign",
+        ),
+        (
+            with(viber.clone(), "/message", json!({"imageUrl": "http://a.example/i"})),
+            "flow[0].message.imageUrl",
+            "format",
+        ),
+        (
+            with(
+                viber.clone(),
+                "/message",
+                json!({"action": {"caption": "x", "targetUrl": "https://a.example"}}),
+            ),
+            "flow[0].message",
+            "required",
+        ),
+        (with(viber.clone(), "/templateId", json!("t")), "flow[0].templateId", "foreign"),
+        (with(voice.clone(), "/to", json!({"phone": TO, "sip": "sip:a@b"})), "flow[0].to", "required"),
+        (with(voice.clone(), "/to", json!({"phone": "x"})), "flow[0].to.phone", "format"),
+        (with(voice.clone(), "/dialPlan", json!({})), "flow[0].dialPlan", "required"),
+        (
+            with(voice.clone(), "/dialPlan", json!({"verbs": [{"type": "SING"}]})),
+            "flow[0].dialPlan.verbs[0].type",
+            "choice",
+        ),
+        (json!({"flow": [sms, viber]}), "flow[1].order", "unique"),
+        (
+            json!({"flow": [voice], "callback": {"strategy": "Never", "url": "https://a.example"}}),
+            "callback.strategy",
+            "choice",
+        ),
+        (
+            json!({"flow": [voice], "callback": {"strategy": "OnChange", "url": "http://127.0.0.1/"}}),
+            "callback.url",
+            "format",
+        ),
+    ];
+    for (body, field, rule) in cases {
+        let (status, answer) = server.post("/failover", &body).await;
+        assert_eq!(status, 400, "{body} was accepted: {answer}");
+        let first = &answer["errors"][0];
+        assert_eq!(
+            (first["field"].as_str(), first["rule"].as_str()),
+            (Some(field), Some(rule)),
+            "{answer:#}"
+        );
+        assert_eq!(answer["code"], "400022001");
+        assert!(answer["developerMessage"].as_str().unwrap().starts_with(field), "{answer}");
+        assert!(answer["requestId"].is_string());
+    }
+    assert_eq!(server.search("", json!([])).await["totalElements"], 0);
+}
+
+#[tokio::test]
+async fn all_broken_rules_are_told_at_once() {
+    let server = TestServer::start("").await;
+    let body = json!({"flow": [{"type": "Sms", "order": -1, "ttl": 0}, {"type": "Voice"}]});
+    let (_, answer) = server.post("/failover", &body).await;
+    let fields: Vec<_> =
+        answer["errors"].as_array().unwrap().iter().map(|e| e["field"].as_str().unwrap()).collect();
+    for field in
+        ["flow[0].order", "flow[0].ttl", "flow[0].from", "flow[0].to", "flow[0].message", "flow[1].order"]
+    {
+        assert!(fields.contains(&field), "{field} in {fields:?}");
+    }
+}
+
+#[tokio::test]
+async fn duplicate_orders_can_be_allowed() {
+    let server = TestServer::start("[engine]\nlenient_order = true").await;
+    let body = json!({"flow": [sms(2, "+306900000011"), viber(1, TO), sms(2, "+306900000012")]});
+    let (status, answer) = server.post("/failover", &body).await;
+    assert_eq!(status, 200, "{answer}");
+    let tos: Vec<_> =
+        answer["flow"].as_array().unwrap().iter().map(|step| step["to"].as_str().unwrap()).collect();
+    assert_eq!(tos, [TO, "+306900000011", "+306900000012"]);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_sends_once() {
+    let server = TestServer::start("").await;
+    let send = |key: &'static str, body: Value| {
+        answer(server.request(Method::POST, "/failover").header("idempotency-key", key).json(&body))
+    };
+    let body = json!({"flow": [sms(1, TO)]});
+    let (status, first) = send("k1", body.clone()).await;
+    assert_eq!(status, 200);
+    let (status, again) = send("k1", body.clone()).await;
+    assert_eq!((status.as_u16(), &again), (200, &first));
+    let (status, refused) = send("k1", json!({"flow": [sms(1, "+306900000011")]})).await;
+    assert_eq!((status.as_u16(), &refused["code"]), (409, &json!("409022003")));
+    let (_, other) = send("k2", body).await;
+    assert_ne!(other["trackingId"], first["trackingId"]);
+    assert_eq!(server.search("", json!([])).await["totalElements"], 2);
+}
+
+#[tokio::test]
+async fn transactional_flows_carry_templates() {
+    let server = TestServer::start("").await;
+    let mut step = viber(1, TO);
+    step.as_object_mut().unwrap().remove("message");
+    step["templateId"] = json!("t1");
+    step["templateLang"] = json!("en");
+    step["templateParams"] = json!({"code": "1234"});
+    let (status, answer) = server.post("/failover/transactional", &json!({"flow": [step.clone()]})).await;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["flowKind"], "transactional");
+    let echoed = &answer["flow"][0];
+    assert_eq!((&echoed["deliveryScope"], &echoed["seq"]), (&json!("PRIMARY_DEVICE"), &json!(0)));
+    let tracking = server.track_to_end(answer["trackingId"].as_str().unwrap()).await;
+    assert_eq!(tracking["flowKind"], "transactional");
+    assert_eq!(tracking["messages"][0]["templateId"], "t1");
+
+    step["message"] = json!({"text": "x"});
+    let (status, answer) = server.post("/failover/transactional", &json!({"flow": [step]})).await;
+    assert_eq!((status.as_u16(), &answer["errors"][0]["field"]), (400, &json!("flow[0].message")));
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_refused_in_the_error_body() {
+    let server = TestServer::start("").await;
+    let raw = |body: Vec<u8>, media_type: &'static str| {
+        answer(server.request(Method::POST, "/failover").header("content-type", media_type).body(body))
+    };
+    let mut large = b"{\"flow\":[\"".to_vec();
+    large.resize(300 * 1024, b'x');
+    for (body, media_type, code) in [
+        (b"{".to_vec(), "application/json", "400000001"),
+        (vec![0xff, 0xfe], "application/json", "400000001"),
+        (b"[".repeat(100_000), "application/json", "400000001"),
+        (large, "application/json", "413000003"),
+        (b"{}".to_vec(), "text/plain", "415000004"),
+    ] {
+        let (_, answer) = raw(body, media_type).await;
+        assert_eq!(answer["code"], code);
+    }
+    let (_, answer) = server.post("/nowhere", &json!({})).await;
+    assert_eq!(answer["code"], "404022002");
+    let (_, answer) = answer_of(&server, Method::DELETE, "/failover").await;
+    assert_eq!(answer["code"], "405000002");
+    let (_, answer) = answer_of(&server, Method::GET, "/failover/tracking/not-a-uuid").await;
+    assert_eq!(answer["errors"][0]["field"], "trackingId");
+}
+
+async fn answer_of(server: &TestServer, method: Method, path: &str) -> (reqwest::StatusCode, Value) {
+    answer(server.request(method, path)).await
+}
+
+#[tokio::test]
+async fn a_channel_that_nobody_carries_is_refused() {
+    let text = "[[carrier]]\nname = \"s\"\nkind = \"sandbox\"\nchannels = [\"Sms\"]\n";
+    let server = TestServer::start(text).await;
+    server.send(&json!({"flow": [sms(1, TO)]})).await;
+    let (status, answer) = server.post("/failover", &json!({"flow": [sms(1, TO), viber(2, TO)]})).await;
+    assert_eq!((status.as_u16(), &answer["errors"][0]["field"]), (400, &json!("flow[1].type")));
+}
