@@ -83,6 +83,11 @@ pub trait Carrier: Send + Sync + 'static {
     /// Hands over one part. Never called twice at once for the same part.
     async fn submit(&self, outgoing: &Outgoing) -> Outcome;
 
+    /// Whether it takes all parts of a message as one, by its first part; the others are then not handed over.
+    fn takes_whole(&self) -> bool {
+        false
+    }
+
     /// Whether it could take a message now, as far as it knows.
     fn is_up(&self) -> bool;
 

@@ -27,6 +27,8 @@ pub enum Event {
         carrier: CarrierRef,
         /// What it charges.
         rate: Option<Price>,
+        /// It took all parts of the message as one, under this reference.
+        whole: bool,
     },
     /// A carrier refused a part for good.
     Refused {
@@ -136,13 +138,22 @@ impl Flow {
         let before = self.state.status;
         // Whether a status changes, which is what callbacks are about.
         let mut visible = true;
+        let mut any_shown = false;
         match event {
             Event::Handed { message, part } => {
                 applied.changed = self.hand(*message, *part);
                 visible = false;
             }
-            Event::Submitted { message, part, carrier, rate } => {
-                (applied.changed, visible) = self.submitted(*message, *part, carrier, *rate, now_ms);
+            Event::Submitted { message, part, carrier, rate, whole } => {
+                for part in self.parts_of(*message, *part, *whole) {
+                    let (changed, shown) = self.submitted(*message, part, carrier, *rate, now_ms);
+                    applied.changed |= changed;
+                    any_shown |= shown;
+                }
+                if let Some(state) = self.part_mut(*message, *part).filter(|_| applied.changed) {
+                    state.whole = *whole;
+                }
+                visible = any_shown;
             }
             Event::Refused { message, part, detail, description } => {
                 applied.changed = self.refused(*message, *part, detail, description.as_ref(), now_ms);
@@ -174,6 +185,14 @@ impl Flow {
         self.state.messages.get_mut(usize::from(message))?.parts.get_mut(usize::from(part))
     }
 
+    /// The parts that a carrier's word on `part` is about.
+    fn parts_of(&self, message: u16, part: u16, whole: bool) -> std::ops::Range<u16> {
+        match self.state.messages.get(usize::from(message)) {
+            Some(message) if whole => 0..message.parts.len() as u16,
+            _ => part..part.saturating_add(1),
+        }
+    }
+
     fn start_next(&mut self, now_ms: i64, ids: &mut dyn FnMut() -> Uuid) {
         let step = &self.steps[self.state.messages.len()];
         let channel = step.channel();
@@ -189,6 +208,7 @@ impl Flow {
             status: status.clone(),
             submit: Submit::Owed { at_ms: now_ms, attempts: 0 },
             carrier: None,
+            whole: false,
             rate: None,
             operator: None,
             expired_on_delivery_ms: None,
@@ -264,18 +284,24 @@ impl Flow {
 
     fn receipt(&mut self, message: u16, part: u16, receipt: &Receipt, now_ms: i64, applied: &mut Applied) {
         let live = self.live() == Some(usize::from(message));
+        let whole = self.part_mut(message, part).is_some_and(|state| state.whole);
         let Receipt { status, detail, description, .. } = receipt;
-        if !self.set_status(message, part, *status, detail, description.as_ref(), now_ms) {
+        for part in self.parts_of(message, part, whole) {
+            if !self.set_status(message, part, *status, detail, description.as_ref(), now_ms) {
+                continue;
+            }
+            applied.changed = true;
+            // `set_status` found the part.
+            if let Some(state) = self.part_mut(message, part) {
+                state.submit = Submit::Done;
+                state.operator = receipt.operator.clone().or(state.operator.take());
+                state.duration_s = receipt.duration_s.or(state.duration_s);
+                state.answered_by = receipt.answered_by.clone().or(state.answered_by.take());
+            }
+        }
+        if !applied.changed {
             applied.notes.push(Note::StaleReceipt);
             return;
-        }
-        applied.changed = true;
-        // `set_status` found the part.
-        if let Some(state) = self.part_mut(message, part) {
-            state.submit = Submit::Done;
-            state.operator = receipt.operator.clone().or(state.operator.take());
-            state.duration_s = receipt.duration_s.or(state.duration_s);
-            state.answered_by = receipt.answered_by.clone().or(state.answered_by.take());
         }
         if self.state.status == FlowStatus::Queued {
             self.state.status = FlowStatus::InProgress;

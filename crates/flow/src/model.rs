@@ -146,6 +146,9 @@ pub struct Part {
     /// Which carrier took it and what it calls it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<CarrierRef>,
+    /// The carrier took all parts of the message as one: what it reports on this part is about each of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
     /// What the carrier charges for it, once charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Price>,

@@ -67,5 +67,5 @@ pub fn flow(
 /// `carrier` took part `part` of message `message` and calls it `reference`.
 pub fn submitted(message: u16, part: u16, carrier: &str, reference: &str) -> Event {
     let carrier = CarrierRef { carrier: carrier.into(), reference: reference.into() };
-    Event::Submitted { message, part, carrier, rate: Some(Price::new(5, 2)) }
+    Event::Submitted { message, part, carrier, rate: Some(Price::new(5, 2)), whole: false }
 }

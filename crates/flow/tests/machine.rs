@@ -105,6 +105,19 @@ fn one_failed_part_ends_a_multipart_sms() {
     assert!(flow.tasks().is_empty());
 }
 
+#[test]
+fn a_carrier_may_take_all_parts_as_one() {
+    let mut ids = ids();
+    let mut flow = accept(vec![step(1, sms(&"x".repeat(400)))], None, &mut ids);
+    let Event::Submitted { message, part, carrier, rate, .. } = submitted(0, 0) else { unreachable!() };
+    flow.apply(&Event::Submitted { message, part, carrier, rate, whole: true }, START_MS, &mut ids);
+    assert!(!flow.tasks().iter().any(|task| matches!(task.kind, TaskKind::Submit { .. })));
+    flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 5, &mut ids);
+    assert_eq!(flow.state.status, FlowStatus::Succeeded);
+    assert!(flow.state.messages[0].parts.iter().all(|part| part.status.status == Status::Delivered));
+    assert_eq!(flow.total_price(), Price::new(15, 2));
+}
+
 fn contents() -> impl Strategy<Value = Vec<Step>> {
     let content = prop_oneof![
         (1usize..400).prop_map(|n| sms(&"x".repeat(n))),
@@ -152,7 +165,12 @@ fn event(flow: &Flow, draw: &Draw, now_ms: i64) -> Event {
     let last = flow.state.messages.len() as u16 - 1;
     let (message, part) = if draw.kind % 2 == 0 { (draw.message, draw.part) } else { (last, draw.part) };
     match draw.kind {
-        0..=2 => submitted(message, part),
+        0..=2 => match submitted(message, part) {
+            Event::Submitted { message, carrier, rate, .. } if draw.status == 7 => {
+                Event::Submitted { message, part: 0, carrier, rate, whole: true }
+            }
+            one => one,
+        },
         3..=5 => {
             let channel = flow.steps[usize::from(message).min(flow.steps.len() - 1)].channel();
             let statuses = Status::all_of(channel);

@@ -100,7 +100,7 @@ pub enum Concatenation {
     Udh,
     /// `sar_msg_ref_num`, `sar_total_segments` and `sar_segment_seqnum`.
     Sar,
-    /// The same user data header, with the part in `message_payload` instead of `short_message`.
+    /// The whole text in one `message_payload`; the SMSC splits it.
     Payload,
 }
 

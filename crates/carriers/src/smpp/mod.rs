@@ -9,7 +9,7 @@ pub use config::SmppConfig;
 
 use crate::{Carrier, Outcome, Outgoing, ReceiptSink};
 use async_trait::async_trait;
-use config::Bind;
+use config::{Bind, Concatenation};
 use flow::Detail;
 use futures::future::join_all;
 use link::{Link, Role};
@@ -68,6 +68,10 @@ impl Carrier for Smpp {
             Err(Error::ResponseTimeout { .. }) => Outcome::Unknown { reason: "response timeout" },
             Err(_) => Outcome::Unknown { reason: "connection lost" },
         }
+    }
+
+    fn takes_whole(&self) -> bool {
+        self.config.concatenation == Concatenation::Payload
     }
 
     fn is_up(&self) -> bool {

@@ -26,10 +26,14 @@ pub(super) fn build(outgoing: &Outgoing, config: &SmppConfig) -> Result<SubmitSm
     let Content::Sms(sms) = &outgoing.step().content else {
         return Err("an SMPP carrier takes Sms only".into());
     };
-    let texts = sms.parts();
-    let body = texts.get(usize::from(outgoing.part)).ok_or("the message has no such part")?;
+    let text = sms.sent_text();
+    let texts = text::split(&text);
+    let body = match config.concatenation {
+        Concatenation::Payload => &*text,
+        _ => texts.get(usize::from(outgoing.part)).ok_or("the message has no such part")?,
+    };
     // All parts of a message are written alike, or the handset could not join them.
-    let alphabet = Alphabet::of(&sms.sent_text());
+    let alphabet = Alphabet::of(&text);
     let octets = match alphabet {
         Alphabet::Gsm => text::encode_gsm(body),
         Alphabet::Ucs2 => text::encode_ucs2(body),
@@ -66,8 +70,7 @@ pub(super) fn build(outgoing: &Outgoing, config: &SmppConfig) -> Result<SubmitSm
             pdu = pdu.esm_class(EsmClass::from(UDHI)).short_message(short(&[&header, &*octets].concat())?);
         }
         Concatenation::Payload => {
-            let payload = MessagePayload::new(AnyOctetString::from_vec([&header, &*octets].concat()));
-            pdu = pdu.esm_class(EsmClass::from(UDHI)).push_tlv(Tlv::MessagePayload(payload));
+            pdu = pdu.push_tlv(Tlv::MessagePayload(MessagePayload::new(AnyOctetString::from_vec(octets))));
         }
         Concatenation::Sar => {
             pdu = pdu

@@ -69,6 +69,11 @@ async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) {
     let TaskKind::Submit { message, part, .. } = claim.task else { return };
     let id = claim.flow.id;
     let Some(outgoing) = outgoing(claim, message, part) else { return };
+    let whole = outlet.carrier.takes_whole();
+    if whole && part > 0 {
+        // It goes with the first part; until that is taken, its lease keeps it from coming up again and again.
+        return;
+    }
     let resend = outlet.config.unknown_submit == UnknownSubmit::Resend;
     if !resend && !engine.apply(id, Event::Handed { message, part }).await.changed {
         return;
@@ -84,7 +89,7 @@ async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) {
         Outcome::Accepted { reference } => {
             let carrier = CarrierRef { carrier: outlet.config.name.clone(), reference };
             let rate = outlet.config.prices.get(&outgoing.step().channel()).copied();
-            Event::Submitted { message, part, carrier, rate }
+            Event::Submitted { message, part, carrier, rate, whole }
         }
         Outcome::Refused { detail, description } => Event::Refused { message, part, detail, description },
         Outcome::Later { after, .. } => again(after),

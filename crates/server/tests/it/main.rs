@@ -5,5 +5,7 @@ mod operating;
 mod sandbox;
 mod searching;
 mod sending;
+mod smpp;
+mod smsc;
 mod support;
 mod tokens;
