@@ -1,0 +1,96 @@
+//! The command line as people use it.
+
+mod support;
+
+use serde_json::Value;
+use std::process::Command;
+use support::{PROGRAM, Process, create_application, run};
+
+fn text(output: &[u8]) -> &str {
+    std::str::from_utf8(output).unwrap()
+}
+
+#[test]
+fn the_demo_runs_to_its_table() {
+    let output = run(&["demo", "--exit", "--listen", "127.0.0.1:0"], &[]);
+    let shown = text(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    for expected in
+        ["in 500 flows", "Delivered", "Not Viber User", "found in", "\"terminationChannel\": \"Sms\""]
+    {
+        assert!(shown.contains(expected), "{expected} in {shown}");
+    }
+}
+
+#[test]
+fn a_flow_is_sent_tracked_and_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data, config) = (directory.path().join("data"), directory.path().join("switchback.toml"));
+    std::fs::write(&config, "[engine]\nminute = \"1s\"\n").unwrap();
+    let process = Process::serve(&data, &config);
+    // Beside the running server.
+    let application = create_application(&data);
+    let environment = [
+        ("SWITCHBACK_URL", process.url.as_str()),
+        ("SWITCHBACK_APP_ID", application["applicationId"].as_str().unwrap()),
+        ("SWITCHBACK_APP_SECRET", application["applicationSecret"].as_str().unwrap()),
+    ];
+    let file = directory.path().join("flow.json");
+    let flow = r#"{"flow": [{"type": "Sms", "order": 1, "from": "Acme", "to": "+306900000010", "message": {"body": "hi"}}]}"#;
+    std::fs::write(&file, flow).unwrap();
+    let output = run(&["send", file.to_str().unwrap()], &environment);
+    assert!(output.status.success(), "{output:?}");
+    let sent: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let id = sent["trackingId"].as_str().unwrap();
+    let output = run(&["track", id], &environment);
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["trackingId"], id);
+    let output = run(&["search", "--to", "ends_with:10", "--type", "is_not:Voice", "--json"], &environment);
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["totalElements"], 1);
+    let output = run(&["search", "--status", "Queued", "--from-date", "2100-01-01"], &environment);
+    assert!(text(&output.stdout).contains("0 flows"));
+
+    // Bad input is told with its field, on standard error, with exit code 1; wrong usage is 2.
+    std::fs::write(&file, r#"{"flow": [{"type": "Sms", "order": 1}]}"#).unwrap();
+    let output = run(&["send", file.to_str().unwrap()], &environment);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("flow[0].from is required"), "{output:?}");
+    assert_eq!(run(&["track"], &environment).status.code(), Some(2));
+
+    let list = run(&["app", "list", "--json", "--data", data.to_str().unwrap()], &[]);
+    assert_eq!(serde_json::from_slice::<Value>(&list.stdout).unwrap()[0]["name"], "test");
+    let dead = run(&["callbacks", "list", "--json", "--data", data.to_str().unwrap()], &[]);
+    assert_eq!(text(&dead.stdout).trim(), "[]");
+    let id = application["applicationId"].as_str().unwrap();
+    assert!(run(&["app", "revoke", id, "--data", data.to_str().unwrap()], &[]).status.success());
+    assert_eq!(run(&["search"], &environment).status.code(), Some(1));
+}
+
+#[test]
+fn a_term_signal_ends_the_server_cleanly() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data, config) = (directory.path().join("data"), directory.path().join("switchback.toml"));
+    std::fs::write(&config, "").unwrap();
+    let mut process = Process::serve(&data, &config);
+    let pid = process.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert_eq!(process.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn configurations_are_checked() {
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../switchback.example.toml");
+    let output = run(&["config", "check", example], &[]);
+    assert!(output.status.success(), "{output:?}");
+    let directory = tempfile::tempdir().unwrap();
+    let wrong = directory.path().join("wrong.toml");
+    std::fs::write(&wrong, "[enginee]\nminute = \"1s\"\n").unwrap();
+    let output = run(&["config", "check", wrong.to_str().unwrap()], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("did you mean `engine`?"), "{output:?}");
+    let output = Command::new(PROGRAM)
+        .args(["config", "check", example])
+        .env("SWITCHBACK__ENGINE__MINUTE", "never")
+        .output()
+        .unwrap();
+    assert!(text(&output.stderr).contains("expected a duration"), "{output:?}");
+}

@@ -1,0 +1,63 @@
+//! The program as a process of its own.
+
+use reqwest::Client;
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_switchback");
+
+/// A server that ends with its value.
+pub struct Process {
+    pub child: Child,
+    pub url: String,
+}
+
+impl Process {
+    /// Starts `serve` and waits until it is ready.
+    pub fn serve(data: &Path, config: &Path) -> Process {
+        let mut command = Command::new(PROGRAM);
+        command.arg("serve").arg("--data").arg(data).arg("--config").arg(config);
+        command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "error").stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.trim().strip_prefix("listening on ").expect("the server starts").to_owned();
+        Process { child, url }
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a command to its end.
+pub fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    Command::new(PROGRAM).args(arguments).envs(environment.iter().copied()).output().unwrap()
+}
+
+pub fn create_application(data: &Path) -> Value {
+    let output = run(&["app", "create", "--name", "test", "--data", data.to_str().unwrap()], &[]);
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[allow(dead_code)] // Not every test of this folder calls the API itself.
+pub async fn login(client: &Client, url: &str, application: &Value) -> String {
+    let request = client.post(format!("{url}/oauth/token?grant_type=client_credentials"));
+    let (id, secret) =
+        (application["applicationId"].as_str().unwrap(), application["applicationSecret"].as_str());
+    let text = request.basic_auth(id, secret).send().await.unwrap().text().await.unwrap();
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    answer["access_token"].as_str().unwrap().to_owned()
+}
