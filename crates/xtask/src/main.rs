@@ -1,1 +1,70 @@
-fn main() {}
+//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle`.
+
+mod bench;
+mod load;
+mod peers;
+mod schema;
+mod test;
+
+use anyhow::{Context, bail};
+use clap::{Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Chores of the Switchback repository.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Install what the tests need, then check formatting and lints and run every test.
+    Test,
+    /// Run schemathesis against a server of its own.
+    Schema,
+    /// Measure.
+    #[command(subcommand)]
+    Bench(Bench),
+    /// A bare endpoint that parses JSON and echoes it: what the benchmark compares with.
+    #[command(hide = true)]
+    BareEcho,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Accepted flows and whole lifecycles a second, on loopback, everything durable.
+    Lifecycle(bench::Lifecycle),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().chore {
+        Chore::Test => test::run_tests(),
+        Chore::Schema => schema::run(),
+        Chore::Bench(Bench::Lifecycle(lifecycle)) => lifecycle.run(),
+        Chore::BareEcho => bench::bare_echo(),
+    }
+}
+
+/// The repository.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(Path::to_owned).unwrap_or_default()
+}
+
+/// Runs a command in the repository to its end; fails where it fails.
+fn run(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> anyhow::Result<()> {
+    let program = program.as_ref();
+    eprintln!("$ {} {}", program.display(), arguments.join(" "));
+    let status = Command::new(program).args(arguments).current_dir(root()).status();
+    let status = status.with_context(|| program.display().to_string())?;
+    if !status.success() {
+        bail!("{} {} failed: {status}", program.display(), arguments.join(" "));
+    }
+    Ok(())
+}
+
+/// Whether a command can be run.
+fn works(program: &str, arguments: &[&str]) -> bool {
+    Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
+}

@@ -64,10 +64,18 @@ pub struct SendResponse {
 /// Where results go and when.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CallbackView {
-    /// `OnChange` (also: `OnStep`) or `OnCompletion`.
-    strategy: &'static str,
+    strategy: StrategyView,
     #[schema(pattern = "^https?://", max_length = 2000)]
     url: String,
+}
+
+/// When a callback is made.
+#[derive(Debug, Serialize, ToSchema)]
+pub enum StrategyView {
+    /// On every change of a status; `OnStep` is the same.
+    OnChange,
+    /// Once, at the flow's final status.
+    OnCompletion,
 }
 
 /// Registration ids that Indian carriers ask for.
@@ -87,8 +95,8 @@ impl From<&Flow> for SendResponse {
             flow: flow.steps.iter().map(StepView::from).collect(),
             callback: flow.callback.as_ref().map(|callback| CallbackView {
                 strategy: match callback.strategy {
-                    CallbackStrategy::OnChange => "OnChange",
-                    CallbackStrategy::OnCompletion => "OnCompletion",
+                    CallbackStrategy::OnChange => StrategyView::OnChange,
+                    CallbackStrategy::OnCompletion => StrategyView::OnCompletion,
                 },
                 url: callback.url.clone(),
             }),

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 /// A step as accepted, with every default filled in.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(tag = "type")]
+#[serde(untagged)]
 pub enum StepView {
     /// A short message.
     Sms(SmsStep),
@@ -21,10 +21,33 @@ pub enum StepView {
     Voice(VoiceStep),
 }
 
+/// The type of an Sms.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub enum SmsType {
+    /// Its only value.
+    Sms,
+}
+
+/// The type of a Viber message.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub enum ViberType {
+    /// Its only value.
+    Viber,
+}
+
+/// The type of a call.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub enum VoiceType {
+    /// Its only value.
+    Voice,
+}
+
 /// An Sms step.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SmsStep {
+    #[serde(rename = "type")]
+    channel: SmsType,
     /// Its priority; unique.
     #[schema(minimum = 1)]
     order: u32,
@@ -35,10 +58,11 @@ pub struct SmsStep {
     #[schema(example = "+306900000010", pattern = r"^\+[1-9]\d{6,14}$")]
     to: String,
     /// Minutes, 1 to 1440.
-    #[schema(minimum = 1, maximum = 1440, default = 1200)]
+    #[schema(minimum = 1, maximum = 1440, default = 1200, required = false)]
     #[serde(serialize_with = "whole")]
     ttl: f64,
     /// `Undelivered`, `Failed`.
+    #[schema(required = false)]
     failover_on_statuses: Vec<&'static str>,
     message: SmsMessage,
 }
@@ -49,12 +73,13 @@ pub struct SmsMessage {
     #[schema(min_length = 1, example = "Your parcel is here")]
     body: String,
     /// Show at once and do not store.
-    #[schema(default = false)]
+    #[schema(default = false, required = false)]
     flash: bool,
     #[schema(min_length = 1, max_length = 350)]
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<String>,
     /// Replace characters that the GSM alphabet lacks.
+    #[schema(required = false)]
     transcode: bool,
 }
 
@@ -62,6 +87,8 @@ pub struct SmsMessage {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ViberStep {
+    #[serde(rename = "type")]
+    channel: ViberType,
     /// Its priority; unique.
     #[schema(minimum = 1)]
     order: u32,
@@ -72,14 +99,15 @@ pub struct ViberStep {
     #[schema(example = "+306900000010", pattern = r"^\+[1-9]\d{6,14}$")]
     to: String,
     /// Minutes with one decimal place, 0.5 to 1440.
-    #[schema(minimum = 0.5, maximum = 1440, default = 10, multiple_of = 0.1)]
+    #[schema(minimum = 0.5, maximum = 1440, default = 10, required = false)]
     #[serde(serialize_with = "whole")]
     ttl: f64,
     /// `Expired`, `Failed`, `Undelivered`.
+    #[schema(required = false)]
     failover_on_statuses: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     inbound_url: Option<String>,
-    #[schema(default = false)]
+    #[schema(default = false, required = false)]
     expire_on_delivery: bool,
     #[schema(min_length = 1, max_length = 350)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -158,6 +186,8 @@ pub struct VideoView {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VoiceStep {
+    #[serde(rename = "type")]
+    channel: VoiceType,
     /// Its priority; unique.
     #[schema(minimum = 1)]
     order: u32,
@@ -166,10 +196,11 @@ pub struct VoiceStep {
     from: String,
     to: TargetView,
     /// Minutes, 1 to 1440.
-    #[schema(minimum = 1, maximum = 1440, default = 10)]
+    #[schema(minimum = 1, maximum = 1440, default = 10, required = false)]
     #[serde(serialize_with = "whole")]
     ttl: f64,
     /// `Completed`, `Busy`, `NoAnswer`, `Failed`, `Unsent`, `Terminated`.
+    #[schema(required = false)]
     failover_on_statuses: Vec<&'static str>,
     dial_plan: DialPlanView,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -197,19 +228,23 @@ pub struct DialPlanView {
 
 /// One thing that a call does.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(tag = "type", rename_all = "UPPERCASE", rename_all_fields = "camelCase")]
+#[serde(tag = "type", rename_all = "UPPERCASE")]
 pub enum VerbView {
     /// Speak a text.
     Say {
-        #[schema(minimum = 1, maximum = 100)]
+        #[schema(minimum = 1, maximum = 100, default = 1, required = false)]
         repeat: u32,
+        #[serde(rename = "bargeIn")]
+        #[schema(default = false, required = false)]
         barge_in: bool,
         message: SayView,
     },
     /// Play a file.
     Play {
-        #[schema(minimum = 1, maximum = 100)]
+        #[schema(minimum = 1, maximum = 100, default = 1, required = false)]
         repeat: u32,
+        #[serde(rename = "bargeIn")]
+        #[schema(default = false, required = false)]
         barge_in: bool,
         #[serde(rename = "fileURL")]
         file_url: String,
@@ -219,9 +254,10 @@ pub enum VerbView {
 /// What is said, and how.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SayView {
-    #[schema(example = "en-US")]
+    #[schema(default = "en-US", required = false)]
     language: String,
     /// `female` or `male`.
+    #[schema(default = "female", required = false)]
     gender: String,
     #[schema(min_length = 1, max_length = 4000)]
     text: String,
@@ -261,6 +297,7 @@ impl From<&Step> for StepView {
         let (order, ttl, failover_on_statuses) = (step.order, ttl_minutes(step), failover_names(step));
         match &step.content {
             Content::Sms(sms) => StepView::Sms(SmsStep {
+                channel: SmsType::Sms,
                 order,
                 from: sms.from.clone(),
                 to: sms.to.clone(),
@@ -280,6 +317,7 @@ impl From<&Step> for StepView {
                 };
                 let scope = |t: &ViberTemplate| if t.all_devices { "ALL_DEVICES" } else { "PRIMARY_DEVICE" };
                 StepView::Viber(ViberStep {
+                    channel: ViberType::Viber,
                     order,
                     sender_info_tracking_id: viber.sender.clone(),
                     to: viber.to.clone(),
@@ -297,6 +335,7 @@ impl From<&Step> for StepView {
                 })
             }
             Content::Voice(voice) => StepView::Voice(VoiceStep {
+                channel: VoiceType::Voice,
                 order,
                 from: voice.from.clone(),
                 to: TargetView::from(&voice.to),

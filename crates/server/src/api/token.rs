@@ -78,12 +78,6 @@ pub async fn post(
     headers: HeaderMap,
     body: super::Body,
 ) -> Result<Response, ApiError> {
-    let form: TokenRequest = serde_urlencoded::from_bytes(&body.0).unwrap_or_default();
-    let grant = form.grant_type.or(query.0.grant_type).unwrap_or_default();
-    if grant != "client_credentials" {
-        let why = "grant_type must be client_credentials";
-        return Ok(refuse(StatusCode::BAD_REQUEST, "unsupported_grant_type", why));
-    }
     let invalid =
         || refuse(StatusCode::UNAUTHORIZED, "invalid_client", "the application's id or secret is wrong");
     let Some((id, secret)) = credentials(&headers) else { return Ok(invalid()) };
@@ -94,6 +88,12 @@ pub async fn post(
         return Ok(invalid());
     };
 
+    let form: TokenRequest = serde_urlencoded::from_bytes(&body.0).unwrap_or_default();
+    let grant = form.grant_type.or(query.0.grant_type).unwrap_or_default();
+    if grant != "client_credentials" {
+        let why = "grant_type must be client_credentials";
+        return Ok(refuse(StatusCode::BAD_REQUEST, "unsupported_grant_type", why));
+    }
     let asked = form.scope.or(query.0.scope).unwrap_or_default();
     let asked: Vec<&str> = asked.split([' ', ',']).filter(|role| !role.is_empty()).collect();
     if asked.iter().any(|role| !ROLES.contains(role)) {

@@ -2,7 +2,9 @@
 
 use super::auth::Caller;
 use super::error::{ApiError, ErrorBody};
-use super::step_view::{TargetView, ViberBodyView, failover_names, ttl_minutes, whole};
+use super::step_view::{
+    SmsType, TargetView, ViberBodyView, ViberType, VoiceType, failover_names, ttl_minutes, whole,
+};
 use super::{Api, PathParameter};
 use crate::clock::iso;
 use axum::Json;
@@ -73,7 +75,7 @@ pub struct TrackingView {
 
 /// What became of a started step, or of a part of it.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(tag = "type")]
+#[serde(untagged)]
 pub enum MessageView {
     /// A part of a short message.
     Sms(SmsView),
@@ -87,6 +89,8 @@ pub enum MessageView {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SmsView {
+    #[serde(rename = "type")]
+    channel: SmsType,
     order: u32,
     /// The same for all parts.
     message_id: Uuid,
@@ -116,6 +120,8 @@ pub struct SmsView {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ViberView {
+    #[serde(rename = "type")]
+    channel: ViberType,
     order: u32,
     tracking_id: Uuid,
     from: String,
@@ -144,6 +150,8 @@ pub struct ViberView {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VoiceView {
+    #[serde(rename = "type")]
+    channel: VoiceType,
     order: u32,
     message_id: Uuid,
     from: String,
@@ -240,6 +248,7 @@ fn sms_view(
 ) -> MessageView {
     let ended = part.status.status.is_final() && part.carrier.is_some();
     MessageView::Sms(SmsView {
+        channel: SmsType::Sms,
         order: step.order,
         message_id: message.id,
         sms_id: part.id,
@@ -266,6 +275,7 @@ fn viber_view(message: &Message, step: &Step, viber: &Viber, part: &Part) -> Mes
         ViberMessage::Template(template) => (None, Some(template.id.clone())),
     };
     MessageView::Viber(ViberView {
+        channel: ViberType::Viber,
         order: step.order,
         tracking_id: message.id,
         from: viber.sender.clone(),
@@ -287,6 +297,7 @@ fn viber_view(message: &Message, step: &Step, viber: &Viber, part: &Part) -> Mes
 
 fn voice_view(message: &Message, step: &Step, voice: &Voice, part: &Part) -> MessageView {
     MessageView::Voice(VoiceView {
+        channel: VoiceType::Voice,
         order: step.order,
         message_id: message.id,
         from: voice.from.clone(),

@@ -1,4 +1,4 @@
-//! The program as a process of its own.
+//! Starts the program.
 
 use reqwest::Client;
 use serde_json::Value;
@@ -52,7 +52,6 @@ pub fn create_application(data: &Path) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-#[allow(dead_code)] // Not every test of this folder calls the API itself.
 pub async fn login(client: &Client, url: &str, application: &Value) -> String {
     let request = client.post(format!("{url}/oauth/token?grant_type=client_credentials"));
     let (id, secret) =

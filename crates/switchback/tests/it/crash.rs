@@ -1,13 +1,11 @@
 //! `kill -9` under load: what was answered 200 is there after a restart, and comes to its end.
 
-mod support;
-
+use crate::support::{Process, create_application, login};
 use reqwest::Client;
 use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::{Process, create_application, login};
 
 const ROUNDS: usize = 20;
 const SENDERS: usize = 8;

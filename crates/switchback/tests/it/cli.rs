@@ -1,10 +1,8 @@
 //! The command line as people use it.
 
-mod support;
-
+use crate::support::{PROGRAM, Process, create_application, run};
 use serde_json::Value;
 use std::process::Command;
-use support::{PROGRAM, Process, create_application, run};
 
 fn text(output: &[u8]) -> &str {
     std::str::from_utf8(output).unwrap()

@@ -1,0 +1,228 @@
+//! `cargo xtask bench lifecycle`: accepted flows and whole lifecycles a second, on loopback, everything durable.
+
+use crate::load::{Client, Server, open_flows, post};
+use crate::{root, run};
+use anyhow::Context;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+#[derive(clap::Args)]
+pub struct Lifecycle {
+    /// Connections that ask at the same time, each waiting for its answer.
+    #[arg(long, default_value_t = 64)]
+    connections: usize,
+    /// Flows of each run.
+    #[arg(long, default_value_t = 60_000)]
+    flows: usize,
+    /// Runs; the median counts.
+    #[arg(long, default_value_t = 5)]
+    runs: usize,
+}
+
+/// The sandbox, as it is by default but for its delay: receipts at once.
+const CONFIG: &str = r#"
+[[carrier]]
+name = "sandbox"
+kind = "sandbox"
+channels = ["Sms", "Viber", "Voice"]
+window = 1000
+delay = "1ms"
+"#;
+
+/// The same behind a carrier that takes 500 messages a second, as an SMSC would: what is accepted beyond that
+/// waits on disk. This is what the accept figures are taken with.
+const CONFIG_SLOW: &str = r#"
+[[carrier]]
+name = "sandbox"
+kind = "sandbox"
+channels = ["Sms", "Viber", "Voice"]
+rate = 500
+delay = "1ms"
+"#;
+
+/// A flow that Viber does not deliver and Sms does: two submits, three receipts or refusals, one failover.
+fn failover_body(i: usize) -> String {
+    let to = format!("+30690{:06}0", i % 1_000_000);
+    json!({"flow": [
+        {"type": "Viber", "order": 1, "senderInfoTrackingId": "acme", "to": format!("{}10", &to[..11]), "ttl": 10,
+         "message": {"text": "Your parcel is here.",
+                     "action": {"caption": "Track", "targetUrl": "https://acme.example/t/1"}}},
+        {"type": "Sms", "order": 2, "from": "Acme", "to": to, "message": {"body": "Your parcel is here."}},
+    ]})
+    .to_string()
+}
+
+/// A flow that one Sms ends.
+fn sms_body(i: usize) -> String {
+    let to = format!("+30690{:06}0", i % 1_000_000);
+    json!({"flow": [{"type": "Sms", "order": 1, "from": "Acme", "to": to, "message": {"body": "Your parcel is here."}}]})
+        .to_string()
+}
+
+/// What a run of requests came to.
+struct Run {
+    per_second: f64,
+    latencies_us: Vec<u64>,
+}
+
+/// Sends all requests over the connections, as fast as answers come.
+fn drive(address: &str, connections: usize, requests: &[Vec<u8>]) -> anyhow::Result<Run> {
+    let started = Instant::now();
+    let share = requests.len().div_ceil(connections);
+    let latencies = std::thread::scope(|scope| {
+        let drive_one = |requests: &'_ [Vec<u8>]| -> anyhow::Result<Vec<u64>> {
+            let mut client = Client::connect(address)?;
+            let mut latencies = Vec::with_capacity(requests.len());
+            for request in requests {
+                let asked = Instant::now();
+                client.exchange(request)?;
+                latencies.push(asked.elapsed().as_micros() as u64);
+            }
+            Ok(latencies)
+        };
+        let threads: Vec<_> =
+            requests.chunks(share).map(|part| scope.spawn(move || drive_one(part))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect::<anyhow::Result<Vec<_>>>()
+    })?;
+    let seconds = started.elapsed().as_secs_f64();
+    let mut latencies_us = latencies.concat();
+    latencies_us.sort_unstable();
+    Ok(Run { per_second: requests.len() as f64 / seconds, latencies_us })
+}
+
+fn percentile(sorted: &[u64], percent: usize) -> f64 {
+    sorted.get((sorted.len() * percent / 100).min(sorted.len() - 1)).copied().unwrap_or_default() as f64
+        / 1000.0
+}
+
+/// The median, the least and the most.
+fn spread(values: &mut [f64]) -> (f64, f64, f64) {
+    values.sort_by(f64::total_cmp);
+    (values[values.len() / 2], values[0], values[values.len() - 1])
+}
+
+impl Lifecycle {
+    pub fn run(self) -> anyhow::Result<()> {
+        run("cargo", &["build", "--release", "--package", "switchback", "--package", "xtask"])?;
+        let (mut bare, mut accepted, mut single, mut failover) = (vec![], vec![], vec![], vec![]);
+        let (mut p50, mut p99) = (vec![], vec![]);
+        let (mut disk, mut idle) = (vec![], vec![]);
+        for number in 1..=self.runs {
+            eprintln!("run {number} of {}", self.runs);
+            bare.push(self.bare()?);
+            let run = self.accept()?;
+            accepted.push(run.per_second);
+            p50.push(percentile(&run.latencies_us, 50));
+            p99.push(percentile(&run.latencies_us, 99));
+            let (rate, bytes, kib) = self.lifecycles(sms_body)?;
+            single.push(rate);
+            disk.push(bytes);
+            idle.push(kib / 1024.0);
+            let (rate, bytes, _) = self.lifecycles(failover_body)?;
+            failover.push(rate);
+            disk.push(bytes);
+        }
+        println!(
+            "{} runs of {} flows over {} connections, {} cores; median (least to most)\n",
+            self.runs,
+            self.flows,
+            self.connections,
+            std::thread::available_parallelism()?
+        );
+        let bare = spread(&mut bare);
+        let row = |name: &str, (median, least, most): (f64, f64, f64), unit: &str, digits: usize| {
+            let figures = format!("{median:.digits$} ({least:.digits$} to {most:.digits$}) {unit}");
+            println!("{name:<42}{figures:<40}");
+        };
+        row("bare endpoint, parse and echo", bare, "requests/s", 0);
+        let accepted = spread(&mut accepted);
+        row("accepted, durable, carrier at 500/s", accepted, "flows/s", 0);
+        println!("{:<42}{:.2}", "  ratio to bare", accepted.0 / bare.0);
+        row("  accept latency p50", spread(&mut p50), "ms", 2);
+        row("  accept latency p99", spread(&mut p99), "ms", 2);
+        row("lifecycles, Sms delivered", spread(&mut single), "flows/s", 0);
+        row("lifecycles, Viber fails over to Sms", spread(&mut failover), "flows/s", 0);
+        let (one, two): (Vec<_>, Vec<_>) = disk.chunks(2).map(|pair| (pair[0], pair[1])).unzip();
+        row("disk a finished flow, Sms delivered", spread(&mut one.clone()), "bytes", 0);
+        row("disk a finished flow, failed over", spread(&mut two.clone()), "bytes", 0);
+        row("resident memory of a fresh, idle server", spread(&mut idle), "MiB", 1);
+        Ok(())
+    }
+
+    fn requests(&self, token: &str, body: fn(usize) -> String) -> Vec<Vec<u8>> {
+        (0..self.flows).map(|i| post("/failover", token, &body(i))).collect()
+    }
+
+    fn bare(&self) -> anyhow::Result<f64> {
+        let bare = Bare::start()?;
+        Ok(drive(&bare.address, self.connections, &self.requests("none", failover_body))?.per_second)
+    }
+
+    fn accept(&self) -> anyhow::Result<Run> {
+        let server = Server::start(&root().join("target/release/switchback"), CONFIG_SLOW)?;
+        drive(&server.address, self.connections, &self.requests(&server.token()?, failover_body))
+    }
+
+    /// Sends every flow and waits until the last has ended: flows a second, disk bytes a flow, and the memory
+    /// that the server had before (KiB).
+    fn lifecycles(&self, body: fn(usize) -> String) -> anyhow::Result<(f64, f64, f64)> {
+        let mut server = Server::start(&root().join("target/release/switchback"), CONFIG)?;
+        let token = server.token()?;
+        let idle_kib = server.resident_kib()? as f64;
+        let requests = self.requests(&token, body);
+        let started = Instant::now();
+        drive(&server.address, self.connections, &requests)?;
+        let mut client = Client::connect(&server.address)?;
+        let open = post("/failover/tracking?size=1", &token, &open_flows());
+        loop {
+            let answer: Value = serde_json::from_slice(client.exchange(&open)?)?;
+            if answer["totalElements"] == 0 {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let per_second = self.flows as f64 / started.elapsed().as_secs_f64();
+        server.stop()?;
+        Ok((per_second, server.disk_bytes()? as f64 / self.flows as f64, idle_kib))
+    }
+}
+
+/// The bare endpoint as a process of its own.
+struct Bare {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Bare {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Bare {
+    fn start() -> anyhow::Result<Bare> {
+        let mut child = Command::new(root().join("target/release/xtask"))
+            .arg("bare-echo")
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("starting the bare endpoint")?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("no standard output")?).read_line(&mut line)?;
+        Ok(Bare { child, address: line.trim().to_owned() })
+    }
+}
+
+/// Serves an endpoint that parses JSON and echoes it.
+pub fn bare_echo() -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        println!("{}", listener.local_addr()?);
+        let echo = axum::routing::post(async |axum::Json(body): axum::Json<Value>| axum::Json(body));
+        axum::serve(listener, axum::Router::new().route("/failover", echo)).await?;
+        Ok(())
+    })
+}

@@ -1,0 +1,172 @@
+//! A server as a process of its own, and a client that is light enough to measure it with.
+
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A server on fresh data; ends with its value.
+pub struct Server {
+    child: Child,
+    /// Its address.
+    pub address: String,
+    program: PathBuf,
+    directory: TempDir,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    /// Starts `program serve` with a configuration.
+    pub fn start(program: &Path, config: &str) -> anyhow::Result<Server> {
+        let directory = tempfile::tempdir()?;
+        let file = directory.path().join("switchback.toml");
+        std::fs::write(&file, config)?;
+        let mut command = Command::new(program);
+        command.arg("serve").arg("--data").arg(directory.path().join("data")).arg("--config").arg(&file);
+        command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "warn").stdout(Stdio::piped());
+        let mut child = command.spawn().with_context(|| program.display().to_string())?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("no standard output")?).read_line(&mut line)?;
+        let address = line.trim().strip_prefix("listening on http://").context("the server did not start")?;
+        Ok(Server { child, address: address.to_owned(), program: program.to_owned(), directory })
+    }
+
+    /// Its base URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Creates an application and takes a token of it.
+    pub fn token(&self) -> anyhow::Result<String> {
+        Ok(self.login()?.1)
+    }
+
+    /// Creates an application: its credentials as `Authorization: Basic` has them, and a token of it.
+    pub fn login(&self) -> anyhow::Result<(String, String)> {
+        let data = self.data();
+        let output = Command::new(&self.program)
+            .args(["app", "create", "--name", "load", "--token-ttl", "unlimited", "--data"])
+            .arg(&data)
+            .output()?;
+        let application: Value = serde_json::from_slice(&output.stdout)?;
+        let text = |name: &str| application[name].as_str().map(str::to_owned).context("no credentials");
+        let basic = base64(format!("{}:{}", text("applicationId")?, text("applicationSecret")?).as_bytes());
+        let mut client = Client::connect(&self.address)?;
+        let request = format!(
+            "POST /oauth/token?grant_type=client_credentials HTTP/1.1\r\nhost: x\r\nauthorization: Basic {basic}\r\n\
+             content-length: 0\r\n\r\n"
+        );
+        let answer: Value = serde_json::from_slice(client.exchange(request.as_bytes())?)?;
+        let token = answer["access_token"].as_str().context("no token")?.to_owned();
+        Ok((basic, token))
+    }
+
+    /// Its data directory.
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Resident memory, KiB.
+    pub fn resident_kib(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
+        Ok(line.split_whitespace().nth(1).context("no VmRSS")?.parse()?)
+    }
+
+    /// Bytes of its database, after everything in the log was moved into it.
+    pub fn disk_bytes(&self) -> anyhow::Result<u64> {
+        let mut total = 0;
+        for entry in std::fs::read_dir(self.data())? {
+            total += entry?.metadata()?.len();
+        }
+        Ok(total)
+    }
+
+    /// SIGTERM, and its end.
+    pub fn stop(&mut self) -> anyhow::Result<()> {
+        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while self.child.try_wait()?.is_none() {
+            if Instant::now() > deadline {
+                bail!("the server does not end");
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+}
+
+/// The body of a search for flows that have not ended.
+pub fn open_flows() -> String {
+    let not = |status| json!({"fieldName": "status", "searchOperator": "is_not", "searchTerm": status});
+    json!([not("Succeeded"), not("Failed")]).to_string()
+}
+
+/// A request with a JSON body, ready to be written.
+pub fn post(path: &str, token: &str, body: &str) -> Vec<u8> {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// One HTTP/1.1 connection that asks and waits; it understands only what our servers answer (RFC 9112, 6.2).
+pub struct Client {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Client {
+    /// Connects.
+    pub fn connect(address: &str) -> anyhow::Result<Client> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+        Ok(Client { stream, buffer: Vec::with_capacity(16 * 1024) })
+    }
+
+    /// Writes a request and reads the body of its answer, which must be 200.
+    pub fn exchange(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
+        self.stream.write_all(request)?;
+        self.buffer.clear();
+        let mut chunk = [0; 16 * 1024];
+        loop {
+            let read = self.stream.read(&mut chunk)?;
+            if read == 0 {
+                bail!("the connection was closed");
+            }
+            self.buffer.extend_from_slice(&chunk[..read]);
+            let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
+            let head = std::str::from_utf8(&self.buffer[..end])?;
+            let length = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(':')?;
+                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+            });
+            let length = length.context("an answer without content-length")?;
+            if self.buffer.len() < end + 4 + length {
+                continue;
+            }
+            if !head.starts_with("HTTP/1.1 200") {
+                bail!("{}", String::from_utf8_lossy(&self.buffer));
+            }
+            return Ok(&self.buffer[end + 4..]);
+        }
+    }
+}
+
+fn base64(octets: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(octets)
+}
