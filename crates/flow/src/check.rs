@@ -106,7 +106,7 @@ fn check_ttl(channel: Channel, ttl: Ttl, found: &mut Violations) {
             }
         }
         Channel::Sms | Channel::Voice => {
-            if ttl.tenths % 10 != 0 || !(10..=14400).contains(&ttl.tenths) {
+            if !ttl.tenths.is_multiple_of(10) || !(10..=14400).contains(&ttl.tenths) {
                 found.add("ttl", "range", "must be a whole number of minutes, 1 to 1440");
             }
         }

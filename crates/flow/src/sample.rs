@@ -18,14 +18,14 @@ pub fn sms(to: &str, body: &str) -> Content {
 /// A Viber text to `to`.
 pub fn viber(to: &str, expire_on_delivery: bool) -> Content {
     let body = ViberBody { text: Some("hello".into()), ..ViberBody::default() };
-    Content::Viber(Viber {
+    Content::Viber(Box::new(Viber {
         sender: "acme".into(),
         to: to.into(),
         inbound_url: None,
         expire_on_delivery,
         label: None,
         message: ViberMessage::Body(body),
-    })
+    }))
 }
 
 /// A call to `to`.

@@ -26,7 +26,7 @@ pub enum Content {
     /// A short message.
     Sms(Sms),
     /// A Viber business message.
-    Viber(Viber),
+    Viber(Box<Viber>),
     /// A call.
     Voice(Voice),
 }

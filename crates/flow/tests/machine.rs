@@ -163,7 +163,8 @@ fn draws() -> impl Strategy<Value = Vec<Draw>> {
 fn event(flow: &Flow, draw: &Draw, now_ms: i64) -> Event {
     // Most draws concern the live message; some reach back to one that was left, or to none at all.
     let last = flow.state.messages.len() as u16 - 1;
-    let (message, part) = if draw.kind % 2 == 0 { (draw.message, draw.part) } else { (last, draw.part) };
+    let (message, part) =
+        if draw.kind.is_multiple_of(2) { (draw.message, draw.part) } else { (last, draw.part) };
     match draw.kind {
         0..=2 => match submitted(message, part) {
             Event::Submitted { message, carrier, rate, .. } if draw.status == 7 => {
@@ -188,7 +189,7 @@ fn event(flow: &Flow, draw: &Draw, now_ms: i64) -> Event {
             Some(callback) => Event::CallbackDone { id: callback.id },
             None => Event::CallbacksReplayed,
         },
-        _ if draw.status % 2 == 0 => Event::Handed { message, part },
+        _ if draw.status.is_multiple_of(2) => Event::Handed { message, part },
         _ => Event::Deferred { message, part, at_ms: now_ms + 1000 },
     }
 }

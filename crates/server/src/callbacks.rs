@@ -11,6 +11,7 @@ use reqwest::{Client, Url, redirect::Policy};
 use standardwebhooks::Webhook;
 use std::collections::HashMap;
 use std::sync::Arc;
+use store::callback_secret;
 
 /// Makes callbacks.
 pub struct Callbacks {
@@ -18,7 +19,8 @@ pub struct Callbacks {
     config: CallbackConfig,
     /// Callbacks under way, by host, so that one that hangs can't take every slot.
     under_way: Arc<Mutex<HashMap<String, usize>>>,
-    secrets: Arc<dyn Fn(&str) -> Vec<u8> + Send + Sync>,
+    /// What the applications' signing keys are derived from.
+    secret_key: [u8; 32],
 }
 
 /// One of a host's slots; given back on drop.
@@ -40,14 +42,11 @@ impl Drop for Slot {
 }
 
 impl Callbacks {
-    /// `secrets` yields an application's signing key.
+    /// `secret_key` is the installation's.
     ///
     /// # Errors
     /// When the HTTP client can't be set up.
-    pub fn new(
-        config: CallbackConfig,
-        secrets: Arc<dyn Fn(&str) -> Vec<u8> + Send + Sync>,
-    ) -> Result<Callbacks, String> {
+    pub fn new(config: CallbackConfig, secret_key: [u8; 32]) -> Result<Callbacks, String> {
         let client = Client::builder()
             .timeout(config.timeout)
             .redirect(Policy::none())
@@ -56,7 +55,7 @@ impl Callbacks {
             .user_agent(concat!("Switchback/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Callbacks { client, config, under_way: Arc::default(), secrets })
+        Ok(Callbacks { client, config, under_way: Arc::default(), secret_key })
     }
 
     /// How many callbacks are made at once.
@@ -112,7 +111,7 @@ impl Callbacks {
             serde_json::to_string(&TrackingView::of(flow, &pending.state)).map_err(|e| e.to_string())?;
         let id = pending.id.to_string();
         let timestamp = now_ms() / 1000;
-        let signature = Webhook::from_bytes((self.secrets)(&flow.application))
+        let signature = Webhook::from_bytes(callback_secret(&self.secret_key, &flow.application).into())
             .and_then(|webhook| webhook.sign(&id, timestamp, body.as_bytes()))
             .map_err(|error| error.to_string())?;
         let request = self

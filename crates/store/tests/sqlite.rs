@@ -1,4 +1,5 @@
 //! The embedded store, through its interface.
+#![allow(clippy::unwrap_used)] // A test that fails here has failed.
 
 use flow::sample::{self, step, submitted};
 use flow::{CallbackStrategy, CarrierRef, Detail, Event, Flow, FlowStatus, Receipt, Status, TaskKind};

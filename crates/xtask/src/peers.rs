@@ -13,28 +13,31 @@ pub fn folder() -> PathBuf {
 pub fn install() -> anyhow::Result<()> {
     programs()?;
     let lists = root().join("crates/server/tests/peers");
-    let node = folder().join("node");
+    let (node, python) = (folder().join("node"), folder().join("python"));
     std::fs::create_dir_all(&node)?;
-    if renew(&lists.join("package.json"), &node.join("package.json"))?
-        || !node.join("node_modules/smpp").exists()
-    {
-        run("npm", &["install", "--no-audit", "--no-fund", "--prefix", &node.to_string_lossy()])?;
+    install_list(&lists.join("package.json"), &node.join("installed.json"), || {
+        std::fs::copy(lists.join("package.json"), node.join("package.json"))?;
+        run("npm", &["install", "--no-audit", "--no-fund", "--prefix", &node.to_string_lossy()])
+    })?;
+    let requirements = lists.join("requirements.txt");
+    install_list(&requirements, &folder().join("requirements.txt"), || {
+        run("python3", &["-m", "venv", "--clear", &python.to_string_lossy()])?;
+        run(python.join("bin/pip"), &["install", "--quiet", "-r", &requirements.to_string_lossy()])
+    })
+}
+
+/// Installs a list unless `installed` is a copy of it; makes it one afterwards.
+fn install_list(
+    list: &Path,
+    installed: &Path,
+    install: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let wanted = std::fs::read(list)?;
+    if std::fs::read(installed).is_ok_and(|known| known == wanted) {
+        return Ok(());
     }
-    let python = folder().join("python");
-    let pip = python.join("bin/pip");
-    if !pip.exists() {
-        run("python3", &["-m", "venv", &python.to_string_lossy()])?;
-    }
-    let list = lists.join("requirements.txt");
-    let installed = folder().join("requirements.txt");
-    if renew(&list, &installed)? || !python.join("bin/schemathesis").exists() {
-        if let Err(error) = run(&pip, &["install", "--quiet", "-r", &list.to_string_lossy()]) {
-            // Half an installation must not look like a whole one next time.
-            std::fs::remove_file(&installed)?;
-            return Err(error);
-        }
-    }
-    Ok(())
+    install()?;
+    Ok(std::fs::write(installed, wanted)?)
 }
 
 /// Node.js, npm and Python with venv, from Debian where they are missing.
@@ -59,14 +62,4 @@ fn programs() -> anyhow::Result<()> {
     let mut arguments = vec!["install", "-y", "-qq", "--no-install-recommends"];
     arguments.extend(packages);
     run("apt-get", &arguments)
-}
-
-/// Copies a list where it differs from the one that was installed; answers whether it did.
-fn renew(list: &Path, installed: &Path) -> anyhow::Result<bool> {
-    let wanted = std::fs::read(list)?;
-    if std::fs::read(installed).is_ok_and(|known| known == wanted) {
-        return Ok(false);
-    }
-    std::fs::write(installed, wanted)?;
-    Ok(true)
 }

@@ -50,7 +50,7 @@ pub fn read_step(value: &Value, path: &str, context: &StepContext, problems: &Pr
     let order = read_order(&reader);
     let content = match channel {
         Channel::Sms => Content::Sms(read_sms(&reader, context)),
-        Channel::Viber => Content::Viber(read_viber(&reader, context)),
+        Channel::Viber => Content::Viber(Box::new(read_viber(&reader, context))),
         Channel::Voice => Content::Voice(read_voice(&reader)?),
     };
     let failover_on = read_failover_on(&reader, channel);

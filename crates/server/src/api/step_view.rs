@@ -16,7 +16,7 @@ pub enum StepView {
     /// A short message.
     Sms(SmsStep),
     /// A Viber business message.
-    Viber(ViberStep),
+    Viber(Box<ViberStep>),
     /// A call.
     Voice(VoiceStep),
 }
@@ -316,7 +316,7 @@ impl From<&Step> for StepView {
                     ViberMessage::Template(template) => (None, Some(template)),
                 };
                 let scope = |t: &ViberTemplate| if t.all_devices { "ALL_DEVICES" } else { "PRIMARY_DEVICE" };
-                StepView::Viber(ViberStep {
+                StepView::Viber(Box::new(ViberStep {
                     channel: ViberType::Viber,
                     order,
                     sender_info_tracking_id: viber.sender.clone(),
@@ -332,7 +332,7 @@ impl From<&Step> for StepView {
                     template_params: template.map(|t| t.params.clone()),
                     delivery_scope: template.map(scope),
                     seq: template.map(|t| t.seq),
-                })
+                }))
             }
             Content::Voice(voice) => StepView::Voice(VoiceStep {
                 channel: VoiceType::Voice,

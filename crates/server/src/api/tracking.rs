@@ -80,7 +80,7 @@ pub enum MessageView {
     /// A part of a short message.
     Sms(SmsView),
     /// A Viber message.
-    Viber(ViberView),
+    Viber(Box<ViberView>),
     /// A call.
     Voice(VoiceView),
 }
@@ -274,7 +274,7 @@ fn viber_view(message: &Message, step: &Step, viber: &Viber, part: &Part) -> Mes
         ViberMessage::Body(body) => (Some(body.into()), None),
         ViberMessage::Template(template) => (None, Some(template.id.clone())),
     };
-    MessageView::Viber(ViberView {
+    MessageView::Viber(Box::new(ViberView {
         channel: ViberType::Viber,
         order: step.order,
         tracking_id: message.id,
@@ -292,7 +292,7 @@ fn viber_view(message: &Message, step: &Step, viber: &Viber, part: &Part) -> Mes
         failover_on_statuses: failover_names(step),
         price: price(part.price(Channel::Viber)),
         created_at: iso(message.created_ms),
-    })
+    }))
 }
 
 fn voice_view(message: &Message, step: &Step, voice: &Voice, part: &Part) -> MessageView {

@@ -83,8 +83,7 @@ impl Engine {
     /// # Errors
     /// When a carrier or the callbacks' client can't be set up.
     pub fn start(config: &Config, store: Arc<dyn Store>) -> Result<Arc<Engine>, String> {
-        let key = *store.secret_key();
-        let secrets = Arc::new(move |application: &str| store::callback_secret(&key, application).to_vec());
+        let secret_key = *store.secret_key();
         let sink: Arc<dyn ReceiptSink> = Arc::new(Receipts { store: Arc::clone(&store) });
         let outlet = |carrier: &CarrierConfig| {
             let CarrierConfig { common, kind } = carrier.clone();
@@ -101,7 +100,7 @@ impl Engine {
         let engine = Arc::new(Engine {
             store,
             outlets,
-            callbacks: Callbacks::new(config.callbacks.clone(), secrets)?,
+            callbacks: Callbacks::new(config.callbacks.clone(), secret_key)?,
             retry_max: config.engine.retry_max,
             retention_days: config.store.retention_days,
             closing: watch::channel(false).0,
