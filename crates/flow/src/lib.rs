@@ -7,6 +7,7 @@
 mod channel;
 mod check;
 mod facets;
+pub mod links;
 mod machine;
 mod model;
 mod price;
@@ -30,7 +31,7 @@ pub use price::Price;
 pub use receipt::Receipt;
 pub use status::{Detail, Status};
 pub use step::{
-    Action, Content, MachineDetection, MachineStrategy, Restrictions, Sms, Step, Ttl, Verb, Viber, ViberBody,
-    ViberFile, ViberMessage, ViberTemplate, ViberVideo, Voice, VoiceTarget,
+    Action, Content, MachineDetection, MachineStrategy, Restrictions, ShortLink, Shortened, Sms, Step, Ttl,
+    Verb, Viber, ViberBody, ViberFile, ViberMessage, ViberTemplate, ViberVideo, Voice, VoiceTarget,
 };
 pub use task::{Task, TaskKind};

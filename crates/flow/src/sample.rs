@@ -12,6 +12,7 @@ pub fn sms(to: &str, body: &str) -> Content {
         flash: false,
         label: None,
         transcode: false,
+        shortened: None,
     })
 }
 

@@ -66,7 +66,7 @@ pub struct Sms {
     pub from: String,
     /// Recipient, E.164.
     pub to: String,
-    /// The text as the client sent it.
+    /// The text, with short links where that was asked for.
     pub body: String,
     /// Show at once and do not store (class 0).
     #[serde(default)]
@@ -77,6 +77,27 @@ pub struct Sms {
     /// Send in the GSM alphabet by replacing characters that it lacks.
     #[serde(default)]
     pub transcode: bool,
+    /// Its links were replaced by short ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shortened: Option<Shortened>,
+}
+
+/// The short links in an Sms.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Shortened {
+    /// How long they work, seconds.
+    pub validity_s: u32,
+    /// What they stand for.
+    pub links: Vec<ShortLink>,
+}
+
+/// A short link.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ShortLink {
+    /// What comes after the shortener's base URL.
+    pub code: String,
+    /// Where it leads.
+    pub url: String,
 }
 
 impl Sms {

@@ -15,6 +15,11 @@ pub fn new_id(now_ms: i64) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(now_ms.unsigned_abs(), &random).into_uuid()
 }
 
+/// A new code for a short link: 10 letters and digits, 59 bits.
+pub fn new_code() -> String {
+    std::iter::repeat_with(fastrand::alphanumeric).take(10).collect()
+}
+
 /// An RFC 3339 time with milliseconds, UTC.
 pub fn iso(ms: i64) -> String {
     match jiff::Timestamp::from_millisecond(ms) {

@@ -24,6 +24,8 @@ pub struct Config {
     pub engine: EngineConfig,
     /// `[callbacks]`
     pub callbacks: CallbackConfig,
+    /// `[shortener]`
+    pub shortener: ShortenerConfig,
     /// `[[carrier]]`; without any, a sandbox carries all channels.
     pub carriers: Vec<CarrierConfig>,
 }
@@ -91,6 +93,15 @@ pub struct CallbackConfig {
     pub concurrency: usize,
     /// Callbacks that are made at once to one host.
     pub concurrency_per_host: usize,
+}
+
+/// Short links.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ShortenerConfig {
+    /// What short links start with: a URL that leads to `/s` of this server. Without it, steps that ask for short
+    /// links are refused.
+    pub base_url: Option<String>,
 }
 
 /// A `[[carrier]]` table.
@@ -208,6 +219,8 @@ struct Sections {
     #[serde(default)]
     callbacks: CallbackConfig,
     #[serde(default)]
+    shortener: ShortenerConfig,
+    #[serde(default)]
     carrier: Vec<toml::Table>,
 }
 
@@ -252,8 +265,8 @@ impl Config {
         } else {
             sections.carrier.into_iter().enumerate().map(carrier).collect::<Result<_, _>>()?
         };
-        let Sections { server, store, engine, callbacks, .. } = sections;
-        let config = Config { server, store, engine, callbacks, carriers };
+        let Sections { server, store, engine, callbacks, shortener, .. } = sections;
+        let config = Config { server, store, engine, callbacks, shortener, carriers };
         config.check()?;
         Ok(config)
     }
@@ -272,6 +285,11 @@ impl Config {
         }
         if self.callbacks.concurrency == 0 || self.callbacks.concurrency_per_host == 0 {
             return Err("callbacks.concurrency and callbacks.concurrency_per_host: must be at least 1".into());
+        }
+        if let Some(url) = &self.shortener.base_url
+            && !(url.starts_with("http://") || url.starts_with("https://"))
+        {
+            return Err("shortener.base_url: must be an http or https URL".into());
         }
         for (i, carrier) in self.carriers.iter().enumerate() {
             let CommonConfig { name, channels, window, .. } = &carrier.common;

@@ -102,7 +102,8 @@ pub type Ids = Arc<dyn Fn(i64) -> Uuid + Send + Sync>;
 pub struct Retention {
     /// Closed flows accepted before this are pruned, Unix milliseconds.
     pub flows_before_ms: i64,
-    /// Idempotency keys and receipts without a message from before this are forgotten, Unix milliseconds.
+    /// Idempotency keys and receipts without a message from before this, and tokens and short links that ended
+    /// before it, are forgotten, Unix milliseconds.
     pub keys_before_ms: i64,
 }
 
@@ -169,6 +170,12 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn replay_requested(&self, now_ms: i64) -> Result<usize>;
+
+    /// Where a short link leads, while it works.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn link(&self, code: String, now_ms: i64) -> Result<Option<String>>;
 
     /// The application with this id, revoked or not.
     ///

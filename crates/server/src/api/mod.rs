@@ -3,6 +3,7 @@
 mod auth;
 mod error;
 mod health;
+mod link;
 mod read_step;
 mod reader;
 mod search;
@@ -48,6 +49,8 @@ pub struct Api {
     minute_ms: u64,
     lenient_order: bool,
     allow_private: bool,
+    /// What short links start with.
+    short_base: Option<String>,
 }
 
 impl Api {
@@ -63,6 +66,7 @@ impl Api {
             minute_ms: config.engine.minute.as_millis() as u64,
             lenient_order: config.engine.lenient_order,
             allow_private: config.callbacks.allow_private,
+            short_base: config.shortener.base_url.clone(),
         })
     }
 }
@@ -82,6 +86,7 @@ impl Api {
         send::post_transactional,
         tracking::get,
         search::post,
+        link::get,
         health::live,
         health::ready,
         health::metrics
@@ -109,6 +114,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/failover/transactional", post(send::post_transactional))
         .route("/failover/tracking", post(search::post))
         .route("/failover/tracking/{trackingId}", get(tracking::get))
+        .route("/s/{code}", get(link::get))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))

@@ -3,20 +3,24 @@
 use super::error::FieldError;
 use super::reader::{Problems, Reader};
 use flow::{
-    Action, Channel, Content, FlowKind, MachineDetection, MachineStrategy, Sms, Status, Step, Ttl, Verb,
-    Viber, ViberBody, ViberFile, ViberMessage, ViberTemplate, ViberVideo, Voice, VoiceTarget,
+    Action, Channel, Content, FlowKind, MachineDetection, MachineStrategy, ShortLink, Shortened, Sms, Status,
+    Step, Ttl, Verb, Viber, ViberBody, ViberFile, ViberMessage, ViberTemplate, ViberVideo, Voice,
+    VoiceTarget,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+use crate::clock::new_code;
 use crate::numbers;
 
 /// What reading a step depends on.
-pub struct StepContext {
+pub struct StepContext<'a> {
     /// Plain or transactional.
     pub kind: FlowKind,
     /// What `transcode` is for an Sms step that does not say.
     pub transcode: bool,
+    /// What short links start with, where there are any.
+    pub short_base: Option<&'a str>,
 }
 
 /// Members of the other channels' steps, by channel; `message` has its own lists.
@@ -37,8 +41,12 @@ const SMS_MESSAGE: [&str; 4] = ["body", "flash", "label", "transcode"];
 const VIBER_MESSAGE: [&str; 7] =
     ["text", "imageUrl", "imageURL", "action", "viberAction", "viberFile", "viberVideo"];
 
+/// How long a short link works (contract, section 2), seconds.
+const URL_VALIDITY_MIN_S: u32 = 3600;
+const URL_VALIDITY_MAX_S: u32 = 2_592_000;
+
 /// Reads a step; what it breaks is noted in `problems`. The `order` is 0 when absent or broken.
-pub fn read_step(value: &Value, path: &str, context: &StepContext, problems: &Problems) -> Option<Step> {
+pub fn read_step(value: &Value, path: &str, context: &StepContext<'_>, problems: &Problems) -> Option<Step> {
     let reader = Reader::of(value, path, problems)?;
     let name = reader.required_text("type");
     let Some(channel) = Channel::parse(&name) else {
@@ -124,12 +132,9 @@ fn read_failover_on(reader: &Reader<'_>, channel: Channel) -> Vec<Status> {
     statuses
 }
 
-fn read_sms(reader: &Reader<'_>, context: &StepContext) -> Sms {
+fn read_sms(reader: &Reader<'_>, context: &StepContext<'_>) -> Sms {
     reader.refuse_foreign(&VIBER_ONLY, "belongs to a Viber step");
     reader.refuse_foreign(&VOICE_ONLY, "belongs to a Voice step");
-    if reader.has("urlShortener") {
-        reader.refuse("urlShortener", "unavailable", "is not available: this server has no URL shortener");
-    }
     let message = required_object(reader, "message");
     let mut sms = Sms {
         from: reader.required_text("from"),
@@ -138,6 +143,7 @@ fn read_sms(reader: &Reader<'_>, context: &StepContext) -> Sms {
         flash: false,
         label: None,
         transcode: context.transcode,
+        shortened: None,
     };
     if let Some(message) = message {
         message.refuse_foreign(&VIBER_MESSAGE, "belongs to a Viber step");
@@ -146,10 +152,36 @@ fn read_sms(reader: &Reader<'_>, context: &StepContext) -> Sms {
         sms.label = message.text("label");
         sms.transcode = message.boolean("transcode").unwrap_or(context.transcode);
     }
+    if let Some(shortener) = reader.object(&["urlShortener"]) {
+        match context.short_base {
+            Some(base) => shorten(&mut sms, &shortener, base),
+            None => reader.refuse("urlShortener", "unavailable", "this server has no shortener.base_url"),
+        }
+    }
     sms
 }
 
-fn read_viber(reader: &Reader<'_>, context: &StepContext) -> Viber {
+/// Replaces the links of an Sms by short ones.
+fn shorten(sms: &mut Sms, shortener: &Reader<'_>, base: &str) {
+    let validity_s = shortener.integer("urlValidity").unwrap_or(URL_VALIDITY_MAX_S.into());
+    let validity_s = match u32::try_from(validity_s) {
+        Ok(seconds) if (URL_VALIDITY_MIN_S..=URL_VALIDITY_MAX_S).contains(&seconds) => seconds,
+        _ => {
+            shortener.refuse("urlValidity", "range", "must be 3600 to 2592000 seconds");
+            return;
+        }
+    };
+    let mut links = Vec::new();
+    sms.body = flow::links::replace(&sms.body, |url| {
+        let code = new_code();
+        let short = format!("{}/{code}", base.trim_end_matches('/'));
+        links.push(ShortLink { code, url: url.to_owned() });
+        short
+    });
+    sms.shortened = Some(Shortened { validity_s, links });
+}
+
+fn read_viber(reader: &Reader<'_>, context: &StepContext<'_>) -> Viber {
     reader.refuse_foreign(&["from"], "belongs to an Sms or a Voice step; the sender is senderInfoTrackingId");
     reader.refuse_foreign(&SMS_ONLY, "belongs to an Sms step");
     reader.refuse_foreign(&VOICE_ONLY, "belongs to a Voice step");

@@ -213,7 +213,8 @@ fn idempotency_key(
 /// Reads and checks a request; the id is left for the caller to draw.
 fn read(api: &Api, caller: &Caller, body: &Value, kind: FlowKind) -> Result<NewFlow, ApiError> {
     let problems = Problems::default();
-    let context = StepContext { kind, transcode: caller.application.settings.transcode };
+    let transcode = caller.application.settings.transcode;
+    let context = StepContext { kind, transcode, short_base: api.short_base.as_deref() };
     let mut steps = Vec::new();
     let (mut callback, mut restrictions) = (None, None);
     if let Some(request) = Reader::of(body, "", &problems) {

@@ -65,6 +65,18 @@ pub struct SmsStep {
     #[schema(required = false)]
     failover_on_statuses: Vec<&'static str>,
     message: SmsMessage,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    url_shortener: Option<UrlShortenerView>,
+}
+
+/// Replaces every link of the body by a short one.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UrlShortenerView {
+    /// How long the short links work, seconds.
+    #[schema(minimum = 3600, maximum = 2_592_000, default = 2_592_000, required = false)]
+    url_validity: u32,
 }
 
 /// What an Sms says.
@@ -309,6 +321,10 @@ impl From<&Step> for StepView {
                     label: sms.label.clone(),
                     transcode: sms.transcode,
                 },
+                url_shortener: sms
+                    .shortened
+                    .as_ref()
+                    .map(|shortened| UrlShortenerView { url_validity: shortened.validity_s }),
             }),
             Content::Viber(viber) => {
                 let (message, template) = match &viber.message {

@@ -235,6 +235,29 @@ async fn transactional_flows_carry_templates() {
 }
 
 #[tokio::test]
+async fn links_are_shortened_where_asked() {
+    let server = TestServer::start("[shortener]\nbase_url = \"https://s.example/s/\"").await;
+    let mut step = sms(1, TO);
+    step["message"] = json!({"body": "See https://a.example/very/long?x=1."});
+    step["urlShortener"] = json!({"urlValidity": 3600});
+    let (status, answered) = server.post("/failover", &json!({"flow": [step.clone()]})).await;
+    assert_eq!(status, 200, "{answered}");
+    assert_eq!(answered["flow"][0]["urlShortener"]["urlValidity"], 3600);
+    let body = answered["flow"][0]["message"]["body"].as_str().unwrap();
+    let code = body.strip_prefix("See https://s.example/s/").and_then(|rest| rest.strip_suffix('.')).unwrap();
+    let client =
+        reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+    let followed = client.get(format!("{}/s/{code}", server.url)).send().await.unwrap();
+    assert_eq!(followed.status(), 302);
+    assert_eq!(followed.headers()["location"], "https://a.example/very/long?x=1");
+    assert_eq!(client.get(format!("{}/s/guess", server.url)).send().await.unwrap().status(), 404);
+
+    step["urlShortener"] = json!({"urlValidity": 60});
+    let (status, answered) = server.post("/failover", &json!({"flow": [step]})).await;
+    assert_eq!((status.as_u16(), &answered["errors"][0]["rule"]), (400, &json!("range")));
+}
+
+#[tokio::test]
 async fn what_is_no_request_is_refused_in_the_error_body() {
     let server = TestServer::start("").await;
     let raw = |body: Vec<u8>, media_type: &'static str| {

@@ -264,6 +264,14 @@ impl Store for SqliteStore {
         self.send(|reply| Command::Replay { now_ms, reply }).await
     }
 
+    async fn link(&self, code: String, now_ms: i64) -> Result<Option<String>> {
+        self.read(move |connection| {
+            let sql = "SELECT url FROM links WHERE code = ?1 AND expires_ms > ?2";
+            connection.prepare_cached(sql)?.query_row(params![code, now_ms], |row| row.get(0)).optional()
+        })
+        .await
+    }
+
     async fn application(&self, id: String) -> Result<Option<Application>> {
         self.read(move |connection| admin::application(connection, &id)).await
     }

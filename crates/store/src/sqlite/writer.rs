@@ -4,7 +4,7 @@ use super::admin::{flow_of_row, json};
 use super::schema::failed;
 use super::{Shared, Stored};
 use crate::{Accepted, Change, IdempotencyKey, Ids, Matched, Observer, Result, Retention, StoreError, Token};
-use flow::{Applied, CarrierRef, Event, Flow, Receipt};
+use flow::{Applied, CarrierRef, Content, Event, Flow, Receipt, Shortened};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -294,6 +294,17 @@ impl Work<'_> {
             let values = params![flow.application, key, body_hash, flow.id.as_bytes(), now_ms];
             self.connection.prepare_cached(sql)?.execute(values)?;
         }
+        let shortened = flow.steps.iter().filter_map(|step| match &step.content {
+            Content::Sms(sms) => sms.shortened.as_ref(),
+            Content::Viber(_) | Content::Voice(_) => None,
+        });
+        for Shortened { validity_s, links } in shortened {
+            let expires_ms = flow.created_ms.saturating_add(i64::from(*validity_s) * 1000);
+            for link in links {
+                let sql = "INSERT INTO links (code, url, expires_ms) VALUES (?1, ?2, ?3)";
+                self.connection.prepare_cached(sql)?.execute(params![link.code, link.url, expires_ms])?;
+            }
+        }
         self.counters.row += 1;
         let id = flow.id;
         let stored = Stored { row: self.counters.row, flow: Arc::new(flow) };
@@ -407,6 +418,7 @@ impl Work<'_> {
     fn prune(&mut self, retention: Retention, limit: usize) -> rusqlite::Result<usize> {
         self.connection.execute("DELETE FROM keys WHERE used_ms < ?1", [retention.keys_before_ms])?;
         self.connection.execute("DELETE FROM tokens WHERE expires_ms < ?1", [retention.keys_before_ms])?;
+        self.connection.execute("DELETE FROM links WHERE expires_ms < ?1", [retention.keys_before_ms])?;
         let sql = "DELETE FROM early WHERE received_ms < ?1";
         self.counters.early -= self.connection.execute(sql, [retention.keys_before_ms])? as i64;
 

@@ -33,6 +33,14 @@ CREATE TABLE early (
 );
 CREATE INDEX early_reference ON early (carrier, reference);
 
+-- What short links stand for.
+CREATE TABLE links (
+    code       TEXT    PRIMARY KEY,
+    url        TEXT    NOT NULL,
+    expires_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX links_expires ON links (expires_ms);
+
 CREATE TABLE keys (
     application TEXT    NOT NULL,
     key         TEXT    NOT NULL,

@@ -1,0 +1,29 @@
+//! `GET /s/{code}`: where a short link leads (contract, section 2: `urlShortener`).
+
+use super::error::{ApiError, ErrorBody};
+use super::{Api, PathParameter};
+use crate::clock::now_ms;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use std::sync::Arc;
+
+/// Follows a short link.
+#[utoipa::path(
+    get,
+    path = "/s/{code}",
+    tag = "sending",
+    params(("code" = String, Path, description = "What the message has after the shortener's base URL.")),
+    responses(
+        (status = 302, description = "To the link's target."),
+        (status = 404, body = ErrorBody, description = "It does not exist, or no longer works."),
+        (status = 503, body = ErrorBody),
+    )
+)]
+pub async fn get(
+    State(api): State<Arc<Api>>,
+    PathParameter(code): PathParameter,
+) -> Result<impl IntoResponse, ApiError> {
+    let url = api.store.link(code, now_ms()).await?.ok_or(ApiError::NotFound("link"))?;
+    Ok((StatusCode::FOUND, [(header::LOCATION, url), (header::CACHE_CONTROL, "private, max-age=60".into())]))
+}
