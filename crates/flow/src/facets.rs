@@ -1,10 +1,12 @@
 //! What a search looks at.
 
-use crate::{Channel, ChannelSet, FlowStatus};
+use crate::{Channel, ChannelSet, FlowKind, FlowStatus};
 
 /// The searchable side of a flow, beside its owner, id and creation time.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Facets {
+    /// Plain or transactional.
+    pub kind: FlowKind,
     /// The flow's status.
     pub status: FlowStatus,
     /// The channel of the step that ended it; `None` until then.

@@ -309,6 +309,7 @@ impl Flow {
         recipients.sort_unstable();
         recipients.dedup();
         Facets {
+            kind: self.kind,
             status: self.state.status,
             termination: self.state.termination,
             types: steps.iter().fold(ChannelSet::default(), |set, step| set.with(step.channel())),

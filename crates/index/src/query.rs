@@ -1,6 +1,6 @@
 //! What can be asked (contract, section 4).
 
-use flow::{Channel, Facets, FlowStatus};
+use flow::{Channel, Facets, FlowKind, FlowStatus};
 
 /// A search within one application.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,6 +49,8 @@ pub enum Predicate {
     Termination(Channel),
     /// It has this status.
     Status(FlowStatus),
+    /// It is of this kind.
+    Kind(FlowKind),
     /// One of its messages goes to a recipient like this, whatever the case of letters.
     To(TextOperator, String),
 }
@@ -78,6 +80,7 @@ impl Predicate {
             Predicate::Type(channel) => facets.types.contains(*channel),
             Predicate::Termination(channel) => facets.termination == Some(*channel),
             Predicate::Status(status) => facets.status == *status,
+            Predicate::Kind(kind) => facets.kind == *kind,
             Predicate::To(operator, term) => facets.recipients.iter().any(|to| operator.holds(to, term)),
         }
     }

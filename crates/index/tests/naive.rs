@@ -1,7 +1,7 @@
 //! The index against a filter over a plain list, on random flows, changes and queries. The model works on lower
 //! case strings with the standard library's own text operations and sorts what it keeps.
 
-use flow::{Channel, ChannelSet, Facets, FlowStatus};
+use flow::{Channel, ChannelSet, Facets, FlowKind, FlowStatus};
 use index::{Filter, Found, Index, Order, Predicate, Query, TextOperator};
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -22,18 +22,23 @@ fn recipients() -> impl Strategy<Value = String> {
     prop_oneof![4 => "\\+30690[0-3]{2}", 1 => "(sip|SIP):[ab]@[AB]x"]
 }
 
+fn kinds() -> impl Strategy<Value = FlowKind> {
+    prop_oneof![Just(FlowKind::Plain), Just(FlowKind::Transactional)]
+}
+
 fn facets() -> impl Strategy<Value = Facets> {
     let types = proptest::collection::vec(channels(), 1..4);
     let status = proptest::sample::select(FlowStatus::ALL.to_vec());
     let to = proptest::collection::btree_set(recipients(), 1..4);
-    (types, status, proptest::option::of(channels()), to).prop_map(|(types, status, termination, to)| {
-        Facets {
+    (kinds(), types, status, proptest::option::of(channels()), to).prop_map(
+        |(kind, types, status, termination, to)| Facets {
+            kind,
             status,
             termination,
             types: types.into_iter().fold(ChannelSet::default(), ChannelSet::with),
             recipients: to.into_iter().map(String::into_boxed_str).collect(),
-        }
-    })
+        },
+    )
 }
 
 /// Few times, so that many are equal.
@@ -60,6 +65,7 @@ fn queries() -> impl Strategy<Value = Query> {
         channels().prop_map(Predicate::Type),
         channels().prop_map(Predicate::Termination),
         proptest::sample::select(FlowStatus::ALL.to_vec()).prop_map(Predicate::Status),
+        kinds().prop_map(Predicate::Kind),
         (operator, term).prop_map(|(operator, term)| Predicate::To(operator, term)),
     ];
     let filter = (predicate, any::<bool>()).prop_map(|(predicate, negated)| Filter { predicate, negated });
@@ -83,6 +89,8 @@ fn holds(predicate: &Predicate, facets: &Facets) -> bool {
         Predicate::Type(channel) => facets.types.contains(*channel),
         Predicate::Termination(channel) => facets.termination.is_some_and(|known| known == *channel),
         Predicate::Status(status) => facets.status.name() == status.name(),
+        Predicate::Kind(FlowKind::Plain) => facets.kind != FlowKind::Transactional,
+        Predicate::Kind(kind) => facets.kind == *kind,
         Predicate::To(operator, term) => {
             let term = term.to_lowercase();
             facets.recipients.iter().map(|to| to.to_lowercase()).any(|to| match operator {

@@ -43,6 +43,36 @@ pub struct ErrorBody {
     pub request_id: String,
 }
 
+/// What every call with a token may answer, for the description.
+#[derive(utoipa::IntoResponses)]
+#[allow(dead_code)] // Only its attributes are used.
+pub enum CommonErrors {
+    /// It breaks rules; nothing was done.
+    #[response(status = 400)]
+    Invalid(ErrorBody),
+    /// There is no valid token.
+    #[response(status = 401)]
+    Unauthorized(ErrorBody),
+    /// The application asks too often; see `Retry-After`.
+    #[response(status = 429)]
+    TooManyRequests(ErrorBody),
+    /// The server has too much to do, or can't store anything now; see `Retry-After`.
+    #[response(status = 503)]
+    Unavailable(ErrorBody),
+}
+
+/// What every call with a JSON body may answer, for the description.
+#[derive(utoipa::IntoResponses)]
+#[allow(dead_code)] // Only its attributes are used.
+pub enum BodyErrors {
+    /// The body has more than 256 KiB.
+    #[response(status = 413)]
+    TooLarge(ErrorBody),
+    /// The `Content-Type` is not JSON.
+    #[response(status = 415)]
+    UnsupportedMediaType(ErrorBody),
+}
+
 /// Why a request was not done.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ApiError {

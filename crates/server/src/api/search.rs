@@ -1,14 +1,14 @@
 //! `POST /failover/tracking`: search (contract, section 4).
 
 use super::auth::Caller;
-use super::error::{ApiError, ErrorBody};
+use super::error::{ApiError, BodyErrors, CommonErrors};
 use super::reader::{Problems, Reader, is_blank};
 use super::tracking::TrackingView;
 use super::{Api, JsonBody};
 use crate::clock::parse_iso;
 use axum::Json;
 use axum::extract::{Query as UrlQuery, State};
-use flow::{Channel, FlowStatus};
+use flow::{Channel, FlowKind, FlowStatus};
 use index::{Filter, Order, Predicate, Query, TextOperator};
 use serde::Serialize;
 use serde_json::Value;
@@ -25,7 +25,7 @@ const FILTERS_MAX: usize = 50;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FilterRequest {
-    /// `type`, `terminationChannel`, `status` or `to`, in any case.
+    /// `type`, `terminationChannel`, `status`, `to` or `flowKind`, in any case.
     field_name: String,
     /// `is` (default), `is_not`; for `to` also `contains`, `starts_with`, `ends_with`.
     #[schema(nullable = false)]
@@ -76,12 +76,8 @@ pub struct PageView {
     request_body = FiltersRequest,
     responses(
         (status = 200, body = PageView),
-        (status = 400, body = ErrorBody),
-        (status = 401, body = ErrorBody),
-        (status = 413, body = ErrorBody),
-        (status = 415, body = ErrorBody),
-        (status = 429, body = ErrorBody),
-        (status = 503, body = ErrorBody),
+        CommonErrors,
+        BodyErrors,
     ),
     security(("token" = []))
 )]
@@ -209,6 +205,14 @@ fn read_filter(reader: &Reader<'_>) -> Option<Filter> {
                 return None;
             }
         },
+        "flowkind" => match term.to_ascii_lowercase().as_str() {
+            "transactional" => Predicate::Kind(FlowKind::Transactional),
+            "plain" => Predicate::Kind(FlowKind::Plain),
+            _ => {
+                reader.refuse("searchTerm", "choice", "must be transactional or plain");
+                return None;
+            }
+        },
         "to" => {
             let text = match operator.as_str() {
                 "contains" => TextOperator::Contains,
@@ -219,7 +223,7 @@ fn read_filter(reader: &Reader<'_>) -> Option<Filter> {
             Predicate::To(text, term)
         }
         _ => {
-            reader.refuse("fieldName", "choice", "must be type, terminationChannel, status or to");
+            reader.refuse("fieldName", "choice", "must be type, terminationChannel, status, to or flowKind");
             return None;
         }
     };

@@ -1,7 +1,7 @@
 //! `POST /failover` and `POST /failover/transactional` (contract, section 2).
 
 use super::auth::{Caller, ROLES, role_of};
-use super::error::{ApiError, ErrorBody};
+use super::error::{ApiError, BodyErrors, CommonErrors, ErrorBody};
 use super::read_step::{StepContext, check_step, read_step};
 use super::reader::{Problems, Reader, is_blank};
 use super::step_view::StepView;
@@ -120,14 +120,10 @@ impl From<&Flow> for SendResponse {
     request_body = SendRequest,
     responses(
         (status = 200, body = SendResponse, description = "Accepted, and on disk."),
-        (status = 400, body = ErrorBody, description = "The body breaks rules; nothing was stored."),
-        (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody, description = "The token lacks a role that the steps need."),
         (status = 409, body = ErrorBody, description = "The Idempotency-Key was used with another body."),
-        (status = 413, body = ErrorBody),
-        (status = 415, body = ErrorBody),
-        (status = 429, body = ErrorBody),
-        (status = 503, body = ErrorBody),
+        CommonErrors,
+        BodyErrors,
     ),
     security(("token" = []))
 )]
@@ -149,14 +145,10 @@ pub async fn post(
     request_body = SendRequest,
     responses(
         (status = 200, body = SendResponse, description = "Accepted, and on disk."),
-        (status = 400, body = ErrorBody, description = "The body breaks rules; nothing was stored."),
-        (status = 401, body = ErrorBody),
         (status = 403, body = ErrorBody, description = "The token lacks a role that the steps need."),
         (status = 409, body = ErrorBody, description = "The Idempotency-Key was used with another body."),
-        (status = 413, body = ErrorBody),
-        (status = 415, body = ErrorBody),
-        (status = 429, body = ErrorBody),
-        (status = 503, body = ErrorBody),
+        CommonErrors,
+        BodyErrors,
     ),
     security(("token" = []))
 )]

@@ -1,7 +1,7 @@
 //! `GET /failover/tracking/{trackingId}` and the tracking itself (contract, section 3).
 
 use super::auth::Caller;
-use super::error::{ApiError, ErrorBody};
+use super::error::{ApiError, CommonErrors, ErrorBody};
 use super::step_view::{
     SmsType, TargetView, ViberBodyView, ViberType, VoiceType, failover_names, ttl_minutes, whole,
 };
@@ -24,11 +24,8 @@ use uuid::Uuid;
     params(("trackingId" = Uuid, Path, description = "What the send answered with.")),
     responses(
         (status = 200, body = TrackingView),
-        (status = 400, body = ErrorBody, description = "The id is no UUID."),
-        (status = 401, body = ErrorBody),
         (status = 404, body = ErrorBody, description = "It does not exist, or is another application's."),
-        (status = 429, body = ErrorBody),
-        (status = 503, body = ErrorBody),
+        CommonErrors,
     ),
     security(("token" = []))
 )]

@@ -228,6 +228,11 @@ async fn transactional_flows_carry_templates() {
     let tracking = server.track_to_end(answer["trackingId"].as_str().unwrap()).await;
     assert_eq!(tracking["flowKind"], "transactional");
     assert_eq!(tracking["messages"][0]["templateId"], "t1");
+    server.send(&json!({"flow": [sms(1, TO)]})).await;
+    for (term, count) in [("Transactional", 1), ("plain", 1)] {
+        let page = server.search("", json!([{"fieldName": "flowKind", "searchTerm": term}])).await;
+        assert_eq!(page["totalElements"], count);
+    }
 
     step["message"] = json!({"text": "x"});
     let (status, answer) = server.post("/failover/transactional", &json!({"flow": [step]})).await;
