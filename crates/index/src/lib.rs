@@ -1,21 +1,28 @@
 //! Finds trackings: exact totals and any page, over any time range.
 //!
-//! Derived state: it follows the store's changes and can be thrown away and rebuilt. This first version keeps an
-//! ordered map per application and walks the time range; its interface is what a faster one has to answer to:
-//! a [`Query`] in, the total and the ids of one page out.
+//! Derived state: it follows the store's changes and can be thrown away and rebuilt. Per application, rows lie in
+//! the order of creation with one byte of facets each; counts of facets per block make totals and deep pages as
+//! cheap as the first page, and lists of rows per recipient answer `to` (`docs/search-index.md` has the figures).
 
+mod application;
+mod facet;
 mod query;
+mod recipients;
+mod rows;
 
 pub use query::{Filter, Order, Predicate, Query, TextOperator};
 
+use application::Application;
 use flow::Facets;
 use parking_lot::RwLock;
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Bound;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// A flow's place in the order of a search: creation time (Unix milliseconds), then id.
 type Key = (i64, Uuid);
+
+/// A flow as the index gets to know it: its application, its creation time (Unix milliseconds), its id, its facets.
+pub type Entry<A> = (A, i64, Uuid, Facets);
 
 /// What a query finds.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -26,35 +33,70 @@ pub struct Found {
     pub ids: Vec<Uuid>,
 }
 
+/// The sizes of an index's parts.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Rows of a block: what is looked through where counts end.
+    pub block_rows: usize,
+    /// Newest flows that wait for those that come a little late.
+    pub tail_rows: usize,
+    /// Flows that came far too late, before everything is put in order again.
+    pub stragglers: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { block_rows: 4096, tail_rows: 1024, stragglers: 4096 }
+    }
+}
+
 /// The index of all applications.
 #[derive(Default)]
 pub struct Index {
+    limits: Limits,
     /// Searches read it side by side; the store's writer changes it between two commits.
-    applications: RwLock<HashMap<String, BTreeMap<Key, Facets>>>,
+    applications: RwLock<HashMap<String, Application>>,
 }
 
 impl Index {
-    /// Adds flows or replaces what is known of them: application, creation time, id, facets.
-    pub fn put<'a>(&self, flows: impl IntoIterator<Item = (&'a str, i64, Uuid, Facets)>) {
+    /// An empty index with other sizes than the usual ones.
+    pub fn with_limits(limits: Limits) -> Index {
+        Index { limits, applications: RwLock::default() }
+    }
+
+    /// Fills an empty index; faster than one [`Index::put`] after the other, in whatever order flows come.
+    pub fn load(&self, mut entries: Vec<Entry<String>>) {
+        entries.sort_unstable_by_key(|(_, created_ms, id, _)| (*created_ms, *id));
+        self.put(entries.iter_mut().map(|(application, created_ms, id, facets)| {
+            // Taken, not copied: there may be many.
+            let recipients = std::mem::take(&mut facets.recipients);
+            (application.as_str(), *created_ms, *id, Facets { recipients, ..facets.clone() })
+        }));
+    }
+
+    /// Adds flows or replaces what is known of them.
+    pub fn put<'a>(&self, entries: impl IntoIterator<Item = Entry<&'a str>>) {
         let mut applications = self.applications.write();
-        for (application, created_ms, id, facets) in flows {
-            match applications.get_mut(application) {
-                Some(rows) => rows.insert((created_ms, id), facets),
-                None => applications.entry(application.into()).or_default().insert((created_ms, id), facets),
-            };
+        for (application, created_ms, id, facets) in entries {
+            if !applications.contains_key(application) {
+                applications.insert(application.to_owned(), Application::new(self.limits));
+            }
+            if let Some(flows) = applications.get_mut(application) {
+                flows.put((created_ms, id), facets);
+            }
         }
     }
 
     /// Forgets a flow.
     pub fn remove(&self, application: &str, created_ms: i64, id: Uuid) {
-        if let Some(rows) = self.applications.write().get_mut(application) {
-            rows.remove(&(created_ms, id));
+        if let Some(flows) = self.applications.write().get_mut(application) {
+            flows.remove((created_ms, id));
         }
     }
 
     /// How many flows it knows.
     pub fn len(&self) -> usize {
-        self.applications.read().values().map(BTreeMap::len).sum()
+        self.applications.read().values().map(Application::len).sum()
     }
 
     /// Whether it knows none.
@@ -64,32 +106,12 @@ impl Index {
 
     /// Answers a query.
     pub fn search(&self, query: &Query) -> Found {
-        let applications = self.applications.read();
-        let Some(rows) = applications.get(&query.application) else { return Found::default() };
-        let from = query.from_ms.map_or(Bound::Unbounded, |ms| Bound::Included((ms, Uuid::nil())));
-        let until = query.until_ms.map_or(Bound::Unbounded, |ms| Bound::Excluded((ms, Uuid::nil())));
         if let (Some(from_ms), Some(until_ms)) = (query.from_ms, query.until_ms)
             && from_ms >= until_ms
         {
             return Found::default();
         }
-        let matching =
-            rows.range((from, until)).filter(|(_, facets)| query.matches(facets)).map(|(key, _)| key.1);
-        match query.order {
-            Order::NewestFirst => page(matching.rev(), query),
-            Order::OldestFirst => page(matching, query),
-        }
+        let applications = self.applications.read();
+        applications.get(&query.application).map(|flows| flows.search(query)).unwrap_or_default()
     }
-}
-
-fn page(matching: impl Iterator<Item = Uuid>, query: &Query) -> Found {
-    let end = query.offset.saturating_add(query.limit);
-    let mut found = Found::default();
-    for id in matching {
-        if (query.offset..end).contains(&found.total) {
-            found.ids.push(id);
-        }
-        found.total += 1;
-    }
-    found
 }

@@ -70,7 +70,13 @@ pub enum TextOperator {
 
 impl Query {
     pub(crate) fn matches(&self, facets: &Facets) -> bool {
-        self.filters.iter().all(|filter| filter.predicate.holds(facets) != filter.negated)
+        self.filters.iter().all(|filter| filter.holds(facets))
+    }
+}
+
+impl Filter {
+    pub(crate) fn holds(&self, facets: &Facets) -> bool {
+        self.predicate.holds(facets) != self.negated
     }
 }
 

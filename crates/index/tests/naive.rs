@@ -2,7 +2,7 @@
 //! case strings with the standard library's own text operations and sorts what it keeps.
 
 use flow::{Channel, ChannelSet, Facets, FlowKind, FlowStatus};
-use index::{Filter, Found, Index, Order, Predicate, Query, TextOperator};
+use index::{Filter, Found, Index, Limits, Order, Predicate, Query, TextOperator};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -119,23 +119,37 @@ fn naive(rows: &[Row], query: &Query) -> Found {
     Found { total: matching.len(), ids }
 }
 
+/// Sizes so small that a few rows fill many blocks, wait in a tail, and come too late.
+fn limits() -> impl Strategy<Value = Limits> {
+    (1usize..6, 0usize..6, 0usize..6).prop_map(|(block_rows, tail_rows, stragglers)| Limits {
+        block_rows,
+        tail_rows,
+        stragglers,
+    })
+}
+
 fn put(index: &Index, row: &Row) {
     index.put([(row.application.as_str(), row.created_ms, row.id, row.facets.clone())]);
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 8000, ..ProptestConfig::default() })]
 
     #[test]
     fn answers_what_a_plain_filter_answers(
+        limits in limits(),
+        at_once in any::<bool>(),
         rows in rows(),
         changes in proptest::collection::vec((any::<proptest::sample::Index>(), proptest::option::of(facets())), 0..20),
         queries in proptest::collection::vec(queries(), 1..6),
     ) {
-        let index = Index::default();
+        let index = Index::with_limits(limits);
         let mut model = rows;
-        for row in &model {
-            put(&index, row);
+        if at_once {
+            let entry = |row: &Row| (row.application.clone(), row.created_ms, row.id, row.facets.clone());
+            index.load(model.iter().map(entry).collect());
+        } else {
+            model.iter().for_each(|row| put(&index, row));
         }
         for query in &queries {
             prop_assert_eq!(index.search(query), naive(&model, query));
@@ -163,8 +177,8 @@ proptest! {
     }
 
     #[test]
-    fn is_and_is_not_split_the_flows_in_two(rows in rows(), query in queries()) {
-        let index = Index::default();
+    fn is_and_is_not_split_the_flows_in_two(limits in limits(), rows in rows(), query in queries()) {
+        let index = Index::with_limits(limits);
         rows.iter().for_each(|row| put(&index, row));
         if let Some(filter) = query.filters.first() {
             let count = |negated| {
