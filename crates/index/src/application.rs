@@ -32,6 +32,32 @@ enum Matches {
     Except { first: usize, end: usize, excluded: Vec<u32> },
 }
 
+/// The recipients that the predicate of a filter holds for, and whether the filter is negated.
+type ToFilter = (Vec<u32>, bool);
+
+/// Which rows some filters on recipients want.
+struct Wanted {
+    /// Whether all filters hold for a row with one recipient, by its ordinal.
+    single: Vec<bool>,
+    /// For each filter, whether it holds for each recipient alone, and whether it is negated: then it has to hold
+    /// for all recipients of a row, else for any.
+    each: Vec<(Vec<bool>, bool)>,
+}
+
+impl Wanted {
+    fn holds(&self, to: u32, recipients: &Recipients) -> bool {
+        // Nearly every row has one recipient.
+        if let Some(holds) = self.single.get(to as usize) {
+            return *holds;
+        }
+        let ordinals = recipients.ordinals(&to);
+        self.each.iter().all(|(table, negated)| {
+            let mut alone = ordinals.iter().map(|ordinal| table[*ordinal as usize]);
+            if *negated { alone.all(|holds| holds) } else { alone.any(|holds| holds) }
+        })
+    }
+}
+
 impl Application {
     pub(crate) fn new(limits: Limits) -> Application {
         Application {
@@ -165,7 +191,7 @@ impl Application {
     /// Finds the matches in the cheapest way: by counts alone, by the lists of a few recipients, by all but those,
     /// or by looking through the range.
     fn matches(&self, range: Range<usize>, mask: &Mask, filters: &[Filter]) -> Matches {
-        let to_filters: Vec<(Vec<u32>, bool)> = filters
+        let to_filters: Vec<ToFilter> = filters
             .iter()
             .filter_map(|filter| match &filter.predicate {
                 Predicate::To(operator, term) => {
@@ -188,10 +214,13 @@ impl Application {
         {
             let mut rows = self.listed(recipients, &range, mask);
             let rest = to_filters.iter().enumerate().filter(|(i, _)| *i != cheapest);
-            let rest: Vec<_> =
-                rest.map(|(_, (recipients, negated))| (self.table(recipients), *negated)).collect();
+            let rest: Vec<_> = rest.map(|(_, filter)| filter).collect();
             if !rest.is_empty() {
-                rows.retain(|row| self.rows.to(*row as usize).is_some_and(|to| self.holds(to, &rest)));
+                let wanted = self.wanted(&rest);
+                let holds = |row: &u32| {
+                    self.rows.to(*row as usize).is_some_and(|to| wanted.holds(to, &self.recipients))
+                };
+                rows.retain(holds);
             }
             return Matches::Rows(rows);
         }
@@ -200,11 +229,10 @@ impl Application {
         if unwanted && cost(&all) <= range.len() / 4 {
             return Matches::Except { first, end, excluded: self.listed(&all, &range, mask) };
         }
-        let tables: Vec<_> =
-            to_filters.iter().map(|(recipients, negated)| (self.table(recipients), *negated)).collect();
+        let wanted = self.wanted(&to_filters.iter().collect::<Vec<_>>());
         let mut rows = Vec::new();
         self.rows.scan(range, mask, |row, to| {
-            if self.holds(to, &tables) {
+            if wanted.holds(to, &self.recipients) {
                 rows.push(row as u32);
             }
         });
@@ -228,21 +256,21 @@ impl Application {
         rows
     }
 
-    /// Which recipients are among these, by ordinal.
-    fn table(&self, recipients: &[u32]) -> Vec<bool> {
-        let mut table = vec![false; self.recipients.len()];
-        for ordinal in recipients {
-            table[*ordinal as usize] = true;
+    /// Which recipients and sets of recipients these filters want.
+    fn wanted(&self, filters: &[&ToFilter]) -> Wanted {
+        let table = |(recipients, negated): &&ToFilter| {
+            let mut table = vec![*negated; self.recipients.len()];
+            for ordinal in recipients {
+                table[*ordinal as usize] = !negated;
+            }
+            (table, *negated)
+        };
+        let each: Vec<_> = filters.iter().map(table).collect();
+        let mut single = vec![true; self.recipients.len()];
+        for (table, _) in &each {
+            single.iter_mut().zip(table).for_each(|(all, one)| *all &= one);
         }
-        table
-    }
-
-    /// Whether all filters hold for a row's recipients.
-    fn holds(&self, to: u32, tables: &[(Vec<bool>, bool)]) -> bool {
-        let ordinals = self.recipients.ordinals(&to);
-        tables
-            .iter()
-            .all(|(table, negated)| ordinals.iter().any(|ordinal| table[*ordinal as usize]) != *negated)
+        Wanted { single, each }
     }
 
     fn total(&self, matches: &Matches) -> usize {

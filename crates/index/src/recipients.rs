@@ -2,11 +2,14 @@
 //! `to is` combined with a facet stays within one list.
 
 use crate::query::TextOperator;
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Bound;
+use memchr::memmem::Finder;
+use std::collections::HashMap;
 
 /// Marks a number in the rows' column as that of a set of several recipients.
 const SEVERAL: u32 = 1 << 31;
+
+/// Stands before, between and after the texts of the dictionary; no octet of UTF-8.
+const SEPARATOR: u8 = 0xff;
 
 /// The rows that go to one recipient, ascending, and their facets.
 #[derive(Default)]
@@ -15,14 +18,30 @@ pub(crate) struct Posting {
     pub(crate) facets: Vec<u8>,
 }
 
-#[derive(Default)]
 pub(crate) struct Recipients {
-    /// Texts in lower case (ASCII), sorted, with their ordinals.
-    ordinals: BTreeMap<Box<str>, u32>,
-    texts: Vec<Box<str>>,
+    /// Ordinals by text, in lower case (ASCII).
+    ordinals: HashMap<Box<str>, u32>,
+    /// All texts in the order of their ordinals, each between two separators: one pass finds every text that
+    /// contains a term, at the speed of memory.
+    texts: Vec<u8>,
+    /// Where each text starts in `texts`.
+    starts: Vec<usize>,
     postings: Vec<Posting>,
     sets: Vec<Box<[u32]>>,
     set_numbers: HashMap<Box<[u32]>, u32>,
+}
+
+impl Default for Recipients {
+    fn default() -> Recipients {
+        Recipients {
+            ordinals: HashMap::new(),
+            texts: vec![SEPARATOR],
+            starts: Vec::new(),
+            postings: Vec::new(),
+            sets: Vec::new(),
+            set_numbers: HashMap::new(),
+        }
+    }
 }
 
 impl Recipients {
@@ -49,8 +68,10 @@ impl Recipients {
         if let Some(ordinal) = self.ordinals.get(&text) {
             return *ordinal;
         }
-        let ordinal = self.texts.len() as u32;
-        self.texts.push(text.clone());
+        let ordinal = self.starts.len() as u32;
+        self.starts.push(self.texts.len());
+        self.texts.extend_from_slice(text.as_bytes());
+        self.texts.push(SEPARATOR);
         self.postings.push(Posting::default());
         self.ordinals.insert(text, ordinal);
         ordinal
@@ -67,7 +88,12 @@ impl Recipients {
 
     /// The texts of a number's recipients.
     pub(crate) fn texts(&self, number: u32) -> Box<[Box<str>]> {
-        self.ordinals(&number).iter().map(|ordinal| self.texts[*ordinal as usize].clone()).collect()
+        let text = |ordinal: &u32| {
+            let start = self.starts[*ordinal as usize];
+            let end = self.starts.get(*ordinal as usize + 1).map_or(self.texts.len(), |next| *next) - 1;
+            String::from_utf8_lossy(&self.texts[start..end]).into_owned().into_boxed_str()
+        };
+        self.ordinals(&number).iter().map(text).collect()
     }
 
     /// The rows of a recipient.
@@ -77,7 +103,7 @@ impl Recipients {
 
     /// How many recipients are known.
     pub(crate) fn len(&self) -> usize {
-        self.texts.len()
+        self.starts.len()
     }
 
     /// Notes a row, new or changed, with its facet.
@@ -106,26 +132,40 @@ impl Recipients {
         }
     }
 
-    /// The recipients that match.
+    /// The recipients that match, ascending.
     pub(crate) fn matching(&self, operator: TextOperator, term: &str) -> Vec<u32> {
         let term = term.to_ascii_lowercase();
-        match operator {
-            TextOperator::Is => self.ordinals.get(term.as_str()).copied().into_iter().collect(),
-            TextOperator::StartsWith => {
-                let from = (Bound::Included(term.as_str()), Bound::Unbounded);
-                let texts = self.ordinals.range::<str, _>(from);
-                texts.take_while(|(text, _)| text.starts_with(&term)).map(|(_, ordinal)| *ordinal).collect()
-            }
-            TextOperator::Contains => {
-                let finder = memchr::memmem::Finder::new(&term);
-                self.filtered(|text| finder.find(text.as_bytes()).is_some())
-            }
-            TextOperator::EndsWith => self.filtered(|text| text.ends_with(&term)),
+        let (before, after): (&[u8], &[u8]) = match operator {
+            TextOperator::Is => return self.ordinals.get(term.as_str()).copied().into_iter().collect(),
+            TextOperator::Contains => (&[], &[]),
+            TextOperator::StartsWith => (&[SEPARATOR], &[]),
+            TextOperator::EndsWith => (&[], &[SEPARATOR]),
+        };
+        if term.is_empty() {
+            return (0..self.starts.len() as u32).collect();
         }
+        let needle = [before, term.as_bytes(), after].concat();
+        let finder = Finder::new(&needle);
+        let mut found = Vec::new();
+        let (mut from, mut next) = (0, 0);
+        while let Some(at) = finder.find(&self.texts[from..]) {
+            // The first octet of the term itself is inside its text.
+            let inside = from + at + before.len();
+            next += first_above(&self.starts[next..], inside);
+            found.push(next as u32 - 1);
+            // On with the next text, from the separator before it.
+            let Some(next_start) = self.starts.get(next) else { break };
+            from = next_start - 1;
+        }
+        found
     }
+}
 
-    fn filtered(&self, holds: impl Fn(&str) -> bool) -> Vec<u32> {
-        let matching = self.texts.iter().enumerate().filter(|(_, text)| holds(text));
-        matching.map(|(ordinal, _)| ordinal as u32).collect()
+/// How many of the ascending values are not above `limit`; quick when there are few.
+fn first_above(values: &[usize], limit: usize) -> usize {
+    let mut step = 1;
+    while values.get(step - 1).is_some_and(|value| *value <= limit) {
+        step *= 2;
     }
+    values[..step.min(values.len())].partition_point(|value| *value <= limit)
 }

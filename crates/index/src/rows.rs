@@ -25,6 +25,7 @@ pub(crate) struct Rows {
     /// The first key of each block.
     firsts: Vec<Key>,
     /// Fenwick tree: node `i` (from 1) counts the blocks `i - lowbit(i) .. i`.
+    #[allow(clippy::vec_box)] // Growth moves pointers instead of nodes; searches wait meanwhile.
     tree: Vec<Box<[u32; 256]>>,
     /// The codes that ever occurred.
     present: [bool; 256],

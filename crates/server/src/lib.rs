@@ -146,13 +146,16 @@ fn follow(index: &Index, changes: &[Change]) {
 /// Fills the index from the change feed.
 async fn rebuild(index: &Index, store: &dyn Store) -> anyhow::Result<()> {
     const PAGE: usize = 5000;
-    let mut after = 0;
+    let (mut after, mut entries) = (0, Vec::new());
     loop {
         let page = store.changes(after, PAGE).await?;
-        let Some((position, _)) = page.last() else { return Ok(()) };
+        let Some((position, _)) = page.last() else { break };
         after = *position;
-        index.put(
-            page.iter().map(|(_, flow)| (flow.application.as_str(), flow.created_ms, flow.id, flow.facets())),
-        );
+        entries.extend(page.into_iter().map(|(_, flow)| {
+            let facets = flow.facets();
+            (flow.application, flow.created_ms, flow.id, facets)
+        }));
     }
+    index.load(entries);
+    Ok(())
 }

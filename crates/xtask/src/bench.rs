@@ -21,26 +21,13 @@ pub struct Lifecycle {
     runs: usize,
 }
 
-/// The sandbox, as it is by default but for its delay: receipts at once.
-const CONFIG: &str = r#"
-[[carrier]]
-name = "sandbox"
-kind = "sandbox"
-channels = ["Sms", "Viber", "Voice"]
-window = 1000
-delay = "1ms"
-"#;
-
-/// The same behind a carrier that takes 500 messages a second, as an SMSC would: what is accepted beyond that
-/// waits on disk. This is what the accept figures are taken with.
-const CONFIG_SLOW: &str = r#"
-[[carrier]]
-name = "sandbox"
-kind = "sandbox"
-channels = ["Sms", "Viber", "Voice"]
-rate = 500
-delay = "1ms"
-"#;
+/// The sandbox, with receipts at once; `rate` as in the configuration.
+fn config(rate: &str) -> String {
+    format!(
+        "[[carrier]]\nname = \"sandbox\"\nkind = \"sandbox\"\nchannels = [\"Sms\", \"Viber\", \"Voice\"]\n\
+         window = 1000\ndelay = \"1ms\"\n{rate}\n"
+    )
+}
 
 /// A flow that Viber does not deliver and Sms does: two submits, three receipts or refusals, one failover.
 fn failover_body(i: usize) -> String {
@@ -161,14 +148,15 @@ impl Lifecycle {
     }
 
     fn accept(&self) -> anyhow::Result<Run> {
-        let server = Server::start(&root().join("target/release/switchback"), CONFIG_SLOW)?;
+        // As behind an SMSC that takes 500 messages a second: what is accepted beyond that waits on disk.
+        let server = Server::start(&root().join("target/release/switchback"), &config("rate = 500"))?;
         drive(&server.address, self.connections, &self.requests(&server.token()?, failover_body))
     }
 
     /// Sends every flow and waits until the last has ended: flows a second, disk bytes a flow, and the memory
     /// that the server had before (KiB).
     fn lifecycles(&self, body: fn(usize) -> String) -> anyhow::Result<(f64, f64, f64)> {
-        let mut server = Server::start(&root().join("target/release/switchback"), CONFIG)?;
+        let mut server = Server::start(&root().join("target/release/switchback"), &config(""))?;
         let token = server.token()?;
         let idle_kib = server.resident_kib()? as f64;
         let requests = self.requests(&token, body);

@@ -1,4 +1,4 @@
-//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle`.
+//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle|search`.
 
 mod bench;
 mod load;
@@ -36,6 +36,12 @@ enum Chore {
 enum Bench {
     /// Accepted flows and whole lifecycles a second, on loopback, everything durable.
     Lifecycle(bench::Lifecycle),
+    /// Searches: totals and pages, the index alone, by class, with and without updates beside them.
+    Search {
+        /// Flows to search among; ten million take some 2 GiB.
+        #[arg(long, default_value_t = 1_000_000)]
+        flows: u64,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -43,6 +49,10 @@ fn main() -> anyhow::Result<()> {
         Chore::Test => test::run_tests(),
         Chore::Schema => schema::run(),
         Chore::Bench(Bench::Lifecycle(lifecycle)) => lifecycle.run(),
+        Chore::Bench(Bench::Search { flows }) => run(
+            "cargo",
+            &["bench", "--package", "index", "--bench", "search", "--", "--flows", &flows.to_string()],
+        ),
         Chore::BareEcho => bench::bare_echo(),
     }
 }
