@@ -7,6 +7,7 @@ use flow::{CarrierRef, Channel, Detail, Receipt, Status};
 use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// What a sandbox can be told.
 #[derive(Clone, Debug, Deserialize)]
@@ -31,25 +32,33 @@ pub struct Sandbox {
     name: String,
     delay: Duration,
     sink: Arc<dyn ReceiptSink>,
+    /// Becomes true when nothing more is to be played.
+    closing: watch::Sender<bool>,
 }
 
 impl Sandbox {
     /// A sandbox called `name`, whose receipts go to `sink`.
     pub fn new(name: String, config: &SandboxConfig, sink: Arc<dyn ReceiptSink>) -> Sandbox {
-        Sandbox { name, delay: config.delay, sink }
+        Sandbox { name, delay: config.delay, sink, closing: watch::channel(false).0 }
     }
 
     /// Plays receipts, each after its delay.
     fn play(&self, reference: String, receipts: Vec<(Duration, Receipt)>) {
-        let (name, sink) = (self.name.clone(), Arc::clone(&self.sink));
-        tokio::spawn(async move {
+        let carrier = CarrierRef { carrier: self.name.clone(), reference };
+        let (sink, mut closing) = (Arc::clone(&self.sink), self.closing.subscribe());
+        let play = async move {
             for (delay, receipt) in receipts {
                 tokio::time::sleep(delay).await;
-                let carrier = CarrierRef { carrier: name.clone(), reference: reference.clone() };
                 // As a carrier would, offer it again until it is taken.
                 while sink.take(carrier.clone(), receipt.clone()).await.is_err() {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
+            }
+        };
+        tokio::spawn(async move {
+            tokio::select! {
+                () = play => {}
+                _ = closing.wait_for(|closing| *closing) => {}
             }
         });
     }
@@ -125,5 +134,7 @@ impl Carrier for Sandbox {
         true
     }
 
-    async fn close(&self) {}
+    async fn close(&self) {
+        self.closing.send_replace(true);
+    }
 }

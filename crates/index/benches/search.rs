@@ -2,7 +2,7 @@
 //! Run by `cargo xtask bench search`.
 
 use flow::{Channel, ChannelSet, Facets, FlowKind, FlowStatus};
-use index::{Filter, Index, Order, Predicate, Query, TextOperator};
+use index::{Filter, Index, Order, Predicate, Query, TextOperator, place_of};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -183,8 +183,8 @@ impl Class {
         let until_ms = START_MS + DAYS * DAY_MS - random.i64(0..10 * DAY_MS);
         let mut query = Query {
             application: application(0),
-            from_ms: Some(until_ms - self.days * DAY_MS),
-            until_ms: Some(until_ms),
+            from: Some(place_of(until_ms - self.days * DAY_MS)),
+            until: Some(place_of(until_ms)),
             filters: (self.filters)(random, numbers),
             order: Order::NewestFirst,
             offset: 0,

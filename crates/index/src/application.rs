@@ -1,14 +1,13 @@
 //! The flows of one application: rows in order, with the newest ones apart until their order is certain.
 
 use crate::facet::{self, Mask};
-use crate::query::{Filter, Order, Predicate, Query};
+use crate::query::{Filter, Key, Order, Predicate, Query};
 use crate::recipients::Recipients;
 use crate::rows::Rows;
-use crate::{Found, Key, Limits};
+use crate::{Found, Limits};
 use flow::Facets;
 use std::collections::BTreeMap;
 use std::ops::{Bound, Range};
-use uuid::Uuid;
 
 pub(crate) struct Application {
     limits: Limits,
@@ -135,15 +134,15 @@ impl Application {
     }
 
     pub(crate) fn search(&self, query: &Query) -> Found {
-        let from = query.from_ms.map_or(Bound::Unbounded, |ms| Bound::Included((ms, Uuid::nil())));
-        let until = query.until_ms.map_or(Bound::Unbounded, |ms| Bound::Excluded((ms, Uuid::nil())));
+        let from = query.from.map_or(Bound::Unbounded, Bound::Included);
+        let until = query.until.map_or(Bound::Unbounded, Bound::Excluded);
         let among = |flows: &BTreeMap<Key, Facets>| -> Vec<Key> {
             let flows = flows.range((from, until)).filter(|(_, facets)| query.matches(facets));
             flows.map(|(key, _)| *key).collect()
         };
         let (stragglers, tail) = (among(&self.stragglers), among(&self.tail));
-        let start = query.from_ms.map_or(0, |ms| self.rows.lower_bound((ms, Uuid::nil())));
-        let end = query.until_ms.map_or(self.rows.len(), |ms| self.rows.lower_bound((ms, Uuid::nil())));
+        let start = query.from.map_or(0, |key| self.rows.lower_bound(key));
+        let end = query.until.map_or(self.rows.len(), |key| self.rows.lower_bound(key));
         let mask = Mask::of(&query.filters);
         let matches = self.matches(start..end.max(start), &mask, &query.filters);
         let (row_total, ordered) = (self.total(&matches), stragglers.len() + self.total(&matches));
@@ -161,31 +160,31 @@ impl Application {
             Order::OldestFirst => begin..until,
             Order::NewestFirst => total - until..total - begin,
         };
-        let mut ids = Vec::with_capacity(ranks.len());
+        let mut keys = Vec::with_capacity(ranks.len());
         let mut rank = ranks.start;
         let mut rows = Vec::new();
         while rank < ranks.end {
             if rank >= ordered {
-                ids.extend(tail[rank - ordered..ranks.end - ordered].iter().map(|key| key.1));
+                keys.extend_from_slice(&tail[rank - ordered..ranks.end - ordered]);
                 break;
             }
             let late = straggler_ranks.partition_point(|known| *known < rank);
             let next_late = straggler_ranks.get(late).copied().unwrap_or(ordered);
             if next_late == rank {
-                ids.push(stragglers[late].1);
+                keys.push(stragglers[late]);
                 rank += 1;
                 continue;
             }
             let run_end = next_late.min(ranks.end);
             rows.clear();
             self.collect(&matches, rank - late..(run_end - late).min(row_total), &mask, &mut rows);
-            ids.extend(rows.iter().filter_map(|row| self.rows.key(*row)).map(|key| key.1));
+            keys.extend(rows.iter().filter_map(|row| self.rows.key(*row)));
             rank = run_end;
         }
         if query.order == Order::NewestFirst {
-            ids.reverse();
+            keys.reverse();
         }
-        Found { total, ids }
+        Found { total, keys }
     }
 
     /// Finds the matches in the cheapest way: by counts alone, by the lists of a few recipients, by all but those,

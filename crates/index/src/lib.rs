@@ -10,16 +10,13 @@ mod query;
 mod recipients;
 mod rows;
 
-pub use query::{Filter, Order, Predicate, Query, TextOperator};
+pub use query::{Filter, Key, Order, Predicate, Query, TextOperator, place_of};
 
 use application::Application;
 use flow::Facets;
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use uuid::Uuid;
-
-/// A flow's place in the order of a search: creation time (Unix milliseconds), then id.
-type Key = (i64, Uuid);
 
 /// A flow as the index gets to know it: its application, its creation time (Unix milliseconds), its id, its facets.
 pub type Entry<A> = (A, i64, Uuid, Facets);
@@ -29,8 +26,8 @@ pub type Entry<A> = (A, i64, Uuid, Facets);
 pub struct Found {
     /// How many flows match, exactly.
     pub total: usize,
-    /// The ids of the page asked for, in order.
-    pub ids: Vec<Uuid>,
+    /// The places of the page asked for, in order; each has its flow's id.
+    pub keys: Vec<Key>,
 }
 
 /// The sizes of an index's parts.
@@ -106,8 +103,8 @@ impl Index {
 
     /// Answers a query.
     pub fn search(&self, query: &Query) -> Found {
-        if let (Some(from_ms), Some(until_ms)) = (query.from_ms, query.until_ms)
-            && from_ms >= until_ms
+        if let (Some(from), Some(until)) = (query.from, query.until)
+            && from >= until
         {
             return Found::default();
         }

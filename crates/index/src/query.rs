@@ -1,16 +1,25 @@
 //! What can be asked (contract, section 4).
 
 use flow::{Channel, Facets, FlowKind, FlowStatus};
+use uuid::Uuid;
+
+/// A flow's place in the order of creation: its time (Unix milliseconds), then its id.
+pub type Key = (i64, Uuid);
+
+/// The first place of a time, Unix milliseconds.
+pub const fn place_of(ms: i64) -> Key {
+    (ms, Uuid::nil())
+}
 
 /// A search within one application.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Query {
     /// Whose flows.
     pub application: String,
-    /// Accepted at this time or later, Unix milliseconds; open when absent.
-    pub from_ms: Option<i64>,
-    /// Accepted before this time, Unix milliseconds; open when absent.
-    pub until_ms: Option<i64>,
+    /// At this place in the order or behind it; open when absent.
+    pub from: Option<Key>,
+    /// Before this place in the order; open when absent.
+    pub until: Option<Key>,
     /// All of them must hold.
     pub filters: Vec<Filter>,
     /// In which order.

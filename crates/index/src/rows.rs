@@ -3,8 +3,8 @@
 //! Counts are kept in a Fenwick tree over the blocks whose nodes hold a count per facet: the count of a mask up to a
 //! block, and the block of the k-th match, take one walk of log n nodes. Within a block facets are looked through.
 
-use crate::Key;
 use crate::facet::{DEAD, Mask};
+use crate::query::Key;
 use std::ops::Range;
 
 /// The columns of some rows.

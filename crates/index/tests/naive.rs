@@ -2,7 +2,7 @@
 //! case strings with the standard library's own text operations and sorts what it keeps.
 
 use flow::{Channel, ChannelSet, Facets, FlowKind, FlowStatus};
-use index::{Filter, Found, Index, Limits, Order, Predicate, Query, TextOperator};
+use index::{Filter, Found, Index, Key, Limits, Order, Predicate, Query, TextOperator, place_of};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -53,6 +53,14 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
     proptest::collection::vec(row, 0..60)
 }
 
+/// The start of a time, or somewhere within one.
+fn places() -> impl Strategy<Value = Key> {
+    prop_oneof![
+        (-1i64..13).prop_map(place_of),
+        (-1i64..13, any::<u128>()).prop_map(|(ms, id)| (ms, Uuid::from_u128(id)))
+    ]
+}
+
 fn queries() -> impl Strategy<Value = Query> {
     let operator = proptest::sample::select(vec![
         TextOperator::Is,
@@ -69,13 +77,13 @@ fn queries() -> impl Strategy<Value = Query> {
         (operator, term).prop_map(|(operator, term)| Predicate::To(operator, term)),
     ];
     let filter = (predicate, any::<bool>()).prop_map(|(predicate, negated)| Filter { predicate, negated });
-    let range = (proptest::option::of(-1i64..13), proptest::option::of(-1i64..13));
+    let range = (proptest::option::of(places()), proptest::option::of(places()));
     let order = prop_oneof![Just(Order::NewestFirst), Just(Order::OldestFirst)];
     ("[abc]", range, proptest::collection::vec(filter, 0..4), order, 0usize..30, 0usize..12).prop_map(
-        |(application, (from_ms, until_ms), filters, order, offset, limit)| Query {
+        |(application, (from, until), filters, order, offset, limit)| Query {
             application,
-            from_ms,
-            until_ms,
+            from,
+            until,
             filters,
             order,
             offset,
@@ -107,16 +115,16 @@ fn naive(rows: &[Row], query: &Query) -> Found {
     let mut matching: Vec<&Row> = rows
         .iter()
         .filter(|row| row.application == query.application)
-        .filter(|row| query.from_ms.is_none_or(|from| from <= row.created_ms))
-        .filter(|row| query.until_ms.is_none_or(|until| row.created_ms < until))
+        .filter(|row| query.from.is_none_or(|from| from <= (row.created_ms, row.id)))
+        .filter(|row| query.until.is_none_or(|until| (row.created_ms, row.id) < until))
         .filter(|row| query.filters.iter().all(|f| holds(&f.predicate, &row.facets) ^ f.negated))
         .collect();
     matching.sort_by_key(|row| (row.created_ms, row.id));
     if query.order == Order::NewestFirst {
         matching.reverse();
     }
-    let ids = matching.iter().skip(query.offset).take(query.limit).map(|row| row.id).collect();
-    Found { total: matching.len(), ids }
+    let page = matching.iter().skip(query.offset).take(query.limit);
+    Found { total: matching.len(), keys: page.map(|row| (row.created_ms, row.id)).collect() }
 }
 
 /// Sizes so small that a few rows fill many blocks, wait in a tail, and come too late.

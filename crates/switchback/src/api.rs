@@ -1,11 +1,13 @@
-//! `switchback send`, `track` and `search`: the API from the command line.
+//! `switchback send`, `track`, `search` and `export`: the API from the command line.
 
 use crate::client::Account;
 use anyhow::Context;
 use comfy_table::Table;
+use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
-use std::io::Read;
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -28,10 +30,9 @@ pub struct Track {
     id: String,
 }
 
+/// Which flows.
 #[derive(clap::Args)]
-pub struct Search {
-    #[command(flatten)]
-    account: Account,
+struct Which {
     /// Recipient. A text, or OPERATOR:TEXT with is, is_not, contains, starts_with or ends_with.
     #[arg(long)]
     to: Vec<String>,
@@ -50,6 +51,40 @@ pub struct Search {
     /// Accepted before this time, ISO 8601.
     #[arg(long, value_name = "TIME")]
     to_date: Option<String>,
+}
+
+impl Which {
+    /// The filters of a search.
+    fn filters(&self) -> String {
+        let named = [
+            ("to", &self.to),
+            ("status", &self.status),
+            ("type", &self.kind),
+            ("terminationChannel", &self.termination),
+        ];
+        let filters: Vec<Value> =
+            named.iter().flat_map(|(field, terms)| terms.iter().map(|term| filter(field, term))).collect();
+        json!(filters).to_string()
+    }
+
+    /// The path and query of a search.
+    fn path(&self, page: u64, size: u64) -> anyhow::Result<String> {
+        // Only the path and the query are used.
+        let mut url = Url::parse("http://localhost/failover/tracking")?;
+        let times = [("dateStart", &self.from_date), ("dateEnd", &self.to_date)];
+        let times = times.iter().filter_map(|(name, time)| Some((*name, time.as_deref()?)));
+        let (page, size) = (page.to_string(), size.to_string());
+        url.query_pairs_mut().extend_pairs(times).extend_pairs([("page", &page), ("size", &size)]);
+        Ok(format!("{}?{}", url.path(), url.query().unwrap_or_default()))
+    }
+}
+
+#[derive(clap::Args)]
+pub struct Search {
+    #[command(flatten)]
+    account: Account,
+    #[command(flatten)]
+    which: Which,
     /// Page, from 0.
     #[arg(long, default_value_t = 0)]
     page: u64,
@@ -59,6 +94,28 @@ pub struct Search {
     /// Print the page as JSON.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(clap::Args)]
+pub struct Export {
+    #[command(flatten)]
+    account: Account,
+    #[command(flatten)]
+    which: Which,
+    /// How it is written.
+    #[arg(long, value_enum, default_value = "ndjson")]
+    format: Format,
+    /// The file, or - for standard output.
+    #[arg(long, short, default_value = "-")]
+    output: PathBuf,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Format {
+    /// A tracking as JSON, a line each.
+    Ndjson,
+    /// Comma-separated values with a header.
+    Csv,
 }
 
 impl Send {
@@ -82,25 +139,10 @@ impl Track {
 
 impl Search {
     pub async fn run(self) -> anyhow::Result<()> {
-        let named = [
-            ("to", &self.to),
-            ("status", &self.status),
-            ("type", &self.kind),
-            ("terminationChannel", &self.termination),
-        ];
-        let filters: Vec<Value> =
-            named.iter().flat_map(|(field, terms)| terms.iter().map(|term| filter(field, term))).collect();
-        // Only the query is used.
-        let mut url = Url::parse("http://localhost/failover/tracking")?;
-        let (page, size) = (self.page.to_string(), self.size.to_string());
-        let times = [("dateStart", &self.from_date), ("dateEnd", &self.to_date)];
-        let times = times.iter().filter_map(|(name, time)| Some((*name, time.as_deref()?)));
-        url.query_pairs_mut().extend_pairs(times).extend_pairs([("page", &page), ("size", &size)]);
-        let path = format!("{}?{}", url.path(), url.query().unwrap_or_default());
-
+        let path = self.which.path(self.page, self.size)?;
         let api = self.account.login().await?;
         let started = Instant::now();
-        let answer = api.call(Method::POST, &path, Some(json!(filters).to_string())).await?;
+        let answer = api.call(Method::POST, &path, Some(self.which.filters())).await?;
         let took = started.elapsed();
         if self.json {
             println!("{}", serde_json::to_string_pretty(&answer)?);
@@ -114,6 +156,38 @@ impl Search {
             answer["totalPages"],
             took.as_secs_f64() * 1000.0
         );
+        Ok(())
+    }
+}
+
+impl Export {
+    pub async fn run(self) -> anyhow::Result<()> {
+        let api = self.account.login().await?;
+        let (path, filters) = (self.which.path(0, 1)?, self.which.filters());
+        let total = api.call(Method::POST, &path, Some(filters.clone())).await?;
+        let progress = ProgressBar::new(total["totalElements"].as_u64().unwrap_or_default());
+        let style = "{pos} of {len} [{bar:40}] {per_sec} {elapsed}";
+        progress.set_style(ProgressStyle::with_template(style)?.progress_chars("=> "));
+        let mut output: Box<dyn Write> = if self.output == Path::new("-") {
+            Box::new(std::io::stdout().lock())
+        } else {
+            let file = File::create(&self.output).with_context(|| self.output.display().to_string())?;
+            Box::new(BufWriter::new(file))
+        };
+        let (accept, header_lines) = match self.format {
+            Format::Ndjson => ("application/x-ndjson", 0),
+            Format::Csv => ("text/csv", 1),
+        };
+        let mut response = api.stream(&path, filters, accept).await?;
+        let mut lines = 0u64;
+        while let Some(chunk) = response.chunk().await? {
+            output.write_all(&chunk)?;
+            lines += chunk.iter().filter(|octet| **octet == b'\n').count() as u64;
+            progress.set_position(lines.saturating_sub(header_lines));
+        }
+        output.flush()?;
+        progress.finish_and_clear();
+        eprintln!("{} flows exported", lines.saturating_sub(header_lines));
         Ok(())
     }
 }

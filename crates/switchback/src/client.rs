@@ -57,6 +57,19 @@ impl Api {
         }
         read(request.send().await?).await
     }
+
+    /// Posts a body, and answers with the response as it comes.
+    pub async fn stream(&self, path: &str, body: String, accept: &str) -> anyhow::Result<Response> {
+        let request = self.client.post(format!("{}{path}", self.url)).bearer_auth(&self.token);
+        let request = request.header("content-type", "application/json").header("accept", accept).body(body);
+        // However long it takes, as long as something comes.
+        let response = request.timeout(Duration::from_secs(24 * 3600)).send().await?;
+        if response.status() != StatusCode::OK {
+            read(response).await?;
+            bail!("the server did not answer as expected");
+        }
+        Ok(response)
+    }
 }
 
 async fn read(response: Response) -> anyhow::Result<Value> {

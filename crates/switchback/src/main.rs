@@ -41,6 +41,8 @@ enum Command {
     Track(api::Track),
     /// Find flows, newest first, with exact totals.
     Search(api::Search),
+    /// Write every flow that a search finds, as JSON lines or CSV.
+    Export(api::Export),
     /// List and replay callbacks that were given up; works while a server runs on the same data.
     #[command(subcommand)]
     Callbacks(callbacks::Callbacks),
@@ -86,6 +88,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Send(send) => send.run().await,
         Command::Track(track) => track.run().await,
         Command::Search(search) => search.run().await,
+        Command::Export(export) => export.run().await,
         Command::Callbacks(callbacks) => callbacks.run(),
         Command::Config(ConfigCommand::Check { file }) => {
             let config = serve::load(Some(&file))?;

@@ -2,8 +2,10 @@
 
 mod auth;
 mod error;
+mod export;
 mod health;
 mod link;
+mod read_search;
 mod read_step;
 mod reader;
 mod search;

@@ -397,6 +397,13 @@ impl From<&ViberBody> for ViberBodyView {
     }
 }
 
+impl TargetView {
+    /// The address, whatever its kind.
+    pub fn address(&self) -> &str {
+        self.phone.as_ref().or(self.sip.as_ref()).or(self.viber.as_ref()).map_or("", |address| address)
+    }
+}
+
 impl From<&VoiceTarget> for TargetView {
     fn from(to: &VoiceTarget) -> TargetView {
         let mut view = TargetView::default();

@@ -48,26 +48,26 @@ pub async fn get(
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TrackingView {
-    tracking_id: Uuid,
+    pub(super) tracking_id: Uuid,
     /// `Queued`, `InProgress`, `Succeeded`, `Failed`.
-    status: &'static str,
+    pub(super) status: &'static str,
     /// Why it failed: 0 server error, 1 insufficient balance, 2 no next step, 3 failover not triggered.
-    status_code: Option<u8>,
+    pub(super) status_code: Option<u8>,
     /// The channel of the step that ended it: `Sms`, `Viber`, `Voice`.
-    termination_channel: Option<&'static str>,
-    total_price: f64,
+    pub(super) termination_channel: Option<&'static str>,
+    pub(super) total_price: f64,
     /// Always `Failover`.
-    originating_service: &'static str,
-    application_id: String,
+    pub(super) originating_service: &'static str,
+    pub(super) application_id: String,
     /// `transactional` for a transactional flow.
     #[serde(skip_serializing_if = "Option::is_none")]
-    flow_kind: Option<&'static str>,
+    pub(super) flow_kind: Option<&'static str>,
     #[schema(format = DateTime)]
-    created_at: String,
+    pub(super) created_at: String,
     #[schema(format = DateTime)]
-    updated_at: String,
+    pub(super) updated_at: String,
     /// The steps that were started: one object per Sms part, by order, then part.
-    messages: Vec<MessageView>,
+    pub(super) messages: Vec<MessageView>,
 }
 
 /// What became of a started step, or of a part of it.
@@ -203,6 +203,27 @@ impl TrackingView {
             updated_at: iso(state.updated_ms),
             messages: messages.flat_map(|(message, step)| message_views(message, step)).collect(),
         }
+    }
+}
+
+impl MessageView {
+    /// The recipient.
+    pub(super) fn to(&self) -> &str {
+        match self {
+            MessageView::Sms(sms) => &sms.to,
+            MessageView::Viber(viber) => &viber.to,
+            MessageView::Voice(voice) => voice.to.address(),
+        }
+    }
+
+    /// Its type and status in a few words.
+    pub(super) fn summary(&self) -> String {
+        let (channel, status) = match self {
+            MessageView::Sms(sms) => (Channel::Sms, &sms.status),
+            MessageView::Viber(viber) => (Channel::Viber, &viber.status),
+            MessageView::Voice(voice) => (Channel::Voice, &voice.status),
+        };
+        format!("{channel} {}", status.name)
     }
 }
 

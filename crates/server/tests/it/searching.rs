@@ -147,3 +147,39 @@ async fn bad_searches_name_the_filter_and_the_rule() {
         assert_eq!(answer["errors"][0]["field"], field, "{answer}");
     }
 }
+
+#[tokio::test]
+async fn an_export_streams_every_match() {
+    let server = TestServer::start("").await;
+    let mut ids = Vec::new();
+    for i in 0..30 {
+        ids.push(
+            server
+                .send(&json!({"flow": [viber(1, &format!("+3069000{i:03}00")), sms(2, "+306900000000")]}))
+                .await,
+        );
+    }
+    for id in &ids {
+        server.track_until(id, |tracking| tracking["messages"][0]["status"]["name"] == "SEEN").await;
+    }
+    let export = async |accept: &str, query: &str| {
+        let request = server.request(Method::POST, &format!("/failover/tracking?size=2&{query}"));
+        let response = request.header("accept", accept).body("").send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert!(response.headers()["content-type"].to_str().unwrap().starts_with(accept));
+        response.text().await.unwrap()
+    };
+    let lines = export("application/x-ndjson", "sort=createdAt,asc").await;
+    let trackings: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let exported: Vec<_> =
+        trackings.iter().map(|tracking| tracking["trackingId"].as_str().unwrap()).collect();
+    let page = server.search("size=1000&sort=createdAt,asc", json!([])).await;
+    assert_eq!(json!(trackings), page["content"]);
+    assert_eq!(exported.len(), 30);
+
+    let csv = export("text/csv", "").await;
+    let rows: Vec<&str> = csv.lines().collect();
+    assert_eq!(rows.len(), 31);
+    assert!(rows[0].starts_with("trackingId,createdAt,"));
+    assert!(rows[1].starts_with(exported[29]) && rows[1].ends_with(",Viber SEEN"), "{}", rows[1]);
+}

@@ -47,6 +47,13 @@ fn a_flow_is_sent_tracked_and_found() {
     let output = run(&["search", "--status", "Queued", "--from-date", "2100-01-01"], &environment);
     assert!(text(&output.stdout).contains("0 flows"));
 
+    let file_out = directory.path().join("flows.csv");
+    let output = run(&["export", "--format", "csv", "--output", file_out.to_str().unwrap()], &environment);
+    assert!(text(&output.stderr).contains("1 flows exported"), "{output:?}");
+    assert!(std::fs::read_to_string(&file_out).unwrap().contains(id));
+    let output = run(&["export", "--to", "+306900000010"], &environment);
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["trackingId"], id);
+
     // Bad input is told with its field, on standard error, with exit code 1; wrong usage is 2.
     std::fs::write(&file, r#"{"flow": [{"type": "Sms", "order": 1}]}"#).unwrap();
     let output = run(&["send", file.to_str().unwrap()], &environment);

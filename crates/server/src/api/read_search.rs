@@ -1,0 +1,172 @@
+//! Reads a search from a request (contract, section 4).
+
+use super::error::ApiError;
+use super::reader::{Problems, Reader, is_blank};
+use crate::clock::parse_iso;
+use flow::{Channel, FlowKind, FlowStatus};
+use index::{Filter, Order, Predicate, Query, TextOperator, place_of};
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// Most trackings on a page.
+const SIZE_MAX: usize = 1000;
+/// Most filters of a search.
+const FILTERS_MAX: usize = 50;
+
+/// What a search asks for.
+pub struct Search {
+    /// The page, from 0.
+    pub page: usize,
+    /// Trackings a page.
+    pub size: usize,
+    /// The rest, for that page.
+    pub query: Query,
+}
+
+/// Reads a search of an application from the URL's parameters and the body.
+///
+/// # Errors
+/// [`ApiError::Invalid`].
+pub fn read_search(
+    application: &str,
+    parameters: &HashMap<String, String>,
+    body: &Value,
+) -> Result<Search, ApiError> {
+    let problems = Problems::default();
+    let (page, size) = read_page(parameters, &problems);
+    let (from_ms, until_ms) = read_range(parameters, &problems);
+    let order = read_sort(parameters, &problems);
+    let filters = read_filters(body, &problems);
+    let errors = problems.into_vec();
+    if !errors.is_empty() {
+        return Err(ApiError::Invalid(errors));
+    }
+    let (from, until) = (from_ms.map(place_of), until_ms.map(place_of));
+    let (application, offset) = (application.to_owned(), page.saturating_mul(size));
+    Ok(Search { page, size, query: Query { application, from, until, filters, order, offset, limit: size } })
+}
+
+fn read_page(parameters: &HashMap<String, String>, problems: &Problems) -> (usize, usize) {
+    let number = |name: &str, default: usize, rule: &str, allowed: fn(usize) -> bool| {
+        let Some(text) = parameters.get(name).filter(|text| !text.is_empty()) else { return default };
+        match text.parse() {
+            Ok(number) if allowed(number) => number,
+            _ => {
+                problems.add(name, "range", rule);
+                default
+            }
+        }
+    };
+    let page =
+        number("page", 0, "must be a whole number, 0 or more", |page| page <= usize::MAX / (2 * SIZE_MAX));
+    let size = number("size", 10, "must be a whole number, 1 to 1000", |size| (1..=SIZE_MAX).contains(&size));
+    (page, size)
+}
+
+fn read_range(parameters: &HashMap<String, String>, problems: &Problems) -> (Option<i64>, Option<i64>) {
+    let time = |name: &str| {
+        let text = parameters.get(name).filter(|text| !text.is_empty())?;
+        // In a URL that was not encoded, the plus of an offset arrives as a space.
+        let parsed = parse_iso(&text.replace(' ', "+")).or_else(|| parse_iso(text));
+        if parsed.is_none() {
+            problems.add(name, "format", "must be an ISO 8601 time such as 2025-05-05T15:00Z");
+        }
+        parsed
+    };
+    let (from_ms, until_ms) = (time("dateStart"), time("dateEnd"));
+    if let (Some(from_ms), Some(until_ms)) = (from_ms, until_ms)
+        && from_ms > until_ms
+    {
+        problems.add("dateStart", "range", "must not be after dateEnd");
+    }
+    (from_ms, until_ms)
+}
+
+fn read_sort(parameters: &HashMap<String, String>, problems: &Problems) -> Order {
+    let sort = parameters.get("sort").map(|sort| sort.replace(' ', "").to_ascii_lowercase());
+    match sort.as_deref() {
+        None | Some("" | "createdat" | "createdat,desc") => Order::NewestFirst,
+        Some("createdat,asc") => Order::OldestFirst,
+        Some(_) => {
+            problems.add("sort", "choice", "must be createdAt,desc or createdAt,asc");
+            Order::NewestFirst
+        }
+    }
+}
+
+fn read_filters(body: &Value, problems: &Problems) -> Vec<Filter> {
+    let filters: Vec<(String, &Value)> = match body {
+        Value::Array(filters) => filters.iter().enumerate().map(|(i, f)| (format!("[{i}]"), f)).collect(),
+        blank if is_blank(blank) => vec![],
+        single => vec![("[0]".into(), single)],
+    };
+    if filters.len() > FILTERS_MAX {
+        problems.add("filters", "length", format!("must be at most {FILTERS_MAX}"));
+        return vec![];
+    }
+    let read = |(path, value): (String, &Value)| read_filter(&Reader::of(value, path, problems)?);
+    filters.into_iter().filter_map(read).collect()
+}
+
+fn read_filter(reader: &Reader<'_>) -> Option<Filter> {
+    let field = reader.required_text("fieldName").to_ascii_lowercase();
+    let operator = reader.text("searchOperator").unwrap_or_else(|| "is".into()).to_ascii_lowercase();
+    let term = reader.required_text("searchTerm");
+    if field.is_empty() || term.is_empty() {
+        return None;
+    }
+    let channel = |name: &str| {
+        let channel = Channel::parse(name);
+        if channel.is_none() {
+            reader.refuse("searchTerm", "choice", "must be Sms, Viber or Voice");
+        }
+        channel
+    };
+    let predicate = match field.as_str() {
+        "type" => Predicate::Type(channel(&term)?),
+        "terminationchannel" => Predicate::Termination(channel(&term)?),
+        "status" => match FlowStatus::parse(&term) {
+            Some(status) => Predicate::Status(status),
+            None => {
+                reader.refuse("searchTerm", "choice", "must be Queued, InProgress, Succeeded or Failed");
+                return None;
+            }
+        },
+        "flowkind" => match term.to_ascii_lowercase().as_str() {
+            "transactional" => Predicate::Kind(FlowKind::Transactional),
+            "plain" => Predicate::Kind(FlowKind::Plain),
+            _ => {
+                reader.refuse("searchTerm", "choice", "must be transactional or plain");
+                return None;
+            }
+        },
+        "to" => {
+            let text = match operator.as_str() {
+                "contains" => TextOperator::Contains,
+                "starts_with" => TextOperator::StartsWith,
+                "ends_with" => TextOperator::EndsWith,
+                _ => TextOperator::Is,
+            };
+            Predicate::To(text, term)
+        }
+        _ => {
+            reader.refuse("fieldName", "choice", "must be type, terminationChannel, status, to or flowKind");
+            return None;
+        }
+    };
+    let text_operators = matches!(predicate, Predicate::To(..));
+    match operator.as_str() {
+        "is" | "is_not" => {}
+        "contains" | "starts_with" | "ends_with" if text_operators => {}
+        _ => {
+            let choices = if text_operators {
+                "must be is, is_not, contains, starts_with or ends_with"
+            } else {
+                "must be is or is_not"
+            };
+            reader.refuse("searchOperator", "choice", choices);
+            return None;
+        }
+    }
+    Some(Filter { predicate, negated: operator == "is_not" })
+}
