@@ -138,22 +138,24 @@ impl Flow {
         let before = self.state.status;
         // Whether a status changes, which is what callbacks are about.
         let mut visible = true;
-        let mut any_shown = false;
         match event {
             Event::Handed { message, part } => {
                 applied.changed = self.hand(*message, *part);
                 visible = false;
             }
             Event::Submitted { message, part, carrier, rate, whole } => {
-                for part in self.parts_of(*message, *part, *whole) {
-                    let (changed, shown) = self.submitted(*message, part, carrier, *rate, now_ms);
-                    applied.changed |= changed;
-                    any_shown |= shown;
+                visible = false;
+                for each in self.parts_of(*message, *part, *whole) {
+                    let whole = *whole && each == *part;
+                    if let Some(shown) = self.submitted(*message, each, carrier, *rate, whole, now_ms) {
+                        applied.changed = true;
+                        visible |= shown;
+                    }
                 }
-                if let Some(state) = self.part_mut(*message, *part).filter(|_| applied.changed) {
-                    state.whole = *whole;
+                if applied.changed && self.state.status == FlowStatus::Queued {
+                    self.state.status = FlowStatus::InProgress;
+                    visible = true;
                 }
-                visible = any_shown;
             }
             Event::Refused { message, part, detail, description } => {
                 applied.changed = self.refused(*message, *part, detail, description.as_ref(), now_ms);
@@ -227,29 +229,24 @@ impl Flow {
         true
     }
 
-    /// Answers whether the flow changed, and whether a status did.
+    /// Answers whether a status changed; `None` when nothing did.
     fn submitted(
         &mut self,
         message: u16,
         part: u16,
         carrier: &CarrierRef,
         rate: Option<Price>,
+        whole: bool,
         now_ms: i64,
-    ) -> (bool, bool) {
-        let Some(state) = self.part_mut(message, part) else { return (false, false) };
-        if state.carrier.is_some() {
-            return (false, false);
-        }
+    ) -> Option<bool> {
+        let state = self.part_mut(message, part).filter(|state| state.carrier.is_none())?;
         state.submit = Submit::Done;
         state.carrier = Some(carrier.clone());
         state.rate = rate;
-        let sent = self.steps[usize::from(message)].channel() == Channel::Sms
-            && self.set_status(message, part, Status::Sent, &Detail::SENT, None, now_ms);
-        let first = self.state.status == FlowStatus::Queued;
-        if first {
-            self.state.status = FlowStatus::InProgress;
-        }
-        (true, sent || first)
+        state.whole = whole;
+        // The other channels have no status for it.
+        let has_status = self.steps[usize::from(message)].channel() == Channel::Sms;
+        Some(has_status && self.set_status(message, part, Status::Sent, &Detail::SENT, None, now_ms))
     }
 
     fn refused(
