@@ -36,8 +36,9 @@ type ToFilter = (Vec<u32>, bool);
 
 /// Which rows some filters on recipients want.
 struct Wanted {
-    /// Whether all filters hold for a row with one recipient, by its ordinal.
-    single: Vec<bool>,
+    /// Whether all filters hold for a row with one recipient: a bit each, by its ordinal, so that many recipients
+    /// fit into the processor's cache.
+    single: Vec<u64>,
     /// For each filter, whether it holds for each recipient alone, and whether it is negated: then it has to hold
     /// for all recipients of a row, else for any.
     each: Vec<(Vec<bool>, bool)>,
@@ -46,8 +47,8 @@ struct Wanted {
 impl Wanted {
     fn holds(&self, to: u32, recipients: &Recipients) -> bool {
         // Nearly every row has one recipient.
-        if let Some(holds) = self.single.get(to as usize) {
-            return *holds;
+        if let Some(word) = self.single.get(to as usize / 64) {
+            return word >> (to % 64) & 1 != 0;
         }
         let ordinals = recipients.ordinals(&to);
         self.each.iter().all(|(table, negated)| {
@@ -265,9 +266,11 @@ impl Application {
             (table, *negated)
         };
         let each: Vec<_> = filters.iter().map(table).collect();
-        let mut single = vec![true; self.recipients.len()];
+        let mut single = vec![u64::MAX; self.recipients.len().div_ceil(64)];
         for (table, _) in &each {
-            single.iter_mut().zip(table).for_each(|(all, one)| *all &= one);
+            for (word, holds) in single.iter_mut().zip(table.chunks(64)) {
+                *word &= holds.iter().enumerate().fold(0, |bits, (i, holds)| bits | u64::from(*holds) << i);
+            }
         }
         Wanted { single, each }
     }
