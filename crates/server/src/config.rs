@@ -204,6 +204,9 @@ const fn default_window() -> usize {
     100
 }
 
+/// The longest that anything may be waited for: well below the engine's lease, after which a task is taken up again.
+const ANSWER_MAX: Duration = Duration::from_secs(120);
+
 /// The keys of [`CommonConfig`]; the rest of a `[[carrier]]` table belongs to its kind.
 const COMMON_KEYS: [&str; 6] = ["name", "channels", "rate", "window", "unknown_submit", "prices"];
 
@@ -286,6 +289,9 @@ impl Config {
         if self.callbacks.concurrency == 0 || self.callbacks.concurrency_per_host == 0 {
             return Err("callbacks.concurrency and callbacks.concurrency_per_host: must be at least 1".into());
         }
+        if self.callbacks.timeout > ANSWER_MAX {
+            return Err("callbacks.timeout: must be at most 2m".into());
+        }
         if let Some(url) = &self.shortener.base_url
             && !(url.starts_with("http://") || url.starts_with("https://"))
         {
@@ -305,6 +311,11 @@ impl Config {
             }
             if matches!(carrier.kind, KindConfig::Smpp(_)) && channels.iter().any(|&c| c != Channel::Sms) {
                 return Err(format!("{at}: an smpp carrier carries Sms only"));
+            }
+            if let KindConfig::Smpp(smpp) = &carrier.kind
+                && smpp.response_timeout > ANSWER_MAX
+            {
+                return Err(format!("{at}: response_timeout must be at most 2m"));
             }
             for other in &self.carriers[..i] {
                 if other.common.name == *name {
@@ -413,6 +424,7 @@ mod tests {
         assert!(error(&format!("{sandbox}windw = 3")).contains("did you mean `window`?"));
         assert!(error(&format!("{sandbox}{sandbox}")).contains("same name"));
         assert!(error("[engine]\nminute = \"soon\"").contains("expected a duration"));
+        assert!(error("[callbacks]\ntimeout = \"10m\"").contains("callbacks.timeout"));
     }
 
     #[test]

@@ -20,7 +20,9 @@ use auth::Gate;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, MatchedPath, RawPathParams, Request};
+use axum::extract::{
+    DefaultBodyLimit, FromRequest, FromRequestParts, MatchedPath, Query, RawPathParams, Request,
+};
 use axum::http::{StatusCode, header, request::Parts};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -28,6 +30,7 @@ use axum::routing::{get, post};
 use error::ApiError;
 use flow::ChannelSet;
 use index::Index;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Instant;
@@ -37,7 +40,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
-/// Largest body, octets (contract, section 8; issue of the first release).
+/// Largest body, octets.
 const BODY_MAX: usize = 256 * 1024;
 
 /// What the endpoints work with.
@@ -141,6 +144,21 @@ async fn measure(request: Request, next: Next) -> Response {
             .record(started.elapsed());
     }
     response
+}
+
+/// The parameters of the URL; reading them never fails in another error body.
+pub struct Parameters<T>(T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Parameters<T>, ApiError> {
+        let parameters = Query::from_request_parts(parts, state).await;
+        let rule = "must be URL-encoded, each name once";
+        parameters
+            .map(|Query(parameters)| Parameters(parameters))
+            .map_err(|_| ApiError::field("query", "format", rule))
+    }
 }
 
 /// A body of any type, within the limit.

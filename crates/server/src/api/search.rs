@@ -5,9 +5,9 @@ use super::error::{ApiError, BodyErrors, CommonErrors};
 use super::export::{Format, export};
 use super::read_search::{Search, read_search};
 use super::tracking::TrackingView;
-use super::{Api, JsonBody};
+use super::{Api, JsonBody, Parameters};
 use axum::Json;
-use axum::extract::{Query as UrlQuery, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -82,7 +82,7 @@ pub async fn post(
     State(api): State<Arc<Api>>,
     caller: Caller,
     headers: HeaderMap,
-    UrlQuery(parameters): UrlQuery<HashMap<String, String>>,
+    Parameters(parameters): Parameters<HashMap<String, String>>,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let Search { page, size, query } = read_search(&caller.application.id, &parameters, &body.value)?;

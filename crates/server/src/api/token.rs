@@ -1,11 +1,11 @@
 //! `POST /oauth/token` (contract, section 1; RFC 6749, 4.4 and 5).
 
-use super::Api;
 use super::auth::ROLES;
 use super::error::ApiError;
+use super::{Api, Parameters};
 use crate::clock::now_ms;
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -74,7 +74,7 @@ fn refuse(status: StatusCode, error: &'static str, error_description: &'static s
 )]
 pub async fn post(
     State(api): State<Arc<Api>>,
-    query: Query<TokenRequest>,
+    query: Parameters<TokenRequest>,
     headers: HeaderMap,
     body: super::Body,
 ) -> Result<Response, ApiError> {
