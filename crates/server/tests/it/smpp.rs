@@ -2,6 +2,7 @@
 
 use crate::smsc::Smsc;
 use crate::support::*;
+use reqwest::Method;
 use serde_json::{Value, json};
 use server::clock;
 
@@ -18,6 +19,14 @@ async fn send_text(server: &TestServer, to: &str, body: &str) -> String {
     let mut step = sms(1, to);
     step["message"] = json!({"body": body});
     server.send(&json!({"flow": [step]})).await
+}
+
+/// What `/metrics` says of hand-overs of unknown outcome.
+async fn unknown_submits(server: &TestServer, then: &str) -> u64 {
+    let (_, metrics) = answer(server.request(Method::GET, "/metrics")).await;
+    let name = format!("switchback_unknown_submits_total{{carrier=\"smsc\",then=\"{then}\"}} ");
+    let line = metrics.as_str().unwrap().lines().find_map(|line| line.strip_prefix(&name));
+    line.map_or(0, |count| count.parse().unwrap())
 }
 
 #[tokio::test]
@@ -190,6 +199,7 @@ async fn a_connection_lost_in_mid_window_loses_nothing() {
         assert_eq!(server.track_to_end(id).await["status"], "Succeeded");
     }
     assert!(smsc.told("bound").len() > 1, "it came back after a loss");
+    assert!(unknown_submits(&server, "resend").await > 0, "every possible double is counted");
     let recipients: std::collections::HashSet<_> =
         smsc.told("submit").iter().map(|submit| submit["to"].as_str().unwrap().to_owned()).collect();
     assert_eq!(recipients.len(), 60);
@@ -214,6 +224,7 @@ async fn waiting_instead_of_resending_never_doubles() {
         }
     }
     assert!(expired > 0, "the lost connection left some unknown");
+    assert_eq!(unknown_submits(&server, "wait").await, expired, "every possible loss is counted");
     let submits = smsc.told("submit");
     let recipients: std::collections::HashSet<_> =
         submits.iter().map(|submit| submit["to"].as_str().unwrap().to_owned()).collect();
