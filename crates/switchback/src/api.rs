@@ -1,6 +1,7 @@
 //! `switchback send`, `track`, `search` and `export`: the API from the command line.
 
 use crate::client::Account;
+use crate::table::table;
 use anyhow::Context;
 use comfy_table::Table;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -214,8 +215,7 @@ fn read_file(file: &Path) -> anyhow::Result<String> {
 
 /// A page of trackings as a table.
 pub fn trackings_table(page: &Value) -> Table {
-    let mut table = Table::new();
-    table.set_header(["created", "tracking", "to", "status", "ended by", "messages", "price"]);
+    let mut table = table(["created", "tracking", "to", "status", "ended by", "messages", "price"]);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     for tracking in page["content"].as_array().into_iter().flatten() {
         let messages = tracking["messages"].as_array().cloned().unwrap_or_default();

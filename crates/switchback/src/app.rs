@@ -1,8 +1,8 @@
 //! `switchback app`.
 
 use crate::client::base64;
+use crate::table::table;
 use anyhow::bail;
-use comfy_table::Table;
 use serde_json::json;
 use server::clock::{iso, now_ms};
 use std::path::{Path, PathBuf};
@@ -132,8 +132,7 @@ fn list(data: &Path, as_json: bool) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(&rows)?);
         return Ok(());
     }
-    let mut table = Table::new();
-    table.set_header(["application", "name", "created", "revoked"]);
+    let mut table = table(["application", "name", "created", "revoked"]);
     for a in applications {
         table.add_row([a.id, a.name, iso(a.created_ms), a.revoked_ms.map(iso).unwrap_or_default()]);
     }

@@ -1,8 +1,8 @@
 //! `switchback callbacks`.
 
 use crate::app::open;
+use crate::table::table;
 use anyhow::bail;
-use comfy_table::Table;
 use std::path::PathBuf;
 use uuid::Uuid;
 
@@ -43,8 +43,7 @@ impl Callbacks {
                     println!("{}", serde_json::to_string_pretty(&dead)?);
                     return Ok(());
                 }
-                let mut table = Table::new();
-                table.set_header(["flow", "application", "url", "attempts", "last error"]);
+                let mut table = table(["flow", "application", "url", "attempts", "last error"]);
                 for d in dead {
                     table.add_row([
                         d.tracking_id.to_string(),

@@ -4,6 +4,7 @@ use crate::api::trackings_table;
 use crate::app::{self, Credentials};
 use crate::client::{Account, Api};
 use crate::serve;
+use crate::table::table;
 use comfy_table::{CellAlignment, Table};
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Method;
@@ -203,8 +204,7 @@ fn outcomes(page: &Value) -> Table {
         row.0 += 1;
         row.1 += message["price"].as_f64().unwrap_or_default();
     }
-    let mut table = Table::new();
-    table.set_header(["channel", "status", "detailed status", "messages", "price"]);
+    let mut table = table(["channel", "status", "detailed status", "messages", "price"]);
     for ((channel, status, detail), (count, price)) in rows {
         table.add_row([channel, status, detail, count.to_string(), format!("{price:.3}")]);
     }

@@ -6,6 +6,7 @@ mod callbacks;
 mod client;
 mod demo;
 mod serve;
+mod table;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
