@@ -231,3 +231,30 @@ async fn many_callers_share_commits_and_a_full_queue_refuses() {
     assert!(refused > 0 && stored >= 64, "{refused} refused, {stored} stored");
     assert_eq!(store.changes(0, 5000).await.unwrap().len(), stored);
 }
+
+#[tokio::test]
+async fn a_failing_disk_refuses_everything_and_loses_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let (store, _, seen) = open(&path);
+    let kept = new_flow(1000);
+    store.accept(kept.clone(), None, 1000).await.unwrap();
+    // The table is gone for a while: every statement of a commit fails, as it does on a full disk.
+    let beside = rusqlite::Connection::open(&path).unwrap();
+    beside.execute_batch("ALTER TABLE flows RENAME TO away").unwrap();
+    for now_ms in 1001..1004 {
+        let result = store.accept(new_flow(now_ms), None, now_ms).await;
+        assert!(matches!(result, Err(StoreError::Unavailable(_))), "{result:?}");
+        let result = store.apply(kept.id, submitted(0, 0, "c", "r1"), now_ms).await;
+        assert!(matches!(result, Err(StoreError::Unavailable(_))), "{result:?}");
+    }
+    beside.execute_batch("ALTER TABLE away RENAME TO flows").unwrap();
+    // What failed did not happen, and what was owed still is.
+    assert_eq!(seen.lock().unwrap().len(), 1);
+    assert_eq!(load(&store, kept.id).await, kept);
+    let lane = Lane::Submit(flow::Channel::Viber);
+    assert_eq!(store.claim(lane, 10, 2000, 60_000).await.unwrap().len(), 1);
+    assert!(store.apply(kept.id, submitted(0, 0, "c", "r1"), 2000).await.unwrap().changed);
+    store.accept(new_flow(2001), None, 2001).await.unwrap();
+    assert_eq!(store.changes(0, 10).await.unwrap().len(), 2);
+}

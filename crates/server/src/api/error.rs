@@ -183,7 +183,8 @@ impl From<StoreError> for ApiError {
             StoreError::KeyReused => ApiError::KeyReused,
             StoreError::NotFound => ApiError::NotFound("tracking"),
             StoreError::Unavailable(why) => {
-                tracing::error!(why, "the store failed a request");
+                // The store itself tells the log when it begins to fail.
+                tracing::debug!(why, "the store failed a request");
                 ApiError::Store
             }
         }

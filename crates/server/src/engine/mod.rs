@@ -70,7 +70,7 @@ impl ReceiptSink for Receipts {
                 Ok(())
             }
             Err(error) => {
-                tracing::error!(carrier = name, %error, "a receipt could not be stored");
+                tracing::debug!(carrier = name, %error, "a receipt could not be stored; the carrier keeps it");
                 Err(NotStored)
             }
         }
@@ -202,7 +202,7 @@ impl Engine {
                 }
                 Err(StoreError::NotFound) => break,
                 Err(error) => {
-                    tracing::error!(flow = %id, %error, "an event could not be stored; trying again");
+                    tracing::debug!(flow = %id, %error, "an event could not be stored; trying again");
                     tokio::time::sleep(backoff::delay(attempt, STORE_PAUSE, self.retry_max)).await;
                 }
             }

@@ -75,6 +75,8 @@ pub(super) struct Writer {
     ids: Ids,
     observer: Observer,
     counters: Counters,
+    /// Commits that failed since the last one that did not: the log tells the first and the end, not each.
+    failed: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -107,7 +109,7 @@ impl Writer {
     ) -> rusqlite::Result<Writer> {
         connection.set_prepared_statement_cache_capacity(64);
         let counters = Counters::read(&connection)?;
-        Ok(Writer { connection, shared, ids, observer, counters })
+        Ok(Writer { connection, shared, ids, observer, counters, failed: 0 })
     }
 
     pub(super) fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
@@ -135,6 +137,10 @@ impl Writer {
         let mut answers = Vec::with_capacity(group.len());
         match self.write(group, &mut answers) {
             Ok((staged, removed)) => {
+                if self.failed > 0 {
+                    tracing::warn!(failed = self.failed, "commits succeed again");
+                    self.failed = 0;
+                }
                 let mut changes = Vec::with_capacity(staged.len() + removed.len());
                 for entry in staged {
                     let flow = Arc::clone(&entry.flow);
@@ -155,7 +161,10 @@ impl Writer {
             Err(error) => {
                 self.counters = before;
                 let error = failed(error);
-                tracing::error!(%error, "a commit failed; nothing of it was stored");
+                if self.failed == 0 {
+                    tracing::error!(%error, "a commit failed; nothing of it was stored");
+                }
+                self.failed += 1;
                 answers.into_iter().for_each(|answer| answer(Some(&error)));
             }
         }
