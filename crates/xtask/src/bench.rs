@@ -1,11 +1,9 @@
 //! `cargo xtask bench lifecycle`: accepted flows and whole lifecycles a second, on loopback, everything durable.
 
-use crate::load::{Client, Server, open_flows, post};
+use crate::load::{Client, Process, Server, open_flows, post};
 use crate::{root, run};
-use anyhow::Context;
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
@@ -143,8 +141,9 @@ impl Lifecycle {
     }
 
     fn bare(&self) -> anyhow::Result<f64> {
-        let bare = Bare::start()?;
-        Ok(drive(&bare.address, self.connections, &self.requests("none", failover_body))?.per_second)
+        let mut command = Command::new(root().join("target/release/xtask"));
+        let (_process, address) = Process::start(command.arg("bare-echo"))?;
+        Ok(drive(&address, self.connections, &self.requests("none", failover_body))?.per_second)
     }
 
     fn accept(&self) -> anyhow::Result<Run> {
@@ -174,32 +173,6 @@ impl Lifecycle {
         let per_second = self.flows as f64 / started.elapsed().as_secs_f64();
         server.stop()?;
         Ok((per_second, server.disk_bytes()? as f64 / self.flows as f64, idle_kib))
-    }
-}
-
-/// The bare endpoint as a process of its own.
-struct Bare {
-    child: Child,
-    address: String,
-}
-
-impl Drop for Bare {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Bare {
-    fn start() -> anyhow::Result<Bare> {
-        let mut child = Command::new(root().join("target/release/xtask"))
-            .arg("bare-echo")
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("starting the bare endpoint")?;
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().context("no standard output")?).read_line(&mut line)?;
-        Ok(Bare { child, address: line.trim().to_owned() })
     }
 }
 

@@ -9,20 +9,33 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+/// A process that told its address in the first line of its output; ends with its value.
+pub struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Process {
+    /// Starts a program and waits for its first line.
+    pub fn start(command: &mut Command) -> anyhow::Result<(Process, String)> {
+        let mut child = command.stdout(Stdio::piped()).spawn().context("starting a process")?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("no standard output")?).read_line(&mut line)?;
+        Ok((Process(child), line.trim().to_owned()))
+    }
+}
+
 /// A server on fresh data; ends with its value.
 pub struct Server {
-    child: Child,
+    process: Process,
     /// Its address.
     pub address: String,
     program: PathBuf,
     directory: TempDir,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Server {
@@ -33,12 +46,10 @@ impl Server {
         std::fs::write(&file, config)?;
         let mut command = Command::new(program);
         command.arg("serve").arg("--data").arg(directory.path().join("data")).arg("--config").arg(&file);
-        command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "warn").stdout(Stdio::piped());
-        let mut child = command.spawn().with_context(|| program.display().to_string())?;
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().context("no standard output")?).read_line(&mut line)?;
-        let address = line.trim().strip_prefix("listening on http://").context("the server did not start")?;
-        Ok(Server { child, address: address.to_owned(), program: program.to_owned(), directory })
+        let (process, line) =
+            Process::start(command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "warn"))?;
+        let address = line.strip_prefix("listening on http://").context("the server did not start")?;
+        Ok(Server { process, address: address.to_owned(), program: program.to_owned(), directory })
     }
 
     /// Its base URL.
@@ -78,7 +89,7 @@ impl Server {
 
     /// Resident memory, KiB.
     pub fn resident_kib(&self) -> anyhow::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.0.id()))?;
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
         Ok(line.split_whitespace().nth(1).context("no VmRSS")?.parse()?)
     }
@@ -94,9 +105,9 @@ impl Server {
 
     /// SIGTERM, and its end.
     pub fn stop(&mut self) -> anyhow::Result<()> {
-        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
+        Command::new("kill").args(["-TERM", &self.process.0.id().to_string()]).status()?;
         let deadline = Instant::now() + Duration::from_secs(60);
-        while self.child.try_wait()?.is_none() {
+        while self.process.0.try_wait()?.is_none() {
             if Instant::now() > deadline {
                 bail!("the server does not end");
             }

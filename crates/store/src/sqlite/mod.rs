@@ -2,6 +2,7 @@
 
 mod admin;
 mod schema;
+mod work;
 mod writer;
 
 pub use admin::Admin;
