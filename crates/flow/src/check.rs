@@ -3,7 +3,7 @@
 use crate::{Channel, Content, Sms, Step, Ttl, Verb, Viber, ViberBody, ViberMessage, Voice, VoiceTarget};
 
 /// Longest label, in characters.
-pub const LABEL_MAX: usize = 350;
+const LABEL_MAX: usize = 350;
 /// Longest URL, in characters.
 const URL_MAX: usize = 1000;
 /// Most parts of one Sms: the concatenation header counts them in an octet.
@@ -66,7 +66,7 @@ impl Violations {
 }
 
 /// Whether `value` is an E.164 number with its plus: 7 to 15 digits, the first not 0.
-pub fn is_e164(value: &str) -> bool {
+fn is_e164(value: &str) -> bool {
     value.strip_prefix('+').is_some_and(|digits| {
         (7..=15).contains(&digits.len())
             && !digits.starts_with('0')

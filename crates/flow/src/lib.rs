@@ -20,7 +20,7 @@ mod task;
 pub mod text;
 
 pub use channel::{Channel, ChannelSet};
-pub use check::{LABEL_MAX, Violation, is_e164};
+pub use check::Violation;
 pub use facets::Facets;
 pub use machine::{Applied, Event, Note};
 pub use model::{

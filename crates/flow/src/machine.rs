@@ -375,7 +375,8 @@ impl Flow {
         let message = &self.state.messages[live];
         let status = message.decisive(channel).status.status;
         let settled = status.is_final_on(channel) || status.is_success();
-        if !settled || self.waits_for_seen(live, status) {
+        let waits_for_seen = status == Status::Delivered && step.expire_on_delivery();
+        if !settled || waits_for_seen {
             return;
         }
         // Voice may name Completed as a failover status, so this comes before success.

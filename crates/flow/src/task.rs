@@ -1,6 +1,6 @@
 //! What a flow owes: a function of its state.
 
-use crate::{Channel, Flow, Status, model::Submit};
+use crate::{Channel, Flow, model::Submit};
 
 /// Something to be done for a flow at a time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,10 +60,5 @@ impl Flow {
     /// The position of the message that decides what happens next: the last one, until the flow is final.
     pub fn live(&self) -> Option<usize> {
         if self.state.status.is_final() { None } else { self.state.messages.len().checked_sub(1) }
-    }
-
-    /// Whether a message waits to be read before it counts.
-    pub(crate) fn waits_for_seen(&self, message: usize, status: Status) -> bool {
-        status == Status::Delivered && self.steps[message].expire_on_delivery()
     }
 }

@@ -146,7 +146,8 @@ impl Application {
         let end = query.until.map_or(self.rows.len(), |key| self.rows.lower_bound(key));
         let mask = Mask::of(&query.filters);
         let matches = self.matches(start..end.max(start), &mask, &query.filters);
-        let (row_total, ordered) = (self.total(&matches), stragglers.len() + self.total(&matches));
+        let row_total = self.total(&matches);
+        let ordered = row_total + stragglers.len();
         let total = ordered + tail.len();
 
         // Ranks count from the oldest match: rows and stragglers by their keys, then the tail.

@@ -64,17 +64,14 @@ impl Index {
     /// Fills an empty index; faster than one [`Index::put`] after the other, in whatever order flows come.
     pub fn load(&self, mut entries: Vec<Entry<String>>) {
         entries.sort_unstable_by_key(|(_, created_ms, id, _)| (*created_ms, *id));
-        self.put(entries.iter_mut().map(|(application, created_ms, id, facets)| {
-            // Taken, not copied: there may be many.
-            let recipients = std::mem::take(&mut facets.recipients);
-            (application.as_str(), *created_ms, *id, Facets { recipients, ..facets.clone() })
-        }));
+        self.put(entries);
     }
 
     /// Adds flows or replaces what is known of them.
-    pub fn put<'a>(&self, entries: impl IntoIterator<Item = Entry<&'a str>>) {
+    pub fn put<A: AsRef<str>>(&self, entries: impl IntoIterator<Item = Entry<A>>) {
         let mut applications = self.applications.write();
         for (application, created_ms, id, facets) in entries {
+            let application = application.as_ref();
             if !applications.contains_key(application) {
                 applications.insert(application.to_owned(), Application::new(self.limits));
             }

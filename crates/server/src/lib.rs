@@ -74,8 +74,8 @@ impl Server {
         let (store, report) =
             SqliteStore::open(&path, options).with_context(|| format!("opening {}", path.display()))?;
         let store = Arc::new(store);
-        rebuild(&index, &*store).await?;
-        tracing::info!(flows = index.len(), owing = report.owing_flows, "data opened");
+        let flows = rebuild(&index, &*store).await?;
+        tracing::info!(flows, owing = report.owing_flows, "data opened");
         if report.handed_parts > 0 {
             tracing::warn!(
                 parts = report.handed_parts,
@@ -143,8 +143,8 @@ fn follow(index: &Index, changes: &[Change]) {
     }
 }
 
-/// Fills the index from the change feed.
-async fn rebuild(index: &Index, store: &dyn Store) -> anyhow::Result<()> {
+/// Fills the index from the change feed; answers with how many flows.
+async fn rebuild(index: &Index, store: &dyn Store) -> anyhow::Result<usize> {
     const PAGE: usize = 5000;
     let (mut after, mut entries) = (0, Vec::new());
     loop {
@@ -156,6 +156,7 @@ async fn rebuild(index: &Index, store: &dyn Store) -> anyhow::Result<()> {
             (flow.application, flow.created_ms, flow.id, facets)
         }));
     }
+    let flows = entries.len();
     index.load(entries);
-    Ok(())
+    Ok(flows)
 }

@@ -15,8 +15,11 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use store::{Application, Store, Token};
 
-/// The role that every flow needs, and what a token has when it was not narrowed (contract, section 1).
-pub const ROLES: [&str; 4] = ["MT_ROLE_SMS", "MT_ROLE_VIBER", "MT_ROLE_VOICE", "MT_ROLE_FAILOVER"];
+/// The role that every flow needs (contract, section 1).
+pub const FAILOVER_ROLE: &str = "MT_ROLE_FAILOVER";
+/// What a token has that was not narrowed: the role of each channel, and that of flows.
+pub const ROLES: [&str; 4] =
+    [role_of(Channel::Sms), role_of(Channel::Viber), role_of(Channel::Voice), FAILOVER_ROLE];
 
 /// How long a token is believed before the store is asked again, so that a revocation is felt soon.
 const BELIEVED_MS: i64 = 3000;
@@ -26,9 +29,9 @@ const REMEMBERED_MAX: usize = 10_000;
 /// The role of a channel.
 pub const fn role_of(channel: Channel) -> &'static str {
     match channel {
-        Channel::Sms => ROLES[0],
-        Channel::Viber => ROLES[1],
-        Channel::Voice => ROLES[2],
+        Channel::Sms => "MT_ROLE_SMS",
+        Channel::Viber => "MT_ROLE_VIBER",
+        Channel::Voice => "MT_ROLE_VOICE",
     }
 }
 

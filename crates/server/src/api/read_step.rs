@@ -63,12 +63,8 @@ pub fn read_step(value: &Value, path: &str, context: &StepContext<'_>, problems:
     };
     let failover_on = read_failover_on(&reader, channel);
     let ttl = read_ttl(&reader, channel);
-    let country = numbers::country(match &content {
-        Content::Sms(sms) => &sms.to,
-        Content::Viber(viber) => &viber.to,
-        Content::Voice(voice) => voice.to.address(),
-    });
-    let step = Step { order, failover_on, ttl, content, country };
+    let mut step = Step { order, failover_on, ttl, content, country: None };
+    step.country = numbers::country(step.to());
     Some(step)
 }
 

@@ -1,7 +1,7 @@
 //! `POST /failover` and `POST /failover/transactional` (contract, section 2).
 
-use super::auth::{Caller, ROLES, role_of};
-use super::error::{ApiError, BodyErrors, CommonErrors, ErrorBody};
+use super::auth::{Caller, FAILOVER_ROLE, role_of};
+use super::error::{ApiError, BodyErrors, CommonErrors, ErrorBody, FieldError};
 use super::read_step::{StepContext, check_step, read_step};
 use super::reader::{Problems, Reader, is_blank};
 use super::step_view::StepView;
@@ -170,7 +170,7 @@ async fn send(
 ) -> Result<Json<SendResponse>, ApiError> {
     let key = idempotency_key(headers, body, kind)?;
     let mut new = read(api, caller, &body.value, kind)?;
-    caller.require(ROLES[3])?;
+    caller.require(FAILOVER_ROLE)?;
     for step in &new.steps {
         caller.require(role_of(step.channel()))?;
     }
@@ -236,7 +236,7 @@ fn read(api: &Api, caller: &Caller, body: &Value, kind: FlowKind) -> Result<NewF
         check_step(step, path, &mut errors);
         if !api.carried.contains(step.channel()) {
             let message = format!("no carrier for {} is configured on this server", step.channel());
-            errors.push(super::error::FieldError::new(format!("{path}.type"), "unavailable", message));
+            errors.push(FieldError::new(format!("{path}.type"), "unavailable", message));
         }
     }
     if !api.lenient_order {
@@ -259,12 +259,12 @@ fn read(api: &Api, caller: &Caller, body: &Value, kind: FlowKind) -> Result<NewF
     })
 }
 
-fn check_orders(steps: &[(Step, String)], errors: &mut Vec<super::error::FieldError>) {
+fn check_orders(steps: &[(Step, String)], errors: &mut Vec<FieldError>) {
     for (i, (step, path)) in steps.iter().enumerate() {
         // 0 stands for an order that was refused already.
         if step.order != 0 && steps[..i].iter().any(|(other, _)| other.order == step.order) {
             let message = format!("must be unique; {} was given before", step.order);
-            errors.push(super::error::FieldError::new(format!("{path}.order"), "unique", message));
+            errors.push(FieldError::new(format!("{path}.order"), "unique", message));
         }
     }
 }

@@ -14,7 +14,7 @@ use futures::future::join_all;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Lane, Retention, Store, StoreError};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use uuid::Uuid;
 
 /// How long a claimed task stays ours. Longer than any carrier's or callback's timeout, so that nobody else takes
@@ -225,10 +225,7 @@ impl Engine {
         let limit = self.callbacks.concurrency();
         let slots = Arc::new(Semaphore::new(limit));
         while self.until_due(Lane::Callback).await {
-            // The semaphore is never closed.
-            let Ok(first) = Arc::clone(&slots).acquire_owned().await else { return };
-            let mut permits = vec![first];
-            permits.extend((1..CLAIM_MAX).map_while(|_| Arc::clone(&slots).try_acquire_owned().ok()));
+            let mut permits = take_permits(&slots, CLAIM_MAX).await;
             for claim in self.claim(Lane::Callback, permits.len()).await {
                 let (engine, permit) = (Arc::clone(self), permits.pop());
                 tokio::spawn(async move {
@@ -284,4 +281,12 @@ impl Engine {
             }
         }
     }
+}
+
+/// Waits for one permit, and takes as many more as are free, at most `most` in all: so many tasks are claimed.
+async fn take_permits(semaphore: &Arc<Semaphore>, most: usize) -> Vec<OwnedSemaphorePermit> {
+    // It is never closed; without a permit nothing would be claimed.
+    let mut permits: Vec<_> = Arc::clone(semaphore).acquire_owned().await.into_iter().collect();
+    permits.extend((1..most).map_while(|_| Arc::clone(semaphore).try_acquire_owned().ok()));
+    permits
 }

@@ -1,6 +1,6 @@
 //! The submit lanes: one per carrier and channel, within the carrier's window and rate.
 
-use super::{CLAIM_MAX, Engine, Outlet};
+use super::{CLAIM_MAX, Engine, Outlet, take_permits};
 use crate::clock::now_ms;
 use crate::config::UnknownSubmit;
 use crate::metrics;
@@ -45,10 +45,7 @@ async fn lane(
             engine.pause(DOWN_PAUSE).await;
             continue;
         }
-        // The semaphore is never closed.
-        let Ok(first) = Arc::clone(&window).acquire_owned().await else { return };
-        let mut permits = vec![first];
-        permits.extend((1..batch).map_while(|_| Arc::clone(&window).try_acquire_owned().ok()));
+        let mut permits = take_permits(&window, batch).await;
         for claim in engine.claim(lane, permits.len()).await {
             if let Some(rate) = rate {
                 rate.until_ready().await;
