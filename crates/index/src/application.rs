@@ -1,341 +1,208 @@
-//! The flows of one application: rows in order, with the newest ones apart until their order is certain.
+//! One application: its flows, and what makes segments of them meanwhile.
+//!
+//! The newest rows are loose. When there are enough of them they become a segment; eight neighbouring segments of
+//! like size become one; a segment with many late or removed rows is made anew. Making one works on a copy; what
+//! changes meanwhile in its range is noted, and done again on the new segment before it takes its place.
 
-use crate::facet::{self, Mask};
-use crate::query::{Filter, Key, Order, Predicate, Query};
-use crate::recipients::Recipients;
-use crate::rows::Rows;
-use crate::{Found, Limits};
-use flow::Facets;
-use std::collections::BTreeMap;
+use crate::Limits;
+use crate::build::Rows;
+use crate::flows::Flows;
+use crate::loose::Row;
+use crate::query::Key;
+use crate::segment::Segment;
 use std::ops::{Bound, Range};
+use std::sync::Arc;
 
 pub(crate) struct Application {
+    pub(crate) name: String,
     limits: Limits,
-    rows: Rows,
-    recipients: Recipients,
-    /// Flows behind the last row. Flows become known in almost the order of their creation: here the last few wait
-    /// for those that come a little late.
-    tail: BTreeMap<Key, Facets>,
-    /// Flows that came too late for their place among the rows (the clock was set back). Many of them make
-    /// [`Application::rebuild`] put everything in order again.
-    stragglers: BTreeMap<Key, Facets>,
+    pub(crate) flows: Flows,
+    under_way: Option<UnderWay>,
 }
 
-/// The matches among the rows of a range.
-enum Matches {
-    /// Every row whose facet matches, counted from the first match of all.
-    Facets { first: usize, end: usize },
-    /// These rows.
-    Rows(Vec<u32>),
-    /// Every row whose facet matches, less these.
-    Except { first: usize, end: usize, excluded: Vec<u32> },
+/// A segment is being made.
+struct UnderWay {
+    /// Behind this key (or from the start),
+    after: Option<Key>,
+    /// up to this one,
+    until: Key,
+    /// this is what changed since.
+    noted: Vec<Change>,
 }
 
-/// The recipients that the predicate of a filter holds for, and whether the filter is negated.
-type ToFilter = (Vec<u32>, bool);
-
-/// Which rows some filters on recipients want.
-struct Wanted {
-    /// Whether all filters hold for a row with one recipient: a bit each, by its ordinal, so that many recipients
-    /// fit into the processor's cache.
-    single: Vec<u64>,
-    /// For each filter, whether it holds for each recipient alone, and whether it is negated: then it has to hold
-    /// for all recipients of a row, else for any.
-    each: Vec<(Vec<bool>, bool)>,
+enum Change {
+    Put(Row),
+    Remove(Key),
 }
 
-impl Wanted {
-    fn holds(&self, to: u32, recipients: &Recipients) -> bool {
-        // Nearly every row has one recipient.
-        if let Some(word) = self.single.get(to as usize / 64) {
-            return word >> (to % 64) & 1 != 0;
-        }
-        let ordinals = recipients.ordinals(&to);
-        self.each.iter().all(|(table, negated)| {
-            let mut alone = ordinals.iter().map(|ordinal| table[*ordinal as usize]);
-            if *negated { alone.all(|holds| holds) } else { alone.any(|holds| holds) }
-        })
-    }
+/// What is to be made into segments.
+pub(crate) struct Job {
+    name: String,
+    limits: Limits,
+    flows: Flows,
+    segments: Range<usize>,
+    after: Option<Key>,
+    until: Key,
 }
 
 impl Application {
-    pub(crate) fn new(limits: Limits) -> Application {
-        Application {
-            limits,
-            rows: Rows::new(limits.block_rows),
-            recipients: Recipients::default(),
-            tail: BTreeMap::new(),
-            stragglers: BTreeMap::new(),
+    pub(crate) fn new(name: String, limits: Limits) -> Application {
+        Application { name, limits, flows: Flows::default(), under_way: None }
+    }
+
+    fn note(&mut self, key: Key, change: impl FnOnce() -> Change) {
+        if let Some(UnderWay { after, until, noted }) = &mut self.under_way
+            && after.is_none_or(|after| after < key)
+            && key <= *until
+        {
+            noted.push(change());
         }
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.rows.live().count() + self.tail.len() + self.stragglers.len()
-    }
-
-    pub(crate) fn put(&mut self, key: Key, facets: Facets) {
-        if self.rows.last().is_none_or(|last| last < key) {
-            self.tail.insert(key, facets);
-            while self.tail.len() > self.limits.tail_rows
-                && let Some((key, facets)) = self.tail.pop_first()
-            {
-                self.push(key, &facets);
-            }
-            return;
-        }
-        let Some(row) = self.rows.find(key) else {
-            self.stragglers.insert(key, facets);
-            if self.stragglers.len() > self.limits.stragglers {
-                self.rebuild();
-            }
-            return;
-        };
-        let code = facet::encode(&facets);
-        let to = self.recipients.number(&facets.recipients);
-        match self.rows.to(row) {
-            Some(old) if old != to => self.recipients.forget(old, row as u32),
-            _ => {}
-        }
-        self.recipients.note(to, row as u32, code);
-        self.rows.set(row, code, to);
-    }
-
-    fn push(&mut self, key: Key, facets: &Facets) {
-        let code = facet::encode(facets);
-        let to = self.recipients.number(&facets.recipients);
-        self.recipients.note(to, self.rows.len() as u32, code);
-        self.rows.push(key, code, to);
+    pub(crate) fn put(&mut self, row: Row) {
+        self.note(row.key, || Change::Put(row.clone()));
+        self.flows.put(row);
     }
 
     pub(crate) fn remove(&mut self, key: Key) {
-        if self.tail.remove(&key).is_some() || self.stragglers.remove(&key).is_some() {
-            return;
-        }
-        if let Some(row) = self.rows.find(key) {
-            if let Some(to) = self.rows.to(row) {
-                self.recipients.forget(to, row as u32);
-            }
-            self.rows.remove(row);
-        }
+        self.note(key, || Change::Remove(key));
+        self.flows.remove(key);
     }
 
-    /// Puts the rows and the stragglers in order again.
-    fn rebuild(&mut self) {
-        let mut fresh = Application::new(self.limits);
-        let mut late = std::mem::take(&mut self.stragglers).into_iter().peekable();
-        for (key, code, to) in self.rows.live() {
-            while let Some((key, facets)) = late.next_if(|(late, _)| *late < key) {
-                fresh.push(key, &facets);
-            }
-            fresh.push(key, &facet::decode(code, self.recipients.texts(to)));
-        }
-        late.for_each(|(key, facets)| fresh.push(key, &facets));
-        fresh.tail = std::mem::take(&mut self.tail);
-        *self = fresh;
+    /// Whether there are so many loose rows that [`Application::plan`] should be asked.
+    pub(crate) fn is_untidy(&self) -> bool {
+        self.flows.loose.len() > self.limits.loose_rows + self.limits.seal_rows
     }
 
-    pub(crate) fn search(&self, query: &Query) -> Found {
-        let from = query.from.map_or(Bound::Unbounded, Bound::Included);
-        let until = query.until.map_or(Bound::Unbounded, Bound::Excluded);
-        let among = |flows: &BTreeMap<Key, Facets>| -> Vec<Key> {
-            let flows = flows.range((from, until)).filter(|(_, facets)| query.matches(facets));
-            flows.map(|(key, _)| *key).collect()
-        };
-        let (stragglers, tail) = (among(&self.stragglers), among(&self.tail));
-        let start = query.from.map_or(0, |key| self.rows.lower_bound(key));
-        let end = query.until.map_or(self.rows.len(), |key| self.rows.lower_bound(key));
-        let mask = Mask::of(&query.filters);
-        let matches = self.matches(start..end.max(start), &mask, &query.filters);
-        let row_total = self.total(&matches);
-        let ordered = row_total + stragglers.len();
-        let total = ordered + tail.len();
-
-        // Ranks count from the oldest match: rows and stragglers by their keys, then the tail.
-        let straggler_ranks: Vec<usize> = stragglers
-            .iter()
-            .enumerate()
-            .map(|(i, key)| i + self.rank(&matches, self.rows.lower_bound(*key), &mask))
-            .collect();
-        let begin = query.offset.min(total);
-        let until = query.offset.saturating_add(query.limit).min(total);
-        let ranks = match query.order {
-            Order::OldestFirst => begin..until,
-            Order::NewestFirst => total - until..total - begin,
-        };
-        let mut keys = Vec::with_capacity(ranks.len());
-        let mut rank = ranks.start;
-        let mut rows = Vec::new();
-        while rank < ranks.end {
-            if rank >= ordered {
-                keys.extend_from_slice(&tail[rank - ordered..ranks.end - ordered]);
-                break;
-            }
-            let late = straggler_ranks.partition_point(|known| *known < rank);
-            let next_late = straggler_ranks.get(late).copied().unwrap_or(ordered);
-            if next_late == rank {
-                keys.push(stragglers[late]);
-                rank += 1;
-                continue;
-            }
-            let run_end = next_late.min(ranks.end);
-            rows.clear();
-            self.collect(&matches, rank - late..(run_end - late).min(row_total), &mask, &mut rows);
-            keys.extend(rows.iter().filter_map(|row| self.rows.key(*row)));
-            rank = run_end;
+    /// What should be made next; changes in its range are noted from now on.
+    pub(crate) fn plan(&mut self) -> Option<Job> {
+        let gone = |segment: &Segment| segment.dead == segment.len();
+        if self.flows.segments.iter().any(gone) {
+            Arc::make_mut(&mut self.flows.segments).retain(|segment| !gone(segment));
         }
-        if query.order == Order::NewestFirst {
-            keys.reverse();
-        }
-        Found { total, keys }
+        let (segments, until) = self.seal().or_else(|| self.merge()).or_else(|| self.renew())?;
+        let before = segments.start.checked_sub(1);
+        let after = before.map(|before| self.flows.segments[before].last);
+        self.under_way = Some(UnderWay { after, until, noted: Vec::new() });
+        let (name, limits, flows) = (self.name.clone(), self.limits, self.flows.clone());
+        Some(Job { name, limits, flows, segments, after, until })
     }
 
-    /// Finds the matches in the cheapest way: by counts alone, by the lists of a few recipients, by all but those,
-    /// or by looking through the range.
-    fn matches(&self, range: Range<usize>, mask: &Mask, filters: &[Filter]) -> Matches {
-        let to_filters: Vec<ToFilter> = filters
-            .iter()
-            .filter_map(|filter| match &filter.predicate {
-                Predicate::To(operator, term) => {
-                    Some((self.recipients.matching(*operator, term), filter.negated))
-                }
-                _ => None,
-            })
-            .collect();
-        let (first, end) = (self.rows.rank(range.start, mask), self.rows.rank(range.end, mask));
-        if to_filters.is_empty() {
-            return Matches::Facets { first, end };
+    /// The rows behind all segments, less the newest.
+    fn seal(&self) -> Option<(Range<usize>, Key)> {
+        let count = self.flows.segments.len();
+        let last = self.flows.segments.last().map(|segment| segment.last);
+        let behind = || self.flows.loose.range(last.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let sealed = behind().count().checked_sub(self.limits.loose_rows)?;
+        if sealed <= self.limits.seal_rows {
+            return None;
         }
-        // Listing costs a step for each row of a list, looking through a step for each row of the range.
-        let cost = |recipients: &[u32]| -> usize {
-            recipients.iter().map(|ordinal| self.recipients.posting(*ordinal).rows.len()).sum()
-        };
-        let wanted = to_filters.iter().enumerate().filter(|(_, (_, negated))| !negated);
-        if let Some((cheapest, (recipients, _))) = wanted.min_by_key(|(_, (recipients, _))| cost(recipients))
-            && cost(recipients) <= range.len() / 4
-        {
-            let mut rows = self.listed(recipients, &range, mask);
-            let rest = to_filters.iter().enumerate().filter(|(i, _)| *i != cheapest);
-            let rest: Vec<_> = rest.map(|(_, filter)| filter).collect();
-            if !rest.is_empty() {
-                let wanted = self.wanted(&rest);
-                let holds = |row: &u32| {
-                    self.rows.to(*row as usize).is_some_and(|to| wanted.holds(to, &self.recipients))
-                };
-                rows.retain(holds);
-            }
-            return Matches::Rows(rows);
-        }
-        let unwanted = to_filters.iter().all(|(_, negated)| *negated);
-        let all: Vec<u32> = to_filters.iter().flat_map(|(recipients, _)| recipients).copied().collect();
-        if unwanted && cost(&all) <= range.len() / 4 {
-            return Matches::Except { first, end, excluded: self.listed(&all, &range, mask) };
-        }
-        let wanted = self.wanted(&to_filters.iter().collect::<Vec<_>>());
-        let mut rows = Vec::new();
-        self.rows.scan(range, mask, |row, to| {
-            if wanted.holds(to, &self.recipients) {
-                rows.push(row as u32);
-            }
-        });
-        Matches::Rows(rows)
+        Some((count..count, behind().nth(sealed - 1)?.key))
     }
 
-    /// The rows of some recipients in a range whose facets match, ascending.
-    fn listed(&self, recipients: &[u32], range: &Range<usize>, mask: &Mask) -> Vec<u32> {
-        let mut rows = Vec::new();
-        for ordinal in recipients {
-            let posting = self.recipients.posting(*ordinal);
-            let from = posting.rows.partition_point(|row| (*row as usize) < range.start);
-            let until = posting.rows.partition_point(|row| (*row as usize) < range.end);
-            let listed = posting.rows[from..until].iter().zip(&posting.facets[from..until]);
-            rows.extend(listed.filter(|(_, code)| mask.has(**code)).map(|(row, _)| *row));
-        }
-        if recipients.len() > 1 {
-            rows.sort_unstable();
-            rows.dedup();
-        }
-        rows
-    }
-
-    /// Which recipients and sets of recipients these filters want.
-    fn wanted(&self, filters: &[&ToFilter]) -> Wanted {
-        let table = |(recipients, negated): &&ToFilter| {
-            let mut table = vec![*negated; self.recipients.len()];
-            for ordinal in recipients {
-                table[*ordinal as usize] = !negated;
-            }
-            (table, *negated)
-        };
-        let each: Vec<_> = filters.iter().map(table).collect();
-        let mut single = vec![u64::MAX; self.recipients.len().div_ceil(64)];
-        for (table, _) in &each {
-            for (word, holds) in single.iter_mut().zip(table.chunks(64)) {
-                *word &= holds.iter().enumerate().fold(0, |bits, (i, holds)| bits | u64::from(*holds) << i);
-            }
-        }
-        Wanted { single, each }
-    }
-
-    fn total(&self, matches: &Matches) -> usize {
-        match matches {
-            Matches::Facets { first, end } => end - first,
-            Matches::Rows(rows) => rows.len(),
-            Matches::Except { first, end, excluded } => end - first - excluded.len(),
-        }
-    }
-
-    /// How many matches are before `row`, at most all of them.
-    fn rank(&self, matches: &Matches, row: usize, mask: &Mask) -> usize {
-        let by_facet = |first: usize, end: usize| self.rows.rank(row, mask).clamp(first, end) - first;
-        let before = |rows: &[u32]| rows.partition_point(|known| (*known as usize) < row);
-        match matches {
-            Matches::Facets { first, end } => by_facet(*first, *end),
-            Matches::Rows(rows) => before(rows),
-            Matches::Except { first, end, excluded } => by_facet(*first, *end) - before(excluded),
-        }
-    }
-
-    /// Adds the rows of the matches `ranks`, ascending.
-    fn collect(&self, matches: &Matches, ranks: Range<usize>, mask: &Mask, rows: &mut Vec<usize>) {
-        match matches {
-            Matches::Facets { first, .. } => {
-                self.rows.collect(first + ranks.start..first + ranks.end, mask, rows)
-            }
-            Matches::Rows(all) => rows.extend(all[ranks].iter().map(|row| *row as usize)),
-            Matches::Except { first, excluded, .. } => {
-                // The first one by search, the rest one after the other, leaving out the excluded ones.
-                let mut rank = first + self.rank_except(*first, excluded, ranks.start, mask);
-                let mut wanted = ranks.len();
-                let mut listed = Vec::new();
-                while wanted > 0 {
-                    listed.clear();
-                    self.rows.collect(rank..rank + wanted, mask, &mut listed);
-                    if listed.is_empty() {
-                        return;
+    /// Neighbours of like size.
+    fn merge(&self) -> Option<(Range<usize>, Key)> {
+        let segments = &self.flows.segments;
+        let factor = self.limits.merge_segments;
+        let mut size = self.limits.seal_rows.max(1) * 2;
+        while size < self.limits.segment_weight_max {
+            let mut end = segments.len();
+            while end > 0 {
+                let run = segments[..end].iter().rev().take_while(|segment| segment.len() < size);
+                let start = end - run.count();
+                if end - start >= factor {
+                    // As many of them, from the oldest on, as one segment may have.
+                    let weights = segments[start..end].iter().scan(0, |sum, segment| {
+                        *sum += segment.weight();
+                        Some(*sum)
+                    });
+                    let fit = weights.take_while(|sum| *sum < self.limits.segment_weight_max).count();
+                    if fit > 1 {
+                        return Some((start..start + fit, segments[start + fit - 1].last));
                     }
-                    rank += listed.len();
-                    listed.retain(|row| excluded.binary_search(&(*row as u32)).is_err());
-                    wanted -= listed.len();
-                    rows.extend_from_slice(&listed);
                 }
+                end = start.min(end - 1);
             }
+            size *= factor.max(2);
         }
+        None
     }
 
-    /// The rank by facets, counted from `first`, of the `k`th match that is not excluded. If `e` excluded rows come
-    /// before it, it is `k + e`; so look for the least `e` that agrees with its own row.
-    fn rank_except(&self, first: usize, excluded: &[u32], k: usize, mask: &Mask) -> usize {
-        let (mut low, mut high) = (0, excluded.len());
-        while low < high {
-            let middle = (low + high) / 2;
-            let row = self.rows.select(first + k + middle, mask);
-            // `<=`: an excluded row itself is not the answer.
-            if excluded.partition_point(|known| (*known as usize) <= row) <= middle {
-                high = middle;
-            } else {
-                low = middle + 1;
-            }
+    /// A segment of which many rows were removed or changed, or into whose range many came.
+    fn renew(&self) -> Option<(Range<usize>, Key)> {
+        let segments = &self.flows.segments;
+        let late = |at: usize| {
+            let after = at.checked_sub(1).map_or(Bound::Unbounded, |before| Bound::Excluded(segments[before].last));
+            self.flows.loose.range(after, Bound::Included(segments[at].last)).count()
+        };
+        let any_late = self.flows.loose.len() > self.limits.loose_rows;
+        let at = (0..segments.len()).find(|at| {
+            let segment = &segments[*at];
+            2 * segment.dead > segment.len()
+                || segment.changed > segment.len()
+                || any_late && late(*at) > self.limits.late_rows
+        })?;
+        Some((at..at + 1, segments[at].last))
+    }
+
+    /// Brings what was made up to date, at most a few changes while this is locked; false when more came.
+    pub(crate) fn finish(&mut self, job: &Job, made: &mut Flows) -> bool {
+        const FEW: usize = 64;
+        let Some(UnderWay { after, until, noted }) = &mut self.under_way else { return true };
+        if noted.len() > FEW {
+            return false;
         }
-        k + low
+        let (after, until) = (*after, *until);
+        catch_up(made, std::mem::take(noted));
+        self.under_way = None;
+        let new = made.segments.iter().cloned();
+        Arc::make_mut(&mut self.flows.segments).splice(job.segments.clone(), new);
+        let loose = Arc::make_mut(&mut self.flows.loose);
+        loose.drain(after, until);
+        made.loose.range(Bound::Unbounded, Bound::Unbounded).for_each(|row| loose.put(row.clone()));
+        true
+    }
+
+    /// What changed since the last time.
+    pub(crate) fn noted(&mut self) -> Noted {
+        Noted(self.under_way.as_mut().map(|under_way| std::mem::take(&mut under_way.noted)).unwrap_or_default())
+    }
+
+    /// Makes segments of rows for an application that has none.
+    pub(crate) fn load(&mut self, rows: Rows) {
+        self.flows.segments = Arc::new(build(&self.name, &self.limits, rows));
+    }
+}
+
+/// Changes to be done again.
+pub(crate) struct Noted(Vec<Change>);
+
+impl Noted {
+    /// Does them on what was made.
+    pub(crate) fn catch_up(self, made: &mut Flows) {
+        catch_up(made, self.0);
+    }
+}
+
+fn catch_up(made: &mut Flows, changes: Vec<Change>) {
+    for change in changes {
+        match change {
+            Change::Put(row) => made.put(row),
+            Change::Remove(key) => made.remove(key),
+        }
+    }
+}
+
+fn build(name: &str, limits: &Limits, rows: Rows) -> Vec<Segment> {
+    let pieces = rows.into_pieces(limits.segment_weight_max).into_iter().filter(|rows| rows.len() > 0);
+    pieces.map(|rows| Segment::new(rows.build(name, limits.heavy_rows))).collect()
+}
+
+impl Job {
+    /// Makes the segments.
+    pub(crate) fn make(&self) -> Flows {
+        let rows = self.flows.rows(self.segments.clone(), self.after, self.until);
+        let segments = Arc::new(build(&self.name, &self.limits, rows));
+        Flows { segments, loose: Arc::default() }
     }
 }

@@ -1,7 +1,7 @@
 //! The facet: kind, status, termination channel and types of a flow, in one byte.
 
 use crate::query::{Filter, Predicate};
-use flow::{Channel, ChannelSet, Facets, FlowKind, FlowStatus};
+use flow::{Channel, Facets, FlowKind};
 
 /// A row that was removed. No flow has this code: every flow has at least one type.
 pub(crate) const DEAD: u8 = 0;
@@ -15,36 +15,30 @@ pub(crate) fn encode(facets: &Facets) -> u8 {
     kind << 7 | types << 4 | termination << 2 | facets.status as u8
 }
 
-/// The facets of a code, with these recipients.
-pub(crate) fn decode(code: u8, recipients: Box<[Box<str>]>) -> Facets {
-    let kind = if code & 0x80 == 0 { FlowKind::Plain } else { FlowKind::Transactional };
-    let types = Channel::ALL.into_iter().filter(|&channel| code >> 4 & 1 << channel as u8 != 0);
-    Facets {
-        kind,
-        status: FlowStatus::ALL[usize::from(code & 3)],
-        termination: (code >> 2 & 3).checked_sub(1).map(|channel| Channel::ALL[usize::from(channel)]),
-        types: types.fold(ChannelSet::default(), ChannelSet::with),
-        recipients,
-    }
-}
-
 /// The codes that match.
 pub(crate) struct Mask {
-    table: [bool; 256],
-    codes: Vec<u8>,
+    /// 1 for each code that matches, else 0.
+    table: [u8; 256],
+    /// Whether every code of a flow matches.
+    pub(crate) all: bool,
 }
 
 impl Mask {
     /// The codes for which every filter holds; filters on recipients don't count here.
     pub(crate) fn of(filters: &[Filter]) -> Mask {
-        let facet_filters: Vec<&Filter> =
-            filters.iter().filter(|filter| !matches!(filter.predicate, Predicate::To(..))).collect();
-        let mut mask = Mask { table: [false; 256], codes: Vec::new() };
-        for code in 1..=u8::MAX {
-            let facets = decode(code, Box::default());
-            if code & 0x70 != 0 && facet_filters.iter().all(|filter| filter.holds(&facets)) {
-                mask.table[usize::from(code)] = true;
-                mask.codes.push(code);
+        let mut mask = Mask { table: [1; 256], all: true };
+        mask.table[usize::from(DEAD)] = 0;
+        for Filter { predicate, negated } in filters {
+            let (bits, value) = match predicate {
+                Predicate::Type(channel) => (0x10 << *channel as u8, 0x10 << *channel as u8),
+                Predicate::Termination(channel) => (3 << 2, (*channel as u8 + 1) << 2),
+                Predicate::Status(status) => (3, *status as u8),
+                Predicate::Kind(kind) => (0x80, u8::from(*kind == FlowKind::Transactional) << 7),
+                Predicate::To(..) => continue,
+            };
+            mask.all = false;
+            for (code, matches) in mask.table.iter_mut().enumerate() {
+                *matches &= u8::from((code as u8 & bits == value) != *negated);
             }
         }
         mask
@@ -52,24 +46,11 @@ impl Mask {
 
     /// Whether a code matches.
     pub(crate) fn has(&self, code: u8) -> bool {
-        self.table[usize::from(code)]
+        self.table[usize::from(code)] != 0
     }
 
-    /// The sum of the counts of the codes that match.
-    pub(crate) fn sum(&self, counts: &[u32; 256], present: &[bool; 256]) -> usize {
-        let counted = self.codes.iter().filter(|&&code| present[usize::from(code)]);
-        counted.map(|&code| counts[usize::from(code)] as usize).sum()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_code_of_a_flow_comes_back() {
-        for code in (1..=u8::MAX).filter(|code| code & 0x70 != 0) {
-            assert_eq!(encode(&decode(code, Box::default())), code);
-        }
+    /// How many of these codes match.
+    pub(crate) fn count(&self, codes: &[u8]) -> usize {
+        codes.iter().map(|code| usize::from(self.table[usize::from(*code)])).sum()
     }
 }

@@ -1,21 +1,40 @@
 //! Finds trackings: exact totals and any page, over any time range.
 //!
 //! Derived state: it follows the store's changes and can be thrown away and rebuilt. Per application, rows lie in
-//! the order of creation with one byte of facets each; counts of facets per block make totals and deep pages as
-//! cheap as the first page, and lists of rows per recipient answer `to` (`docs/search-index.md` has the figures).
+//! the order of creation with one byte of facets each, in sealed segments and a few loose rows; counts of facets
+//! make totals and deep pages as cheap as the first page (`docs/search.md` has the design and the figures).
+//!
+//! A search works on a copy of the application's state, which costs nothing to make: it waits for nobody, nobody
+//! waits for it, and it sees every flow either before or after a change.
 
 mod application;
+mod build;
+mod counts;
+mod digits;
 mod facet;
+mod flows;
+mod image;
+mod keys;
+mod loose;
+mod matches;
+mod number;
 mod query;
-mod recipients;
-mod rows;
+mod segment;
+mod symbols;
+mod term;
+mod texts;
+mod trie;
 
 pub use query::{Filter, Key, Order, Predicate, Query, TextOperator, place_of};
 
 use application::Application;
-use flow::Facets;
-use parking_lot::RwLock;
+use build::{Recipients, Rows};
+use ::flow::Facets;
+use loose::Row;
+use parking_lot::{Condvar, Mutex, RwLock};
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// A flow as the index gets to know it: its application, its creation time (Unix milliseconds), its id, its facets.
@@ -33,17 +52,30 @@ pub struct Found {
 /// The sizes of an index's parts.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Rows of a block: what is looked through where counts end.
-    pub block_rows: usize,
     /// Newest flows that wait for those that come a little late.
-    pub tail_rows: usize,
-    /// Flows that came far too late, before everything is put in order again.
-    pub stragglers: usize,
+    pub loose_rows: usize,
+    /// Flows behind them that are made into a segment.
+    pub seal_rows: usize,
+    /// Flows that came too late for their segment, before it is made anew.
+    pub late_rows: usize,
+    /// Neighbouring segments of like size that are made into one.
+    pub merge_segments: usize,
+    /// Recipients of all rows together that a segment may have, at most 2^24 - 1.
+    pub segment_weight_max: usize,
+    /// Prefixes and suffixes with more rows in a segment get counts of their own; others are listed.
+    pub heavy_rows: usize,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { block_rows: 4096, tail_rows: 1024, stragglers: 4096 }
+        Limits {
+            loose_rows: 1024,
+            seal_rows: 4096,
+            late_rows: 2048,
+            merge_segments: 8,
+            segment_weight_max: 16_000_000,
+            heavy_rows: 65_536,
+        }
     }
 }
 
@@ -51,46 +83,73 @@ impl Default for Limits {
 #[derive(Default)]
 pub struct Index {
     limits: Limits,
-    /// Searches read it side by side; the store's writer changes it between two commits.
-    applications: RwLock<HashMap<String, Application>>,
+    applications: RwLock<HashMap<String, Arc<Mutex<Application>>>>,
+    /// One of them at a time makes segments.
+    tidying: Mutex<()>,
+    untidy: Mutex<bool>,
+    woken: Condvar,
 }
 
 impl Index {
     /// An empty index with other sizes than the usual ones.
     pub fn with_limits(limits: Limits) -> Index {
-        Index { limits, applications: RwLock::default() }
+        Index { limits, ..Index::default() }
+    }
+
+    fn application(&self, name: &str) -> Arc<Mutex<Application>> {
+        if let Some(known) = self.applications.read().get(name) {
+            return Arc::clone(known);
+        }
+        let mut applications = self.applications.write();
+        let new = || Arc::new(Mutex::new(Application::new(name.to_owned(), self.limits)));
+        Arc::clone(applications.entry(name.to_owned()).or_insert_with(new))
     }
 
     /// Fills an empty index; faster than one [`Index::put`] after the other, in whatever order flows come.
-    pub fn load(&self, mut entries: Vec<Entry<String>>) {
-        entries.sort_unstable_by_key(|(_, created_ms, id, _)| (*created_ms, *id));
-        self.put(entries);
+    pub fn load<A: AsRef<str>>(&self, entries: impl IntoIterator<Item = Entry<A>>) {
+        let mut rows: HashMap<String, Rows> = HashMap::new();
+        for (application, created_ms, id, facets) in entries {
+            let application = application.as_ref();
+            if !rows.contains_key(application) {
+                rows.insert(application.to_owned(), Rows::default());
+            }
+            if let Some(rows) = rows.get_mut(application) {
+                rows.push((created_ms, id), facet::encode(&facets), Recipients::new(&facets.recipients));
+            }
+        }
+        for (name, rows) in rows {
+            self.application(&name).lock().load(rows);
+        }
     }
 
     /// Adds flows or replaces what is known of them.
     pub fn put<A: AsRef<str>>(&self, entries: impl IntoIterator<Item = Entry<A>>) {
-        let mut applications = self.applications.write();
+        let mut untidy = false;
         for (application, created_ms, id, facets) in entries {
-            let application = application.as_ref();
-            if !applications.contains_key(application) {
-                applications.insert(application.to_owned(), Application::new(self.limits));
-            }
-            if let Some(flows) = applications.get_mut(application) {
-                flows.put((created_ms, id), facets);
-            }
+            let key = (created_ms, id);
+            let row = Row { key, code: facet::encode(&facets), to: Recipients::new(&facets.recipients) };
+            let application = self.application(application.as_ref());
+            let mut application = application.lock();
+            application.put(row);
+            untidy |= application.is_untidy();
+        }
+        if untidy {
+            *self.untidy.lock() = true;
+            self.woken.notify_all();
         }
     }
 
     /// Forgets a flow.
     pub fn remove(&self, application: &str, created_ms: i64, id: Uuid) {
-        if let Some(flows) = self.applications.write().get_mut(application) {
-            flows.remove((created_ms, id));
+        let known = self.applications.read().get(application).cloned();
+        if let Some(known) = known {
+            known.lock().remove((created_ms, id));
         }
     }
 
     /// How many flows it knows.
     pub fn len(&self) -> usize {
-        self.applications.read().values().map(Application::len).sum()
+        self.applications.read().values().map(|application| application.lock().flows.len()).sum()
     }
 
     /// Whether it knows none.
@@ -105,7 +164,37 @@ impl Index {
         {
             return Found::default();
         }
-        let applications = self.applications.read();
-        applications.get(&query.application).map(|flows| flows.search(query)).unwrap_or_default()
+        let known = self.applications.read().get(&query.application).cloned();
+        let Some(known) = known else { return Found::default() };
+        let flows = known.lock().flows.clone();
+        drop(known);
+        flows.search(query)
+    }
+
+    /// Makes one segment where one is due; whether there was one. To be called from a thread of its own, again and
+    /// again: [`Index::wait`] tells when.
+    pub fn tidy(&self) -> bool {
+        let _one = self.tidying.lock();
+        let applications: Vec<_> = self.applications.read().values().cloned().collect();
+        let mut jobs = applications.iter().filter_map(|application| {
+            let job = application.lock().plan()?;
+            Some((application, job))
+        });
+        let Some((application, job)) = jobs.next() else { return false };
+        let mut made = job.make();
+        while !application.lock().finish(&job, &mut made) {
+            let noted = application.lock().noted();
+            noted.catch_up(&mut made);
+        }
+        true
+    }
+
+    /// Returns when something may be due, or after a time.
+    pub fn wait(&self, at_most: Duration) {
+        let mut untidy = self.untidy.lock();
+        if !*untidy {
+            self.woken.wait_for(&mut untidy, at_most);
+        }
+        *untidy = false;
     }
 }

@@ -1,6 +1,6 @@
 //! What can be asked (contract, section 4).
 
-use flow::{Channel, Facets, FlowKind, FlowStatus};
+use flow::{Channel, FlowKind, FlowStatus};
 use uuid::Uuid;
 
 /// A flow's place in the order of creation: its time (Unix milliseconds), then its id.
@@ -75,48 +75,4 @@ pub enum TextOperator {
     StartsWith,
     /// It ends with the term.
     EndsWith,
-}
-
-impl Query {
-    pub(crate) fn matches(&self, facets: &Facets) -> bool {
-        self.filters.iter().all(|filter| filter.holds(facets))
-    }
-}
-
-impl Filter {
-    pub(crate) fn holds(&self, facets: &Facets) -> bool {
-        self.predicate.holds(facets) != self.negated
-    }
-}
-
-impl Predicate {
-    fn holds(&self, facets: &Facets) -> bool {
-        match self {
-            Predicate::Type(channel) => facets.types.contains(*channel),
-            Predicate::Termination(channel) => facets.termination == Some(*channel),
-            Predicate::Status(status) => facets.status == *status,
-            Predicate::Kind(kind) => facets.kind == *kind,
-            Predicate::To(operator, term) => facets.recipients.iter().any(|to| operator.holds(to, term)),
-        }
-    }
-}
-
-impl TextOperator {
-    /// Letters count without their case; only ASCII has it here, as in numbers and SIP URIs.
-    fn holds(self, text: &str, term: &str) -> bool {
-        let (text, term) = (text.as_bytes(), term.as_bytes());
-        match self {
-            TextOperator::Is => text.eq_ignore_ascii_case(term),
-            TextOperator::StartsWith => {
-                text.get(..term.len()).is_some_and(|head| head.eq_ignore_ascii_case(term))
-            }
-            TextOperator::EndsWith => text
-                .len()
-                .checked_sub(term.len())
-                .is_some_and(|start| text[start..].eq_ignore_ascii_case(term)),
-            TextOperator::Contains => {
-                term.is_empty() || text.windows(term.len()).any(|window| window.eq_ignore_ascii_case(term))
-            }
-        }
-    }
 }

@@ -127,13 +127,18 @@ fn naive(rows: &[Row], query: &Query) -> Found {
     Found { total: matching.len(), keys: page.map(|row| (row.created_ms, row.id)).collect() }
 }
 
-/// Sizes so small that a few rows fill many blocks, wait in a tail, and come too late.
+/// Sizes so small that a few rows make many segments, come too late, and are many for a prefix.
 fn limits() -> impl Strategy<Value = Limits> {
-    (1usize..6, 0usize..6, 0usize..6).prop_map(|(block_rows, tail_rows, stragglers)| Limits {
-        block_rows,
-        tail_rows,
-        stragglers,
-    })
+    (0usize..6, 0usize..6, 0usize..6, 2usize..4, 4usize..30, 0usize..6).prop_map(
+        |(loose_rows, seal_rows, late_rows, merge_segments, segment_weight_max, heavy_rows)| Limits {
+            loose_rows,
+            seal_rows,
+            late_rows,
+            merge_segments,
+            segment_weight_max,
+            heavy_rows,
+        },
+    )
 }
 
 fn put(index: &Index, row: &Row) {
@@ -141,12 +146,13 @@ fn put(index: &Index, row: &Row) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 8000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: std::env::var("CASES").ok().and_then(|c| c.parse().ok()).unwrap_or(8000), ..ProptestConfig::default() })]
 
     #[test]
     fn answers_what_a_plain_filter_answers(
         limits in limits(),
         at_once in any::<bool>(),
+        tidy in any::<bool>(),
         rows in rows(),
         changes in proptest::collection::vec((any::<proptest::sample::Index>(), proptest::option::of(facets())), 0..20),
         queries in proptest::collection::vec(queries(), 1..6),
@@ -155,10 +161,11 @@ proptest! {
         let mut model = rows;
         if at_once {
             let entry = |row: &Row| (row.application.clone(), row.created_ms, row.id, row.facets.clone());
-            index.load(model.iter().map(entry).collect());
+            index.load(model.iter().map(entry));
         } else {
             model.iter().for_each(|row| put(&index, row));
         }
+        while tidy && index.tidy() {}
         for query in &queries {
             prop_assert_eq!(index.search(query), naive(&model, query));
         }
@@ -181,13 +188,18 @@ proptest! {
         for query in &queries {
             prop_assert_eq!(index.search(query), naive(&model, query));
         }
+        while index.tidy() {}
+        for query in &queries {
+            prop_assert_eq!(index.search(query), naive(&model, query));
+        }
         prop_assert_eq!(index.len(), model.len());
     }
 
     #[test]
-    fn is_and_is_not_split_the_flows_in_two(limits in limits(), rows in rows(), query in queries()) {
+    fn is_and_is_not_split_the_flows_in_two(limits in limits(), rows in rows(), tidy in any::<bool>(), query in queries()) {
         let index = Index::with_limits(limits);
         rows.iter().for_each(|row| put(&index, row));
+        while tidy && index.tidy() {}
         if let Some(filter) = query.filters.first() {
             let count = |negated| {
                 let filters = vec![Filter { predicate: filter.predicate.clone(), negated }];

@@ -1,0 +1,121 @@
+//! The keys of a segment's rows. A UUIDv7 repeats the creation time and has six fixed bits, so that time and id fit
+//! into 14 octets; other ids are kept as they are.
+
+use crate::query::Key;
+use std::ops::Range;
+use uuid::Uuid;
+
+/// Bits of a UUIDv7 that its time and its version do not tell.
+const RANDOM_BITS: u32 = 74;
+/// The octets of a short key: 38 bits of milliseconds since the first key, then the random ones.
+const SHORT: usize = 14;
+/// The octets of a long key: the time, then the id.
+const LONG: usize = 24;
+/// Every so many rows the time is kept once more, so that a search seldom leaves the processor's cache.
+const SAMPLE: usize = 1024;
+
+/// The bits of an id that a short key keeps, if the rest of it follows from its time.
+fn shorten((ms, id): Key, base_ms: i64) -> Option<u128> {
+    let bits = id.as_u128();
+    let random = (bits >> 64 & 0xfff) << 62 | bits & ((1 << 62) - 1);
+    let delta = ms.checked_sub(base_ms).filter(|delta| (0..1 << 38).contains(delta))?;
+    let short = (delta as u128) << RANDOM_BITS | random;
+    (lengthen(short, base_ms) == (ms, id)).then_some(short)
+}
+
+fn lengthen(short: u128, base_ms: i64) -> Key {
+    let ms = base_ms + (short >> RANDOM_BITS) as i64;
+    let (high, low) = (short >> 62 & 0xfff, short & ((1 << 62) - 1));
+    let bits = (ms as u128 & 0xffff_ffff_ffff) << 80 | 7 << 76 | high << 64 | 2 << 62 | low;
+    (ms, Uuid::from_u128(bits))
+}
+
+/// Packs ascending keys, at least one: how to read them, and their octets.
+pub(crate) fn pack(keys: &[Key]) -> (Vec<i64>, Vec<u8>) {
+    let base_ms = keys[0].0;
+    let short: Option<Vec<u128>> = keys.iter().map(|key| shorten(*key, base_ms)).collect();
+    let mut head = vec![base_ms, i64::from(short.is_some())];
+    head.extend(keys.iter().step_by(SAMPLE).map(|(ms, _)| *ms));
+    let mut bytes: Vec<u8> = match short {
+        Some(short) => short.iter().flat_map(|key| key.to_le_bytes().into_iter().take(SHORT)).collect(),
+        None => keys
+            .iter()
+            .flat_map(|(ms, id)| ms.to_le_bytes().into_iter().chain(id.as_u128().to_le_bytes()))
+            .collect(),
+    };
+    // A short key is read as 16 octets.
+    bytes.extend([0; 2]);
+    (head, bytes)
+}
+
+/// The keys of an image.
+#[derive(Clone, Copy)]
+pub(crate) struct Keys<'a> {
+    pub(crate) head: &'a [i64],
+    pub(crate) bytes: &'a [u8],
+    pub(crate) len: usize,
+}
+
+impl Keys<'_> {
+    /// The key of a row.
+    pub(crate) fn get(&self, row: usize) -> Key {
+        let octets = |at: usize| u128::from_le_bytes(self.bytes[at..at + 16].try_into().unwrap_or_default());
+        if self.head[1] != 0 {
+            let short = octets(row * SHORT) & ((1 << (8 * SHORT)) - 1);
+            return lengthen(short, self.head[0]);
+        }
+        let at = row * LONG;
+        let ms = i64::from_le_bytes(self.bytes[at..at + 8].try_into().unwrap_or_default());
+        (ms, Uuid::from_u128(octets(at + 8)))
+    }
+
+    /// How many keys are less than `key`.
+    pub(crate) fn lower_bound(&self, key: Key) -> usize {
+        let samples = &self.head[2..];
+        // The samples of earlier times are less, those of later times are not; some between may be equal.
+        let from = samples.partition_point(|ms| *ms < key.0);
+        let until = from + samples[from..].partition_point(|ms| *ms <= key.0);
+        let mut range: Range<usize> = from.saturating_sub(1) * SAMPLE..(until * SAMPLE).min(self.len);
+        while range.start < range.end {
+            let middle = (range.start + range.end) / 2;
+            if self.get(middle) < key { range.start = middle + 1 } else { range.end = middle }
+        }
+        range.start
+    }
+
+    /// The row with a key.
+    pub(crate) fn find(&self, key: Key) -> Option<usize> {
+        let row = self.lower_bound(key);
+        (row < self.len && self.get(row) == key).then_some(row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_come_back_whatever_their_ids() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let v7 = |random: &mut fastrand::Rng| {
+            let ms = random.i64(1_700_000_000_000..1_700_000_000_900);
+            let bytes = random.u128(..).to_be_bytes();
+            let bytes = bytes[..10].try_into().unwrap();
+            (ms, uuid::Builder::from_unix_timestamp_millis(ms as u64, &bytes).into_uuid())
+        };
+        let any = |random: &mut fastrand::Rng| (random.i64(-300..300), Uuid::from_u128(random.u128(..)));
+        for (short, len) in [(true, 1), (true, 5000), (false, 1), (false, 5000)] {
+            let key = |random: &mut fastrand::Rng| if short { v7(random) } else { any(random) };
+            let mut keys: Vec<Key> = (0..len).map(|_| key(&mut random)).collect();
+            keys.sort_unstable();
+            let (head, bytes) = pack(&keys);
+            assert_eq!(head[1] != 0, short);
+            let packed = Keys { head: &head, bytes: &bytes, len };
+            for (row, known) in keys.iter().enumerate() {
+                assert_eq!((packed.get(row), packed.find(*known)), (*known, Some(row)));
+                let asked = key(&mut random);
+                assert_eq!(packed.lower_bound(asked), keys.partition_point(|known| *known < asked));
+            }
+        }
+    }
+}

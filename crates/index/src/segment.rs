@@ -1,0 +1,360 @@
+//! A segment: rows of one application, sealed. Who they are and where they go never changes; their facets do, in an
+//! overlay. A copy is cheap and stays as it was.
+
+use crate::build::{LONG, Recipients, SAMPLE, entry_of, row_of};
+use crate::counts::{Base, Counts, Overlay};
+use crate::digits::Digits;
+use crate::facet::DEAD;
+use crate::image::{Image, Section, get24};
+use crate::keys::Keys;
+use crate::number::{reversed, unpack};
+use crate::query::Key;
+use crate::texts::Texts;
+use crate::trie::Trie;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Some rows of one application in the order of creation.
+#[derive(Clone)]
+pub(crate) struct Segment {
+    image: Arc<Image>,
+    overlay: Option<Arc<Overlay>>,
+    /// Rows that were removed or moved elsewhere.
+    pub(crate) dead: usize,
+    /// Changes of facets since the image was made.
+    pub(crate) changed: usize,
+    /// Its first and its last key.
+    pub(crate) first: Key,
+    pub(crate) last: Key,
+}
+
+/// Which way a trie reads numbers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Prefix,
+    Suffix,
+}
+
+impl Segment {
+    /// A segment as it was made.
+    pub(crate) fn new(image: Image) -> Segment {
+        let nowhere = (0, uuid::Uuid::nil());
+        let mut segment =
+            Segment { image: Arc::new(image), overlay: None, dead: 0, changed: 0, first: nowhere, last: nowhere };
+        let keys = segment.keys();
+        (segment.first, segment.last) = (keys.get(0), keys.get(keys.len - 1));
+        segment.dead = segment.facets()[..segment.len()].iter().filter(|code| **code == DEAD).count();
+        segment
+    }
+
+    pub(crate) fn image(&self) -> &Arc<Image> {
+        &self.image
+    }
+
+    pub(crate) fn overlay(&self) -> Option<&Arc<Overlay>> {
+        self.overlay.as_ref()
+    }
+
+    fn meta(&self, at: usize) -> usize {
+        self.image.integers::<u64>(Section::Meta)[at] as usize
+    }
+
+    /// Rows, removed ones too.
+    pub(crate) fn len(&self) -> usize {
+        self.meta(0)
+    }
+
+    /// Recipients of all rows together.
+    pub(crate) fn entries(&self) -> usize {
+        self.meta(1)
+    }
+
+    /// Different numbers.
+    pub(crate) fn numbers(&self) -> usize {
+        self.meta(2)
+    }
+
+    /// Different recipients.
+    pub(crate) fn recipients(&self) -> usize {
+        self.meta(3)
+    }
+
+    /// Where the facets of the tries' roots start: those of all rows, unless some rows have several recipients.
+    pub(crate) fn root(&self) -> usize {
+        self.meta(4)
+    }
+
+    /// What its size is limited by, as [`crate::build::Rows::weight`] was.
+    pub(crate) fn weight(&self) -> usize {
+        self.meta(5)
+    }
+
+    /// Whether some rows have several recipients.
+    pub(crate) fn has_sets(&self) -> bool {
+        !self.set_rows().is_empty()
+    }
+
+    /// The rows with several recipients.
+    pub(crate) fn set_rows(&self) -> &[u32] {
+        self.image.integers(Section::SetRows)
+    }
+
+    fn set_extras(&self) -> &[u32] {
+        self.image.integers(Section::SetExtras)
+    }
+
+    /// The sets of recipients, each as ordinals.
+    pub(crate) fn set(&self, number: usize) -> &[u32] {
+        let starts: &[u32] = self.image.integers(Section::SetStarts);
+        let members: &[u32] = self.image.integers(Section::SetMembers);
+        &members[starts[number] as usize..starts[number + 1] as usize]
+    }
+
+    /// How many different sets of recipients there are.
+    pub(crate) fn sets(&self) -> usize {
+        self.image.integers::<u32>(Section::SetStarts).len() - 1
+    }
+
+    pub(crate) fn keys(&self) -> Keys<'_> {
+        let head = self.image.integers(Section::KeyHead);
+        Keys { head, bytes: self.image.section(Section::Keys), len: self.len() }
+    }
+
+    pub(crate) fn digits(&self) -> Digits<'_> {
+        let (blocks, planes) = (self.image.integers(Section::Blocks), self.image.integers(Section::Planes));
+        Digits { blocks, planes, len: self.numbers() }
+    }
+
+    pub(crate) fn texts(&self) -> Texts<'_> {
+        Texts { starts: self.image.integers(Section::TextStarts), bytes: self.image.section(Section::Texts) }
+    }
+
+    /// The ordinals of numbers in the order of their digits from the last to the first.
+    pub(crate) fn by_suffix(&self, at: usize) -> usize {
+        get24(self.image.section(Section::BySuffix), at) as usize
+    }
+
+    pub(crate) fn trie(&self, direction: Direction) -> Trie<'_> {
+        let (nodes, nibbles, samples) = match direction {
+            Direction::Prefix => (Section::PrefixNodes, Section::PrefixSymbols, Section::PrefixSamples),
+            Direction::Suffix => (Section::SuffixNodes, Section::SuffixSymbols, Section::SuffixSamples),
+        };
+        Trie {
+            nodes: self.image.integers(nodes),
+            nibbles: self.image.section(nibbles),
+            samples: self.image.integers(samples),
+        }
+    }
+
+    fn facets(&self) -> &[u8] {
+        self.image.section(Section::Facets)
+    }
+
+    fn base(image: &Image) -> Base<'_> {
+        Base {
+            facets: image.section(Section::Facets),
+            codes: image.section(Section::Codes),
+            low: image.integers(Section::Low),
+            middle: image.integers(Section::Middle),
+            high: image.integers(Section::High),
+        }
+    }
+
+    pub(crate) fn counts(&self) -> Counts<'_> {
+        Counts { base: Segment::base(&self.image), overlay: self.overlay.as_deref() }
+    }
+
+    /// A row's facet; 0 when it was removed.
+    pub(crate) fn code(&self, row: usize) -> u8 {
+        self.counts().get(row)
+    }
+
+    /// A row's recipient, or its set behind all recipients.
+    pub(crate) fn to(&self, row: usize) -> usize {
+        get24(self.image.section(Section::To), row) as usize
+    }
+
+    /// Calls `each` with a row's recipients.
+    pub(crate) fn each_recipient(&self, row: usize, mut each: impl FnMut(usize)) {
+        let to = self.to(row);
+        match to.checked_sub(self.recipients()) {
+            None => each(to),
+            Some(set) => self.set(set).iter().for_each(|ordinal| each(*ordinal as usize)),
+        }
+    }
+
+    /// Where the rows of a recipient start among those that are listed by recipient; of the one behind the last,
+    /// their end.
+    fn posting(&self, ordinal: usize) -> usize {
+        let samples: &[u32] = self.image.integers(Section::PostingSamples);
+        if ordinal == self.recipients() {
+            return self.entries();
+        }
+        let first = ordinal / SAMPLE * SAMPLE;
+        let counts = &self.image.section(Section::PostingCounts)[first..ordinal];
+        let counts = counts.iter().enumerate().map(|(i, count)| self.count(first + i, *count));
+        samples[ordinal / SAMPLE] as usize + counts.sum::<usize>()
+    }
+
+    fn count(&self, ordinal: usize, count: u8) -> usize {
+        if count < LONG {
+            return usize::from(count);
+        }
+        let long: &[u32] = self.image.integers(Section::PostingLong);
+        let (mut low, mut high) = (0, long.len() / 2);
+        while low < high {
+            let middle = (low + high) / 2;
+            if (long[2 * middle] as usize) < ordinal { low = middle + 1 } else { high = middle }
+        }
+        long[2 * low + 1] as usize
+    }
+
+    /// Where the rows of a range of recipients are.
+    pub(crate) fn postings(&self, ordinals: Range<usize>) -> Range<usize> {
+        self.posting(ordinals.start)..self.posting(ordinals.end)
+    }
+
+    /// Calls `each` with where the rows of each recipient are whose bit is set.
+    pub(crate) fn each_posting(&self, bits: &[u64], mut each: impl FnMut(Range<usize>)) {
+        let samples: &[u32] = self.image.integers(Section::PostingSamples);
+        let counts = self.image.section(Section::PostingCounts);
+        // A sample stands for the recipients of one word.
+        const _: () = assert!(SAMPLE == 64);
+        for (word, bits) in bits.iter().enumerate().filter(|(_, bits)| **bits != 0) {
+            let mut start = samples[word] as usize;
+            let mut left = *bits;
+            for (i, count) in counts[word * SAMPLE..].iter().take(SAMPLE).enumerate() {
+                let count = self.count(word * SAMPLE + i, *count);
+                if left & 1 != 0 {
+                    each(start..start + count);
+                }
+                start += count;
+                left >>= 1;
+                if left == 0 {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// The row that is listed at a place; ascending within a recipient.
+    pub(crate) fn posting_row(&self, at: usize) -> usize {
+        get24(self.image.section(Section::PostingRows), at) as usize
+    }
+
+    /// Where the facets of listed rows start.
+    pub(crate) fn posting_facets(&self) -> usize {
+        self.len()
+    }
+
+    /// The first place in a range of one recipient's rows that is not before `row`.
+    pub(crate) fn posting_bound(&self, range: &Range<usize>, row: usize) -> usize {
+        let (mut low, mut high) = (range.start, range.end);
+        while low < high {
+            let middle = (low + high) / 2;
+            if self.posting_row(middle) < row { low = middle + 1 } else { high = middle }
+        }
+        low
+    }
+
+    /// The row of a recipient of a row.
+    pub(crate) fn row_of(&self, entry: usize) -> usize {
+        row_of(self.set_rows(), self.set_extras(), entry)
+    }
+
+    /// A row's first recipient among those of all rows.
+    pub(crate) fn entry_of(&self, row: usize) -> usize {
+        entry_of(self.set_rows(), self.set_extras(), row)
+    }
+
+    /// A row's recipients, as texts.
+    pub(crate) fn texts_of(&self, row: usize) -> Recipients {
+        let to = self.to(row);
+        if to < self.numbers() {
+            return Recipients::Number(self.digits().get(to));
+        }
+        let mut texts: Vec<Box<str>> = Vec::new();
+        self.each_recipient(row, |ordinal| {
+            texts.push(match ordinal.checked_sub(self.numbers()) {
+                None => unpack(self.digits().get(ordinal)).into_boxed_str(),
+                Some(text) => self.texts().get(text).into(),
+            });
+        });
+        texts.sort_unstable();
+        Recipients::Texts(texts.into())
+    }
+
+    /// Changes a row's facet everywhere; false where this segment has no room for the code: then nothing changed.
+    pub(crate) fn set_code(&mut self, row: usize, code: u8) -> bool {
+        let image = Arc::clone(&self.image);
+        let base = Segment::base(&image);
+        let Some(old) = Overlay::set(&mut self.overlay, &base, row, code) else { return false };
+        if old == code {
+            return true;
+        }
+        self.changed += 1;
+        self.dead += usize::from(code == DEAD);
+        self.dead -= usize::from(old == DEAD);
+        let entry = self.entry_of(row);
+        let mut places = Vec::with_capacity(16);
+        if self.root() != 0 {
+            places.push(self.root() + entry);
+        }
+        self.each_recipient(row, |ordinal| {
+            let at = self.posting_bound(&self.postings(ordinal..ordinal + 1), row);
+            places.push(self.posting_facets() + at);
+            if ordinal < self.numbers() {
+                let number = self.digits().get(ordinal);
+                self.trie(Direction::Prefix).places(number, entry, |at| places.push(at));
+                self.trie(Direction::Suffix).places(reversed(number), entry, |at| places.push(at));
+            }
+        });
+        if self.has_sets() {
+            // Recipients with a common prefix share its node.
+            places.sort_unstable();
+            places.dedup();
+        }
+        for at in places {
+            Overlay::set(&mut self.overlay, &base, at, code);
+        }
+        true
+    }
+
+    /// The facets of all rows.
+    pub(crate) fn codes(&self) -> Vec<u8> {
+        let mut codes = self.facets()[..self.len()].to_vec();
+        for (start, chunk) in self.overlay.iter().flat_map(|overlay| overlay.chunks()) {
+            if start < codes.len() {
+                let end = (start + chunk.len()).min(codes.len());
+                codes[start..end].copy_from_slice(&chunk[..end - start]);
+            }
+        }
+        codes
+    }
+
+    /// The rows whose facets changed since the image was made, with their facets.
+    pub(crate) fn changes(&self) -> Vec<(u32, u8)> {
+        let facets = &self.facets()[..self.len()];
+        let mut changes = Vec::new();
+        for (start, chunk) in self.overlay.iter().flat_map(|overlay| overlay.chunks()) {
+            let known = facets.iter().enumerate().skip(start).take(chunk.len());
+            changes.extend(
+                known.zip(chunk).filter(|((_, old), new)| old != new).map(|((row, _), new)| (row as u32, *new)),
+            );
+        }
+        changes
+    }
+
+    /// A segment whose image was read, for the application that it is for.
+    ///
+    /// # Errors
+    /// When it is for another one, or empty.
+    pub(crate) fn read(image: Image, application: &str) -> io::Result<Segment> {
+        let of = image.section(Section::Application) == application.as_bytes();
+        if !of || image.section(Section::Keys).len() <= 2 {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "it belongs to another application"));
+        }
+        Ok(Segment::new(image))
+    }
+}
