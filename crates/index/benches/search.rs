@@ -254,15 +254,17 @@ fn main() {
     let index = Index::default();
     let (mut sample, mut plain) = (Vec::new(), Vec::new());
     let started = Instant::now();
-    index.load((0..flows).map(|i| {
+    let mut loader = index.loader();
+    for i in 0..flows {
         let (number, created_ms, id, facets) = generator.next();
         let name = application(number);
         if i % (flows / 100_000).max(1) == 0 {
             sample.push((name.clone(), created_ms, id, facets.clone()));
             plain.push((created_ms, facets.clone()));
         }
-        (name, created_ms, id, facets)
-    }));
+        loader.add(&name, created_ms, id, &facets);
+    }
+    loader.finish();
     let spent = started.elapsed();
     let bytes = resident_bytes() - before;
     println!(

@@ -92,7 +92,8 @@ impl Application {
     fn seal(&self) -> Option<(Range<usize>, Key)> {
         let count = self.flows.segments.len();
         let last = self.flows.segments.last().map(|segment| segment.last);
-        let behind = || self.flows.loose.range(last.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let behind =
+            || self.flows.loose.range(last.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
         let sealed = behind().count().checked_sub(self.limits.loose_rows)?;
         if sealed <= self.limits.seal_rows {
             return None;
@@ -132,7 +133,8 @@ impl Application {
     fn renew(&self) -> Option<(Range<usize>, Key)> {
         let segments = &self.flows.segments;
         let late = |at: usize| {
-            let after = at.checked_sub(1).map_or(Bound::Unbounded, |before| Bound::Excluded(segments[before].last));
+            let after =
+                at.checked_sub(1).map_or(Bound::Unbounded, |before| Bound::Excluded(segments[before].last));
             self.flows.loose.range(after, Bound::Included(segments[at].last)).count()
         };
         let any_late = self.flows.loose.len() > self.limits.loose_rows;
@@ -165,7 +167,9 @@ impl Application {
 
     /// What changed since the last time.
     pub(crate) fn noted(&mut self) -> Noted {
-        Noted(self.under_way.as_mut().map(|under_way| std::mem::take(&mut under_way.noted)).unwrap_or_default())
+        Noted(
+            self.under_way.as_mut().map(|under_way| std::mem::take(&mut under_way.noted)).unwrap_or_default(),
+        )
     }
 
     /// Makes segments of rows for an application that has none.

@@ -2,7 +2,7 @@
 
 use crate::image::{Image, Section, Writer, pack24};
 use crate::keys;
-use crate::number::{LIMIT, pack, reversed};
+use crate::number::{LIMIT, pack, reversed, unpack};
 use crate::query::Key;
 use crate::{counts, digits, symbols, trie};
 use std::collections::HashMap;
@@ -37,6 +37,14 @@ impl Recipients {
         texts.sort_unstable();
         texts.dedup();
         Recipients::Texts(texts.into())
+    }
+
+    /// As texts.
+    pub(crate) fn texts(&self) -> Box<[Box<str>]> {
+        match self {
+            Recipients::Number(number) => [unpack(*number).into_boxed_str()].into(),
+            Recipients::Texts(texts) => texts.iter().cloned().collect(),
+        }
     }
 }
 
@@ -167,7 +175,10 @@ impl Rows {
             ordinals[*entry as usize] = counts.len() as u32 - 1;
         }
         put_postings(&mut out, &counts);
-        out.put_bytes(Section::PostingRows, pack24(pairs.iter().map(|(_, entry)| row_of(*entry as usize) as u32)));
+        out.put_bytes(
+            Section::PostingRows,
+            pack24(pairs.iter().map(|(_, entry)| row_of(*entry as usize) as u32)),
+        );
         let mut facets = self.codes.clone();
         facets.extend(pairs.iter().map(|(_, entry)| self.codes[row_of(*entry as usize)]));
         drop(pairs);
@@ -243,7 +254,8 @@ impl Rows {
         out.put(Section::Middle, &made.middle);
         out.put(Section::High, &made.high);
         out.put_bytes(Section::Facets, facets);
-        let counted = [rows, entry_keys.len(), numbers.len(), counts.len(), root, weight].map(|count| count as u64);
+        let counted =
+            [rows, entry_keys.len(), numbers.len(), counts.len(), root, weight].map(|count| count as u64);
         out.put(Section::Meta, &counted);
         out.finish()
     }

@@ -128,11 +128,13 @@ impl Overlay {
                 return Some(None);
             }
             let known = top.codes.iter().position(|known| *known == code);
-            known.or_else(|| {
-                let spare = top.codes.iter().position(|known| *known == DEAD)?;
-                top.codes[spare] = code;
-                Some(spare)
-            }).map(Some)
+            known
+                .or_else(|| {
+                    let spare = top.codes.iter().position(|known| *known == DEAD)?;
+                    top.codes[spare] = code;
+                    Some(spare)
+                })
+                .map(Some)
         };
         let (less, more) = (slot(old)?, slot(code)?);
         let chunk = at / CHUNK;
@@ -353,8 +355,13 @@ mod tests {
         let mut model: Vec<u8> = (0..size).map(|_| 0x10 | random.u8(0..16)).collect();
         let facets = model.clone();
         let made = make(&facets);
-        let base =
-            Base { facets: &facets, codes: &made.codes, low: &made.low, middle: &made.middle, high: &made.high };
+        let base = Base {
+            facets: &facets,
+            codes: &made.codes,
+            low: &made.low,
+            middle: &made.middle,
+            high: &made.high,
+        };
         let mask = Mask::of(&[Filter { predicate: Predicate::Status(FlowStatus::Failed), negated: false }]);
         let mut overlay = None;
         for _ in 0..3 {

@@ -144,7 +144,8 @@ impl Block<'_> {
 
     /// What all numbers have in common.
     fn shared(&self) -> u64 {
-        let own = (self.digits.start..self.digits.end).fold(0, |bits, at| bits | 15 << (BITS * (DIGITS - 1 - at)));
+        let own =
+            (self.digits.start..self.digits.end).fold(0, |bits, at| bits | 15 << (BITS * (DIGITS - 1 - at)));
         self.first & !own
     }
 
@@ -172,7 +173,8 @@ impl Block<'_> {
             let end = at_end.then_some((start + pattern.len, 0));
             let mut digits = (0..pattern.len).map(|i| (start + i, pattern.nibble(i))).chain(end);
             // What the whole block shares is seen first.
-            if !digits.clone().all(|(at, digit)| self.digits.contains(&at) || nibble(self.first, at) == digit) {
+            if !digits.clone().all(|(at, digit)| self.digits.contains(&at) || nibble(self.first, at) == digit)
+            {
                 continue;
             }
             let mut left = [u64::MAX; WORDS];
@@ -211,11 +213,14 @@ mod tests {
                 let Some(known) = random.choice(&numbers) else { continue };
                 assert_eq!(digits.find(*known), numbers.binary_search(known).ok());
                 let pattern = Pattern::new(&random.u32(0..1000).to_string()).unwrap();
-                for (test, at_end) in [(NumberTest::Inside(pattern), false), (NumberTest::Suffix(pattern), true)] {
+                for (test, at_end) in
+                    [(NumberTest::Inside(pattern), false), (NumberTest::Suffix(pattern), true)]
+                {
                     let mut bits = vec![0; numbers.len().div_ceil(64)];
                     digits.mark(&pattern, at_end, &[], &mut bits);
                     let marked = |at: &usize| bits[at / 64] >> (at % 64) & 1 != 0;
-                    let expected: Vec<usize> = (0..numbers.len()).filter(|at| test.holds(numbers[*at])).collect();
+                    let expected: Vec<usize> =
+                        (0..numbers.len()).filter(|at| test.holds(numbers[*at])).collect();
                     assert_eq!((0..numbers.len()).filter(marked).collect::<Vec<_>>(), expected);
                 }
             }

@@ -1,7 +1,7 @@
 //! The facet: kind, status, termination channel and types of a flow, in one byte.
 
 use crate::query::{Filter, Predicate};
-use flow::{Channel, Facets, FlowKind};
+use flow::{Channel, ChannelSet, Facets, FlowKind, FlowStatus};
 
 /// A row that was removed. No flow has this code: every flow has at least one type.
 pub(crate) const DEAD: u8 = 0;
@@ -13,6 +13,19 @@ pub(crate) fn encode(facets: &Facets) -> u8 {
     let termination = facets.termination.map_or(0, |channel| channel as u8 + 1);
     debug_assert!(types != 0, "a flow has at least one type");
     kind << 7 | types << 4 | termination << 2 | facets.status as u8
+}
+
+/// The facets of a code, with these recipients.
+pub(crate) fn decode(code: u8, recipients: Box<[Box<str>]>) -> Facets {
+    let kind = if code & 0x80 == 0 { FlowKind::Plain } else { FlowKind::Transactional };
+    let types = Channel::ALL.into_iter().filter(|&channel| code >> 4 & 1 << channel as u8 != 0);
+    Facets {
+        kind,
+        status: FlowStatus::ALL[usize::from(code & 3)],
+        termination: (code >> 2 & 3).checked_sub(1).map(|channel| Channel::ALL[usize::from(channel)]),
+        types: types.fold(ChannelSet::default(), ChannelSet::with),
+        recipients,
+    }
 }
 
 /// The codes that match.
@@ -52,5 +65,17 @@ impl Mask {
     /// How many of these codes match.
     pub(crate) fn count(&self, codes: &[u8]) -> usize {
         codes.iter().map(|code| usize::from(self.table[usize::from(*code)])).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_of_a_flow_comes_back() {
+        for code in (1..=u8::MAX).filter(|code| code & 0x70 != 0) {
+            assert_eq!(encode(&decode(code, Box::default())), code);
+        }
     }
 }

@@ -2,12 +2,13 @@
 
 use crate::Found;
 use crate::build::{Recipients, Rows};
-use crate::facet::{DEAD, Mask};
+use crate::facet::{self, DEAD, Mask};
 use crate::loose::{Loose, Row};
 use crate::matches::Matches;
 use crate::query::{Key, Order, Query};
 use crate::segment::Segment;
 use crate::term::Term;
+use ::flow::Facets;
 use std::ops::{Bound, Range};
 use std::sync::Arc;
 
@@ -31,9 +32,19 @@ impl Flows {
         (segment.code(row) != DEAD).then_some((at, row))
     }
 
+    /// What is known of a flow.
+    pub(crate) fn get(&self, key: Key) -> Option<Facets> {
+        if let Some(row) = self.loose.get(key) {
+            return Some(facet::decode(row.code, row.to.texts()));
+        }
+        let (at, row) = self.find(key)?;
+        let segment = &self.segments[at];
+        Some(facet::decode(segment.code(row), segment.texts_of(row).texts()))
+    }
+
     /// Adds a flow or replaces what is known of it.
     pub(crate) fn put(&mut self, row: Row) {
-        if !self.loose.contains(row.key)
+        if self.loose.get(row.key).is_none()
             && let Some((at, place)) = self.find(row.key)
         {
             let segment = &mut Arc::make_mut(&mut self.segments)[at];
@@ -47,7 +58,7 @@ impl Flows {
 
     /// Forgets a flow.
     pub(crate) fn remove(&mut self, key: Key) {
-        if self.loose.contains(key) {
+        if self.loose.get(key).is_some() {
             Arc::make_mut(&mut self.loose).remove(key);
         } else if let Some((at, row)) = self.find(key) {
             Arc::make_mut(&mut self.segments)[at].set_code(row, DEAD);
@@ -170,7 +181,8 @@ impl<'a> Merged<'a> {
 
     /// Adds the keys of the matches in segments `ranks`, ascending.
     fn sealed_keys(&self, ranks: Range<usize>, keys: &mut Vec<Key>) {
-        let first = self.segments.partition_point(|(_, matches, before)| before + matches.total <= ranks.start);
+        let first =
+            self.segments.partition_point(|(_, matches, before)| before + matches.total <= ranks.start);
         let mut rows = Vec::new();
         for (segment, matches, before) in &self.segments[first..] {
             if *before >= ranks.end {

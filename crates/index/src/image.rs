@@ -117,32 +117,11 @@ impl Image {
         Ok(Image { bytes: Bytes::Mapped(map), ranges })
     }
 
-    /// Reads an image from memory, with the same checks.
-    ///
-    /// # Errors
-    /// When its bytes are not those that were written.
-    pub(crate) fn read(bytes: &[u8]) -> io::Result<Image> {
-        let mut words = vec![0u64; bytes.len().div_ceil(8)];
-        bytemuck::cast_slice_mut::<u64, u8>(&mut words)[..bytes.len()].copy_from_slice(bytes);
-        let ranges = check(bytes)?;
-        Ok(Image { bytes: Bytes::Memory(words), ranges })
-    }
-
     fn bytes(&self) -> &[u8] {
         match &self.bytes {
             Bytes::Memory(words) => bytemuck::cast_slice(words),
             Bytes::Mapped(map) => map,
         }
-    }
-
-    /// How many octets it has.
-    pub(crate) fn len(&self) -> usize {
-        self.bytes().len()
-    }
-
-    /// Whether its bytes are a mapped file.
-    pub(crate) fn is_mapped(&self) -> bool {
-        matches!(self.bytes, Bytes::Mapped(_))
     }
 
     /// Writes it all, with checksums.

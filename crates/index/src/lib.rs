@@ -12,6 +12,7 @@ mod build;
 mod counts;
 mod digits;
 mod facet;
+mod files;
 mod flows;
 mod image;
 mod keys;
@@ -25,11 +26,13 @@ mod term;
 mod texts;
 mod trie;
 
+pub use files::{ApplicationStats, FilesError, FilesReport, Stats, stats};
 pub use query::{Filter, Key, Order, Predicate, Query, TextOperator, place_of};
 
+use ::flow::Facets;
 use application::Application;
 use build::{Recipients, Rows};
-use ::flow::Facets;
+use files::Written;
 use loose::Row;
 use parking_lot::{Condvar, Mutex, RwLock};
 use std::collections::HashMap;
@@ -88,6 +91,7 @@ pub struct Index {
     tidying: Mutex<()>,
     untidy: Mutex<bool>,
     woken: Condvar,
+    written: Mutex<Written>,
 }
 
 impl Index {
@@ -106,20 +110,14 @@ impl Index {
     }
 
     /// Fills an empty index; faster than one [`Index::put`] after the other, in whatever order flows come.
-    pub fn load<A: AsRef<str>>(&self, entries: impl IntoIterator<Item = Entry<A>>) {
-        let mut rows: HashMap<String, Rows> = HashMap::new();
-        for (application, created_ms, id, facets) in entries {
-            let application = application.as_ref();
-            if !rows.contains_key(application) {
-                rows.insert(application.to_owned(), Rows::default());
-            }
-            if let Some(rows) = rows.get_mut(application) {
-                rows.push((created_ms, id), facet::encode(&facets), Recipients::new(&facets.recipients));
-            }
-        }
-        for (name, rows) in rows {
-            self.application(&name).lock().load(rows);
-        }
+    pub fn loader(&self) -> Loader<'_> {
+        Loader { index: self, rows: HashMap::new() }
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.applications.write().clear();
+        *self.written.lock() = Written::default();
     }
 
     /// Adds flows or replaces what is known of them.
@@ -134,8 +132,7 @@ impl Index {
             untidy |= application.is_untidy();
         }
         if untidy {
-            *self.untidy.lock() = true;
-            self.woken.notify_all();
+            self.wake();
         }
     }
 
@@ -145,6 +142,13 @@ impl Index {
         if let Some(known) = known {
             known.lock().remove((created_ms, id));
         }
+    }
+
+    /// What it knows of a flow.
+    pub fn get(&self, application: &str, created_ms: i64, id: Uuid) -> Option<Facets> {
+        let known = self.applications.read().get(application).cloned()?;
+        let flows = known.lock().flows.clone();
+        flows.get((created_ms, id))
     }
 
     /// How many flows it knows.
@@ -189,6 +193,12 @@ impl Index {
         true
     }
 
+    /// Ends a [`Index::wait`].
+    pub fn wake(&self) {
+        *self.untidy.lock() = true;
+        self.woken.notify_all();
+    }
+
     /// Returns when something may be due, or after a time.
     pub fn wait(&self, at_most: Duration) {
         let mut untidy = self.untidy.lock();
@@ -196,5 +206,30 @@ impl Index {
             self.woken.wait_for(&mut untidy, at_most);
         }
         *untidy = false;
+    }
+}
+
+/// Collects the flows of an empty index.
+pub struct Loader<'a> {
+    index: &'a Index,
+    rows: HashMap<String, Rows>,
+}
+
+impl Loader<'_> {
+    /// Adds a flow.
+    pub fn add(&mut self, application: &str, created_ms: i64, id: Uuid, facets: &Facets) {
+        if !self.rows.contains_key(application) {
+            self.rows.insert(application.to_owned(), Rows::default());
+        }
+        if let Some(rows) = self.rows.get_mut(application) {
+            rows.push((created_ms, id), facet::encode(facets), Recipients::new(&facets.recipients));
+        }
+    }
+
+    /// Makes the segments.
+    pub fn finish(self) {
+        for (name, rows) in self.rows {
+            self.index.application(&name).lock().load(rows);
+        }
     }
 }

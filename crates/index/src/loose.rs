@@ -48,12 +48,15 @@ impl Loose {
     /// The piece where a key is or belongs, and its place there.
     fn place(&self, key: Key) -> (usize, Result<usize, usize>) {
         let piece = self.pieces.partition_point(|piece| piece[0].key <= key).saturating_sub(1);
-        let at = self.pieces.get(piece).map_or(Err(0), |piece| piece.binary_search_by_key(&key, |row| row.key));
+        let at =
+            self.pieces.get(piece).map_or(Err(0), |piece| piece.binary_search_by_key(&key, |row| row.key));
         (piece, at)
     }
 
-    pub(crate) fn contains(&self, key: Key) -> bool {
-        self.place(key).1.is_ok()
+    /// The row with a key.
+    pub(crate) fn get(&self, key: Key) -> Option<&Row> {
+        let (piece, at) = self.place(key);
+        at.ok().map(|at| &self.pieces[piece][at])
     }
 
     /// Adds a row, or takes the place of the one with its key.

@@ -50,7 +50,11 @@ enum Part {
     /// These, in no order.
     Rows(Vec<u32>),
     /// Those of some neighbouring recipients, all in the range: listed when somebody wants them.
-    Postings { range: Range<usize>, total: usize, rows: OnceCell<Vec<u32>> },
+    Postings {
+        range: Range<usize>,
+        total: usize,
+        rows: OnceCell<Vec<u32>>,
+    },
 }
 
 /// The rows that match.
@@ -327,7 +331,8 @@ impl Asked<'_> {
         let digits = self.segment.digits();
         let trie = self.segment.trie(Direction::Prefix);
         let nodes = trie.containing(pattern);
-        let mut parts: Vec<Part> = nodes.iter().map(|(node, _)| self.node(Direction::Prefix, *node)).collect();
+        let mut parts: Vec<Part> =
+            nodes.iter().map(|(node, _)| self.node(Direction::Prefix, *node)).collect();
         let prefixes = nodes.iter().filter_map(|(_, prefix)| Pattern::new(prefix));
         let mut whole: Vec<Range<usize>> = prefixes.map(|prefix| digits.starting(&prefix)).collect();
         whole.sort_unstable_by_key(|range| range.start);
@@ -357,22 +362,25 @@ impl Asked<'_> {
     /// The rows that several terms want: the shortest list, asked the other terms.
     fn several(&self, terms: &[&Term]) -> Option<Vec<Part>> {
         let candidates = terms.iter().enumerate().filter_map(|(i, term)| {
-            let ordinals = match term.number {
+            let mut ordinals = Vec::new();
+            match term.number {
                 NumberTest::Is(number) => {
-                    self.segment.digits().find(number).map(|ordinal| vec![ordinal..ordinal + 1]).unwrap_or_default()
+                    ordinals.extend(self.segment.digits().find(number).map(|ordinal| ordinal..ordinal + 1));
                 }
-                NumberTest::Prefix(pattern) => vec![self.segment.digits().starting(&pattern)],
+                NumberTest::Prefix(pattern) => ordinals.push(self.segment.digits().starting(&pattern)),
                 NumberTest::Suffix(pattern) => {
                     let suffixes = self.suffixes(&pattern);
                     if suffixes.len() > LIST_MAX {
                         return None;
                     }
-                    suffixes.map(|at| self.segment.by_suffix(at)).map(|ordinal| ordinal..ordinal + 1).collect()
+                    let numbers = suffixes.map(|at| self.segment.by_suffix(at));
+                    ordinals.extend(numbers.map(|ordinal| ordinal..ordinal + 1));
                 }
-                NumberTest::Never => vec![],
+                NumberTest::Never => {}
                 NumberTest::Always | NumberTest::Inside(_) => return None,
-            };
-            let mut postings: Vec<_> = ordinals.into_iter().map(|range| self.segment.postings(range)).collect();
+            }
+            let mut postings: Vec<_> =
+                ordinals.into_iter().map(|range| self.segment.postings(range)).collect();
             postings.extend(self.text_postings(term));
             let cost: usize = postings.iter().map(Range::len).sum();
             (cost <= LIST_MAX).then_some((cost, i, postings))
@@ -525,9 +533,7 @@ impl Asked<'_> {
         let row = |at: usize| match sequence.kind {
             Kind::Rows => at,
             Kind::Posting => self.segment.posting_row(at),
-            Kind::Node(direction, node) => {
-                self.segment.row_of(self.segment.trie(direction).entry(node, at))
-            }
+            Kind::Node(direction, node) => self.segment.row_of(self.segment.trie(direction).entry(node, at)),
         };
         let first = sequence.before + ranks.start;
         if self.is_plain(sequence) {

@@ -46,7 +46,7 @@ pub(crate) fn reversed(number: u64) -> u64 {
     // Swap nibbles of each octet, then octets: the nibble above the number comes to the end and is shifted out.
     let swapped = (number & 0x0f0f_0f0f_0f0f_0f0f) << 4 | (number >> 4) & 0x0f0f_0f0f_0f0f_0f0f;
     let all = swapped.swap_bytes() >> 4;
-    all << (4 * (DIGITS - len(number)))  & (LIMIT - 1)
+    all << (4 * (DIGITS - len(number))) & (LIMIT - 1)
 }
 
 /// Some digits to look for, as [`pack_digits`] has them.
@@ -102,7 +102,8 @@ impl NumberTest {
             NumberTest::Is(known) => *known == number,
             NumberTest::Prefix(pattern) => pattern.starts(number),
             NumberTest::Suffix(pattern) => {
-                length >= pattern.len && number << (4 * (length - pattern.len)) & (LIMIT - 1) == pattern.packed
+                length >= pattern.len
+                    && number << (4 * (length - pattern.len)) & (LIMIT - 1) == pattern.packed
             }
             NumberTest::Inside(pattern) => length
                 .checked_sub(pattern.len)
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn numbers_come_back_and_keep_their_order() {
-        let mut texts = vec!["+0", "+00", "+1", "+10", "+123456789012345", "+30690", "+3069", "+9"];
+        let mut texts = ["+0", "+00", "+1", "+10", "+123456789012345", "+30690", "+3069", "+9"];
         texts.sort_unstable();
         let numbers: Vec<u64> = texts.iter().map(|text| pack(text).unwrap()).collect();
         assert!(numbers.is_sorted());

@@ -40,8 +40,14 @@ impl Segment {
     /// A segment as it was made.
     pub(crate) fn new(image: Image) -> Segment {
         let nowhere = (0, uuid::Uuid::nil());
-        let mut segment =
-            Segment { image: Arc::new(image), overlay: None, dead: 0, changed: 0, first: nowhere, last: nowhere };
+        let mut segment = Segment {
+            image: Arc::new(image),
+            overlay: None,
+            dead: 0,
+            changed: 0,
+            first: nowhere,
+            last: nowhere,
+        };
         let keys = segment.keys();
         (segment.first, segment.last) = (keys.get(0), keys.get(keys.len - 1));
         segment.dead = segment.facets()[..segment.len()].iter().filter(|code| **code == DEAD).count();
@@ -52,8 +58,9 @@ impl Segment {
         &self.image
     }
 
-    pub(crate) fn overlay(&self) -> Option<&Arc<Overlay>> {
-        self.overlay.as_ref()
+    /// Uses the same bytes from elsewhere.
+    pub(crate) fn use_image(&mut self, image: Arc<Image>) {
+        self.image = image;
     }
 
     fn meta(&self, at: usize) -> usize {
@@ -340,19 +347,21 @@ impl Segment {
         for (start, chunk) in self.overlay.iter().flat_map(|overlay| overlay.chunks()) {
             let known = facets.iter().enumerate().skip(start).take(chunk.len());
             changes.extend(
-                known.zip(chunk).filter(|((_, old), new)| old != new).map(|((row, _), new)| (row as u32, *new)),
+                known
+                    .zip(chunk)
+                    .filter(|((_, old), new)| old != new)
+                    .map(|((row, _), new)| (row as u32, *new)),
             );
         }
         changes
     }
 
-    /// A segment whose image was read, for the application that it is for.
+    /// A segment whose image was read.
     ///
     /// # Errors
-    /// When it is for another one, or empty.
+    /// When it is not of this application.
     pub(crate) fn read(image: Image, application: &str) -> io::Result<Segment> {
-        let of = image.section(Section::Application) == application.as_bytes();
-        if !of || image.section(Section::Keys).len() <= 2 {
+        if image.section(Section::Application) != application.as_bytes() {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "it belongs to another application"));
         }
         Ok(Segment::new(image))

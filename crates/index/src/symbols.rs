@@ -1,7 +1,5 @@
 //! A sequence of digits, four bits each, that counts how often a digit occurs up to a position.
 
-use std::ops::Range;
-
 /// Positions of a block.
 pub(crate) const BLOCK: usize = 256;
 /// The octets of a block.
@@ -22,8 +20,7 @@ impl Writer {
     pub(crate) fn add(&mut self, symbols: impl Iterator<Item = u8>) -> usize {
         let first = self.samples.len() / COUNTED;
         let mut counts = [0u32; 16];
-        let mut at = 0;
-        for symbol in symbols {
+        for (at, symbol) in symbols.enumerate() {
             if at % BLOCK == 0 {
                 self.samples.extend_from_slice(&counts[1..=COUNTED]);
                 self.nibbles.resize(self.nibbles.len() + OCTETS, 0);
@@ -31,7 +28,6 @@ impl Writer {
             let octet = (first * BLOCK + at) / 2;
             self.nibbles[octet] |= symbol << (4 * (at % 2));
             counts[usize::from(symbol)] += 1;
-            at += 1;
         }
         // One more: the end is a place too.
         self.samples.extend_from_slice(&counts[1..=COUNTED]);
@@ -54,11 +50,6 @@ impl<'a> Symbols<'a> {
         Symbols { nibbles: &nibbles[first * OCTETS..], samples: &samples[first * COUNTED..], len }
     }
 
-    /// The digit at a position.
-    pub(crate) fn get(&self, at: usize) -> u8 {
-        self.nibbles[at / 2] >> (4 * (at % 2)) & 15
-    }
-
     /// How often `digit` occurs before `at`.
     pub(crate) fn rank(&self, digit: u8, at: usize) -> usize {
         let block = at / BLOCK;
@@ -78,11 +69,9 @@ impl<'a> Symbols<'a> {
         self.samples[block * COUNTED + usize::from(digit) - 1] as usize
     }
 
-    /// Where the occurrence `k` of `digit` is, from 0; there must be as many. It is looked for in these blocks, as
-    /// far as the caller knows them.
+    /// Where the occurrence `k` of `digit` is, from 0; there must be as many.
     pub(crate) fn select(&self, digit: u8, k: usize) -> usize {
-        let blocks: Range<usize> = 0..self.len / BLOCK + 1;
-        let (mut low, mut high) = (blocks.start, blocks.end);
+        let (mut low, mut high) = (0, self.len / BLOCK + 1);
         while high - low > 1 {
             let middle = (low + high) / 2;
             if self.sample(digit, middle) <= k { low = middle } else { high = middle }
@@ -111,7 +100,7 @@ fn load(nibbles: &[u8], word: usize) -> u64 {
 /// The lowest bit of each nibble that is `digit`.
 const fn hits(word: u64, digit: u8) -> u64 {
     const ONES: u64 = 0x1111_1111_1111_1111;
-    let different = word ^ ONES * digit as u64;
+    let different = word ^ (ONES * digit as u64);
     let folded = different | different >> 1;
     !(folded | folded >> 2) & ONES
 }
@@ -133,7 +122,7 @@ mod tests {
             for digit in 1..=10 {
                 let mut seen = 0;
                 for (at, symbol) in sequence.iter().enumerate() {
-                    assert_eq!((symbols.get(at), symbols.rank(digit, at)), (*symbol, seen));
+                    assert_eq!(symbols.rank(digit, at), seen);
                     if *symbol == digit {
                         assert_eq!(symbols.select(digit, seen), at);
                         seen += 1;

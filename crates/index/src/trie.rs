@@ -170,7 +170,9 @@ impl<'a> Trie<'a> {
         let mut last = self.start(0) + entry;
         for depth in 0.. {
             let digit = nibble(digits, depth);
-            let Some(child) = (1..=10).contains(&digit).then(|| self.child(node, digit)).flatten() else { return };
+            let Some(child) = (1..=10).contains(&digit).then(|| self.child(node, digit)).flatten() else {
+                return;
+            };
             at = self.down(node, digit, at);
             let place = self.start(child) + at;
             // A node that shares its parent's facets has no place of its own.

@@ -160,8 +160,9 @@ proptest! {
         let index = Index::with_limits(limits);
         let mut model = rows;
         if at_once {
-            let entry = |row: &Row| (row.application.clone(), row.created_ms, row.id, row.facets.clone());
-            index.load(model.iter().map(entry));
+            let mut loader = index.loader();
+            model.iter().for_each(|row| loader.add(&row.application, row.created_ms, row.id, &row.facets));
+            loader.finish();
         } else {
             model.iter().for_each(|row| put(&index, row));
         }

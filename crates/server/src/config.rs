@@ -55,6 +55,9 @@ pub struct StoreConfig {
     pub queue_max: usize,
     /// Flows kept in memory for the events to come.
     pub cached_flows_max: std::num::NonZeroUsize,
+    /// How often the search index is written to disk.
+    #[serde(deserialize_with = "duration")]
+    pub index_save: Duration,
 }
 
 /// The engine.
@@ -172,6 +175,7 @@ impl Default for StoreConfig {
             retention_days: 365,
             queue_max: 8192,
             cached_flows_max: const { std::num::NonZeroUsize::new(16_384).unwrap() },
+            index_save: Duration::from_secs(60),
         }
     }
 }

@@ -5,6 +5,7 @@ mod callbacks;
 pub mod clock;
 pub mod config;
 mod engine;
+pub mod indexing;
 mod metrics;
 mod numbers;
 mod targets;
@@ -14,12 +15,12 @@ use api::Api;
 use config::Config;
 use engine::Engine;
 use futures::future::join_all;
-use index::Index;
+use indexing::{Followed, Keeper, index_directory};
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use store::{Change, SqliteOptions, SqliteStore, Store};
+use store::{SqliteOptions, SqliteStore};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -36,6 +37,7 @@ pub struct Server {
     config: Config,
     store: Arc<SqliteStore>,
     engine: Arc<Engine>,
+    keeper: Keeper,
     working: JoinHandle<()>,
     serving: JoinHandle<std::io::Result<()>>,
     /// Becomes true when the listener is to close.
@@ -62,20 +64,26 @@ impl Server {
         // Callbacks and TLS carriers use it; somebody may have installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
 
-        let index = Arc::new(Index::default());
-        let observed = Arc::clone(&index);
+        let followed = Followed::default();
+        let observed = followed.clone();
         let options = SqliteOptions {
             queue_max: config.store.queue_max,
             cached_flows_max: config.store.cached_flows_max,
             ids: Arc::new(clock::new_id),
-            observer: Box::new(move |changes| follow(&observed, changes)),
+            observer: Box::new(move |changes, position| observed.follow(changes, position)),
         };
         let path = database(data);
         let (store, report) =
             SqliteStore::open(&path, options).with_context(|| format!("opening {}", path.display()))?;
         let store = Arc::new(store);
-        let flows = rebuild(&index, &*store).await?;
-        tracing::info!(flows, owing = report.owing_flows, "data opened");
+        let opened = followed.open(&*store, &index_directory(data)).await?;
+        tracing::info!(
+            flows = opened.flows,
+            owing = report.owing_flows,
+            replayed = opened.replayed,
+            rebuilt = opened.rebuilt,
+            "data opened"
+        );
         if report.handed_parts > 0 {
             tracing::warn!(
                 parts = report.handed_parts,
@@ -88,12 +96,15 @@ impl Server {
 
         let engine = Engine::start(&config, Arc::clone(&store) as _).map_err(|error| anyhow!(error))?;
         let working = tokio::spawn(Arc::clone(&engine).run());
+        let index = Arc::clone(&followed.index);
+        let save_every = config.store.index_save;
+        let keeper = Keeper::start(followed, Arc::clone(&store) as _, index_directory(data), save_every)?;
         let api = Api::new(&config, Arc::clone(&store) as _, index, Arc::clone(&engine));
         let (closing, mut closed) = watch::channel(false);
         let shutdown = async move { drop(closed.wait_for(|&closing| closing).await) };
         let serve = axum::serve(listener, api::router(api)).with_graceful_shutdown(shutdown);
         let serving = tokio::spawn(async move { serve.await });
-        Ok(Server { address, config, store, engine, working, serving, closing, _lock: lock })
+        Ok(Server { address, config, store, engine, keeper, working, serving, closing, _lock: lock })
     }
 
     /// Stops accepting, finishes what is in flight within the configured time, unbinds, and closes the store.
@@ -110,12 +121,16 @@ impl Server {
         }
         let carriers = self.engine.outlets().iter().map(|outlet| outlet.carrier.close());
         let _ = tokio::time::timeout(deadline, join_all(carriers)).await;
+        self.keeper.stop().await;
         self.store.close().await;
     }
 }
 
-/// Makes the data directory ours.
-fn lock(data: &Path) -> anyhow::Result<File> {
+/// Makes the data directory ours, until the file is dropped.
+///
+/// # Errors
+/// When it is another process's.
+pub fn lock(data: &Path) -> anyhow::Result<File> {
     let path = data.join("lock");
     let file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
     match file.try_lock() {
@@ -127,36 +142,4 @@ fn lock(data: &Path) -> anyhow::Result<File> {
             Err(error).with_context(|| format!("locking {}", path.display()))
         }
     }
-}
-
-/// Brings the index up with a commit.
-fn follow(index: &Index, changes: &[Change]) {
-    let puts = changes.iter().filter_map(|change| match change {
-        Change::Put(flow) => Some((flow.application.as_str(), flow.created_ms, flow.id, flow.facets())),
-        Change::Removed { .. } => None,
-    });
-    index.put(puts);
-    for change in changes {
-        if let Change::Removed { application, id, created_ms } = change {
-            index.remove(application, *created_ms, *id);
-        }
-    }
-}
-
-/// Fills the index from the change feed; answers with how many flows.
-async fn rebuild(index: &Index, store: &dyn Store) -> anyhow::Result<usize> {
-    const PAGE: usize = 5000;
-    let (mut after, mut entries) = (0, Vec::new());
-    loop {
-        let page = store.changes(after, PAGE).await?;
-        let Some((position, _)) = page.last() else { break };
-        after = *position;
-        entries.extend(page.into_iter().map(|(_, flow)| {
-            let facets = flow.facets();
-            (flow.application, flow.created_ms, flow.id, facets)
-        }));
-    }
-    let flows = entries.len();
-    index.load(entries);
-    Ok(flows)
 }

@@ -91,8 +91,9 @@ pub enum Change {
     },
 }
 
-/// Called with the changes of each commit, in order, before the callers of that commit get their answers.
-pub type Observer = Box<dyn FnMut(&[Change]) + Send>;
+/// Called with the changes of each commit, in order, and the position that the change feed has with them, before the
+/// callers of that commit get their answers.
+pub type Observer = Box<dyn FnMut(&[Change], u64) + Send>;
 
 /// Draws a new id; the argument is the time, Unix milliseconds.
 pub type Ids = Arc<dyn Fn(i64) -> Uuid + Send + Sync>;
@@ -151,12 +152,24 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Unavailable`].
     async fn load(&self, ids: Vec<Uuid>) -> Result<Vec<Option<Flow>>>;
 
-    /// The change feed: at most `limit` flows whose last change is after position `after`, in the order of those
-    /// changes, each with its position. From 0 it yields every flow.
+    /// The change feed: at most `limit` changes after position `after`, in their order, each with its position. A
+    /// flow stands in it once, at its last change. From 0 it yields every flow.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    async fn changes(&self, after: u64, limit: usize) -> Result<Vec<(u64, Flow)>>;
+    async fn changes(&self, after: u64, limit: usize) -> Result<Vec<(u64, Change)>>;
+
+    /// The position of the last change in the feed; 0 when nothing ever changed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn position(&self) -> Result<u64>;
+
+    /// Lets the feed forget removals up to a position: whoever follows it has them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn forget_removals(&self, until: u64) -> Result<()>;
 
     /// Prunes what is too old, at most `limit` flows; answers how many.
     ///

@@ -25,7 +25,7 @@ fn open(path: &Path) -> (SqliteStore, OpenReport, Seen) {
         queue_max: 64,
         cached_flows_max: NonZeroUsize::new(2).unwrap(),
         ids: Arc::new(|_| id()),
-        observer: Box::new(move |changes| observer.lock().unwrap().extend_from_slice(changes)),
+        observer: Box::new(move |changes, _| observer.lock().unwrap().extend_from_slice(changes)),
     };
     let (store, report) = SqliteStore::open(path, options).unwrap();
     (store, report, seen)
@@ -136,6 +136,13 @@ async fn pruning_takes_old_closed_flows_only() {
     let retention = Retention { flows_before_ms: 5000, keys_before_ms: 0 };
     assert_eq!(store.prune(retention, 10).await.unwrap(), 1);
     assert!(matches!(seen.lock().unwrap().last(), Some(Change::Removed { id, .. }) if *id == closed.id));
+    // Who follows the feed hears of it until he says that he has; its position stays.
+    let last = store.changes(0, 10).await.unwrap().pop().unwrap();
+    assert!(matches!(last.1, Change::Removed { id, .. } if id == closed.id));
+    assert_eq!(store.position().await.unwrap(), last.0);
+    store.forget_removals(last.0).await.unwrap();
+    assert_eq!(store.position().await.unwrap(), last.0);
+    assert!(store.changes(last.0, 10).await.unwrap().is_empty());
     let left = store.load(vec![open_flow.id, closed.id, young.id]).await.unwrap();
     assert_eq!(left.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true]);
     assert!(matches!(store.receipt(of("r1"), delivered(), 9001).await.unwrap(), Matched::Early));
@@ -149,12 +156,17 @@ async fn the_change_feed_yields_every_flow_at_its_last_change() {
     for flow in &flows {
         store.accept(flow.clone(), None, flow.created_ms).await.unwrap();
     }
+    let put = |change: &(u64, Change)| match &change.1 {
+        Change::Put(flow) => flow.clone(),
+        Change::Removed { .. } => panic!("nothing was removed"),
+    };
     let feed = store.changes(0, 2).await.unwrap();
-    assert_eq!(feed.iter().map(|(_, flow)| flow.id).collect::<Vec<_>>(), [flows[0].id, flows[1].id]);
+    assert_eq!(feed.iter().map(|c| put(c).id).collect::<Vec<_>>(), [flows[0].id, flows[1].id]);
     store.apply(flows[0].id, submitted(0, 0, "c", "r1"), 1010).await.unwrap();
     let rest = store.changes(feed[1].0, 10).await.unwrap();
-    assert_eq!(rest.iter().map(|(_, flow)| flow.id).collect::<Vec<_>>(), [flows[2].id, flows[0].id]);
-    assert_eq!(rest[1].1.state.status, FlowStatus::InProgress);
+    assert_eq!(rest.iter().map(|c| put(c).id).collect::<Vec<_>>(), [flows[2].id, flows[0].id]);
+    assert_eq!(put(&rest[1]).state.status, FlowStatus::InProgress);
+    assert_eq!(store.position().await.unwrap(), rest[1].0);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod app;
 mod callbacks;
 mod client;
 mod demo;
+mod index;
 mod serve;
 mod table;
 
@@ -47,6 +48,9 @@ enum Command {
     /// List and replay callbacks that were given up; works while a server runs on the same data.
     #[command(subcommand)]
     Callbacks(callbacks::Callbacks),
+    /// Make anew, check and describe the search index.
+    #[command(subcommand)]
+    Index(index::Index),
     /// Check a configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -91,6 +95,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Search(search) => search.run().await,
         Command::Export(export) => export.run().await,
         Command::Callbacks(callbacks) => callbacks.run(),
+        Command::Index(index) => index.run().await,
         Command::Config(ConfigCommand::Check { file }) => {
             let config = serve::load(Some(&file))?;
             for carrier in &config.carriers {

@@ -9,7 +9,7 @@ pub use admin::Admin;
 
 use crate::queue::{Lane, TaskQueue};
 use crate::{
-    Accepted, Application, Claim, IdempotencyKey, Ids, Matched, Observer, Result, Retention, Store,
+    Accepted, Application, Change, Claim, IdempotencyKey, Ids, Matched, Observer, Result, Retention, Store,
     StoreError, Token,
 };
 use async_trait::async_trait;
@@ -239,16 +239,39 @@ impl Store for SqliteStore {
         self.read(move |connection| ids.into_iter().map(|id| find(connection, id)).collect()).await
     }
 
-    async fn changes(&self, after: u64, limit: usize) -> Result<Vec<(u64, Flow)>> {
+    async fn changes(&self, after: u64, limit: usize) -> Result<Vec<(u64, Change)>> {
         self.read(move |connection| {
+            let (after, most) = (after as i64, limit as i64);
             let sql = "SELECT doc, change FROM flows WHERE change > ?1 ORDER BY change LIMIT ?2";
             let mut statement = connection.prepare_cached(sql)?;
-            let rows = statement.query_map(params![after as i64, limit as i64], |row| {
-                Ok((row.get::<_, i64>(1)? as u64, admin::flow_of_row(row)?))
+            let flows = statement.query_map([after, most], |row| {
+                Ok((row.get::<_, i64>(1)? as u64, Change::Put(Arc::new(admin::flow_of_row(row)?))))
             })?;
-            rows.collect()
+            let mut changes = flows.collect::<rusqlite::Result<Vec<_>>>()?;
+            let sql = "SELECT application, id, created_ms, change FROM removals WHERE change > ?1
+                       ORDER BY change LIMIT ?2";
+            let mut statement = connection.prepare_cached(sql)?;
+            let removals = statement.query_map([after, most], |row| {
+                let id = Uuid::from_bytes(row.get(1)?);
+                let removed = Change::Removed { application: row.get(0)?, id, created_ms: row.get(2)? };
+                Ok((row.get::<_, i64>(3)? as u64, removed))
+            })?;
+            for removal in removals {
+                changes.push(removal?);
+            }
+            changes.sort_by_key(|(position, _)| *position);
+            changes.truncate(limit);
+            Ok(changes)
         })
         .await
+    }
+
+    async fn position(&self) -> Result<u64> {
+        self.read(|connection| writer::last_change(connection).map(|position| position as u64)).await
+    }
+
+    async fn forget_removals(&self, until: u64) -> Result<()> {
+        self.send(|reply| Command::ForgetRemovals { until, reply }).await
     }
 
     async fn prune(&self, retention: Retention, limit: usize) -> Result<usize> {

@@ -72,6 +72,9 @@ impl<'a> Work<'a> {
             Command::Replay { now_ms, reply } => {
                 self.settle(reply, answers, skip, |work| work.replay(now_ms).map(Ok))
             }
+            Command::ForgetRemovals { until, reply } => {
+                self.settle(reply, answers, skip, |work| work.forget_removals(until).map(Ok))
+            }
             Command::Close { reply } => self.settle(reply, answers, skip, |_| Ok(Ok(()))),
             Command::AddToken { token, reply } => {
                 self.settle(reply, answers, skip, |work| work.add_token(&token).map(Ok))
@@ -290,6 +293,10 @@ impl<'a> Work<'a> {
                 }
             }
             self.connection.prepare_cached("DELETE FROM flows WHERE row = ?1")?.execute([row])?;
+            self.counters.change += 1;
+            let sql = "INSERT INTO removals (change, application, id, created_ms) VALUES (?1, ?2, ?3, ?4)";
+            let values = params![self.counters.change, flow.application, flow.id.as_bytes(), flow.created_ms];
+            self.connection.prepare_cached(sql)?.execute(values)?;
             self.removed.push(Change::Removed {
                 application: flow.application.clone(),
                 id: flow.id,
@@ -297,6 +304,13 @@ impl<'a> Work<'a> {
             });
         }
         Ok(self.removed.len())
+    }
+
+    /// The last one stays: it keeps the feed's position where no flow does.
+    fn forget_removals(&mut self, until: u64) -> rusqlite::Result<()> {
+        let sql = "DELETE FROM removals WHERE change <= ?1 AND change < (SELECT max(change) FROM removals)";
+        self.connection.execute(sql, [until as i64])?;
+        Ok(())
     }
 
     fn replay(&mut self, now_ms: i64) -> rusqlite::Result<usize> {

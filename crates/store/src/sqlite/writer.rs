@@ -47,6 +47,10 @@ pub(super) enum Command {
         token: Token,
         reply: Reply<()>,
     },
+    ForgetRemovals {
+        until: u64,
+        reply: Reply<()>,
+    },
     /// Ends the writer after the commands before it.
     Close {
         reply: Reply<()>,
@@ -88,13 +92,16 @@ pub(super) struct Counters {
 
 impl Counters {
     fn read(connection: &Connection) -> rusqlite::Result<Counters> {
-        let sql =
-            "SELECT (SELECT ifnull(max(row), 0) FROM flows), (SELECT ifnull(max(change), 0) FROM flows),
-                          (SELECT count(*) FROM early)";
-        connection.query_row(sql, [], |row| {
-            Ok(Counters { row: row.get(0)?, change: row.get(1)?, early: row.get(2)? })
-        })
+        let sql = "SELECT (SELECT ifnull(max(row), 0) FROM flows), (SELECT count(*) FROM early)";
+        let change = last_change(connection)?;
+        connection.query_row(sql, [], |row| Ok(Counters { row: row.get(0)?, change, early: row.get(1)? }))
     }
+}
+
+/// The position of the last change.
+pub(super) fn last_change(connection: &Connection) -> rusqlite::Result<i64> {
+    let sql = "SELECT max((SELECT ifnull(max(change), 0) FROM flows), (SELECT ifnull(max(change), 0) FROM removals))";
+    connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
 }
 
 impl Writer {
@@ -152,7 +159,7 @@ impl Writer {
                     }
                     changes.push(change);
                 }
-                (self.observer)(&changes);
+                (self.observer)(&changes, self.counters.change as u64);
                 answers.into_iter().for_each(|answer| answer(None));
             }
             Err(error) => {

@@ -71,14 +71,67 @@ fn a_flow_is_sent_tracked_and_found() {
 }
 
 #[test]
+fn the_index_is_described_checked_and_made_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data, config) = (directory.path().join("data"), directory.path().join("switchback.toml"));
+    std::fs::write(&config, "").unwrap();
+    let mut process = Process::serve(&data, &config);
+    let application = create_application(&data);
+    let id = application["applicationId"].as_str().unwrap();
+    let url = process.url.clone();
+    let environment = [
+        ("SWITCHBACK_URL", url.as_str()),
+        ("SWITCHBACK_APP_ID", id),
+        ("SWITCHBACK_APP_SECRET", application["applicationSecret"].as_str().unwrap()),
+    ];
+    let file = directory.path().join("flow.json");
+    let flow = r#"{"flow": [{"type": "Sms", "order": 1, "from": "Acme", "to": "+306900000010", "message": {"body": "hi"}}]}"#;
+    std::fs::write(&file, flow).unwrap();
+    for _ in 0..3 {
+        assert!(run(&["send", file.to_str().unwrap()], &environment).status.success());
+    }
+    let index = |command: &str| run(&["index", command, "--data", data.to_str().unwrap()], &[]);
+    let output = index("verify");
+    assert!(text(&output.stderr).contains("another server"), "{output:?}");
+    process.stop();
+    let output = index("verify");
+    assert!(text(&output.stdout).starts_with("3 flows, every one as in the store"), "{output:?}");
+    let output = index("stats");
+    assert!(text(&output.stdout).contains(id), "{output:?}");
+
+    // One octet of one file.
+    let files: Vec<_> =
+        std::fs::read_dir(data.join("index")).unwrap().map(|file| file.unwrap().path()).collect();
+    let file = files.iter().find(|file| file.extension().is_some()).unwrap();
+    let mut octets = std::fs::read(file).unwrap();
+    octets[100] ^= 1;
+    std::fs::write(file, octets).unwrap();
+    for command in ["verify", "stats"] {
+        let output = index(command);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains("checksum"), "{output:?}");
+    }
+    // A server notices it as well, and goes on with an index made anew.
+    let mut process = Process::serve(&data, &config);
+    let url = process.url.clone();
+    let environment = [("SWITCHBACK_URL", url.as_str()), environment[1], environment[2]];
+    let output = run(&["search", "--json"], &environment);
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["totalElements"], 3);
+    process.stop();
+    assert!(index("verify").status.success());
+    std::fs::remove_dir_all(data.join("index")).unwrap();
+    let output = index("rebuild");
+    assert!(text(&output.stdout).starts_with("3 flows in"), "{output:?}");
+    assert!(index("verify").status.success());
+}
+
+#[test]
 fn a_term_signal_ends_the_server_cleanly() {
     let directory = tempfile::tempdir().unwrap();
     let (data, config) = (directory.path().join("data"), directory.path().join("switchback.toml"));
     std::fs::write(&config, "").unwrap();
     let mut process = Process::serve(&data, &config);
-    let pid = process.child.id().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-    assert_eq!(process.child.wait().unwrap().code(), Some(0));
+    process.stop();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `kill -9` under load: what was answered 200 is there after a restart, and comes to its end.
 
-use crate::support::{Process, create_application, login};
+use crate::support::{Process, create_application, login, run};
 use reqwest::Client;
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -46,7 +46,7 @@ async fn nothing_that_was_answered_is_lost_or_stuck() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
     let config = directory.path().join("switchback.toml");
-    std::fs::write(&config, "[engine]\nminute = \"100ms\"\n").unwrap();
+    std::fs::write(&config, "[engine]\nminute = \"100ms\"\n[store]\nindex_save = \"20ms\"\n").unwrap();
     let application = create_application(&data);
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
@@ -77,7 +77,7 @@ async fn nothing_that_was_answered_is_lost_or_stuck() {
     }
 
     let ids: HashSet<String> = acknowledged.lock().unwrap().iter().cloned().collect();
-    let process = Process::serve(&data, &config);
+    let mut process = Process::serve(&data, &config);
     println!("{} flows acknowledged over {ROUNDS} crashes", ids.len());
     let search = async |filters: Value, page: usize| -> Value {
         let url = format!("{}/failover/tracking?size=1000&page={page}", process.url);
@@ -105,4 +105,8 @@ async fn nothing_that_was_answered_is_lost_or_stuck() {
     }
     let lost: Vec<_> = ids.difference(&found).collect();
     assert!(lost.is_empty(), "lost: {lost:?}");
+    // The index's files came through the crashes as well, whatever was being written then.
+    process.kill();
+    let output = run(&["index", "verify", "--data", data.to_str().unwrap()], &[]);
+    assert!(output.status.success(), "{output:?}");
 }

@@ -1,0 +1,133 @@
+//! `switchback index`.
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use server::indexing::{Followed, identity, index_directory};
+use server::{database, lock};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+use store::{Change, SqliteOptions, SqliteStore, Store};
+
+#[derive(Subcommand)]
+pub enum Index {
+    /// Make the search index anew from the store; the server must not run.
+    ///
+    /// Never needed: a server makes it anew by itself where it is missing or damaged. This does it beforehand.
+    Rebuild(Data),
+    /// Hold the index on disk against the store, flow by flow; the server must not run. Fails where they differ.
+    Verify(Data),
+    /// Tell what the index on disk has, by application; works while a server runs.
+    Stats(Data),
+}
+
+#[derive(clap::Args)]
+pub struct Data {
+    /// Data directory.
+    #[arg(long, value_name = "DIR", default_value = "switchback-data")]
+    data: PathBuf,
+}
+
+impl Index {
+    pub async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Index::Rebuild(Data { data }) => rebuild(&data).await,
+            Index::Verify(Data { data }) => verify(&data).await,
+            Index::Stats(Data { data }) => stats(&data),
+        }
+    }
+}
+
+/// Opens the store for this process alone.
+fn open(data: &Path) -> anyhow::Result<(SqliteStore, File)> {
+    let path = database(data);
+    if !path.exists() {
+        bail!("there is no database at {}", path.display());
+    }
+    let lock = lock(data)?;
+    let options = SqliteOptions {
+        queue_max: 16,
+        cached_flows_max: std::num::NonZeroUsize::MIN,
+        ids: Arc::new(server::clock::new_id),
+        observer: Box::new(|_, _| {}),
+    };
+    let (store, _) =
+        SqliteStore::open(&path, options).with_context(|| format!("opening {}", path.display()))?;
+    Ok((store, lock))
+}
+
+async fn rebuild(data: &Path) -> anyhow::Result<()> {
+    let (store, _lock) = open(data)?;
+    let started = Instant::now();
+    let followed = Followed::default();
+    let opened = followed.rebuild(&store).await?;
+    let written = followed.save(&store, &index_directory(data)).await?;
+    println!(
+        "{} flows in {} segments, {} bytes; {:.1} s",
+        opened.flows,
+        written.segments,
+        written.bytes,
+        started.elapsed().as_secs_f64()
+    );
+    store.close().await;
+    Ok(())
+}
+
+async fn verify(data: &Path) -> anyhow::Result<()> {
+    const PAGE: usize = 5000;
+    let (store, _lock) = open(data)?;
+    let followed = Followed::default();
+    let read = followed.index.read(&index_directory(data), &identity(&store));
+    let read = read.context("the server would make the index anew")?;
+    followed.catch_up(&store, read.position).await?;
+    let (mut after, mut flows, mut differing) = (0, 0, 0);
+    loop {
+        let page = store.changes(after, PAGE).await?;
+        let Some((last, _)) = page.last() else { break };
+        after = *last;
+        for (_, change) in page {
+            let Change::Put(flow) = change else { continue };
+            flows += 1;
+            if followed.index.get(&flow.application, flow.created_ms, flow.id) != Some(flow.facets()) {
+                differing += 1;
+                if differing <= 10 {
+                    eprintln!("{} of application {} is not as in the store", flow.id, flow.application);
+                }
+            }
+        }
+    }
+    store.close().await;
+    let indexed = followed.index.len();
+    if differing > 0 || indexed != flows {
+        bail!(
+            "{differing} of {flows} flows differ, and the index knows {indexed}: run `switchback index rebuild`, and \
+             report it: this must not happen"
+        );
+    }
+    println!(
+        "{flows} flows, every one as in the store; the files are complete up to change {}",
+        read.position
+    );
+    Ok(())
+}
+
+fn stats(data: &Path) -> anyhow::Result<()> {
+    let directory = index_directory(data);
+    let stats = index::stats(&directory).with_context(|| directory.display().to_string())?;
+    let mut table =
+        crate::table::table(["application", "flows", "segments", "recipients", "bytes", "bytes a flow"]);
+    for application in &stats.applications {
+        table.add_row([
+            application.id.clone(),
+            application.flows.to_string(),
+            application.segments.to_string(),
+            application.recipients.to_string(),
+            application.bytes.to_string(),
+            format!("{:.1}", application.bytes as f64 / application.flows.max(1) as f64),
+        ]);
+    }
+    println!("{table}");
+    println!("complete up to change {} of the store", stats.position);
+    Ok(())
+}
