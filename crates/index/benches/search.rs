@@ -212,7 +212,8 @@ fn resident_bytes() -> u64 {
 fn measure(index: &Index, numbers: u64, title: &str) {
     println!("\n{title:<52}{:>12}{:>12}{:>12}", "matches", "median µs", "p99 µs");
     let mut random = fastrand::Rng::with_seed(7);
-    for class in classes() {
+    let only = argument("--only").unwrap_or_default();
+    for class in classes().into_iter().filter(|class| class.name.contains(&only)) {
         let (mut times, mut totals) = (Vec::new(), Vec::new());
         for _ in 0..class.repetitions {
             let query = class.ask(&mut random, numbers, index);
@@ -245,10 +246,14 @@ fn plain_filter(rows: &[(i64, Facets)]) -> f64 {
     percentile(&times, 50)
 }
 
+fn argument(name: &str) -> Option<String> {
+    std::env::args().skip_while(|argument| argument != name).nth(1)
+}
+
 fn main() {
-    let mut arguments = std::env::args().skip_while(|argument| argument != "--flows").skip(1);
-    let flows: u64 = arguments.next().and_then(|count| count.parse().ok()).unwrap_or(1_000_000);
-    let numbers = (flows / 5).max(1000);
+    let number = |name: &str| argument(name).and_then(|number| number.parse::<u64>().ok());
+    let flows = number("--flows").unwrap_or(1_000_000);
+    let numbers = number("--recipients").unwrap_or((flows / 5).max(1000));
     let mut generator = Generator { random: fastrand::Rng::with_seed(1), numbers, flows, made: 0 };
     let before = resident_bytes();
     let index = Index::default();

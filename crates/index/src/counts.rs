@@ -256,6 +256,9 @@ impl<'a> Counts<'a> {
 
     /// The facet at a position.
     pub(crate) fn get(&self, at: usize) -> u8 {
+        if self.overlay.is_none() {
+            return self.base.facets[at];
+        }
         self.chunk(at / CHUNK)[at % CHUNK]
     }
 

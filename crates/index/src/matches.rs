@@ -9,8 +9,8 @@ use crate::term::Term;
 use std::cell::OnceCell;
 use std::ops::Range;
 
-/// Longer lists than this are not made where something else is possible.
-const LIST_MAX: usize = 1 << 18;
+/// A row is asked the other terms if that costs less than looking at so many recipients for each term.
+const RECIPIENTS_A_ROW: usize = 128;
 
 /// What a query asks of a segment.
 pub(crate) struct Asked<'a> {
@@ -319,7 +319,7 @@ impl Asked<'_> {
             return Some(vec![self.node(Direction::Suffix, node)]);
         }
         let suffixes = self.suffixes(pattern);
-        if suffixes.len() > LIST_MAX {
+        if suffixes.len() * 8 > self.segment.recipients() {
             return None;
         }
         let postings = suffixes.map(|at| self.segment.by_suffix(at)).map(|o| self.segment.postings(o..o + 1));
@@ -352,15 +352,19 @@ impl Asked<'_> {
         }
         let start = self.segment.posting_facets();
         for at in range {
-            let row = self.segment.posting_row(at);
-            if self.rows.contains(&row) && self.mask.has(self.counts.get(start + at)) {
-                rows.push(row as u32);
+            // Filters on facets mostly leave little.
+            if self.mask.has(self.counts.get(start + at)) {
+                let row = self.segment.posting_row(at);
+                if self.rows.contains(&row) {
+                    rows.push(row as u32);
+                }
             }
         }
     }
 
     /// The rows that several terms want: the shortest list, asked the other terms.
     fn several(&self, terms: &[&Term]) -> Option<Vec<Part>> {
+        let list_max = 256 + self.segment.recipients() / RECIPIENTS_A_ROW;
         let candidates = terms.iter().enumerate().filter_map(|(i, term)| {
             let mut ordinals = Vec::new();
             match term.number {
@@ -370,7 +374,7 @@ impl Asked<'_> {
                 NumberTest::Prefix(pattern) => ordinals.push(self.segment.digits().starting(&pattern)),
                 NumberTest::Suffix(pattern) => {
                     let suffixes = self.suffixes(&pattern);
-                    if suffixes.len() > LIST_MAX {
+                    if suffixes.len() > list_max {
                         return None;
                     }
                     let numbers = suffixes.map(|at| self.segment.by_suffix(at));
@@ -383,7 +387,7 @@ impl Asked<'_> {
                 ordinals.into_iter().map(|range| self.segment.postings(range)).collect();
             postings.extend(self.text_postings(term));
             let cost: usize = postings.iter().map(Range::len).sum();
-            (cost <= LIST_MAX).then_some((cost, i, postings))
+            (cost <= list_max).then_some((cost, i, postings))
         });
         let (_, shortest, postings) = candidates.min_by_key(|(cost, ..)| *cost)?;
         let mut rows = Vec::new();

@@ -200,8 +200,7 @@ impl Segment {
         }
         let first = ordinal / SAMPLE * SAMPLE;
         let counts = &self.image.section(Section::PostingCounts)[first..ordinal];
-        let counts = counts.iter().enumerate().map(|(i, count)| self.count(first + i, *count));
-        samples[ordinal / SAMPLE] as usize + counts.sum::<usize>()
+        samples[ordinal / SAMPLE] as usize + self.count_all(first, counts)
     }
 
     fn count(&self, ordinal: usize, count: u8) -> usize {
@@ -219,7 +218,12 @@ impl Segment {
 
     /// Where the rows of a range of recipients are.
     pub(crate) fn postings(&self, ordinals: Range<usize>) -> Range<usize> {
-        self.posting(ordinals.start)..self.posting(ordinals.end)
+        let start = self.posting(ordinals.start);
+        if ordinals.len() == 1 {
+            let count = self.image.section(Section::PostingCounts)[ordinals.start];
+            return start..start + self.count(ordinals.start, count);
+        }
+        start..self.posting(ordinals.end)
     }
 
     /// Calls `each` with where the rows of each recipient are whose bit is set.
@@ -229,20 +233,30 @@ impl Segment {
         // A sample stands for the recipients of one word.
         const _: () = assert!(SAMPLE == 64);
         for (word, bits) in bits.iter().enumerate().filter(|(_, bits)| **bits != 0) {
+            let counts = &counts[word * SAMPLE..];
+            let counts = &counts[..counts.len().min(SAMPLE)];
             let mut start = samples[word] as usize;
-            let mut left = *bits;
-            for (i, count) in counts[word * SAMPLE..].iter().take(SAMPLE).enumerate() {
-                let count = self.count(word * SAMPLE + i, *count);
-                if left & 1 != 0 {
-                    each(start..start + count);
-                }
+            let (mut left, mut at) = (*bits, 0);
+            while left != 0 {
+                let bit = left.trailing_zeros() as usize;
+                start += self.count_all(word * SAMPLE + at, &counts[at..bit]);
+                let count = self.count(word * SAMPLE + bit, counts[bit]);
+                each(start..start + count);
                 start += count;
-                left >>= 1;
-                if left == 0 {
-                    break;
-                }
+                at = bit + 1;
+                left &= left - 1;
             }
         }
+    }
+
+    /// How many rows the recipients from `first` on have, with these counts.
+    fn count_all(&self, first: usize, counts: &[u8]) -> usize {
+        let sum = counts.iter().map(|count| u32::from(*count)).sum::<u32>() as usize;
+        // Long counts are rare.
+        if sum < usize::from(LONG) || !counts.contains(&LONG) {
+            return sum;
+        }
+        counts.iter().enumerate().map(|(i, count)| self.count(first + i, *count)).sum()
     }
 
     /// The row that is listed at a place; ascending within a recipient.
