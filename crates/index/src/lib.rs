@@ -33,6 +33,7 @@ use ::flow::Facets;
 use application::Application;
 use build::{Recipients, Rows};
 use files::Written;
+use flows::Flows;
 use loose::Row;
 use parking_lot::{Condvar, Mutex, RwLock};
 use std::collections::HashMap;
@@ -147,8 +148,7 @@ impl Index {
     /// What it knows of a flow.
     pub fn get(&self, application: &str, created_ms: i64, id: Uuid) -> Option<Facets> {
         let known = self.applications.read().get(application).cloned()?;
-        let flows = known.lock().flows.clone();
-        flows.get((created_ms, id))
+        snapshot(&known).get((created_ms, id))
     }
 
     /// How many flows it knows.
@@ -170,9 +170,7 @@ impl Index {
         }
         let known = self.applications.read().get(&query.application).cloned();
         let Some(known) = known else { return Found::default() };
-        let flows = known.lock().flows.clone();
-        drop(known);
-        flows.search(query)
+        snapshot(&known).search(query)
     }
 
     /// Makes one segment where one is due; whether there was one. To be called from a thread of its own, again and
@@ -207,6 +205,18 @@ impl Index {
         }
         *untidy = false;
     }
+}
+
+/// A copy of an application's flows as they are.
+fn snapshot(application: &Mutex<Application>) -> Flows {
+    // Who has the lock has it for some microseconds: sleeping until then would take ten times as long.
+    for _ in 0..1000 {
+        if let Some(application) = application.try_lock() {
+            return application.flows.clone();
+        }
+        std::hint::spin_loop();
+    }
+    application.lock().flows.clone()
 }
 
 /// Collects the flows of an empty index.

@@ -20,7 +20,7 @@ pub struct Lifecycle {
 }
 
 /// The sandbox, with receipts at once; `rate` as in the configuration.
-fn config(rate: &str) -> String {
+pub fn config(rate: &str) -> String {
     format!(
         "[[carrier]]\nname = \"sandbox\"\nkind = \"sandbox\"\nchannels = [\"Sms\", \"Viber\", \"Voice\"]\n\
          window = 1000\ndelay = \"1ms\"\n{rate}\n"
@@ -40,20 +40,20 @@ fn failover_body(i: usize) -> String {
 }
 
 /// A flow that one Sms ends.
-fn sms_body(i: usize) -> String {
+pub fn sms_body(i: usize) -> String {
     let to = format!("+30690{:06}0", i % 1_000_000);
     json!({"flow": [{"type": "Sms", "order": 1, "from": "Acme", "to": to, "message": {"body": "Your parcel is here."}}]})
         .to_string()
 }
 
-/// What a run of requests came to.
-struct Run {
-    per_second: f64,
-    latencies_us: Vec<u64>,
+/// What a run of requests came to; latencies are sorted.
+pub struct Run {
+    pub per_second: f64,
+    pub latencies_us: Vec<u64>,
 }
 
 /// Sends all requests over the connections, as fast as answers come.
-fn drive(address: &str, connections: usize, requests: &[Vec<u8>]) -> anyhow::Result<Run> {
+pub fn drive(address: &str, connections: usize, requests: &[Vec<u8>]) -> anyhow::Result<Run> {
     let started = Instant::now();
     let share = requests.len().div_ceil(connections);
     let latencies = std::thread::scope(|scope| {
@@ -77,7 +77,8 @@ fn drive(address: &str, connections: usize, requests: &[Vec<u8>]) -> anyhow::Res
     Ok(Run { per_second: requests.len() as f64 / seconds, latencies_us })
 }
 
-fn percentile(sorted: &[u64], percent: usize) -> f64 {
+/// Milliseconds.
+pub fn percentile(sorted: &[u64], percent: usize) -> f64 {
     sorted.get((sorted.len() * percent / 100).min(sorted.len() - 1)).copied().unwrap_or_default() as f64
         / 1000.0
 }

@@ -1,9 +1,11 @@
-//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle|search`.
+//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle|search|pages`.
 
 mod bench;
 mod load;
+mod pages;
 mod peers;
 mod schema;
+mod search;
 mod test;
 
 use anyhow::{Context, bail};
@@ -36,12 +38,8 @@ enum Chore {
 enum Bench {
     /// Accepted flows and whole lifecycles a second, on loopback, everything durable.
     Lifecycle(bench::Lifecycle),
-    /// Searches: totals and pages, the index alone, by class, with and without updates beside them.
-    Search {
-        /// Flows to search among; ten million take some 2 GiB.
-        #[arg(long, default_value_t = 1_000_000)]
-        flows: u64,
-    },
+    Search(search::Search),
+    Pages(pages::Pages),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -49,10 +47,8 @@ fn main() -> anyhow::Result<()> {
         Chore::Test => test::run_tests(),
         Chore::Schema => schema::run(),
         Chore::Bench(Bench::Lifecycle(lifecycle)) => lifecycle.run(),
-        Chore::Bench(Bench::Search { flows }) => run(
-            "cargo",
-            &["bench", "--package", "index", "--bench", "search", "--", "--flows", &flows.to_string()],
-        ),
+        Chore::Bench(Bench::Search(search)) => search.run(),
+        Chore::Bench(Bench::Pages(pages)) => pages.run(),
         Chore::BareEcho => bench::bare_echo(),
     }
 }

@@ -52,11 +52,13 @@ fn programs() -> anyhow::Result<()> {
     if !works("python3", &["-c", "import venv, ensurepip"]) {
         packages.extend(["python3", "python3-venv"]);
     }
-    if packages.is_empty() {
-        return Ok(());
-    }
+    if packages.is_empty() { Ok(()) } else { install_packages(&packages) }
+}
+
+/// Installs Debian packages.
+pub fn install_packages(packages: &[&str]) -> anyhow::Result<()> {
     if !works("sh", &["-c", "command -v apt-get && test $(id -u) = 0"]) {
-        bail!("the tests need {}: install them, or run as root on Debian", packages.join(", "));
+        bail!("this needs {}: install them, or run as root on Debian", packages.join(", "));
     }
     run("apt-get", &["update", "-qq"])?;
     let mut arguments = vec!["install", "-y", "-qq", "--no-install-recommends"];

@@ -5,6 +5,7 @@ mod error;
 mod export;
 mod health;
 mod link;
+mod message_filter;
 mod read_search;
 mod read_step;
 mod reader;
@@ -13,6 +14,7 @@ mod send;
 mod step_view;
 mod token;
 pub mod tracking;
+mod walk;
 
 use crate::config::Config;
 use crate::engine::Engine;

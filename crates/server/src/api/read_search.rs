@@ -1,6 +1,7 @@
 //! Reads a search from a request (contract, section 4).
 
 use super::error::ApiError;
+use super::message_filter::{MessageField, MessageFilter};
 use super::reader::{Problems, Reader, is_blank};
 use crate::clock::parse_iso;
 use flow::{Channel, FlowKind, FlowStatus};
@@ -21,6 +22,8 @@ pub struct Search {
     pub size: usize,
     /// The rest, for that page.
     pub query: Query,
+    /// What the index can't answer.
+    pub message_filters: Vec<MessageFilter>,
 }
 
 /// Reads a search of an application from the URL's parameters and the body.
@@ -36,14 +39,15 @@ pub fn read_search(
     let (page, size) = read_page(parameters, &problems);
     let (from_ms, until_ms) = read_range(parameters, &problems);
     let order = read_sort(parameters, &problems);
-    let filters = read_filters(body, &problems);
+    let (filters, message_filters) = read_filters(body, &problems);
     let errors = problems.into_vec();
     if !errors.is_empty() {
         return Err(ApiError::Invalid(errors));
     }
     let (from, until) = (from_ms.map(place_of), until_ms.map(place_of));
     let (application, offset) = (application.to_owned(), page.saturating_mul(size));
-    Ok(Search { page, size, query: Query { application, from, until, filters, order, offset, limit: size } })
+    let query = Query { application, from, until, filters, order, offset, limit: size };
+    Ok(Search { page, size, query, message_filters })
 }
 
 fn read_page(parameters: &HashMap<String, String>, problems: &Problems) -> (usize, usize) {
@@ -94,21 +98,34 @@ fn read_sort(parameters: &HashMap<String, String>, problems: &Problems) -> Order
     }
 }
 
-fn read_filters(body: &Value, problems: &Problems) -> Vec<Filter> {
+/// A condition for the index, or for what it leaves.
+enum AnyFilter {
+    Index(Filter),
+    Message(MessageFilter),
+}
+
+fn read_filters(body: &Value, problems: &Problems) -> (Vec<Filter>, Vec<MessageFilter>) {
     let filters: Vec<(String, &Value)> = match body {
         Value::Array(filters) => filters.iter().enumerate().map(|(i, f)| (format!("[{i}]"), f)).collect(),
         blank if is_blank(blank) => vec![],
         single => vec![("[0]".into(), single)],
     };
+    let (mut of_index, mut of_messages) = (Vec::new(), Vec::new());
     if filters.len() > FILTERS_MAX {
         problems.add("filters", "length", format!("must be at most {FILTERS_MAX}"));
-        return vec![];
+        return (of_index, of_messages);
     }
-    let read = |(path, value): (String, &Value)| read_filter(&Reader::of(value, path, problems)?);
-    filters.into_iter().filter_map(read).collect()
+    for (path, value) in filters {
+        match Reader::of(value, path, problems).and_then(|reader| read_filter(&reader)) {
+            Some(AnyFilter::Index(filter)) => of_index.push(filter),
+            Some(AnyFilter::Message(filter)) => of_messages.push(filter),
+            None => {}
+        }
+    }
+    (of_index, of_messages)
 }
 
-fn read_filter(reader: &Reader<'_>) -> Option<Filter> {
+fn read_filter(reader: &Reader<'_>) -> Option<AnyFilter> {
     let field = reader.required_text("fieldName").to_ascii_lowercase();
     let operator = reader.text("searchOperator").unwrap_or_else(|| "is".into()).to_ascii_lowercase();
     let term = reader.required_text("searchTerm");
@@ -122,6 +139,18 @@ fn read_filter(reader: &Reader<'_>) -> Option<Filter> {
         }
         channel
     };
+    let text_operator = match operator.as_str() {
+        "contains" => TextOperator::Contains,
+        "starts_with" => TextOperator::StartsWith,
+        "ends_with" => TextOperator::EndsWith,
+        _ => TextOperator::Is,
+    };
+    let negated = operator == "is_not";
+    if let Some(field) = MessageField::parse(&field) {
+        check_operator(reader, &operator, field == MessageField::Label)?;
+        let term = term.to_lowercase();
+        return Some(AnyFilter::Message(MessageFilter { field, operator: text_operator, term, negated }));
+    }
     let predicate = match field.as_str() {
         "type" => Predicate::Type(channel(&term)?),
         "terminationchannel" => Predicate::Termination(channel(&term)?),
@@ -140,33 +169,31 @@ fn read_filter(reader: &Reader<'_>) -> Option<Filter> {
                 return None;
             }
         },
-        "to" => {
-            let text = match operator.as_str() {
-                "contains" => TextOperator::Contains,
-                "starts_with" => TextOperator::StartsWith,
-                "ends_with" => TextOperator::EndsWith,
-                _ => TextOperator::Is,
-            };
-            Predicate::To(text, term)
-        }
+        "to" => Predicate::To(text_operator, term),
         _ => {
-            reader.refuse("fieldName", "choice", "must be type, terminationChannel, status, to or flowKind");
+            let fields = "must be type, terminationChannel, status, to, flowKind, messageStatus, from, label, country \
+                          or operator";
+            reader.refuse("fieldName", "choice", fields);
             return None;
         }
     };
-    let text_operators = matches!(predicate, Predicate::To(..));
-    match operator.as_str() {
-        "is" | "is_not" => {}
-        "contains" | "starts_with" | "ends_with" if text_operators => {}
+    check_operator(reader, &operator, matches!(predicate, Predicate::To(..)))?;
+    Some(AnyFilter::Index(Filter { predicate, negated }))
+}
+
+/// Refuses an operator that a field does not have.
+fn check_operator(reader: &Reader<'_>, operator: &str, is_text: bool) -> Option<()> {
+    match operator {
+        "is" | "is_not" => Some(()),
+        "contains" | "starts_with" | "ends_with" if is_text => Some(()),
         _ => {
-            let choices = if text_operators {
+            let choices = if is_text {
                 "must be is, is_not, contains, starts_with or ends_with"
             } else {
                 "must be is or is_not"
             };
             reader.refuse("searchOperator", "choice", choices);
-            return None;
+            None
         }
     }
-    Some(Filter { predicate, negated: operator == "is_not" })
 }

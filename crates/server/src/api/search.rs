@@ -3,25 +3,32 @@
 use super::auth::Caller;
 use super::error::{ApiError, BodyErrors, CommonErrors};
 use super::export::{Format, export};
+use super::message_filter::MessageFilter;
 use super::read_search::{Search, read_search};
 use super::tracking::TrackingView;
+use super::walk::Walk;
 use super::{Api, JsonBody, Parameters};
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use index::Query;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
+/// Most flows that are read for one page.
+const READ_MAX: usize = 200_000;
+
 /// A condition.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FilterRequest {
-    /// `type`, `terminationChannel`, `status`, `to` or `flowKind`, in any case.
+    /// `type`, `terminationChannel`, `status`, `to`, `flowKind`, `messageStatus`, `from`, `label`, `country` or
+    /// `operator`, in any case.
     field_name: String,
-    /// `is` (default), `is_not`; for `to` also `contains`, `starts_with`, `ends_with`.
+    /// `is` (default), `is_not`; for `to` and `label` also `contains`, `starts_with`, `ends_with`.
     #[schema(nullable = false)]
     search_operator: Option<String>,
     #[schema(min_length = 1)]
@@ -85,27 +92,69 @@ pub async fn post(
     Parameters(parameters): Parameters<HashMap<String, String>>,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let Search { page, size, query } = read_search(&caller.application.id, &parameters, &body.value)?;
+    let search = read_search(&caller.application.id, &parameters, &body.value)?;
     if let Some(format) = Format::accepted(&headers) {
-        return Ok(export(api, query, format));
+        return Ok(export(Walk::new(api, search.query, search.message_filters), format));
     }
+    let (total, content) = if search.message_filters.is_empty() {
+        find(&api, search.query).await?
+    } else {
+        read_through(&api, search.query, search.message_filters).await?
+    };
+    let Search { page, size, .. } = search;
+    let total_pages = total.div_ceil(size);
+    let page = PageView {
+        number_of_elements: content.len(),
+        content,
+        total_pages,
+        total_elements: total,
+        number: page,
+        size,
+        first: page == 0 || total == 0,
+        last: page + 1 >= total_pages,
+    };
+    Ok(Json(page).into_response())
+}
+
+/// Total and page, by the index.
+async fn find(api: &Api, query: Query) -> Result<(usize, Vec<TrackingView>), ApiError> {
     let index = Arc::clone(&api.index);
     // A walk over many flows would hold up whoever shares this thread.
     let found =
         tokio::task::spawn_blocking(move || index.search(&query)).await.map_err(|_| ApiError::Store)?;
     let flows = api.store.load(found.keys.iter().map(|key| key.1).collect()).await?;
     // A flow that was pruned between the two questions is not shown; the total was true when it was counted.
-    let content: Vec<_> = flows.iter().flatten().map(|flow| TrackingView::of(flow, &flow.state)).collect();
-    let total_pages = found.total.div_ceil(size);
-    let page = PageView {
-        number_of_elements: content.len(),
-        content,
-        total_pages,
-        total_elements: found.total,
-        number: page,
-        size,
-        first: page == 0 || found.total == 0,
-        last: page + 1 >= total_pages,
-    };
-    Ok(Json(page).into_response())
+    let content = flows.iter().flatten().map(|flow| TrackingView::of(flow, &flow.state)).collect();
+    Ok((found.total, content))
+}
+
+/// Total and page, by reading every flow that the index leaves.
+async fn read_through(
+    api: &Arc<Api>,
+    query: Query,
+    filters: Vec<MessageFilter>,
+) -> Result<(usize, Vec<TrackingView>), ApiError> {
+    let (index, count) = (Arc::clone(&api.index), Query { offset: 0, limit: 0, ..query.clone() });
+    let candidates =
+        tokio::task::spawn_blocking(move || index.search(&count)).await.map_err(|_| ApiError::Store)?;
+    if candidates.total > READ_MAX {
+        let rule = format!(
+            "leaves {} flows to be read for messageStatus, from, label, country or operator, and must leave at most \
+             {READ_MAX}: narrow the range, add filters, or export",
+            candidates.total
+        );
+        return Err(ApiError::field("filters", "range", rule));
+    }
+    let (offset, limit) = (query.offset, query.limit);
+    let mut walk = Walk::new(Arc::clone(api), query, filters);
+    let (mut total, mut content) = (0, Vec::new());
+    while let Some(trackings) = walk.next().await.map_err(|_| ApiError::Store)? {
+        for tracking in trackings {
+            if total >= offset && content.len() < limit {
+                content.push(tracking);
+            }
+            total += 1;
+        }
+    }
+    Ok((total, content))
 }

@@ -2,6 +2,7 @@
 
 use super::auth::Caller;
 use super::error::{ApiError, CommonErrors, ErrorBody};
+use super::message_filter::MessageField;
 use super::step_view::{
     SmsType, TargetView, ViberBodyView, ViberType, VoiceType, failover_names, ttl_minutes, whole,
 };
@@ -213,6 +214,22 @@ impl MessageView {
             MessageView::Sms(sms) => &sms.to,
             MessageView::Viber(viber) => &viber.to,
             MessageView::Voice(voice) => voice.to.address(),
+        }
+    }
+
+    /// One of its texts, where it has it.
+    pub(super) fn field(&self, field: MessageField) -> Option<&str> {
+        let (from, label, country, operator, status) = match self {
+            MessageView::Sms(sms) => (&sms.from, &sms.label, &sms.country, &sms.operator, &sms.status),
+            MessageView::Viber(viber) => (&viber.from, &viber.label, &viber.country, &None, &viber.status),
+            MessageView::Voice(voice) => (&voice.from, &None, &voice.country, &None, &voice.status),
+        };
+        match field {
+            MessageField::From => Some(from),
+            MessageField::Label => label.as_deref(),
+            MessageField::Country => country.as_deref(),
+            MessageField::Operator => operator.as_deref(),
+            MessageField::Status => Some(&status.name),
         }
     }
 

@@ -122,6 +122,48 @@ async fn nobody_sees_anothers_flows() {
 }
 
 #[tokio::test]
+async fn filters_on_messages_are_answered_by_the_flows() {
+    let server = TestServer::start("").await;
+    let mut labelled = viber(1, "+306900000011");
+    labelled["label"] = json!("Summer 26");
+    let ids = [
+        server.send(&json!({"flow": [labelled, sms(2, "+306900000011")]})).await,
+        server.send(&json!({"flow": [sms(1, "+306900000000")]})).await,
+        server.send(&json!({"flow": [sms(1, "+447700900000")]})).await,
+    ];
+    for id in &ids {
+        server.track_to_end(id).await;
+    }
+    let total = async |filters: Value| server.search("", filters).await["totalElements"].as_u64().unwrap();
+    assert_eq!(total(is("label", "is", "summer 26")).await, 1);
+    assert_eq!(total(is("label", "contains", "mer")).await, 1);
+    assert_eq!(total(is("label", "starts_with", "26")).await, 0);
+    assert_eq!(total(is("label", "is_not", "Summer 26")).await, 2);
+    assert_eq!(total(is("country", "is", "gr")).await, 2);
+    assert_eq!(total(is("country", "is_not", "GR")).await, 1);
+    assert_eq!(total(is("from", "is", "ACME")).await, 3);
+    assert_eq!(total(is("operator", "is", "anybody")).await, 0);
+    assert_eq!(total(is("messageStatus", "is", "Delivered")).await, 3);
+    assert_eq!(total(is("messageStatus", "is_not", "Delivered")).await, 0);
+    // With filters that the index answers, and pages.
+    let filters = json!([is("country", "is", "GR"), is("type", "is_not", "Viber")]);
+    let page = server.search("size=1", filters).await;
+    assert_eq!(
+        (page["totalElements"].as_u64(), &page["content"][0]["trackingId"]),
+        (Some(1), &json!(ids[1]))
+    );
+    let page = server.search("size=1&page=1", is("country", "is", "GR")).await;
+    assert_eq!(
+        (page["totalElements"].as_u64(), &page["content"][0]["trackingId"]),
+        (Some(2), &json!(ids[0]))
+    );
+    let request = server.request(Method::POST, "/failover/tracking").header("accept", "application/x-ndjson");
+    let lines = request.json(&is("country", "is", "GB")).send().await.unwrap().text().await.unwrap();
+    assert_eq!(lines.lines().count(), 1);
+    assert!(lines.contains(&ids[2]));
+}
+
+#[tokio::test]
 async fn bad_searches_name_the_filter_and_the_rule() {
     let server = TestServer::start("").await;
     let cases: Vec<(&str, Value, &str)> = vec![
@@ -135,6 +177,8 @@ async fn bad_searches_name_the_filter_and_the_rule() {
         ("", json!([is("weight", "is", "1")]), "[0].fieldName"),
         ("", json!([is("type", "is", "Sms"), is("type", "contains", "Sms")]), "[1].searchOperator"),
         ("", json!([is("to", "like", "1")]), "[0].searchOperator"),
+        ("", json!([is("country", "contains", "G")]), "[0].searchOperator"),
+        ("", json!([is("label", "like", "G")]), "[0].searchOperator"),
         ("", json!([is("type", "is", "Fax")]), "[0].searchTerm"),
         ("", json!([is("status", "is", "Done")]), "[0].searchTerm"),
         ("", json!([{"fieldName": "to"}]), "[0].searchTerm"),

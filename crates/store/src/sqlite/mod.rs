@@ -28,6 +28,9 @@ use writer::{Command, Writer};
 /// Open readers that are kept for the next reader.
 const IDLE_READERS_MAX: usize = 8;
 
+/// Fewer documents than this are read by one thread.
+const PARSED_ALONE_MAX: usize = 200;
+
 /// How a store is opened.
 pub struct SqliteOptions {
     /// Writes that may wait; beyond it, new flows are refused.
@@ -170,9 +173,14 @@ fn take_up(connection: &Connection, shared: &Shared) -> rusqlite::Result<OpenRep
     Ok(report)
 }
 
-fn find(connection: &Connection, id: Uuid) -> rusqlite::Result<Option<Flow>> {
+/// The documents of some flows.
+fn documents(connection: &Connection, ids: &[Uuid]) -> rusqlite::Result<Vec<Option<Vec<u8>>>> {
     let mut statement = connection.prepare_cached("SELECT doc FROM flows WHERE id = ?1")?;
-    statement.query_row([id.as_bytes()], admin::flow_of_row).optional()
+    ids.iter().map(|id| statement.query_row([id.as_bytes()], |row| row.get(0)).optional()).collect()
+}
+
+fn parse(documents: &[Option<Vec<u8>>]) -> rusqlite::Result<Vec<Option<Flow>>> {
+    documents.iter().map(|doc| doc.as_deref().map(|doc| admin::json(0, doc)).transpose()).collect()
 }
 
 #[async_trait]
@@ -236,7 +244,24 @@ impl Store for SqliteStore {
     }
 
     async fn load(&self, ids: Vec<Uuid>) -> Result<Vec<Option<Flow>>> {
-        self.read(move |connection| ids.into_iter().map(|id| find(connection, id)).collect()).await
+        self.read(move |connection| {
+            let docs = documents(connection, &ids)?;
+            let (first, second) = docs.split_at(docs.len() / 2);
+            if docs.len() < PARSED_ALONE_MAX {
+                return parse(&docs);
+            }
+            // Reading JSON takes most of the time.
+            let (first, second) = std::thread::scope(|scope| {
+                let second = scope.spawn(|| parse(second));
+                (parse(first), second.join())
+            });
+            let second = second.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            first.and_then(|mut flows| {
+                flows.extend(second?);
+                Ok(flows)
+            })
+        })
+        .await
     }
 
     async fn changes(&self, after: u64, limit: usize) -> Result<Vec<(u64, Change)>> {

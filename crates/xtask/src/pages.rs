@@ -1,0 +1,119 @@
+//! `cargo xtask bench pages`: whole searches over HTTP, with the documents of a page, while flows are accepted.
+
+use crate::bench::{config, drive, percentile, sms_body};
+use crate::load::{Client, Server, open_flows, post};
+use crate::{root, run};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// Requests that are prepared at once.
+const BATCH: usize = 100_000;
+
+/// Pages of 20 documents over HTTP at a steady rate, while flows are accepted at another; latencies count from when
+/// a request was due.
+#[derive(clap::Args)]
+pub struct Pages {
+    /// Flows to search among: some 1.4 kB of disk each, and a minute for every million.
+    #[arg(long, default_value_t = 1_000_000)]
+    flows: usize,
+    /// Searches a second.
+    #[arg(long, default_value_t = 1000)]
+    searches: usize,
+    /// Flows accepted a second meanwhile.
+    #[arg(long, default_value_t = 2000)]
+    accepted: usize,
+    /// Seconds.
+    #[arg(long, default_value_t = 20)]
+    seconds: usize,
+}
+
+/// The searches, in turn; pages anywhere in the result.
+fn search(token: &str, i: usize, flows: usize, size: usize) -> Vec<u8> {
+    let is = |field, operator, term: String| json!([{"fieldName": field, "searchOperator": operator, "searchTerm": term}]);
+    let (filters, matches) = match i % 4 {
+        0 => (json!([]), flows),
+        1 => (is("status", "is", "Succeeded".into()), flows),
+        2 => (is("to", "starts_with", "+30690".into()), flows),
+        _ => (is("to", "is", format!("+30690{:06}0", i * 7919 % 1_000_000)), 0),
+    };
+    let page = i * 7919 % (matches / size).max(1);
+    post(&format!("/failover/tracking?size={size}&page={page}"), token, &filters.to_string())
+}
+
+/// Sends requests at a rate over some connections; the latencies in microseconds, sorted.
+fn pace(address: &str, connections: usize, rate: usize, requests: &[Vec<u8>]) -> anyhow::Result<Vec<u64>> {
+    let started = Instant::now();
+    let of_one = |first: usize| -> anyhow::Result<Vec<u64>> {
+        let mut client = Client::connect(address)?;
+        let mut latencies = Vec::new();
+        for (i, request) in requests.iter().enumerate().skip(first).step_by(connections) {
+            let due = Duration::from_secs_f64(i as f64 / rate as f64);
+            std::thread::sleep(due.saturating_sub(started.elapsed()));
+            client.exchange(request)?;
+            latencies.push((started.elapsed() - due).as_micros() as u64);
+        }
+        Ok(latencies)
+    };
+    let latencies = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..connections).map(|first| scope.spawn(move || of_one(first))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect::<anyhow::Result<Vec<_>>>()
+    })?;
+    let mut latencies = latencies.concat();
+    latencies.sort_unstable();
+    Ok(latencies)
+}
+
+impl Pages {
+    pub fn run(&self) -> anyhow::Result<()> {
+        run("cargo", &["build", "--release", "--package", "switchback"])?;
+        let server = Server::start(&root().join("target/release/switchback"), &config(""))?;
+        let token = server.token()?;
+        let started = Instant::now();
+        for first in (0..self.flows).step_by(BATCH) {
+            let requests =
+                (first..self.flows.min(first + BATCH)).map(|i| post("/failover", &token, &sms_body(i)));
+            drive(&server.address, 64, &requests.collect::<Vec<_>>())?;
+        }
+        let mut client = Client::connect(&server.address)?;
+        let open = post("/failover/tracking?size=1", &token, &open_flows());
+        while serde_json::from_slice::<Value>(client.exchange(&open)?)?["totalElements"] != 0 {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        println!("{} flows, all ended, after {:.0} s", self.flows, started.elapsed().as_secs_f64());
+
+        println!("\none connection, nothing beside it, 2000 requests each{:>19}{:>12}", "p50 ms", "p99 ms");
+        let row = |name: &str, latencies: &[u64]| {
+            println!("{name:<60}{:>12.2}{:>12.2}", percentile(latencies, 50), percentile(latencies, 99));
+        };
+        let live = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n".to_vec();
+        let none = post(
+            "/failover/tracking?size=20",
+            &token,
+            &json!([{"fieldName": "to", "searchTerm": "+1"}]).to_string(),
+        );
+        let searches =
+            |size, count| (0..count).map(|i| search(&token, i, self.flows, size)).collect::<Vec<_>>();
+        let kinds = [
+            ("HTTP alone (GET /health/live)", vec![live; 2000]),
+            ("a search without a match: and token, index, page", vec![none; 2000]),
+            ("a page of 1: and a document", searches(1, 2000)),
+            ("a page of 20: and 19 more documents and their JSON", searches(20, 2000)),
+            ("a page of 1000 (200 requests)", searches(1000, 200)),
+        ];
+        for (name, requests) in &kinds {
+            row(name, &drive(&server.address, 1, requests)?.latencies_us);
+        }
+
+        let searches = searches(20, self.searches * self.seconds);
+        let sends: Vec<_> =
+            (0..self.accepted * self.seconds).map(|i| post("/failover", &token, &sms_body(i))).collect();
+        let (searched, accepted) = std::thread::scope(|scope| {
+            let accepted = scope.spawn(|| pace(&server.address, 16, self.accepted, &sends));
+            (pace(&server.address, 16, self.searches, &searches), accepted.join().expect("no panic"))
+        });
+        println!("\nat the same time, for {} s{:>47}{:>12}", self.seconds, "p50 ms", "p99 ms");
+        row(&format!("{} searches a second, pages of 20", self.searches), &searched?);
+        row(&format!("{} flows accepted a second", self.accepted), &accepted?);
+        Ok(())
+    }
+}
