@@ -210,7 +210,7 @@ impl Index {
 /// A copy of an application's flows as they are.
 fn snapshot(application: &Mutex<Application>) -> Flows {
     // Who has the lock has it for some microseconds: sleeping until then would take ten times as long.
-    for _ in 0..1000 {
+    for _ in 0..10_000 {
         if let Some(application) = application.try_lock() {
             return application.flows.clone();
         }

@@ -17,6 +17,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Status changes a second in the second half.
 const UPDATES: u64 = 20_000;
 /// Questions of a class that other engines get.
@@ -142,7 +145,7 @@ fn main() {
     for (i, flow) in Generator::new(flows, numbers).enumerate() {
         let Generated { application: number, created_ms, id, facets } = flow;
         let name = application(number);
-        if i as u64 % (flows / 100_000).max(1) == 0 {
+        if (i as u64).is_multiple_of((flows / 100_000).max(1)) {
             sample.push((name.clone(), created_ms, id, facets.clone()));
             plain.push((created_ms, facets.clone()));
         }
