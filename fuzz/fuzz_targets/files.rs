@@ -19,7 +19,8 @@ struct Written {
 
 static WRITTEN: LazyLock<Written> = LazyLock::new(|| {
     let directory = tempfile::tempdir().expect("there is room");
-    let index = Index::with_limits(Limits { loose_rows: 10, seal_rows: 50, heavy_rows: 20, ..Limits::default() });
+    let index =
+        Index::with_limits(Limits { loose_rows: 10, seal_rows: 50, heavy_rows: 20, ..Limits::default() });
     let entry = |i: usize, status| {
         let facets = Facets {
             kind: FlowKind::Plain,
