@@ -4,7 +4,7 @@ use crate::image::{Image, Section, Writer, pack24};
 use crate::keys;
 use crate::number::{LIMIT, pack, reversed, unpack};
 use crate::query::Key;
-use crate::{counts, digits, symbols, trie};
+use crate::{counts, digits, trie};
 use std::collections::HashMap;
 
 /// Marks a row's recipients in [`Rows::to`] as one of [`Rows::others`].
@@ -218,35 +218,21 @@ impl Rows {
         for key in &mut entry_keys {
             *key = if *key < LIMIT { *key } else { NO_NUMBER };
         }
-        let mut builder = trie::Builder {
-            keys: &entry_keys,
-            row: &row_of,
-            codes: &self.codes,
-            heavy,
-            nodes: Vec::new(),
-            symbols: symbols::Writer::default(),
-        };
+        let mut builder = trie::Builder::new(&entry_keys, &row_of, &self.codes, heavy);
         if root != 0 {
             builder.add_facets(0..entry_keys.len() as u32, &mut facets);
         }
         builder.grow(root, &mut facets);
         out.put(Section::PrefixNodes, &builder.nodes);
         out.put(Section::PrefixSamples, &builder.symbols.samples);
-        out.put_bytes(Section::PrefixSymbols, std::mem::take(&mut builder.symbols.nibbles));
+        out.put_bytes(Section::PrefixSymbols, builder.symbols.nibbles);
         let backwards: Vec<u64> =
             entry_keys.iter().map(|key| if *key == NO_NUMBER { *key } else { reversed(*key) }).collect();
-        let mut builder = trie::Builder {
-            keys: &backwards,
-            row: &row_of,
-            codes: &self.codes,
-            heavy,
-            nodes: Vec::new(),
-            symbols: symbols::Writer::default(),
-        };
+        let mut builder = trie::Builder::new(&backwards, &row_of, &self.codes, heavy);
         builder.grow(root, &mut facets);
         out.put(Section::SuffixNodes, &builder.nodes);
         out.put(Section::SuffixSamples, &builder.symbols.samples);
-        out.put_bytes(Section::SuffixSymbols, std::mem::take(&mut builder.symbols.nibbles));
+        out.put_bytes(Section::SuffixSymbols, builder.symbols.nibbles);
 
         let made = counts::make(&facets);
         out.put(Section::Codes, &made.codes);

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Positions of a chunk.
-pub(crate) const CHUNK: usize = 1024;
+const CHUNK: usize = 1024;
 /// Children of a node.
 const FAN: usize = 64;
 /// No slot.

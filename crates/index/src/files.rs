@@ -6,7 +6,7 @@ use crate::Index;
 use crate::application::Application;
 use crate::facet::DEAD;
 use crate::flows::Flows;
-use crate::image::Image;
+use crate::image::{Image, damaged};
 use crate::loose::{Loose, Row};
 use crate::segment::Segment;
 use parking_lot::Mutex;
@@ -324,10 +324,6 @@ fn sweep(directory: &Path, manifest: &Manifest) -> io::Result<u64> {
         }
     }
     Ok(bytes)
-}
-
-fn damaged(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, what.to_owned())
 }
 
 fn read_manifest(directory: &Path) -> Result<Manifest, FilesError> {

@@ -108,8 +108,8 @@ impl Image {
     /// # Errors
     /// When it cannot be read, or its bytes are not those that were written.
     pub(crate) fn map(file: &std::fs::File) -> io::Result<Image> {
-        // SAFETY: files of the index are written once under another name, synced, renamed, and never changed
-        // afterwards; the data directory is locked by this process. Somebody who changes them regardless changes
+        // SAFETY: files of the index are written once, synced before anybody maps them, and never changed
+        // afterwards; the data directory is locked by the process that writes. Somebody who changes them regardless changes
         // what searches find, or ends the process where the file became shorter, as with every mapped file.
         #[allow(unsafe_code)]
         let map = unsafe { memmap2::Mmap::map(file)? };
@@ -154,7 +154,8 @@ impl Image {
     }
 }
 
-fn damaged(what: &str) -> io::Error {
+/// The error of bytes that are not as they were written.
+pub(crate) fn damaged(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what.to_owned())
 }
 

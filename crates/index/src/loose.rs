@@ -82,15 +82,14 @@ impl Loose {
         }
     }
 
-    /// Removes a row; whether it was there.
-    pub(crate) fn remove(&mut self, key: Key) -> bool {
-        let (piece, Ok(at)) = self.place(key) else { return false };
+    /// Removes a row, if it is there.
+    pub(crate) fn remove(&mut self, key: Key) {
+        let (piece, Ok(at)) = self.place(key) else { return };
         Arc::make_mut(&mut self.pieces[piece]).remove(at);
         self.len -= 1;
         if self.pieces[piece].is_empty() {
             self.pieces.remove(piece);
         }
-        true
     }
 
     /// The rows of a range, in order.

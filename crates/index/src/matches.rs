@@ -13,7 +13,7 @@ use std::ops::Range;
 const RECIPIENTS_A_ROW: usize = 128;
 
 /// What a query asks of a segment.
-pub(crate) struct Asked<'a> {
+struct Asked<'a> {
     segment: &'a Segment,
     counts: Counts<'a>,
     slots: SlotMask<'a>,
@@ -439,7 +439,9 @@ impl Asked<'_> {
             let flip = if *negated { u64::MAX } else { 0 };
             all.iter_mut().zip(bits).for_each(|(all, bits)| *all &= bits ^ flip);
         }
-        clear_end(&mut all, recipients);
+        // What is behind the last recipient.
+        let bits = all.len() * 64;
+        clear(&mut all, recipients..bits);
         let mut rows = Vec::new();
         // A set matches where each term holds for any of its members, or a negated one for none.
         let sets: Vec<bool> = (0..self.segment.sets())
@@ -564,10 +566,6 @@ fn set(bits: &mut [u64], range: Range<usize>) {
 
 fn clear(bits: &mut [u64], range: Range<usize>) {
     each_word(range, |word, mask| bits[word] &= !mask);
-}
-
-fn clear_end(bits: &mut [u64], len: usize) {
-    clear(bits, len..bits.len() * 64);
 }
 
 /// Calls `each` with the words of a range of bits, and which bits of them are in it.

@@ -5,7 +5,7 @@ use crate::build::{LONG, Recipients, SAMPLE, entry_of, row_of};
 use crate::counts::{Base, Counts, Overlay};
 use crate::digits::Digits;
 use crate::facet::DEAD;
-use crate::image::{Image, Section, get24};
+use crate::image::{Image, Section, damaged, get24};
 use crate::keys::Keys;
 use crate::number::{reversed, unpack};
 use crate::query::Key;
@@ -376,7 +376,7 @@ impl Segment {
     /// When it is not of this application.
     pub(crate) fn read(image: Image, application: &str) -> io::Result<Segment> {
         if image.section(Section::Application) != application.as_bytes() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "it belongs to another application"));
+            return Err(damaged("it belongs to another application"));
         }
         Ok(Segment::new(image))
     }

@@ -1,7 +1,7 @@
 //! A sequence of digits, four bits each, that counts how often a digit occurs up to a position.
 
 /// Positions of a block.
-pub(crate) const BLOCK: usize = 256;
+const BLOCK: usize = 256;
 /// The octets of a block.
 const OCTETS: usize = BLOCK / 2;
 /// Digits that are counted: 1 to 10, a digit plus one.

@@ -9,34 +9,41 @@ use crate::symbols::{self, Symbols};
 use std::ops::Range;
 
 /// The words of a node.
-const WORDS: usize = 16;
+const WORDS: usize = 15;
 const START: usize = 0;
 const LEN: usize = 1;
 /// The first block of its digits plus one; 0 where none of its children is kept.
 const BLOCK: usize = 2;
-/// The digit (plus one) with which all its rows go on; 0: they differ.
-const ONLY: usize = 3;
-const PARENT: usize = 4;
+const PARENT: usize = 3;
 /// The digit (plus one) that leads to it.
-const DIGIT: usize = 5;
+const DIGIT: usize = 4;
 /// For each digit, the child plus one; 0: not kept.
-const CHILDREN: usize = 6;
+const CHILDREN: usize = 5;
 
 /// What a trie is made of.
 pub(crate) struct Builder<'a> {
     /// The digits of each entry, packed as numbers are.
-    pub(crate) keys: &'a [u64],
+    keys: &'a [u64],
     /// The row of each entry.
-    pub(crate) row: &'a dyn Fn(usize) -> usize,
+    row: &'a dyn Fn(usize) -> usize,
     /// The facet of each row.
-    pub(crate) codes: &'a [u8],
+    codes: &'a [u8],
     /// Nodes with more entries are kept.
-    pub(crate) heavy: usize,
+    heavy: usize,
     pub(crate) nodes: Vec<u32>,
     pub(crate) symbols: symbols::Writer,
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
+    pub(crate) fn new(
+        keys: &'a [u64],
+        row: &'a dyn Fn(usize) -> usize,
+        codes: &'a [u8],
+        heavy: usize,
+    ) -> Builder<'a> {
+        Builder { keys, row, codes, heavy, nodes: Vec::new(), symbols: symbols::Writer::default() }
+    }
+
     /// Makes the trie; the facets of nodes are added to `facets`. The root's are there already, from `start` on.
     pub(crate) fn grow(&mut self, start: usize, facets: &mut Vec<u8>) {
         if self.keys.len() > self.heavy {
@@ -64,7 +71,6 @@ impl Builder<'_> {
         self.nodes[at + START] = start as u32;
         self.nodes[at + LEN] = entries.len() as u32;
         if let Some(only) = (1..=10u8).find(|digit| counts[usize::from(*digit)] == entries.len()) {
-            self.nodes[at + ONLY] = u32::from(only);
             let child = self.add(entries, depth + 1, start, facets);
             self.adopt(number, only, child);
             return number;

@@ -6,7 +6,7 @@ use super::export::{Format, export};
 use super::message_filter::MessageFilter;
 use super::read_search::{Search, read_search};
 use super::tracking::TrackingView;
-use super::walk::Walk;
+use super::walk::{Walk, ask_index};
 use super::{Api, JsonBody, Parameters};
 use axum::Json;
 use axum::extract::State;
@@ -118,10 +118,7 @@ pub async fn post(
 
 /// Total and page, by the index.
 async fn find(api: &Api, query: Query) -> Result<(usize, Vec<TrackingView>), ApiError> {
-    let index = Arc::clone(&api.index);
-    // A walk over many flows would hold up whoever shares this thread.
-    let found =
-        tokio::task::spawn_blocking(move || index.search(&query)).await.map_err(|_| ApiError::Store)?;
+    let found = ask_index(api, query).await.map_err(|_| ApiError::Store)?;
     let flows = api.store.load(found.keys.iter().map(|key| key.1).collect()).await?;
     // A flow that was pruned between the two questions is not shown; the total was true when it was counted.
     let content = flows.iter().flatten().map(|flow| TrackingView::of(flow, &flow.state)).collect();
@@ -134,9 +131,8 @@ async fn read_through(
     query: Query,
     filters: Vec<MessageFilter>,
 ) -> Result<(usize, Vec<TrackingView>), ApiError> {
-    let (index, count) = (Arc::clone(&api.index), Query { offset: 0, limit: 0, ..query.clone() });
-    let candidates =
-        tokio::task::spawn_blocking(move || index.search(&count)).await.map_err(|_| ApiError::Store)?;
+    let count = Query { offset: 0, limit: 0, ..query.clone() };
+    let candidates = ask_index(api, count).await.map_err(|_| ApiError::Store)?;
     if candidates.total > READ_MAX {
         let rule = format!(
             "leaves {} flows to be read for messageStatus, from, label, country or operator, and must leave at most \

@@ -3,8 +3,9 @@
 use super::Api;
 use super::message_filter::MessageFilter;
 use super::tracking::TrackingView;
-use index::{Key, Order, Query};
+use index::{Found, Key, Order, Query};
 use std::sync::Arc;
+use tokio::task::JoinError;
 use uuid::Uuid;
 
 /// Places that the index is asked for at once.
@@ -50,8 +51,7 @@ impl Walk {
 
     /// Asks the index for the next places.
     async fn ask(&mut self) -> Result<(), Failure> {
-        let (index, query) = (Arc::clone(&self.api.index), self.query.clone());
-        let found = tokio::task::spawn_blocking(move || index.search(&query)).await?;
+        let found = ask_index(&self.api, self.query.clone()).await?;
         self.exhausted = found.keys.len() < KEYS_MAX;
         if let Some(last) = found.keys.last() {
             match self.query.order {
@@ -63,6 +63,12 @@ impl Walk {
         self.keys.reverse();
         Ok(())
     }
+}
+
+/// Asks the index, off the async threads: a walk over many flows would hold up whoever shares one.
+pub async fn ask_index(api: &Api, query: Query) -> Result<Found, JoinError> {
+    let index = Arc::clone(&api.index);
+    tokio::task::spawn_blocking(move || index.search(&query)).await
 }
 
 /// The first place behind one.
