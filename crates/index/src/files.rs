@@ -84,6 +84,7 @@ pub(crate) struct Written {
     segments: HashMap<usize, WrittenSegment>,
 }
 
+#[derive(Clone)]
 struct WrittenSegment {
     image: Arc<Image>,
     files: SegmentFiles,
@@ -106,7 +107,7 @@ impl Index {
         fs::create_dir_all(directory)?;
         let mut manifest = Manifest { identity: identity.to_owned(), position, applications: Vec::new() };
         let mut report = FilesReport { position, ..FilesReport::default() };
-        let mut kept = HashMap::new();
+        let mut kept = HashSet::new();
         let applications: Vec<_> = self.applications.read().values().cloned().collect();
         for application in applications {
             let (id, flows) = {
@@ -115,14 +116,16 @@ impl Index {
             };
             let mut files = ApplicationFiles { id, segments: Vec::new(), loose: None };
             for segment in flows.segments.iter() {
-                let known = match written.segments.remove(&address(segment.image())) {
+                let known = match written.segments.get(&address(segment.image())).cloned() {
                     Some(known) => known,
                     None => write_segment(directory, &mut written.next, segment, &application)?,
                 };
                 let known = write_patch(directory, &mut written.next, segment, known)?;
                 report.segments += 1;
                 files.segments.push(known.files.clone());
-                kept.insert(address(&known.image), known);
+                kept.insert(address(&known.image));
+                // At once: where a later file can't be written, this one is not written again.
+                written.segments.insert(address(&known.image), known);
             }
             if flows.loose.len() > 0 {
                 let mut rows = crate::build::Rows::default();
@@ -133,7 +136,7 @@ impl Index {
             }
             manifest.applications.push(files);
         }
-        written.segments = kept;
+        written.segments.retain(|address, _| kept.contains(address));
         let body = serde_json::to_vec(&manifest)?;
         let temporary = directory.join("manifest.new");
         let mut file = File::create(&temporary)?;
