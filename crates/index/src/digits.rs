@@ -9,6 +9,8 @@ use std::ops::Range;
 const BLOCK: usize = 4096;
 /// Words of a plane.
 const WORDS: usize = BLOCK / 64;
+/// Words that are looked at together: so many stay in registers.
+const TILE: usize = 8;
 /// The bits of a digit.
 const BITS: usize = 4;
 
@@ -156,31 +158,54 @@ impl Block<'_> {
         })
     }
 
-    /// Leaves the numbers whose digit `at` (plus one; 0: none) is `digit`, where digits differ.
-    fn keep(&self, at: usize, digit: u8, left: &mut [u64; WORDS]) {
-        if !self.digits.contains(&at) {
-            return;
-        }
-        let planes = &self.planes[(at - self.digits.start) * BITS * WORDS..];
-        for (bit, plane) in planes.chunks_exact(WORDS).take(BITS).enumerate() {
-            let flip = if digit >> bit & 1 == 0 { u64::MAX } else { 0 };
-            left.iter_mut().zip(plane).for_each(|(left, word)| *left &= word ^ flip);
-        }
-    }
-
     fn mark(&self, pattern: &Pattern, at_end: bool, bits: &mut [u64]) {
         for start in 0..=DIGITS - pattern.len {
             let end = at_end.then_some((start + pattern.len, 0));
-            let mut digits = (0..pattern.len).map(|i| (start + i, pattern.nibble(i))).chain(end);
+            let digits = (0..pattern.len).map(|i| (start + i, pattern.nibble(i))).chain(end);
             // What the whole block shares is seen first.
             if !digits.clone().all(|(at, digit)| self.digits.contains(&at) || nibble(self.first, at) == digit)
             {
                 continue;
             }
-            let mut left = [u64::MAX; WORDS];
-            digits.by_ref().for_each(|(at, digit)| self.keep(at, digit, &mut left));
-            bits.iter_mut().zip(left).for_each(|(bits, left)| *bits |= left);
+            let (mut ones, mut zeros) = (Planes::NONE, Planes::NONE);
+            for (at, digit) in digits.filter(|(at, _)| self.digits.contains(at)) {
+                for bit in 0..BITS {
+                    let plane = (at - self.digits.start) * BITS + bit;
+                    if digit >> bit & 1 == 0 { zeros.add(plane) } else { ones.add(plane) }
+                }
+            }
+            for (tile, bits) in bits.chunks_mut(TILE).enumerate() {
+                let mut left = [u64::MAX; TILE];
+                for words in ones.tiles(self.planes, tile) {
+                    left.iter_mut().zip(words).for_each(|(left, word)| *left &= word);
+                }
+                for words in zeros.tiles(self.planes, tile) {
+                    left.iter_mut().zip(words).for_each(|(left, word)| *left &= !word);
+                }
+                bits.iter_mut().zip(left).for_each(|(bits, left)| *bits |= left);
+            }
         }
+    }
+}
+
+/// Planes that are asked for the same bit.
+struct Planes {
+    planes: [u8; DIGITS * BITS],
+    len: usize,
+}
+
+impl Planes {
+    const NONE: Planes = Planes { planes: [0; DIGITS * BITS], len: 0 };
+
+    fn add(&mut self, plane: usize) {
+        self.planes[self.len] = plane as u8;
+        self.len += 1;
+    }
+
+    /// The words of each plane at a tile.
+    fn tiles<'p>(&self, planes: &'p [u64], tile: usize) -> impl Iterator<Item = &'p [u64; TILE]> {
+        let (tiles, _) = planes.as_chunks::<TILE>();
+        self.planes[..self.len].iter().map(move |plane| &tiles[usize::from(*plane) * (WORDS / TILE) + tile])
     }
 }
 

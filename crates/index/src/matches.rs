@@ -11,6 +11,8 @@ use std::ops::Range;
 
 /// A row is asked the other terms if that costs less than looking at so many recipients for each term.
 const RECIPIENTS_A_ROW: usize = 128;
+/// Rows of a recipient that are listed one by one.
+const FEW: usize = 8;
 
 /// What a query asks of a segment.
 struct Asked<'a> {
@@ -340,26 +342,26 @@ impl Asked<'_> {
         digits.mark(pattern, false, &whole, &mut bits);
         whole.into_iter().for_each(|range| clear(&mut bits, range));
         let mut rows = Vec::new();
-        self.segment.each_posting(&bits, |range| self.list_few(range, &mut rows));
+        self.list_marked(&bits, &mut rows);
         parts.push(Part::Rows(rows));
         parts
     }
 
-    /// As [`Asked::list`], quicker where there are few.
-    fn list_few(&self, range: Range<usize>, rows: &mut Vec<u32>) {
-        if range.len() > 8 {
-            return self.list(range, rows);
+    /// Adds the matching rows of the recipients whose bits are set.
+    fn list_marked(&self, bits: &[u64], rows: &mut Vec<u32>) {
+        let mut places: Vec<u32> = Vec::new();
+        self.segment.each_posting(bits, |range| {
+            if range.len() > FEW { self.list(range, rows) } else { places.extend(range.map(|at| at as u32)) }
+        });
+        // They lie far apart: memory is read many at a time where nothing is decided between the reads.
+        if !self.plain {
+            let start = self.segment.posting_facets();
+            let codes: Vec<u8> = places.iter().map(|at| self.counts.get(start + *at as usize)).collect();
+            let mut codes = codes.into_iter();
+            places.retain(|_| codes.next().is_some_and(|code| self.mask.has(code)));
         }
-        let start = self.segment.posting_facets();
-        for at in range {
-            // Filters on facets mostly leave little.
-            if self.mask.has(self.counts.get(start + at)) {
-                let row = self.segment.posting_row(at);
-                if self.rows.contains(&row) {
-                    rows.push(row as u32);
-                }
-            }
-        }
+        places.iter_mut().for_each(|at| *at = self.segment.posting_row(*at as usize) as u32);
+        rows.extend(places.into_iter().filter(|row| self.rows.contains(&(*row as usize))));
     }
 
     /// The rows that several terms want: the shortest list, asked the other terms.
@@ -466,7 +468,7 @@ impl Asked<'_> {
             });
             return Part::Rows(rows);
         }
-        self.segment.each_posting(&all, |range| self.list_few(range, &mut rows));
+        self.list_marked(&all, &mut rows);
         if self.segment.has_sets() {
             rows.retain(|row| self.segment.to(*row as usize) < recipients);
             let set_rows = self.segment.set_rows().iter().filter(|row| self.rows.contains(&(**row as usize)));

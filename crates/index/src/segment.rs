@@ -15,6 +15,9 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// Words of recipients whose counts are read together.
+const READ_TOGETHER: usize = 64;
+
 /// Some rows of one application in the order of creation.
 #[derive(Clone)]
 pub(crate) struct Segment {
@@ -232,19 +235,34 @@ impl Segment {
         let counts = self.image.section(Section::PostingCounts);
         // A sample stands for the recipients of one word.
         const _: () = assert!(SAMPLE == 64);
-        for (word, bits) in bits.iter().enumerate().filter(|(_, bits)| **bits != 0) {
-            let counts = &counts[word * SAMPLE..];
-            let counts = &counts[..counts.len().min(SAMPLE)];
-            let mut start = samples[word] as usize;
-            let (mut left, mut at) = (*bits, 0);
-            while left != 0 {
-                let bit = left.trailing_zeros() as usize;
-                start += self.count_all(word * SAMPLE + at, &counts[at..bit]);
-                let count = self.count(word * SAMPLE + bit, counts[bit]);
-                each(start..start + count);
-                start += count;
-                at = bit + 1;
-                left &= left - 1;
+        let mut words = bits.iter().enumerate().filter(|(_, bits)| **bits != 0);
+        // They may lie far apart: memory is read some at a time where nothing is decided between the reads.
+        let mut some = Vec::with_capacity(READ_TOGETHER);
+        loop {
+            some.clear();
+            some.extend(words.by_ref().take(READ_TOGETHER).map(|(word, bits)| {
+                let counts = &counts[word * SAMPLE..];
+                let mut own = [0; SAMPLE];
+                match counts.first_chunk() {
+                    Some(counts) => own = *counts,
+                    None => own[..counts.len()].copy_from_slice(counts),
+                }
+                (word, *bits, samples[word] as usize, own)
+            }));
+            if some.is_empty() {
+                return;
+            }
+            for (word, bits, start, counts) in &some {
+                let (mut start, mut left, mut at) = (*start, *bits, 0);
+                while left != 0 {
+                    let bit = left.trailing_zeros() as usize;
+                    start += self.count_all(word * SAMPLE + at, &counts[at..bit]);
+                    let count = self.count(word * SAMPLE + bit, counts[bit]);
+                    each(start..start + count);
+                    start += count;
+                    at = bit + 1;
+                    left &= left - 1;
+                }
             }
         }
     }

@@ -13,17 +13,24 @@ pub fn folder() -> PathBuf {
 pub fn install() -> anyhow::Result<()> {
     programs()?;
     let lists = root().join("crates/server/tests/peers");
-    let (node, python) = (folder().join("node"), folder().join("python"));
+    let node = folder().join("node");
     std::fs::create_dir_all(&node)?;
     install_list(&lists.join("package.json"), &node.join("installed.json"), || {
         std::fs::copy(lists.join("package.json"), node.join("package.json"))?;
         run("npm", &["install", "--no-audit", "--no-fund", "--prefix", &node.to_string_lossy()])
     })?;
-    let requirements = lists.join("requirements.txt");
-    install_list(&requirements, &folder().join("requirements.txt"), || {
-        run("python3", &["-m", "venv", "--clear", &python.to_string_lossy()])?;
-        run(python.join("bin/pip"), &["install", "--quiet", "-r", &requirements.to_string_lossy()])
-    })
+    python("python", "crates/server/tests/peers/requirements.txt").map(drop)
+}
+
+/// The programs of a Python environment with the packages of a list; installs what is missing.
+pub fn python(name: &str, requirements: &str) -> anyhow::Result<PathBuf> {
+    let (environment, requirements) = (folder().join(name), root().join(requirements));
+    std::fs::create_dir_all(folder())?;
+    install_list(&requirements, &folder().join(format!("{name}.txt")), || {
+        run("python3", &["-m", "venv", "--clear", &environment.to_string_lossy()])?;
+        run(environment.join("bin/pip"), &["install", "--quiet", "-r", &requirements.to_string_lossy()])
+    })?;
+    Ok(environment.join("bin"))
 }
 
 /// Installs a list unless `installed` is a copy of it; makes it one afterwards.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const RIVAL_FLOWS_MAX: u64 = 10_000_000;
 
 /// Searches: totals and pages, the index alone, by class, with and without updates beside them; and, up to ten
-/// million flows, what SQLite and PostgreSQL take for the same questions.
+/// million flows, what other engines take for the same questions.
 #[derive(clap::Args)]
 pub struct Search {
     /// Flows to search among; 100 million take some 10 GiB.
@@ -25,6 +25,9 @@ pub struct Search {
     /// Without the other engines.
     #[arg(long)]
     alone: bool,
+    /// Beside SQLite and PostgreSQL, DuckDB and ClickHouse (chdb), as Python packages.
+    #[arg(long, conflicts_with = "alone")]
+    all: bool,
 }
 
 impl Search {
@@ -45,6 +48,10 @@ impl Search {
             arguments.extend(["--sqlite".into(), directory.path().display().to_string()]);
             arguments.extend(["--postgres".into(), postgres.parameters()]);
             server = Some(postgres);
+            if self.all {
+                let python = crate::peers::python("engines", "crates/index/benches/search/requirements.txt")?;
+                arguments.extend(["--python".into(), python.join("python").display().to_string()]);
+            }
         }
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let result = run("cargo", &arguments);

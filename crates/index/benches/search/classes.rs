@@ -4,8 +4,7 @@ use crate::generator::{DAY_MS, DAYS, Generator, START_MS, application};
 use flow::{Channel, FlowStatus};
 use index::{Filter, Index, Order, Predicate, Query, TextOperator, place_of};
 
-/// Repetitions of a class.
-pub const REPETITIONS: usize = 400;
+/// Flows of a page.
 const PAGE: usize = 20;
 
 fn filter(predicate: Predicate, negated: bool) -> Filter {

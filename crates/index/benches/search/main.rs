@@ -1,18 +1,19 @@
 //! How long a search takes: total and ids of a page, the index alone, with new parameters for every repetition; and
 //! beside it, with the same questions, what other engines take. Run by `cargo xtask bench search`.
 //!
-//! Arguments: `--flows N`, `--recipients N`, `--only PART` of a class's name, `--sqlite DIR` to ask SQLite too,
-//! `--postgres PARAMETERS` of an empty database to ask PostgreSQL too.
+//! Arguments: `--flows N`, `--recipients N`, `--only PART` of a class's name; `--sqlite DIR` to ask SQLite too,
+//! `--postgres PARAMETERS` of an empty database to ask PostgreSQL too, `--python PROGRAM` that has their packages to ask
+//! DuckDB and ClickHouse too, in `--sqlite`'s folder; `--files DIR` to write the index and open it again.
 
 mod classes;
 mod generator;
 mod rivals;
 
-use classes::{Class, REPETITIONS, classes};
+use classes::{Class, classes};
 use flow::{Facets, FlowStatus};
 use generator::{APPLICATIONS, DAYS, Generated, Generator, START_MS, application};
-use index::{Index, Query};
-use rivals::{Database, Postgres, Sqlite};
+use index::Index;
+use rivals::{Database, Embedded, Postgres, Sqlite};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -22,6 +23,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Status changes a second in the second half.
 const UPDATES: u64 = 20_000;
+/// Rounds of questions; p99 is the median of theirs.
+const ROUNDS: usize = 5;
+/// Questions of a class in a round.
+const REPETITIONS: usize = 400;
+/// Questions before the first round.
+const WARM_UP: usize = 40;
+/// Words of the memory that is read for comparison.
+const REFERENCE_WORDS: usize = 64 << 20;
 /// Questions of a class that other engines get.
 const RIVAL_QUESTIONS: usize = 20;
 
@@ -34,29 +43,74 @@ fn resident_bytes() -> u64 {
     status.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or_default() * 4096
 }
 
-/// What a class took, in microseconds, sorted.
+/// What a class took, in microseconds.
 struct Measured {
     name: &'static str,
-    times: Vec<f64>,
+    median: f64,
+    /// Of each round, sorted.
+    p99: Vec<f64>,
     matches: usize,
 }
 
-fn measure(index: &Index, numbers: u64) -> Vec<Measured> {
-    let mut random = fastrand::Rng::with_seed(7);
-    let measure = |class: Class| {
-        let (mut times, mut totals) = (Vec::new(), Vec::new());
-        for _ in 0..REPETITIONS {
-            let query = class.ask(&mut random, numbers, index);
-            let started = Instant::now();
-            let found = std::hint::black_box(index.search(&query));
-            times.push(started.elapsed().as_secs_f64() * 1e6);
-            totals.push(found.total);
+impl Measured {
+    /// Times rounds of a call that answers how many microseconds it took, and how much it found.
+    fn of(name: &'static str, mut call: impl FnMut() -> (f64, usize)) -> Measured {
+        for _ in 0..WARM_UP {
+            call();
+        }
+        let (mut times, mut totals, mut p99) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let round: Vec<_> = (0..REPETITIONS).map(|_| call()).collect();
+            let mut of_round: Vec<f64> = round.iter().map(|(time, _)| *time).collect();
+            of_round.sort_by(f64::total_cmp);
+            p99.push(percentile(&of_round, 99));
+            times.extend(of_round);
+            totals.extend(round.iter().map(|(_, total)| *total));
         }
         times.sort_by(f64::total_cmp);
+        p99.sort_by(f64::total_cmp);
         totals.sort_unstable();
-        Measured { name: class.name, times, matches: totals[totals.len() / 2] }
+        Measured { name, median: percentile(&times, 50), p99, matches: totals[totals.len() / 2] }
+    }
+}
+
+fn microseconds<T>(call: impl FnOnce() -> T) -> (f64, T) {
+    let started = Instant::now();
+    let result = std::hint::black_box(call());
+    (started.elapsed().as_secs_f64() * 1e6, result)
+}
+
+fn measure(index: &Index, numbers: u64) -> Vec<Measured> {
+    let measure = |class: Class| {
+        let mut random = fastrand::Rng::with_seed(7);
+        Measured::of(class.name, || {
+            let query = class.ask(&mut random, numbers, index);
+            let (time, found) = microseconds(|| index.search(&query));
+            (time, found.total)
+        })
     };
-    chosen().map(measure).collect()
+    let mut measured = machine();
+    measured.extend(chosen().map(measure));
+    measured
+}
+
+/// What the machine itself takes, and how its times scatter, while nothing of ours runs.
+fn machine() -> Vec<Measured> {
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut seed = 1u64;
+    let arithmetic = Measured::of("(5000 steps of arithmetic)", || {
+        let step = |seed: u64, _| (seed ^ seed >> 13).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let (time, last) = microseconds(|| (0..5000).fold(seed, step));
+        seed = last | 1;
+        (time, 0)
+    });
+    let memory: Vec<u32> = (0..REFERENCE_WORDS as u32).map(|at| at.wrapping_mul(2_654_435_761)).collect();
+    let reads = Measured::of("(32 dependent reads of 256 MB)", || {
+        let first = random.usize(..REFERENCE_WORDS);
+        let (time, _) = microseconds(|| (0..32).fold(first, |at, _| memory[at] as usize % REFERENCE_WORDS));
+        (time, 0)
+    });
+    vec![arithmetic, reads]
 }
 
 /// The classes that are asked.
@@ -66,27 +120,23 @@ fn chosen() -> impl Iterator<Item = Class> {
 }
 
 fn print(title: &str, measured: &[Measured]) {
-    println!("\n{title:<52}{:>12}{:>12}{:>12}", "matches", "median µs", "p99 µs");
-    for Measured { name, times, matches } in measured {
-        let (median, p99) = (percentile(times, 50), percentile(times, 99));
-        println!("{name:<52}{matches:>12}{median:>12.1}{p99:>12.1}");
+    println!("\n{title:<52}{:>12}{:>12}{:>12}{:>20}", "matches", "median µs", "p99 µs", "p99 of the rounds");
+    for Measured { name, median, p99, matches } in measured {
+        let (least, most) = (p99[0], p99[ROUNDS - 1]);
+        println!("{name:<52}{matches:>12}{median:>12.1}{:>12.1}{least:>12.1}-{most:.1}", p99[ROUNDS / 2]);
     }
 }
 
 /// Asks another engine the first questions of each class; every answer must be the index's.
 fn ask_rival(database: &mut dyn Database, index: &Index, numbers: u64) -> Vec<f64> {
-    let mut random = fastrand::Rng::with_seed(7);
     let median = |class: Class| {
-        let questions: Vec<Query> = (0..REPETITIONS)
-            .map(|_| class.ask(&mut random, numbers, index))
-            .take(RIVAL_QUESTIONS + 1)
-            .collect();
+        let mut random = fastrand::Rng::with_seed(7);
         // The first one only warms up: statements are prepared, pages are read.
         let mut times: Vec<f64> = Vec::new();
-        for query in &questions {
-            let started = Instant::now();
-            let (total, ids) = rivals::ask(database, query);
-            times.push(started.elapsed().as_secs_f64() * 1e6);
+        for _ in 0..=RIVAL_QUESTIONS {
+            let query = &class.ask(&mut random, numbers, index);
+            let (time, (total, ids)) = microseconds(|| rivals::ask(database, query));
+            times.push(time);
             let found = index.search(query);
             let known: Vec<_> = found.keys.iter().map(|key| key.1).collect();
             assert!((total, &ids) == (found.total, &known), "{} differs: {query:?}", database.name());
@@ -103,8 +153,8 @@ fn compare(measured: &[Measured], rivals: &[(&str, Vec<f64>)]) {
     print!("\n{:<52}{:>12}", "median µs, the same questions, equal answers", "index");
     rivals.iter().for_each(|(name, _)| print!("{name:>12}"));
     println!("{:>12}", "ratio");
-    for (at, Measured { name, times, .. }) in measured.iter().enumerate() {
-        let median = percentile(times, 50);
+    let classes = measured.iter().filter(|measured| !measured.name.starts_with('('));
+    for (at, Measured { name, median, .. }) in classes.enumerate() {
         print!("{name:<52}{median:>12.1}");
         rivals.iter().for_each(|(_, medians)| print!("{:>12.0}", medians[at]));
         let best = rivals.iter().map(|(_, medians)| medians[at]).fold(f64::INFINITY, f64::min);
@@ -170,19 +220,27 @@ fn main() {
     let alone = measure(&index, numbers);
     print("alone", &alone);
     let mut rivals = Vec::new();
+    let mut ask = |started: Instant, mut rival: Box<dyn Database>| {
+        println!("{} was filled in {:.0} s", rival.name(), started.elapsed().as_secs_f64());
+        rivals.push((rival.name(), ask_rival(&mut *rival, &index, numbers)));
+    };
+    let flows_again = || Generator::new(flows, numbers);
     if let Some(directory) = argument("--sqlite") {
+        let directory = Path::new(&directory);
         let started = Instant::now();
-        let sqlite = Sqlite::fill(Path::new(&directory), Generator::new(flows, numbers));
-        let mut sqlite = sqlite.expect("SQLite takes the flows");
-        println!("\nSQLite was filled in {:.0} s", started.elapsed().as_secs_f64());
-        rivals.push((sqlite.name(), ask_rival(&mut sqlite, &index, numbers)));
+        let sqlite = Sqlite::fill(directory, flows_again()).expect("SQLite takes the flows");
+        ask(started, Box::new(sqlite));
+        for name in ["DuckDB", "ClickHouse"] {
+            let Some(python) = argument("--python") else { continue };
+            let started = Instant::now();
+            let engine = Embedded::fill(name, &python, directory, flows_again());
+            ask(started, Box::new(engine.expect("the engine takes the flows")));
+        }
     }
     if let Some(parameters) = argument("--postgres") {
         let started = Instant::now();
-        let postgres = Postgres::fill(&parameters, Generator::new(flows, numbers));
-        let mut postgres = postgres.expect("PostgreSQL takes the flows");
-        println!("PostgreSQL was filled in {:.0} s", started.elapsed().as_secs_f64());
-        rivals.push((postgres.name(), ask_rival(&mut postgres, &index, numbers)));
+        let postgres = Postgres::fill(&parameters, flows_again()).expect("PostgreSQL takes the flows");
+        ask(started, Box::new(postgres));
     }
     if !rivals.is_empty() {
         compare(&alone, &rivals);

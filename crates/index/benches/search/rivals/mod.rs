@@ -1,11 +1,18 @@
-//! SQLite and PostgreSQL with the same flows, each set up as well as we know how: covering indexes, a reversed
+//! Other engines with the same flows, each set up as well as we know how: covering indexes, a reversed
 //! column, trigrams over the distinct recipients of the application that is asked, and hourly counts by facets from
 //! which totals and any page follow without counting rows.
+
+mod embedded;
+mod postgres;
+mod sqlite;
+
+pub use embedded::Embedded;
+pub use postgres::Postgres;
+pub use sqlite::Sqlite;
 
 use crate::generator::Generated;
 use flow::Channel;
 use index::{Filter, Predicate, Query, TextOperator};
-use std::collections::HashMap;
 use std::io::Write;
 use uuid::Uuid;
 
@@ -220,200 +227,16 @@ fn columns(flow: &Generated) -> (i64, i64, i64, &str, String) {
     (flow.facets.status as i64, term, types(flow), recipient, recipient.chars().rev().collect())
 }
 
-/// SQLite in this process.
-pub struct Sqlite {
-    connection: rusqlite::Connection,
-}
-
-impl Sqlite {
-    /// Fills a database in a directory.
-    pub fn fill(
-        directory: &std::path::Path,
-        flows: impl Iterator<Item = Generated>,
-    ) -> rusqlite::Result<Sqlite> {
-        let mut connection = rusqlite::Connection::open(directory.join("flows.db"))?;
-        connection.execute_batch(
-            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -2000000;
-             PRAGMA mmap_size = 8000000000; PRAGMA temp_store = MEMORY;",
+/// Writes flows as rows of tab-separated columns.
+fn write_rows(to: &mut impl Write, flows: impl Iterator<Item = Generated>) -> std::io::Result<()> {
+    for flow in flows {
+        let (status, term, types, recipient, backwards) = columns(&flow);
+        let Generated { application, created_ms, id, .. } = flow;
+        let id = id.simple();
+        writeln!(
+            to,
+            "{application}\t{created_ms}\t{id}\t{status}\t{term}\t{types}\t{recipient}\t{backwards}"
         )?;
-        connection.set_prepared_statement_cache_capacity(200);
-        connection.execute_batch(&TABLES.replace("UUID", "BLOB"))?;
-        let transaction = connection.transaction()?;
-        {
-            let mut insert =
-                transaction.prepare("INSERT INTO flows VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?;
-            for flow in flows {
-                let (status, term, types, recipient, backwards) = columns(&flow);
-                let id = flow.id.as_bytes();
-                insert.execute(rusqlite::params![
-                    flow.application as i64,
-                    flow.created_ms,
-                    id,
-                    status,
-                    term,
-                    types,
-                    recipient,
-                    backwards
-                ])?;
-            }
-        }
-        transaction.commit()?;
-        connection.execute_batch(
-            "CREATE INDEX by_time ON flows (app, created, id, status, term, types, recipient);
-             CREATE INDEX by_status ON flows (app, status, created, id, term, types);
-             CREATE INDEX by_recipient ON flows (app, recipient, created, id, status, term, types);
-             CREATE INDEX by_end ON flows (app, backwards, created, id, status, term, types, recipient);
-             CREATE TABLE recipients (recipient TEXT);
-             INSERT INTO recipients SELECT DISTINCT recipient FROM flows WHERE app = 0;
-             CREATE VIRTUAL TABLE grams USING fts5(recipient, content = recipients, tokenize = trigram);
-             INSERT INTO grams (grams) VALUES ('rebuild');",
-        )?;
-        connection.execute_batch(ROLLUP)?;
-        connection.execute_batch("ANALYZE")?;
-        Ok(Sqlite { connection })
     }
-
-    fn rows<T>(
-        &self,
-        sql: &str,
-        values: &[Value],
-        read: fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
-    ) -> Vec<T> {
-        let mut statement = self.connection.prepare_cached(sql).expect("the statement is right");
-        for (at, value) in values.iter().enumerate() {
-            let bound = match value {
-                Value::Integer(integer) => statement.raw_bind_parameter(at + 1, integer),
-                Value::Text(text) => statement.raw_bind_parameter(at + 1, text),
-            };
-            bound.expect("the statement has the parameter");
-        }
-        let mut rows = statement.raw_query();
-        let mut found = Vec::new();
-        while let Some(row) = rows.next().expect("SQLite answers") {
-            found.push(read(row).expect("the columns are as asked"));
-        }
-        found
-    }
-}
-
-impl Database for Sqlite {
-    fn name(&self) -> &'static str {
-        "SQLite"
-    }
-
-    fn integers(&mut self, sql: &str, values: &[Value]) -> Vec<(i64, i64)> {
-        self.rows(sql, values, |row| Ok((row.get(0)?, row.get(1)?)))
-    }
-
-    fn ids(&mut self, sql: &str, values: &[Value]) -> Vec<Uuid> {
-        self.rows(sql, values, |row| row.get(0).map(Uuid::from_bytes))
-    }
-
-    fn hint(&self, index: &str) -> String {
-        format!("INDEXED BY {index}")
-    }
-
-    fn containing(&self, parameter: usize, conditions: &str) -> String {
-        format!(
-            "flows INDEXED BY by_recipient WHERE {conditions} AND recipient IN
-                 (SELECT recipient FROM recipients WHERE rowid IN
-                     (SELECT rowid FROM grams WHERE recipient MATCH '\"' || ?{parameter} || '\"'))"
-        )
-    }
-}
-
-/// PostgreSQL, another process on this machine, by its socket.
-pub struct Postgres {
-    client: postgres::Client,
-    statements: HashMap<String, postgres::Statement>,
-}
-
-impl Postgres {
-    /// Fills a database.
-    pub fn fill(
-        parameters: &str,
-        flows: impl Iterator<Item = Generated>,
-    ) -> Result<Postgres, Box<dyn std::error::Error>> {
-        let mut client = postgres::Client::connect(parameters, postgres::NoTls)?;
-        let c = "COLLATE \"C\"";
-        client.batch_execute(
-            &TABLES.replace("TEXT", &format!("TEXT {c}")).replace("CREATE TABLE", "CREATE UNLOGGED TABLE"),
-        )?;
-        let mut copy = client.copy_in("COPY flows FROM STDIN")?;
-        for flow in flows {
-            let (status, term, types, recipient, backwards) = columns(&flow);
-            let Generated { application, created_ms, id, .. } = flow;
-            writeln!(
-                copy,
-                "{application}\t{created_ms}\t{id}\t{status}\t{term}\t{types}\t{recipient}\t{backwards}"
-            )?;
-        }
-        copy.finish()?;
-        client.batch_execute(&format!(
-            "SET maintenance_work_mem = '1GB'; CREATE EXTENSION pg_trgm;
-             CREATE INDEX by_time ON flows (app, created, id) INCLUDE (status, term, types, recipient);
-             CREATE INDEX by_status ON flows (app, status, created, id) INCLUDE (term, types);
-             CREATE INDEX by_recipient ON flows (app, recipient, created, id) INCLUDE (status, term, types);
-             CREATE INDEX by_end ON flows (app, backwards, created, id) INCLUDE (status, term, types, recipient);
-             CREATE UNLOGGED TABLE recipients (recipient TEXT {c});
-             INSERT INTO recipients SELECT DISTINCT recipient FROM flows WHERE app = 0;
-             CREATE INDEX grams ON recipients USING gin (recipient gin_trgm_ops);"
-        ))?;
-        client.batch_execute(ROLLUP)?;
-        for table in ["flows", "recipients", "rollup"] {
-            client.batch_execute(&format!("VACUUM ANALYZE {table}"))?;
-        }
-        Ok(Postgres { client, statements: HashMap::new() })
-    }
-
-    fn rows(&mut self, sql: &str, values: &[Value]) -> Vec<postgres::Row> {
-        // Types of parameters follow from the columns, or are given.
-        let sql = values.iter().enumerate().rev().fold(sql.to_owned(), |sql, (at, value)| {
-            let kind = if matches!(value, Value::Integer(_)) { "bigint" } else { "text" };
-            sql.replace(&format!("?{}", at + 1), &format!("(${}::{kind})", at + 1))
-        });
-        let statement = match self.statements.get(&sql) {
-            Some(statement) => statement.clone(),
-            None => {
-                let statement = self.client.prepare(&sql).expect("the statement is right");
-                self.statements.insert(sql, statement.clone());
-                statement
-            }
-        };
-        let values: Vec<&(dyn postgres::types::ToSql + Sync)> = values
-            .iter()
-            .map(|value| match value {
-                Value::Integer(integer) => integer as _,
-                Value::Text(text) => text as _,
-            })
-            .collect();
-        self.client.query(&statement, &values).expect("PostgreSQL answers")
-    }
-}
-
-impl Database for Postgres {
-    fn name(&self) -> &'static str {
-        "PostgreSQL"
-    }
-
-    fn integers(&mut self, sql: &str, values: &[Value]) -> Vec<(i64, i64)> {
-        self.rows(sql, values).iter().map(|row| (row.get(0), row.get(1))).collect()
-    }
-
-    fn ids(&mut self, sql: &str, values: &[Value]) -> Vec<Uuid> {
-        self.rows(sql, values).iter().map(|row| row.get(0)).collect()
-    }
-
-    fn hint(&self, _: &str) -> String {
-        String::new()
-    }
-
-    fn containing(&self, parameter: usize, conditions: &str) -> String {
-        // The planner knows nothing of how many recipients will contain the term: OFFSET 0 keeps it to this order.
-        format!(
-            "(SELECT recipient AS wanted FROM recipients WHERE recipient LIKE '%' || ?{parameter} || '%' OFFSET 0) r
-             CROSS JOIN LATERAL
-                 (SELECT created, id FROM flows WHERE {conditions} AND recipient = wanted OFFSET 0) flows"
-        )
-    }
+    to.flush()
 }
