@@ -5,14 +5,16 @@
 
 pub mod backoff;
 pub mod config;
+mod http;
 mod sandbox;
 mod smpp;
 
+pub use http::{Http, HttpConfig, Provider};
 pub use sandbox::{Sandbox, SandboxConfig};
 pub use smpp::{Smpp, SmppConfig};
 
 use async_trait::async_trait;
-use flow::{CarrierRef, Detail, Flow, Message, Part, Receipt, Step};
+use flow::{CarrierRef, Detail, Flow, Message, Part, Receipt, Restrictions, Step};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +29,8 @@ pub struct Outgoing {
     pub part: u16,
     /// Refusals so far that allowed another attempt.
     pub attempts: u32,
+    /// Who it is from, as this carrier knows the sender.
+    pub sender: String,
     /// How long the message has left to live.
     pub time_left: Duration,
 }
@@ -83,6 +87,19 @@ pub trait Carrier: Send + Sync + 'static {
     /// Hands over one part. Never called twice at once for the same part.
     async fn submit(&self, outgoing: &Outgoing) -> Outcome;
 
+    /// Why it could never carry such a step, as far as it can tell beforehand.
+    fn refuses(&self, _step: &Step, _restrictions: Option<&Restrictions>) -> Option<String> {
+        None
+    }
+
+    /// Reads what its provider posted to us.
+    ///
+    /// # Errors
+    /// When nothing is expected, or what came is forged or can't be read; then none of it counts.
+    fn read_receipts(&self, _posted: &Posted<'_>) -> Result<Vec<Heard>, ReceiptError> {
+        Err(ReceiptError::NotSupported)
+    }
+
     /// Whether it takes all parts of a message as one, by its first part; the others are then not handed over.
     fn takes_whole(&self) -> bool {
         false
@@ -93,6 +110,85 @@ pub trait Carrier: Send + Sync + 'static {
 
     /// Ends its connections after what is under way; the caller bounds how long.
     async fn close(&self);
+}
+
+/// A request that a provider made to us.
+#[derive(Clone, Copy, Debug)]
+pub struct Posted<'a> {
+    /// The URL as the provider knows it, with the query.
+    pub url: &'a str,
+    /// The query, without the question mark.
+    pub query: &'a str,
+    /// Names in lower case, and values.
+    pub headers: &'a [(String, String)],
+    /// The body.
+    pub body: &'a [u8],
+}
+
+impl Posted<'_> {
+    /// The first header with a name, in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// Something that a provider told us.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Heard {
+    /// What became of a message.
+    Receipt {
+        /// What the carrier calls it.
+        reference: String,
+        /// The report.
+        receipt: Receipt,
+    },
+    /// A status that we have no word for.
+    Unknown {
+        /// What the carrier calls the message.
+        reference: String,
+        /// Its word.
+        word: String,
+    },
+    /// A status that tells nothing new.
+    Nothing,
+    /// A recipient wrote back.
+    Message(InboundMessage),
+    /// A recipient wants no more messages.
+    OptOut {
+        /// Who, E.164.
+        from: String,
+    },
+    /// A recipient takes that back.
+    OptIn {
+        /// Who, E.164.
+        from: String,
+    },
+}
+
+/// What a recipient wrote.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct InboundMessage {
+    /// Who, E.164.
+    pub from: String,
+    /// What.
+    pub text: Option<String>,
+    /// A file with it.
+    pub media_url: Option<String>,
+}
+
+/// Why nothing was read from what was posted.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptError {
+    /// The carrier expects nothing to be posted.
+    #[error("this carrier takes no receipts here")]
+    NotSupported,
+    /// The provider did not send it.
+    #[error("the receipt is not signed as configured")]
+    Forged,
+    /// It can't be read.
+    #[error("the receipt can't be read: {0}")]
+    Malformed(String),
 }
 
 /// A receipt could not be stored; the carrier should offer it again.

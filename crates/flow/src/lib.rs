@@ -27,7 +27,7 @@ pub use model::{
     Callback, CallbackStrategy, CarrierRef, Flow, FlowKind, FlowStatus, Message, NewFlow, Part,
     PendingCallback, State, StatusCode, StatusRecord, Submit,
 };
-pub use price::Price;
+pub use price::{Price, Rate};
 pub use receipt::Receipt;
 pub use status::{Detail, Status};
 pub use step::{

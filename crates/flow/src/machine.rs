@@ -2,7 +2,7 @@
 
 use crate::model::{CarrierRef, State, Submit};
 use crate::{
-    CallbackStrategy, Channel, Detail, Flow, FlowStatus, Message, NewFlow, Part, PendingCallback, Price,
+    CallbackStrategy, Channel, Detail, Flow, FlowStatus, Message, NewFlow, Part, PendingCallback, Rate,
     Receipt, Status, StatusCode, StatusRecord,
 };
 use uuid::Uuid;
@@ -25,8 +25,8 @@ pub enum Event {
         part: u16,
         /// Which carrier, and what it calls the message.
         carrier: CarrierRef,
-        /// What it charges.
-        rate: Option<Price>,
+        /// What it charges, and the recipient's network, where that is known.
+        rate: Option<Rate>,
         /// It took all parts of the message as one, under this reference.
         whole: bool,
     },
@@ -147,7 +147,8 @@ impl Flow {
                 visible = false;
                 for each in self.parts_of(*message, *part, *whole) {
                     let whole = *whole && each == *part;
-                    if let Some(shown) = self.submitted(*message, each, carrier, *rate, whole, now_ms) {
+                    if let Some(shown) = self.submitted(*message, each, carrier, rate.as_ref(), whole, now_ms)
+                    {
                         applied.changed = true;
                         visible |= shown;
                     }
@@ -212,6 +213,7 @@ impl Flow {
             carrier: None,
             whole: false,
             rate: None,
+            interval_s: None,
             operator: None,
             expired_on_delivery_ms: None,
             duration_s: None,
@@ -235,15 +237,19 @@ impl Flow {
         message: u16,
         part: u16,
         carrier: &CarrierRef,
-        rate: Option<Price>,
+        rate: Option<&Rate>,
         whole: bool,
         now_ms: i64,
     ) -> Option<bool> {
         let state = self.part_mut(message, part).filter(|state| state.carrier.is_none())?;
         state.submit = Submit::Done;
         state.carrier = Some(carrier.clone());
-        state.rate = rate;
         state.whole = whole;
+        if let Some(rate) = rate {
+            state.rate = Some(rate.price);
+            state.interval_s = rate.interval_s;
+            state.operator = rate.operator.clone().or(state.operator.take());
+        }
         // The other channels have no status for it.
         let has_status = self.steps[usize::from(message)].channel() == Channel::Sms;
         Some(has_status && self.set_status(message, part, Status::Sent, &Detail::SENT, None, now_ms))
@@ -283,8 +289,11 @@ impl Flow {
         let live = self.live() == Some(usize::from(message));
         let whole = self.part_mut(message, part).is_some_and(|state| state.whole);
         let Receipt { status, detail, description, .. } = receipt;
+        // Carriers' clocks may be wrong: nothing happened before the message or after now.
+        let started_ms = self.state.messages.get(usize::from(message)).map_or(now_ms, |m| m.created_ms);
+        let at_ms = receipt.at_ms.map_or(now_ms, |at_ms| at_ms.max(started_ms).min(now_ms));
         for part in self.parts_of(message, part, whole) {
-            if !self.set_status(message, part, *status, detail, description.as_ref(), now_ms) {
+            if !self.set_status(message, part, *status, detail, description.as_ref(), at_ms) {
                 continue;
             }
             applied.changed = true;
@@ -318,7 +327,7 @@ impl Flow {
         status: Status,
         detail: &Detail,
         description: Option<&String>,
-        now_ms: i64,
+        at_ms: i64,
     ) -> bool {
         let Some(step) = self.steps.get(usize::from(message)) else { return false };
         let (channel, expire_on_delivery) = (step.channel(), step.expire_on_delivery());
@@ -331,7 +340,7 @@ impl Flow {
             status,
             detail: detail.clone(),
             description: description.cloned(),
-            at_ms: now_ms,
+            at_ms,
             provisional: false,
         };
         true

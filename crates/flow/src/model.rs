@@ -149,10 +149,13 @@ pub struct Part {
     /// The carrier took all parts of the message as one: what it reports on this part is about each of them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub whole: bool,
-    /// What the carrier charges for it, once charged.
+    /// What the carrier charges for it, or for each interval of it, once charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Price>,
-    /// The recipient's network, when the carrier tells.
+    /// A call is charged for each started interval of so many seconds; absent: once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval_s: Option<u32>,
+    /// The recipient's network, when the rate or the carrier tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<String>,
     /// When a Viber message with `expireOnDelivery` expired although delivered, Unix milliseconds.
@@ -278,7 +281,11 @@ impl Part {
                 self.status.status.is_success() || self.expired_on_delivery_ms.is_some()
             }
         };
-        if charged { self.rate.unwrap_or_default() } else { Price::ZERO }
+        let intervals = match (self.interval_s, self.duration_s) {
+            (Some(interval_s), Some(duration_s)) => duration_s.div_ceil(interval_s.max(1)).max(1),
+            _ => 1,
+        };
+        if charged { self.rate.unwrap_or_default() * Price::from(intervals) } else { Price::ZERO }
     }
 }
 

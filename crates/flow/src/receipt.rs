@@ -13,6 +13,9 @@ pub struct Receipt {
     /// The carrier's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// When it happened, Unix milliseconds, where told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_ms: Option<i64>,
     /// The recipient's network, where told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<String>,
@@ -27,6 +30,14 @@ pub struct Receipt {
 impl Receipt {
     /// A receipt that tells a status and why, and no more.
     pub fn new(status: Status, detail: Detail) -> Receipt {
-        Receipt { status, detail, description: None, operator: None, duration_s: None, answered_by: None }
+        Receipt {
+            status,
+            detail,
+            description: None,
+            at_ms: None,
+            operator: None,
+            duration_s: None,
+            answered_by: None,
+        }
     }
 }

@@ -68,5 +68,6 @@ pub fn flow(
 /// `carrier` took part `part` of message `message` and calls it `reference`.
 pub fn submitted(message: u16, part: u16, carrier: &str, reference: &str) -> Event {
     let carrier = CarrierRef { carrier: carrier.into(), reference: reference.into() };
-    Event::Submitted { message, part, carrier, rate: Some(Price::new(5, 2)), whole: false }
+    let rate = Rate { price: Price::new(5, 2), interval_s: None, operator: None };
+    Event::Submitted { message, part, carrier, rate: Some(rate), whole: false }
 }

@@ -8,6 +8,7 @@ mod engine;
 pub mod indexing;
 mod metrics;
 mod numbers;
+pub mod routing;
 mod targets;
 
 use anyhow::{Context, anyhow};

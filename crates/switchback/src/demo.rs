@@ -13,6 +13,7 @@ use server::Server;
 use server::config::Config;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use store::ApplicationSettings;
 
@@ -38,7 +39,7 @@ impl Demo {
         serve::start_log(false, "warn");
         let stopped = serve::stop_signal()?;
         let directory = tempfile::Builder::new().prefix("switchback-demo-").tempdir()?;
-        let mut config = Config::parse("", []).map_err(|error| anyhow::anyhow!(error))?;
+        let mut config = Config::parse("", Path::new(""), []).map_err(|error| anyhow::anyhow!(error))?;
         config.server.listen = self.listen;
         config.store.path = directory.path().join("data");
         config.engine.minute = MINUTE;

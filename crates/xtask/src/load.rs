@@ -137,6 +137,8 @@ pub fn post(path: &str, token: &str, body: &str) -> Vec<u8> {
 pub struct Client {
     stream: TcpStream,
     buffer: Vec<u8>,
+    /// The head of the last answer.
+    head: String,
 }
 
 impl Client {
@@ -145,7 +147,7 @@ impl Client {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-        Ok(Client { stream, buffer: Vec::with_capacity(16 * 1024) })
+        Ok(Client { stream, buffer: Vec::with_capacity(16 * 1024), head: String::new() })
     }
 
     /// Writes a request and reads the body of its answer, which must be 200.
@@ -172,8 +174,18 @@ impl Client {
             if !head.starts_with("HTTP/1.1 200") {
                 bail!("{}", String::from_utf8_lossy(&self.buffer));
             }
+            self.head = head.to_owned();
             return Ok(&self.buffer[end + 4..]);
         }
+    }
+
+    /// What the parts of the last answer took, in microseconds, by the header `Server-Timing`.
+    pub fn server_timing(&self) -> Vec<(String, u64)> {
+        let values = self.head.lines().filter_map(|line| line.strip_prefix("server-timing: "));
+        let parts = values.flat_map(|value| value.split(", ")).filter_map(|part| part.split_once(";dur="));
+        parts
+            .filter_map(|(name, ms)| Some((name.to_owned(), (ms.parse::<f64>().ok()? * 1e3) as u64)))
+            .collect()
     }
 }
 

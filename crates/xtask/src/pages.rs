@@ -4,6 +4,7 @@ use crate::bench::{config, drive, percentile, sms_body};
 use crate::load::{Client, Server, open_flows, post};
 use crate::{root, run};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// Requests that are prepared at once.
@@ -102,6 +103,20 @@ impl Pages {
         ];
         for (name, requests) in &kinds {
             row(name, &drive(&server.address, 1, requests)?.latencies_us);
+        }
+        for (size, count) in [(20, 2000), (1000, 200)] {
+            println!("\nof which, in pages of {size}, as the server tells (Server-Timing)");
+            let mut parts: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+            for request in searches(size, count) {
+                client.exchange(&request)?;
+                for (part, spent) in client.server_timing() {
+                    parts.entry(part).or_default().push(spent);
+                }
+            }
+            for (part, latencies) in &mut parts {
+                latencies.sort_unstable();
+                row(part, latencies);
+            }
         }
 
         let searches = searches(20, self.searches * self.seconds);

@@ -10,12 +10,13 @@ use super::walk::{Walk, ask_index};
 use super::{Api, JsonBody, Parameters};
 use axum::Json;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use axum::response::{IntoResponse, Response};
 use index::Query;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 use utoipa::ToSchema;
 
 /// Most flows that are read for one page.
@@ -76,8 +77,9 @@ pub struct PageView {
     ),
     request_body = FiltersRequest,
     responses(
-        (status = 200, description = "A page; or, with `Accept: application/x-ndjson` or `text/csv`, every match, \
-            a line each, whatever `page` and `size` say.", content(
+        (status = 200, description = "A page, with a header `Server-Timing` that tells what the index, the documents \
+            and their JSON took; or, with `Accept: application/x-ndjson` or `text/csv`, every match, a line each, \
+            whatever `page` and `size` say.", content(
             (PageView = "application/json"), (String = "application/x-ndjson"), (String = "text/csv")
         )),
         CommonErrors,
@@ -96,10 +98,13 @@ pub async fn post(
     if let Some(format) = Format::accepted(&headers) {
         return Ok(export(Walk::new(api, search.query, search.message_filters), format));
     }
+    let mut timing = Timing { last: Instant::now(), spent: Vec::new() };
     let (total, content) = if search.message_filters.is_empty() {
-        find(&api, search.query).await?
+        find(&api, search.query, &mut timing).await?
     } else {
-        read_through(&api, search.query, search.message_filters).await?
+        let found = read_through(&api, search.query, search.message_filters).await?;
+        timing.note("documents");
+        found
     };
     let Search { page, size, .. } = search;
     let total_pages = total.div_ceil(size);
@@ -113,13 +118,43 @@ pub async fn post(
         first: page == 0 || total == 0,
         last: page + 1 >= total_pages,
     };
-    Ok(Json(page).into_response())
+    let mut response = Json(page).into_response();
+    timing.note("json");
+    if let Ok(value) = timing.header().try_into() {
+        response.headers_mut().insert(SERVER_TIMING, value);
+    }
+    Ok(response)
+}
+
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// What the parts of an answer took, for the header `Server-Timing` (W3C Server Timing).
+struct Timing {
+    last: Instant,
+    /// Milliseconds, by part.
+    spent: Vec<(&'static str, f64)>,
+}
+
+impl Timing {
+    /// A part took the time since the last one.
+    fn note(&mut self, part: &'static str) {
+        let now = Instant::now();
+        self.spent.push((part, (now - self.last).as_secs_f64() * 1e3));
+        self.last = now;
+    }
+
+    fn header(&self) -> String {
+        let parts = self.spent.iter().map(|(part, spent)| format!("{part};dur={spent:.3}"));
+        parts.collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Total and page, by the index.
-async fn find(api: &Api, query: Query) -> Result<(usize, Vec<TrackingView>), ApiError> {
+async fn find(api: &Api, query: Query, timing: &mut Timing) -> Result<(usize, Vec<TrackingView>), ApiError> {
     let found = ask_index(api, query).await.map_err(|_| ApiError::Store)?;
+    timing.note("index");
     let flows = api.store.load(found.keys.iter().map(|key| key.1).collect()).await?;
+    timing.note("documents");
     // A flow that was pruned between the two questions is not shown; the total was true when it was counted.
     let content = flows.iter().flatten().map(|flow| TrackingView::of(flow, &flow.state)).collect();
     Ok((found.total, content))

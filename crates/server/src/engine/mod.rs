@@ -1,20 +1,25 @@
 //! The engine: claims due tasks, does them, and feeds what happened back into the store. It decides nothing about
 //! a flow; [`flow::Flow::apply`] does.
 
+mod dispatch;
+mod outlet;
 mod submit;
+
+pub use outlet::Outlet;
 
 use crate::callbacks::Callbacks;
 use crate::clock::now_ms;
-use crate::config::{CarrierConfig, CommonConfig, Config, KindConfig};
+use crate::config::{CarrierConfig, Config, KindConfig};
 use crate::metrics;
+use crate::routing::Router;
 use async_trait::async_trait;
-use carriers::{Carrier, NotStored, ReceiptSink, Sandbox, Smpp, backoff};
-use flow::{Applied, CarrierRef, Channel, Event, Receipt, TaskKind};
+use carriers::{Carrier, Http, NotStored, ReceiptSink, Sandbox, Smpp, backoff};
+use flow::{Applied, CarrierRef, Channel, Event, FlowKind, Rate, Receipt, Step, TaskKind};
 use futures::future::join_all;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use store::{Lane, Retention, Store, StoreError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use uuid::Uuid;
 
 /// How long a claimed task stays ours. Longer than any carrier's or callback's timeout, so that nobody else takes
@@ -33,18 +38,14 @@ const PRUNE_MAX: usize = 200;
 /// How long idempotency keys and receipts without a message are kept (contract, section 2).
 const KEYS_KEPT_MS: i64 = 24 * 3600 * 1000;
 
-/// A carrier with what the configuration says about it.
-pub struct Outlet {
-    /// What the configuration says.
-    pub config: CommonConfig,
-    /// The carrier.
-    pub carrier: Arc<dyn Carrier>,
-}
-
 /// The engine.
 pub struct Engine {
     store: Arc<dyn Store>,
     outlets: Vec<Arc<Outlet>>,
+    router: Router,
+    sink: Arc<Receipts>,
+    /// Some carrier has room again, by the channel that waits for it.
+    room: [Notify; Channel::ALL.len()],
     callbacks: Callbacks,
     retry_max: Duration,
     retention_days: u32,
@@ -55,17 +56,24 @@ pub struct Engine {
 /// Stores what carriers report.
 struct Receipts {
     store: Arc<dyn Store>,
+    /// The carriers, once they are there: what they report tells how well they do.
+    outlets: OnceLock<Vec<Arc<Outlet>>>,
 }
 
 #[async_trait]
 impl ReceiptSink for Receipts {
     async fn take(&self, carrier: CarrierRef, receipt: Receipt) -> Result<(), NotStored> {
         let name = carrier.carrier.clone();
+        let outlet = self.outlets.get().into_iter().flatten().find(|outlet| outlet.config.name == name);
+        let status = receipt.clone();
         match self.store.receipt(carrier, receipt, now_ms()).await {
             Ok(matched) => {
                 metrics::count_receipt(&name, &matched);
                 if let store::Matched::Applied(applied) = &matched {
                     metrics::count_applied(applied);
+                    if let (true, Some(outlet)) = (applied.changed, outlet) {
+                        outlet.health.note_receipt(&status, now_ms());
+                    }
                 }
                 Ok(())
             }
@@ -84,22 +92,29 @@ impl Engine {
     /// When a carrier or the callbacks' client can't be set up.
     pub fn start(config: &Config, store: Arc<dyn Store>) -> Result<Arc<Engine>, String> {
         let secret_key = *store.secret_key();
-        let sink: Arc<dyn ReceiptSink> = Arc::new(Receipts { store: Arc::clone(&store) });
+        let sink = Arc::new(Receipts { store: Arc::clone(&store), outlets: OnceLock::new() });
         let outlet = |carrier: &CarrierConfig| {
             let CarrierConfig { common, kind } = carrier.clone();
             let (name, sink) = (common.name.clone(), Arc::clone(&sink));
+            let at = |error: String| format!("{}: {error}", common.name);
             let carrier: Arc<dyn Carrier> = match kind {
                 KindConfig::Sandbox(sandbox) => Arc::new(Sandbox::new(name, &sandbox, sink)),
-                KindConfig::Smpp(smpp) => {
-                    Arc::new(Smpp::start(name.clone(), *smpp, sink).map_err(|e| format!("{name}: {e}"))?)
+                KindConfig::Smpp(smpp) => Arc::new(Smpp::start(name, *smpp, sink).map_err(at)?),
+                KindConfig::Http(http) => {
+                    let url = config.receipts_url(&name);
+                    Arc::new(Http::new(&http.1, &http.0, url.as_deref()).map_err(at)?)
                 }
             };
-            Ok(Arc::new(Outlet { config: common, carrier }))
+            Ok(Arc::new(Outlet::new(common, carrier)))
         };
         let outlets: Vec<_> = config.carriers.iter().map(outlet).collect::<Result<_, String>>()?;
+        let _ = sink.outlets.set(outlets.clone());
         let engine = Arc::new(Engine {
             store,
             outlets,
+            router: Router::new(config),
+            sink,
+            room: Default::default(),
             callbacks: Callbacks::new(config.callbacks.clone(), secret_key)?,
             retry_max: config.engine.retry_max,
             retention_days: config.store.retention_days,
@@ -111,13 +126,9 @@ impl Engine {
     /// Works until [`Engine::close`]; returns when everything in flight is finished.
     pub async fn run(self: Arc<Self>) {
         let mut lanes: Vec<tokio::task::JoinHandle<()>> = Vec::new();
-        for outlet in &self.outlets {
-            lanes.extend(submit::start(&self, outlet));
-        }
-        // A channel without a carrier: its steps, accepted under another configuration, fail over.
-        for channel in Channel::ALL.into_iter().filter(|&channel| self.outlet(channel).is_none()) {
+        for channel in Channel::ALL {
             let engine = Arc::clone(&self);
-            lanes.push(tokio::spawn(async move { submit::refuse_lane(&engine, channel).await }));
+            lanes.push(tokio::spawn(async move { dispatch::lane(&engine, channel).await }));
         }
         let engine = Arc::clone(&self);
         lanes.push(tokio::spawn(async move { engine.expire_lane().await }));
@@ -143,9 +154,35 @@ impl Engine {
         &self.outlets
     }
 
-    /// The carrier of a channel.
-    pub fn outlet(&self, channel: Channel) -> Option<&Arc<Outlet>> {
-        self.outlets.iter().find(|outlet| outlet.config.channels.contains(&channel))
+    /// The carrier with a name.
+    pub fn outlet(&self, name: &str) -> Option<&Arc<Outlet>> {
+        self.outlets.iter().find(|outlet| outlet.config.name == name)
+    }
+
+    /// Which carriers are tried for what.
+    pub fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// Where carriers' receipts go.
+    pub fn sink(&self) -> &dyn ReceiptSink {
+        &*self.sink
+    }
+
+    /// What a carrier charges for a step.
+    fn rate(&self, step: &Step, _kind: FlowKind, outlet: &Outlet) -> Option<Rate> {
+        let price = outlet.config.prices.get(&step.channel()).copied()?;
+        Some(Rate { price, interval_s: None, operator: None })
+    }
+
+    /// Returns when some carrier may have room again, or after a time.
+    async fn until_room(&self, channel: Channel, at_most: Duration) {
+        let mut closing = self.closing.subscribe();
+        tokio::select! {
+            () = self.room[channel as usize].notified() => {}
+            () = tokio::time::sleep(at_most) => {}
+            _ = closing.changed() => {}
+        }
     }
 
     /// Waits until the lane has a due task; false when the engine closes.

@@ -30,7 +30,7 @@ pub struct TestApplication {
 }
 
 pub fn config(data: &Path, text: &str) -> Config {
-    let mut config = Config::parse(text, []).unwrap();
+    let mut config = Config::parse(text, std::path::Path::new(env!("CARGO_MANIFEST_DIR")), []).unwrap();
     config.server.listen = ([127, 0, 0, 1], 0).into();
     config.store.path = data.to_owned();
     config

@@ -1,12 +1,14 @@
 //! `switchback.toml`: read, overridden by the environment, checked. `switchback.example.toml` explains every key.
 
+mod carrier;
+mod routing;
+
+pub use carrier::{CarrierConfig, CommonConfig, KindConfig, UnknownSubmit};
+pub use routing::{Choice, RouteConfig, SenderConfig};
+
 use carriers::config::duration;
-use carriers::{SandboxConfig, SmppConfig};
-use flow::{Channel, Price};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,6 +30,10 @@ pub struct Config {
     pub shortener: ShortenerConfig,
     /// `[[carrier]]`; without any, a sandbox carries all channels.
     pub carriers: Vec<CarrierConfig>,
+    /// `[[route]]`: which carriers of a channel are tried for what, and in which order.
+    pub routes: Vec<RouteConfig>,
+    /// `[[sender]]`: who may send as whom.
+    pub senders: Vec<SenderConfig>,
 }
 
 /// The HTTP side.
@@ -36,6 +42,9 @@ pub struct Config {
 pub struct ServerConfig {
     /// Address and port.
     pub listen: SocketAddr,
+    /// What providers call this server by, such as `https://sms.example.com`; receipts come to `/carriers/NAME/receipts`
+    /// there.
+    pub public_url: Option<String>,
     /// Requests a second that an application may make; 0 for no limit.
     pub requests_per_second: u32,
     /// How long a shutdown waits for what is in flight.
@@ -107,61 +116,11 @@ pub struct ShortenerConfig {
     pub base_url: Option<String>,
 }
 
-/// A `[[carrier]]` table.
-#[derive(Clone)]
-pub struct CarrierConfig {
-    /// What every carrier has.
-    pub common: CommonConfig,
-    /// What its kind has.
-    pub kind: KindConfig,
-}
-
-/// What every carrier can be told.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CommonConfig {
-    /// Its name: in trackings' logs, metrics and the store. Receipts are matched by it, so it stays.
-    pub name: String,
-    /// Which channels it carries.
-    pub channels: Vec<Channel>,
-    /// Messages a second; absent for no limit.
-    #[serde(default)]
-    pub rate: Option<NonZeroU32>,
-    /// Messages that may wait for the carrier's answer at once.
-    #[serde(default = "default_window")]
-    pub window: usize,
-    /// What to do with a message that the carrier may have or not.
-    #[serde(default)]
-    pub unknown_submit: UnknownSubmit,
-    /// What a message costs, by channel: an Sms part, a delivered Viber message, an answered call.
-    #[serde(default)]
-    pub prices: BTreeMap<Channel, Price>,
-}
-
-/// What to do with a message that the carrier may have or not.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum UnknownSubmit {
-    /// Send it again: it may arrive twice, and is not lost.
-    #[default]
-    Resend,
-    /// Wait for a receipt until the time to live is over: it may be lost to this step, and never arrives twice.
-    Wait,
-}
-
-/// What a kind of carrier can be told.
-#[derive(Clone)]
-pub enum KindConfig {
-    /// `kind = "sandbox"`
-    Sandbox(SandboxConfig),
-    /// `kind = "smpp"`
-    Smpp(Box<SmppConfig>),
-}
-
 impl Default for ServerConfig {
     fn default() -> Self {
         ServerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: None,
             requests_per_second: 0,
             shutdown: Duration::from_secs(10),
         }
@@ -204,15 +163,8 @@ impl Default for CallbackConfig {
     }
 }
 
-const fn default_window() -> usize {
-    100
-}
-
 /// The longest that anything may be waited for: well below the engine's lease, after which a task is taken up again.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
-
-/// The keys of [`CommonConfig`]; the rest of a `[[carrier]]` table belongs to its kind.
-const COMMON_KEYS: [&str; 6] = ["name", "channels", "rate", "window", "unknown_submit", "prices"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -229,6 +181,10 @@ struct Sections {
     shortener: ShortenerConfig,
     #[serde(default)]
     carrier: Vec<toml::Table>,
+    #[serde(default)]
+    route: Vec<RouteConfig>,
+    #[serde(default)]
+    sender: Vec<SenderConfig>,
 }
 
 impl Config {
@@ -246,18 +202,21 @@ impl Config {
                 std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?
             }
         };
-        Config::parse(&text, environment).map_err(|error| match path {
+        let directory = path.and_then(Path::parent).unwrap_or(Path::new(""));
+        Config::parse(&text, directory, environment).map_err(|error| match path {
             Some(path) => format!("{}: {error}", path.display()),
             None => error,
         })
     }
 
-    /// Reads a configuration's text and the environment's overrides.
+    /// Reads a configuration's text and the environment's overrides; paths of providers' files are relative to
+    /// `directory`.
     ///
     /// # Errors
     /// A message that names the key and the rule.
     pub fn parse(
         text: &str,
+        directory: &Path,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Config, String> {
         let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
@@ -268,19 +227,22 @@ impl Config {
         }
         let sections: Sections = table.try_into().map_err(|error| suggest(&error))?;
         let carriers = if sections.carrier.is_empty() {
-            vec![default_sandbox()]
+            vec![carrier::default_sandbox()]
         } else {
-            sections.carrier.into_iter().enumerate().map(carrier).collect::<Result<_, _>>()?
+            let tables = sections.carrier.into_iter().enumerate();
+            tables.map(|(i, table)| carrier::read(i, table, directory)).collect::<Result<_, _>>()?
         };
-        let Sections { server, store, engine, callbacks, shortener, .. } = sections;
-        let config = Config { server, store, engine, callbacks, shortener, carriers };
+        let Sections { server, store, engine, callbacks, shortener, route: routes, sender: senders, .. } =
+            sections;
+        let config = Config { server, store, engine, callbacks, shortener, carriers, routes, senders };
         config.check()?;
         Ok(config)
     }
 
-    /// The carrier of a channel.
-    pub fn carrier(&self, channel: Channel) -> Option<&CarrierConfig> {
-        self.carriers.iter().find(|carrier| carrier.common.channels.contains(&channel))
+    /// Where a carrier's provider posts receipts, where this server has a public URL.
+    pub fn receipts_url(&self, carrier: &str) -> Option<String> {
+        let base = self.server.public_url.as_ref()?;
+        Some(format!("{}/carriers/{carrier}/receipts", base.trim_end_matches('/')))
     }
 
     fn check(&self) -> Result<(), String> {
@@ -296,81 +258,33 @@ impl Config {
         if self.callbacks.timeout > ANSWER_MAX {
             return Err("callbacks.timeout: must be at most 2m".into());
         }
-        if let Some(url) = &self.shortener.base_url
-            && !(url.starts_with("http://") || url.starts_with("https://"))
-        {
-            return Err("shortener.base_url: must be an http or https URL".into());
+        let urls = [
+            ("shortener.base_url", &self.shortener.base_url),
+            ("server.public_url", &self.server.public_url),
+        ];
+        for (key, url) in urls.into_iter().filter_map(|(key, url)| Some((key, url.as_ref()?))) {
+            if !(url.starts_with("http://") || url.starts_with("https://")) {
+                return Err(format!("{key}: must be an http or https URL"));
+            }
         }
         for (i, carrier) in self.carriers.iter().enumerate() {
-            let CommonConfig { name, channels, window, .. } = &carrier.common;
-            let at = format!("carrier[{i}] ({name})");
-            if name.is_empty() {
-                return Err(format!("carrier[{i}].name: must not be empty"));
+            carrier.check(i)?;
+            let name = &carrier.common.name;
+            if self.carriers[..i].iter().any(|other| other.common.name == *name) {
+                return Err(format!("carrier[{i}] ({name}): another carrier has the same name"));
             }
-            if channels.is_empty() {
-                return Err(format!("{at}: channels must name at least one of Sms, Viber, Voice"));
+            if matches!(carrier.kind, KindConfig::Http(_)) && self.server.public_url.is_none() {
+                return Err(format!("carrier[{i}] ({name}): its receipts need server.public_url"));
             }
-            if *window == 0 {
-                return Err(format!("{at}: window must be at least 1"));
-            }
-            if matches!(carrier.kind, KindConfig::Smpp(_)) && channels.iter().any(|&c| c != Channel::Sms) {
-                return Err(format!("{at}: an smpp carrier carries Sms only"));
-            }
-            if let KindConfig::Smpp(smpp) = &carrier.kind
-                && smpp.response_timeout > ANSWER_MAX
-            {
-                return Err(format!("{at}: response_timeout must be at most 2m"));
-            }
-            for other in &self.carriers[..i] {
-                if other.common.name == *name {
-                    return Err(format!("{at}: another carrier has the same name"));
-                }
-                if let Some(channel) = channels.iter().find(|&c| other.common.channels.contains(c)) {
-                    let first = &other.common.name;
-                    return Err(format!("{at}: channel {channel} is already carried by {first}"));
-                }
-            }
+        }
+        for (i, route) in self.routes.iter().enumerate() {
+            route.check(&self.carriers).map_err(|error| format!("route[{i}]: {error}"))?;
+        }
+        for (i, sender) in self.senders.iter().enumerate() {
+            sender.check(&self.carriers).map_err(|error| format!("sender[{i}] ({}): {error}", sender.id))?;
         }
         Ok(())
     }
-}
-
-/// The carrier of a server that was told nothing. The prices let a demo show totals.
-fn default_sandbox() -> CarrierConfig {
-    let prices = [
-        (Channel::Sms, Price::new(45, 3)),
-        (Channel::Viber, Price::new(20, 3)),
-        (Channel::Voice, Price::new(60, 3)),
-    ];
-    CarrierConfig {
-        common: CommonConfig {
-            name: "sandbox".into(),
-            channels: Channel::ALL.to_vec(),
-            rate: None,
-            window: 1000,
-            unknown_submit: UnknownSubmit::default(),
-            prices: prices.into(),
-        },
-        kind: KindConfig::Sandbox(SandboxConfig { delay: Duration::from_millis(50) }),
-    }
-}
-
-fn carrier((i, mut table): (usize, toml::Table)) -> Result<CarrierConfig, String> {
-    let at = |error: String| format!("carrier[{i}]: {error}");
-    let kind = match table.remove("kind") {
-        Some(toml::Value::String(kind)) => kind,
-        _ => return Err(at("kind: must be \"sandbox\" or \"smpp\"".into())),
-    };
-    let common: toml::Table =
-        COMMON_KEYS.iter().filter_map(|&key| Some((key.to_owned(), table.remove(key)?))).collect();
-    // An unknown key is reported with the keys of both tables to choose from.
-    let with_common = |error: toml::de::Error| at(suggest_among(&error, &COMMON_KEYS));
-    let kind = match kind.as_str() {
-        "sandbox" => KindConfig::Sandbox(table.try_into().map_err(with_common)?),
-        "smpp" => KindConfig::Smpp(Box::new(table.try_into().map_err(with_common)?)),
-        other => return Err(at(format!("kind: must be \"sandbox\" or \"smpp\", not \"{other}\""))),
-    };
-    Ok(CarrierConfig { common: common.try_into().map_err(|error| at(suggest(&error)))?, kind })
 }
 
 /// Sets `SECTION__KEY` (of the environment) in the table. Values are TOML where they parse as such, else text.
@@ -407,16 +321,17 @@ fn suggest_among(error: &toml::de::Error, more: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flow::Channel;
 
     fn parse(text: &str) -> Result<Config, String> {
-        Config::parse(text, [])
+        Config::parse(text, Path::new(""), [])
     }
 
     #[test]
     fn nothing_at_all_is_a_sandbox() {
         let config = parse("").unwrap();
         assert_eq!(config.carriers.len(), 1);
-        assert!(Channel::ALL.iter().all(|&channel| config.carrier(channel).is_some()));
+        assert_eq!(config.carriers[0].common.channels, Channel::ALL);
     }
 
     #[test]
@@ -440,7 +355,8 @@ mod tests {
             variable("SWITCHBACK__ENGINE__LENIENT_ORDER", "true"),
             variable("SWITCHBACK_URL", "not ours"),
         ];
-        let config = Config::parse("[server]\nlisten = \"127.0.0.1:1\"", environment).unwrap();
+        let text = "[server]\nlisten = \"127.0.0.1:1\"";
+        let config = Config::parse(text, Path::new(""), environment).unwrap();
         assert_eq!(config.server.listen.port(), 9);
         assert_eq!(config.engine.minute, Duration::from_secs(1));
         assert!(config.engine.lenient_order);

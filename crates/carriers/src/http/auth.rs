@@ -1,0 +1,179 @@
+//! Tokens: taken by a call, kept until they end, taken anew when the provider wants another.
+
+use super::client::Client;
+use super::provider::Auth;
+use super::template::Templates;
+use minijinja::{Value, context};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+
+/// A token is taken anew so long before it ends, or after half its life where that is shorter.
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// Makes requests authentic.
+pub(super) struct Authentication {
+    kind: Kind,
+    /// The lock is held while a token is taken, so that one call serves all who wait.
+    token: Mutex<Option<Token>>,
+}
+
+enum Kind {
+    /// Headers that stay the same.
+    Fixed(Vec<(String, String)>),
+    Call(Box<Call>),
+}
+
+/// A call that answers with a token.
+struct Call {
+    url: String,
+    body: Body,
+    basic: Option<(String, String)>,
+    token: String,
+    expires_in: Option<String>,
+    lifetime: Duration,
+    /// Templates by header.
+    headers: BTreeMap<String, String>,
+}
+
+enum Body {
+    Json(Json),
+    Form(Vec<(String, String)>),
+}
+
+struct Token {
+    headers: Vec<(String, String)>,
+    /// Counts the tokens: what was refused is told from what was taken since.
+    generation: u64,
+    until: Instant,
+}
+
+/// No token was to be had.
+pub(super) struct NoToken(pub(super) String);
+
+/// Headers and which token they are of.
+pub(super) struct Credentials {
+    pub(super) headers: Vec<(String, String)>,
+    generation: u64,
+}
+
+impl Authentication {
+    /// Compiles what the file says.
+    pub(super) fn new(
+        auth: &Auth,
+        base_url: &str,
+        settings: &Value,
+        templates: &mut Templates,
+    ) -> Result<Authentication, String> {
+        let fixed = context! { settings => settings };
+        let mut fill = |name: &str, source: &str| {
+            let name = templates.text(format!("auth.{name}"), source)?;
+            templates.render(&name, &fixed)
+        };
+        let url = |path: &str| if path.contains("://") { path.into() } else { format!("{base_url}{path}") };
+        let kind = match auth {
+            Auth::None => Kind::Fixed(vec![]),
+            Auth::Header { headers } => {
+                let filled = headers.iter().map(|(name, source)| Ok((name.clone(), fill(name, source)?)));
+                Kind::Fixed(filled.collect::<Result<_, String>>()?)
+            }
+            Auth::Basic { username, password } => {
+                let value = super::basic(&fill("username", username)?, &fill("password", password)?);
+                Kind::Fixed(vec![("authorization".into(), value)])
+            }
+            Auth::Login { path, body, token, expires_in, lifetime, headers } => {
+                let name = templates.json("auth.body".into(), body)?;
+                let body = Body::Json(templates.render_json(&name, &fixed)?);
+                let mut compiled = BTreeMap::new();
+                for (name, source) in headers {
+                    compiled.insert(name.clone(), templates.text(format!("auth.{name}"), source)?);
+                }
+                Kind::Call(Box::new(Call {
+                    url: url(path),
+                    body,
+                    basic: None,
+                    token: token.clone(),
+                    expires_in: expires_in.clone(),
+                    lifetime: *lifetime,
+                    headers: compiled,
+                }))
+            }
+            Auth::OAuth2 { path, client_id, client_secret, scope } => {
+                let mut form = vec![("grant_type".to_owned(), "client_credentials".to_owned())];
+                if let Some(scope) = scope {
+                    form.push(("scope".into(), fill("scope", scope)?));
+                }
+                let basic = (fill("client_id", client_id)?, fill("client_secret", client_secret)?);
+                let header = templates.text("auth.authorization".into(), "Bearer {{ token }}")?;
+                Kind::Call(Box::new(Call {
+                    url: url(path),
+                    body: Body::Form(form),
+                    basic: Some(basic),
+                    token: "/access_token".into(),
+                    expires_in: Some("/expires_in".into()),
+                    lifetime: Duration::from_secs(600),
+                    headers: BTreeMap::from([("authorization".into(), header)]),
+                }))
+            }
+        };
+        Ok(Authentication { kind, token: Mutex::new(None) })
+    }
+
+    /// What a request carries. `refused`: these were not taken, get others.
+    pub(super) async fn credentials(
+        &self,
+        client: &Client,
+        templates: &Templates,
+        refused: Option<&Credentials>,
+    ) -> Result<Credentials, NoToken> {
+        let call = match &self.kind {
+            Kind::Fixed(headers) => return Ok(Credentials { headers: headers.clone(), generation: 0 }),
+            Kind::Call(call) => call,
+        };
+        let mut kept = self.token.lock().await;
+        let generation = kept.as_ref().map_or(0, |token| token.generation);
+        if let Some(token) = &*kept
+            && token.until > Instant::now()
+            && refused.is_none_or(|refused| refused.generation != generation)
+        {
+            return Ok(Credentials { headers: token.headers.clone(), generation });
+        }
+        let token = call.make(client, templates, generation + 1).await?;
+        let credentials = Credentials { headers: token.headers.clone(), generation: token.generation };
+        *kept = Some(token);
+        Ok(credentials)
+    }
+
+    /// Whether there is another token to be had.
+    pub(super) fn can_renew(&self) -> bool {
+        matches!(self.kind, Kind::Call(_))
+    }
+}
+
+impl Call {
+    async fn make(&self, client: &Client, templates: &Templates, generation: u64) -> Result<Token, NoToken> {
+        let mut headers = Vec::new();
+        if let Some((username, password)) = &self.basic {
+            headers.push(("authorization".to_owned(), super::basic(username, password)));
+        }
+        let answer = match &self.body {
+            Body::Json(body) => client.post_json(&self.url, &headers, body).await,
+            Body::Form(form) => client.post_form(&self.url, &headers, form).await,
+        };
+        let answer = answer.map_err(|error| NoToken(error.to_string()))?;
+        let token = answer.body.pointer(&self.token).and_then(Json::as_str);
+        let (200..300, Some(token)) = (answer.status, token) else {
+            return Err(NoToken(format!("the call for a token answered {}", answer.status)));
+        };
+        let told = self.expires_in.as_deref().and_then(|pointer| answer.body.pointer(pointer));
+        let lifetime = told.and_then(Json::as_u64).map_or(self.lifetime, Duration::from_secs);
+        let margin = MARGIN.min(lifetime / 2);
+        let values = context! { token => token };
+        let mut headers = Vec::new();
+        for (name, template) in &self.headers {
+            headers.push((name.clone(), templates.render(template, &values).map_err(NoToken)?));
+        }
+        Ok(Token { headers, generation, until: Instant::now() + lifetime - margin })
+    }
+}

@@ -1,0 +1,104 @@
+//! Makes requests and reads answers, within limits.
+
+use reqwest::header::RETRY_AFTER;
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Octets of an answer that are read.
+const ANSWER_MAX: usize = 256 * 1024;
+
+/// Makes requests to one provider.
+pub(super) struct Client {
+    client: reqwest::Client,
+}
+
+/// An answer.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    /// Null where it is no JSON.
+    pub(super) body: Json,
+    pub(super) headers: BTreeMap<String, String>,
+    /// `Retry-After` in seconds (RFC 9110, 10.2.3).
+    pub(super) retry_after: Option<Duration>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The provider does not have the request.
+    #[error("not connected")]
+    NotConnected,
+    /// It may have it or not.
+    #[error("no answer in time")]
+    Timeout,
+    /// It may have it or not.
+    #[error("connection lost")]
+    Lost,
+}
+
+impl Client {
+    pub(super) fn new(timeout: Duration, connect_timeout: Duration) -> Result<Client, String> {
+        let client = reqwest::Client::builder()
+            .timeout(timeout)
+            .connect_timeout(connect_timeout)
+            // A redirect would carry messages and secrets to where nobody configured.
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("Switchback/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| error.to_string())?;
+        Ok(Client { client })
+    }
+
+    pub(super) async fn post_json(
+        &self,
+        url: &str,
+        headers: &[(String, String)],
+        body: &Json,
+    ) -> Result<Answer, Failure> {
+        self.send(self.client.post(url).json(body), headers).await
+    }
+
+    pub(super) async fn post_form(
+        &self,
+        url: &str,
+        headers: &[(String, String)],
+        form: &[(String, String)],
+    ) -> Result<Answer, Failure> {
+        self.send(self.client.post(url).form(form), headers).await
+    }
+
+    async fn send(
+        &self,
+        mut request: reqwest::RequestBuilder,
+        headers: &[(String, String)],
+    ) -> Result<Answer, Failure> {
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let mut response = request.send().await.map_err(|error| failure(&error))?;
+        let status = response.status().as_u16();
+        let retry_after =
+            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let text = |value: &reqwest::header::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+        let headers =
+            response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        let mut octets = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
+            octets.extend_from_slice(&chunk);
+            if octets.len() > ANSWER_MAX {
+                return Err(Failure::Lost);
+            }
+        }
+        let body = serde_json::from_slice(&octets).unwrap_or(Json::Null);
+        Ok(Answer { status, body, headers, retry_after: retry_after.map(Duration::from_secs) })
+    }
+}
+
+fn failure(error: &reqwest::Error) -> Failure {
+    match error {
+        _ if error.is_connect() => Failure::NotConnected,
+        _ if error.is_timeout() => Failure::Timeout,
+        _ => Failure::Lost,
+    }
+}

@@ -1,0 +1,97 @@
+//! A message as templates see it: its fields by name.
+
+use crate::Outgoing;
+use flow::{Content, FlowKind, Restrictions, Step, ViberMessage};
+use minijinja::Value;
+use std::collections::BTreeMap;
+
+/// Fields by name.
+pub(super) type Fields = BTreeMap<&'static str, Value>;
+
+/// What describes a message's content: each that a message has must have a place in the request.
+pub(super) const CONTENT: [&str; 18] = [
+    "text",
+    "flash",
+    "content_template_id",
+    "principal_entity_id",
+    "image_url",
+    "button_caption",
+    "button_url",
+    "file_name",
+    "file_type",
+    "file_url",
+    "video_url",
+    "video_thumbnail",
+    "video_size_mb",
+    "video_duration_s",
+    "template_id",
+    "template_language",
+    "template_params",
+    "template_all_devices",
+];
+
+/// What a request's templates may use besides the content.
+pub(super) const ADDRESS: [&str; 8] =
+    ["to", "to_digits", "sender", "ttl_s", "message_id", "receipts_url", "transactional", "settings"];
+
+/// The content of a step; a field that it lacks is none.
+pub(super) fn content(step: &Step, restrictions: Option<&Restrictions>) -> Fields {
+    let mut fields: Fields = CONTENT.into_iter().map(|name| (name, Value::from(()))).collect();
+    let text = |text: &Option<String>| text.as_deref().map(Value::from);
+    let given: Vec<(&'static str, Option<Value>)> = match &step.content {
+        Content::Sms(sms) => vec![
+            ("text", Some(Value::from(&*sms.sent_text()))),
+            ("flash", sms.flash.then(|| Value::from(true))),
+            ("content_template_id", restrictions.and_then(|ids| text(&ids.content_template_id))),
+            ("principal_entity_id", restrictions.and_then(|ids| text(&ids.principal_entity_id))),
+        ],
+        Content::Viber(viber) => match &viber.message {
+            ViberMessage::Body(body) => vec![
+                ("text", text(&body.text)),
+                ("image_url", text(&body.image_url)),
+                ("button_caption", body.action.as_ref().map(|action| Value::from(&*action.caption))),
+                ("button_url", body.action.as_ref().map(|action| Value::from(&*action.target_url))),
+                ("file_name", body.file.as_ref().map(|file| Value::from(&*file.name))),
+                ("file_type", body.file.as_ref().map(|file| Value::from(&*file.kind))),
+                ("file_url", body.file.as_ref().map(|file| Value::from(&*file.url))),
+                ("video_url", body.video.as_ref().map(|video| Value::from(&*video.url))),
+                ("video_thumbnail", body.video.as_ref().map(|video| Value::from(&*video.thumbnail))),
+                ("video_size_mb", body.video.as_ref().map(|video| Value::from(video.size_mb))),
+                ("video_duration_s", body.video.as_ref().map(|video| Value::from(video.duration_s))),
+            ],
+            ViberMessage::Template(template) => vec![
+                ("template_id", Some(Value::from(&*template.id))),
+                ("template_language", Some(Value::from(&*template.language))),
+                ("template_params", Some(Value::from_serialize(&template.params))),
+                ("template_all_devices", template.all_devices.then(|| Value::from(true))),
+            ],
+        },
+        Content::Voice(_) => vec![],
+    };
+    fields.extend(given.into_iter().filter_map(|(name, value)| Some((name, value?))));
+    fields
+}
+
+/// Who gets it from whom, and how long it lives.
+pub(super) fn address(outgoing: &Outgoing) -> Fields {
+    let to = outgoing.step().to();
+    Fields::from([
+        ("to", Value::from(to)),
+        ("to_digits", Value::from(to.trim_start_matches('+'))),
+        ("sender", Value::from(&*outgoing.sender)),
+        ("ttl_s", Value::from(outgoing.time_left.as_secs().max(1))),
+        ("message_id", Value::from(outgoing.part().id.to_string())),
+        ("transactional", Value::from(outgoing.flow.kind == FlowKind::Transactional)),
+    ])
+}
+
+/// A value for each field, to try templates with.
+pub(super) fn sample(name: &str) -> Value {
+    match name {
+        "flash" | "template_all_devices" | "transactional" => Value::from(true),
+        "video_size_mb" => Value::from(1.5),
+        "video_duration_s" | "ttl_s" => Value::from(60),
+        "template_params" => Value::from_serialize(BTreeMap::from([("pin", "1234")])),
+        _ => Value::from(format!("a \"quoted\" {name}")),
+    }
+}

@@ -1,0 +1,268 @@
+//! Reads what a provider posts: receipts, messages from recipients, and what those want no more.
+
+use super::provider::{Inbound, Meaning, Receipts};
+use super::template::Templates;
+use super::verify::Verifier;
+use super::{detail, refusals, text_of};
+use crate::{Heard, InboundMessage, Posted, ReceiptError};
+use flow::{Detail, Receipt, Status};
+use minijinja::{Value, context};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+
+/// Receipts in one body.
+const RECEIPTS_MAX: usize = 10_000;
+
+/// Reads bodies as a provider's file says.
+pub(super) struct Reader {
+    verifier: Verifier,
+    each: Option<String>,
+    id: Getter,
+    status: Getter,
+    time: Option<Getter>,
+    description: Option<Getter>,
+    operator: Option<Getter>,
+    /// By the provider's word in lower case; nothing for words that tell nothing.
+    statuses: BTreeMap<String, Option<(Status, Detail)>>,
+    /// Expressions, and what they tell of failures.
+    details: Vec<(String, Detail)>,
+    inbound: Option<Answers>,
+}
+
+/// Where messages from recipients have what.
+struct Answers {
+    message: Option<String>,
+    opt_out: Option<String>,
+    opt_in: Option<String>,
+    from: Getter,
+    text: Option<Getter>,
+    media_url: Option<Getter>,
+}
+
+/// How a value is taken out of an item.
+enum Getter {
+    Pointer(String),
+    Template(String),
+}
+
+impl Getter {
+    fn new(key: &str, source: &str, templates: &mut Templates) -> Result<Getter, String> {
+        if source.starts_with('/') {
+            return Ok(Getter::Pointer(source.to_owned()));
+        }
+        templates.text(key.to_owned(), source).map(Getter::Template)
+    }
+
+    fn optional(
+        key: &str,
+        source: Option<&String>,
+        templates: &mut Templates,
+    ) -> Result<Option<Getter>, String> {
+        source.map(|source| Getter::new(key, source, templates)).transpose()
+    }
+
+    fn get(&self, item: &Json, templates: &Templates) -> Option<String> {
+        match self {
+            Getter::Pointer(pointer) => item.pointer(pointer).and_then(text_of),
+            Getter::Template(name) => {
+                let text = templates.render(name, &item_values(item)).ok()?;
+                (!text.is_empty()).then_some(text)
+            }
+        }
+    }
+}
+
+fn item_values(item: &Json) -> Value {
+    context! { item => Value::from_serialize(item) }
+}
+
+impl Reader {
+    pub(super) fn new(
+        receipts: &Receipts,
+        inbound: Option<&Inbound>,
+        settings: &Value,
+        templates: &mut Templates,
+    ) -> Result<Reader, String> {
+        let mut statuses = BTreeMap::new();
+        for (word, meaning) in &receipts.statuses {
+            let at = |error: String| format!("receipts.statuses.{word}: {error}");
+            statuses.insert(word.to_lowercase(), read_meaning(meaning).map_err(at)?);
+        }
+        let inbound = match inbound {
+            None => None,
+            Some(inbound) => Some(Answers::new(inbound, templates)?),
+        };
+        Ok(Reader {
+            verifier: Verifier::new(&receipts.verify, settings, templates)?,
+            each: receipts.each.clone(),
+            id: Getter::new("receipts.id", &receipts.id, templates)?,
+            status: Getter::new("receipts.status", &receipts.status, templates)?,
+            time: Getter::optional("receipts.time", receipts.time.as_ref(), templates)?,
+            description: Getter::optional("receipts.description", receipts.description.as_ref(), templates)?,
+            operator: Getter::optional("receipts.operator", receipts.operator.as_ref(), templates)?,
+            statuses,
+            details: refusals("receipts.details", &receipts.details, templates)?,
+            inbound,
+        })
+    }
+
+    /// The URL that the provider is told to post to.
+    pub(super) fn url(&self, url: &str) -> String {
+        self.verifier.url(url)
+    }
+
+    /// Reads a body.
+    pub(super) fn read(
+        &self,
+        posted: &Posted<'_>,
+        templates: &Templates,
+    ) -> Result<Vec<Heard>, ReceiptError> {
+        self.verifier.verify(posted)?;
+        let body = parse(posted)?;
+        let items = match &self.each {
+            Some(pointer) => body
+                .pointer(pointer)
+                .ok_or_else(|| ReceiptError::Malformed(format!("there is nothing at {pointer}")))?,
+            None => &body,
+        };
+        let items = match items {
+            Json::Array(items) => &items[..],
+            item => std::slice::from_ref(item),
+        };
+        if items.len() > RECEIPTS_MAX {
+            return Err(ReceiptError::Malformed(format!("more than {RECEIPTS_MAX} receipts")));
+        }
+        let mut heard = Vec::new();
+        for item in items {
+            if let Some(inbound) = &self.inbound
+                && let Some(event) = inbound.read(item, templates)
+            {
+                heard.push(event);
+            } else {
+                heard.push(self.receipt(item, templates)?);
+            }
+        }
+        Ok(heard)
+    }
+
+    fn receipt(&self, item: &Json, templates: &Templates) -> Result<Heard, ReceiptError> {
+        let missing = |what: &str| ReceiptError::Malformed(format!("a receipt without {what}"));
+        let reference = self.id.get(item, templates).ok_or_else(|| missing("an id"))?;
+        let word = self.status.get(item, templates).ok_or_else(|| missing("a status"))?;
+        let (status, detail) = match self.statuses.get(&word.to_lowercase()) {
+            None => return Ok(Heard::Unknown { reference, word }),
+            Some(None) => return Ok(Heard::Nothing),
+            Some(Some((status, detail))) => (*status, detail.clone()),
+        };
+        let values = item_values(item);
+        let told =
+            self.details.iter().find(|(when, _)| !status.is_success() && templates.holds(when, &values));
+        let get = |getter: &Option<Getter>| getter.as_ref().and_then(|getter| getter.get(item, templates));
+        let receipt = Receipt {
+            description: get(&self.description),
+            operator: get(&self.operator),
+            at_ms: get(&self.time).and_then(|time| read_time(&time)),
+            ..Receipt::new(status, told.map_or(detail, |(_, detail)| detail.clone()))
+        };
+        Ok(Heard::Receipt { reference, receipt })
+    }
+}
+
+impl Answers {
+    fn new(inbound: &Inbound, templates: &mut Templates) -> Result<Answers, String> {
+        let mut condition = |key: &str, expression: &Option<String>| {
+            expression
+                .as_ref()
+                .map(|source| templates.condition(format!("inbound.{key}"), source))
+                .transpose()
+        };
+        let (message, opt_out, opt_in) = (
+            condition("message", &inbound.message)?,
+            condition("opt_out", &inbound.opt_out)?,
+            condition("opt_in", &inbound.opt_in)?,
+        );
+        Ok(Answers {
+            message,
+            opt_out,
+            opt_in,
+            from: Getter::new("inbound.from", &inbound.from, templates)?,
+            text: Getter::optional("inbound.text", inbound.text.as_ref(), templates)?,
+            media_url: Getter::optional("inbound.media_url", inbound.media_url.as_ref(), templates)?,
+        })
+    }
+
+    fn read(&self, item: &Json, templates: &Templates) -> Option<Heard> {
+        let values = item_values(item);
+        let holds = |condition: &Option<String>| {
+            condition.as_ref().is_some_and(|condition| templates.holds(condition, &values))
+        };
+        let (message, opt_out, opt_in) = (holds(&self.message), holds(&self.opt_out), holds(&self.opt_in));
+        if !(message || opt_out || opt_in) {
+            return None;
+        }
+        let from = self.from.get(item, templates)?;
+        let from = if from.starts_with('+') { from } else { format!("+{from}") };
+        if !message {
+            return Some(if opt_out { Heard::OptOut { from } } else { Heard::OptIn { from } });
+        }
+        let get = |getter: &Option<Getter>| getter.as_ref().and_then(|getter| getter.get(item, templates));
+        Some(Heard::Message(InboundMessage { from, text: get(&self.text), media_url: get(&self.media_url) }))
+    }
+}
+
+fn read_meaning(meaning: &Meaning) -> Result<Option<(Status, Detail)>, String> {
+    let status = match meaning {
+        Meaning::Detailed { status, detail: why } => return Ok(Some((*status, detail(why)?))),
+        Meaning::Plain(word) if word.is_empty() => return Ok(None),
+        Meaning::Plain(word) => serde_json::from_value(Json::from(word.as_str()))
+            .map_err(|_| format!("there is no status \"{word}\""))?,
+    };
+    Ok(Some((status, Detail::plain(status))))
+}
+
+/// JSON, or a form as an object of texts.
+fn parse(posted: &Posted<'_>) -> Result<Json, ReceiptError> {
+    let form =
+        posted.header("content-type").is_some_and(|t| t.starts_with("application/x-www-form-urlencoded"));
+    if form {
+        let fields: BTreeMap<String, String> = serde_urlencoded::from_bytes(posted.body)
+            .map_err(|error| ReceiptError::Malformed(error.to_string()))?;
+        return Ok(Json::Object(
+            fields.into_iter().map(|(name, value)| (name, Json::String(value))).collect(),
+        ));
+    }
+    serde_json::from_slice(posted.body).map_err(|error| ReceiptError::Malformed(error.to_string()))
+}
+
+/// ISO 8601 with an offset (`+0000` too), or Unix seconds or milliseconds; as Unix milliseconds.
+fn read_time(text: &str) -> Option<i64> {
+    if let Ok(number) = text.parse::<i64>() {
+        // Seconds until the year 5138, milliseconds since 1973.
+        return Some(if number < 100_000_000_000 { number.saturating_mul(1000) } else { number });
+    }
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        return Some(time.as_millisecond());
+    }
+    let formats = ["%Y-%m-%dT%H:%M:%S%.f%z", "%a, %d %b %Y %H:%M:%S %z"];
+    formats.iter().find_map(|format| Some(jiff::Timestamp::strptime(format, text).ok()?.as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_every_way_to_write_a_time() {
+        for text in [
+            "1767762961213",
+            "2026-01-07T05:16:01.213Z",
+            "2026-01-07T07:16:01.213+0200",
+            "2026-01-07T07:16:01.213+02:00",
+        ] {
+            assert_eq!(read_time(text), Some(1_767_762_961_213), "{text}");
+        }
+        assert_eq!(read_time("1767762961"), Some(1_767_762_961_000));
+        assert_eq!(read_time("Wed, 07 Jan 2026 05:16:01 +0000"), Some(1_767_762_961_000));
+        assert_eq!(read_time("soon"), None);
+    }
+}

@@ -1,0 +1,123 @@
+//! Templates and expressions of a provider's file, compiled once.
+
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use std::collections::HashSet;
+
+/// Names of templates that make JSON end so.
+const JSON: &str = ".json";
+
+/// Templates by name.
+pub(super) struct Templates {
+    environment: Environment<'static>,
+}
+
+impl Templates {
+    pub(super) fn new() -> Templates {
+        let mut environment = Environment::new();
+        // Each value is written as JSON, so that none can be anything else.
+        environment.set_auto_escape_callback(|name| {
+            if name.ends_with(JSON) { AutoEscape::Json } else { AutoEscape::None }
+        });
+        // Bodies from outside lack what they lack.
+        environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+        Templates { environment }
+    }
+
+    /// Adds a template that makes text; answers its name.
+    pub(super) fn text(&mut self, name: String, source: &str) -> Result<String, String> {
+        self.add(name, source.to_owned())
+    }
+
+    /// Adds a template that makes JSON; answers its name.
+    pub(super) fn json(&mut self, name: String, source: &str) -> Result<String, String> {
+        self.add(name + JSON, source.to_owned())
+    }
+
+    /// Adds an expression; answers its name.
+    pub(super) fn condition(&mut self, name: String, expression: &str) -> Result<String, String> {
+        self.add(name, format!("{{% if {expression} %}}1{{% endif %}}"))
+    }
+
+    fn add(&mut self, name: String, source: String) -> Result<String, String> {
+        self.environment
+            .add_template_owned(name.clone(), source)
+            .map_err(|error| format!("{name}: {error}"))?;
+        Ok(name)
+    }
+
+    /// The variables that a template uses, members of maps as `map.member`.
+    pub(super) fn variables(&self, name: &str) -> HashSet<String> {
+        self.environment
+            .get_template(name)
+            .map(|template| template.undeclared_variables(true))
+            .unwrap_or_default()
+    }
+
+    pub(super) fn render(&self, name: &str, values: &Value) -> Result<String, String> {
+        let template = self.environment.get_template(name).map_err(|error| error.to_string())?;
+        template.render(values).map_err(|error| format!("{name}: {error}"))
+    }
+
+    /// Whether an expression holds; one that fails does not.
+    pub(super) fn holds(&self, name: &str, values: &Value) -> bool {
+        self.render(name, values).is_ok_and(|text| text == "1")
+    }
+
+    /// A JSON body, without members that are null and objects that hold nothing else.
+    pub(super) fn render_json(&self, name: &str, values: &Value) -> Result<serde_json::Value, String> {
+        let text = self.render(name, values)?;
+        let mut body =
+            serde_json::from_str(&text).map_err(|error| format!("{name}: it makes no JSON: {error}"))?;
+        leave_out_null(&mut body);
+        Ok(body)
+    }
+}
+
+/// Whether something is left.
+fn leave_out_null(value: &mut serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Null => false,
+        serde_json::Value::Object(members) if !members.is_empty() => {
+            members.retain(|_, member| leave_out_null(member));
+            !members.is_empty()
+        }
+        serde_json::Value::Array(items) => {
+            for item in items {
+                leave_out_null(item);
+            }
+            true
+        }
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use minijinja::context;
+
+    #[test]
+    fn whatever_a_value_holds_it_stays_a_value() {
+        let mut templates = Templates::new();
+        let source = r#"{"text": {{ text }}, "image": {"url": {{ image }}}, "n": {{ n }}}"#;
+        let name = templates.json("body".into(), source).unwrap();
+        for text in ["\"}, \"admin\": true, {\"", "line\nbreak \\ \u{1F600} </script>", "{{ n }}"] {
+            let body =
+                templates.render_json(&name, &context! { text => text, image => (), n => 2.5 }).unwrap();
+            assert_eq!(body, serde_json::json!({"text": text, "n": 2.5}));
+        }
+    }
+
+    #[test]
+    fn expressions_over_what_is_not_there_do_not_hold() {
+        let mut templates = Templates::new();
+        let name = templates.condition("c".into(), "body.error.code == 5 and status >= 400").unwrap();
+        let holds = |body: serde_json::Value| {
+            templates.holds(&name, &context! { status => 400, body => Value::from_serialize(body) })
+        };
+        assert!(holds(serde_json::json!({"error": {"code": 5}})));
+        assert!(!holds(serde_json::json!({"error": "none"})));
+        assert!(!holds(serde_json::Value::Null));
+        assert!(templates.condition("bad".into(), "status ==").is_err());
+    }
+}

@@ -1,0 +1,129 @@
+//! Tells a provider's receipts from forged ones.
+
+use super::provider::{Encoding, Verify};
+use super::template::Templates;
+use crate::{Posted, ReceiptError};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use minijinja::{Value, context};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+use subtle::ConstantTimeEq;
+
+/// How far a provider's clock may be from ours, seconds.
+const SKEW_S: u64 = 300;
+
+/// Verifies with a secret.
+pub(super) struct Verifier {
+    kind: Verify,
+    secret: String,
+}
+
+impl Verifier {
+    pub(super) fn new(
+        verify: &Verify,
+        settings: &Value,
+        templates: &mut Templates,
+    ) -> Result<Verifier, String> {
+        let source = match verify {
+            Verify::Token { secret }
+            | Verify::HmacSha256 { secret, .. }
+            | Verify::Jwt { secret }
+            | Verify::Twilio { secret } => secret,
+            Verify::Header { value, .. } => value,
+        };
+        let name = templates.text("receipts.verify".into(), source)?;
+        let secret = templates.render(&name, &context! { settings => settings })?;
+        if secret.is_empty() {
+            return Err("receipts.verify: the secret is empty".into());
+        }
+        Ok(Verifier { kind: verify.clone(), secret })
+    }
+
+    /// What the provider is told to post to.
+    pub(super) fn url(&self, url: &str) -> String {
+        match self.kind {
+            Verify::Token { .. } => {
+                let query = serde_urlencoded::to_string([("token", &self.secret)]).unwrap_or_default();
+                format!("{url}?{query}")
+            }
+            _ => url.to_owned(),
+        }
+    }
+
+    /// Refuses what the provider did not send.
+    pub(super) fn verify(&self, posted: &Posted<'_>) -> Result<(), ReceiptError> {
+        let authentic = match &self.kind {
+            Verify::Token { .. } => {
+                let query: Vec<(String, String)> =
+                    serde_urlencoded::from_str(posted.query).unwrap_or_default();
+                let token = query.iter().find(|(name, _)| name == "token");
+                token.is_some_and(|(_, token)| same(token, &self.secret))
+            }
+            Verify::Header { name, .. } => posted.header(name).is_some_and(|value| same(value, &self.secret)),
+            Verify::HmacSha256 { name, prefix, encoding, .. } => {
+                let code = mac::<Hmac<Sha256>>(&self.secret, &[posted.body]);
+                let expected = match encoding {
+                    Encoding::Hex => hex(&code),
+                    Encoding::Base64 => STANDARD.encode(code),
+                };
+                let value = posted.header(name).and_then(|value| value.strip_prefix(prefix.as_str()));
+                value.is_some_and(|value| same(value, &expected))
+            }
+            Verify::Jwt { .. } => self.jwt(posted).is_some(),
+            Verify::Twilio { .. } => {
+                let signature = posted.header("x-twilio-signature");
+                signature.is_some_and(|signature| same(signature, &self.twilio(posted)))
+            }
+        };
+        if authentic { Ok(()) } else { Err(ReceiptError::Forged) }
+    }
+
+    /// RFC 7519 by HS256 (RFC 7518, 3.2), no older than a few minutes, of this body.
+    fn jwt(&self, posted: &Posted<'_>) -> Option<()> {
+        let token = posted.header("authorization")?.strip_prefix("Bearer ")?;
+        let (signed, signature) = token.rsplit_once('.')?;
+        let (header, claims) = signed.split_once('.')?;
+        let parse = |text: &str| -> Option<serde_json::Value> {
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+        };
+        let expected = URL_SAFE_NO_PAD.encode(mac::<Hmac<Sha256>>(&self.secret, &[signed.as_bytes()]));
+        if parse(header)?["alg"] != "HS256" || !same(signature, &expected) {
+            return None;
+        }
+        let claims = parse(claims)?;
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
+        let issued_s = claims["iat"].as_u64()?;
+        let expired = claims["exp"].as_u64().is_some_and(|until_s| until_s + SKEW_S < now_s);
+        let hash = hex(&Sha256::digest(posted.body));
+        let fresh = issued_s <= now_s + SKEW_S && now_s <= issued_s + SKEW_S && !expired;
+        (fresh && same(claims["payload_hash"].as_str()?, &hash)).then_some(())
+    }
+
+    /// The whole URL, then each field of the form in the order of names, name and value.
+    fn twilio(&self, posted: &Posted<'_>) -> String {
+        let fields: BTreeMap<String, String> = serde_urlencoded::from_bytes(posted.body).unwrap_or_default();
+        let mut signed = vec![posted.url.as_bytes()];
+        signed.extend(fields.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]));
+        STANDARD.encode(mac::<Hmac<Sha1>>(&self.secret, &signed))
+    }
+}
+
+fn mac<M: Mac + KeyInit>(secret: &str, parts: &[&[u8]]) -> Vec<u8> {
+    // An HMAC takes keys of any length (RFC 2104, 2).
+    let Ok(mut mac) = <M as KeyInit>::new_from_slice(secret.as_bytes()) else { return vec![] };
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().to_vec()
+}
+
+/// Compares in a time that tells nothing about where they differ.
+fn same(given: &str, expected: &str) -> bool {
+    given.as_bytes().ct_eq(expected.as_bytes()).into()
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}

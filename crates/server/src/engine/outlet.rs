@@ -1,0 +1,174 @@
+//! A carrier with what the configuration says about it, and how it has done lately.
+
+use crate::config::CommonConfig;
+use carriers::Carrier;
+use flow::{Detail, Receipt, Status};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Less says nothing of a carrier.
+const RESULTS_MIN: u32 = 20;
+/// Messages wait for the rate at most so long, or their leases would run out.
+const RATE_WAIT_S: usize = 60;
+/// Between two messages that wait for a carrier that takes none now, so that looking at them again costs little.
+const PARKED_GAP_US: i64 = 200;
+
+/// A carrier and its limits.
+pub struct Outlet {
+    /// What the configuration says.
+    pub config: CommonConfig,
+    /// The carrier.
+    pub carrier: Arc<dyn Carrier>,
+    /// How it has done lately.
+    pub health: Health,
+    /// Messages that may be under way.
+    window: Arc<Semaphore>,
+    window_size: u32,
+    rate: Option<DefaultDirectRateLimiter>,
+    /// When the last message that waits for it looks again, Unix microseconds.
+    parked_until_us: AtomicI64,
+}
+
+impl Outlet {
+    /// A carrier with its limits.
+    pub fn new(config: CommonConfig, carrier: Arc<dyn Carrier>) -> Outlet {
+        let by_rate = config.rate.map_or(usize::MAX, |rate| rate.get() as usize * RATE_WAIT_S);
+        let window_size = config.window.min(by_rate).min(Semaphore::MAX_PERMITS);
+        Outlet {
+            carrier,
+            health: Health::new(config.success_min),
+            window: Arc::new(Semaphore::new(window_size)),
+            window_size: window_size as u32,
+            rate: config.rate.map(|rate| RateLimiter::direct(Quota::per_second(rate))),
+            parked_until_us: AtomicI64::new(0),
+            config,
+        }
+    }
+
+    /// How many messages it would take now.
+    pub(super) fn room(&self) -> usize {
+        if self.carrier.is_up() { self.window.available_permits() } else { 0 }
+    }
+
+    /// A place in its window.
+    pub(super) fn enter(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.window).try_acquire_owned().ok()
+    }
+
+    /// Waits for its rate.
+    pub(super) async fn wait_for_rate(&self) {
+        if let Some(rate) = &self.rate {
+            rate.until_ready().await;
+        }
+    }
+
+    /// Waits until nothing is under way any more.
+    pub(super) async fn drain(&self) {
+        let _ = self.window.acquire_many(self.window_size).await;
+    }
+
+    /// When a message that it can't take now is to be looked at again, Unix milliseconds.
+    pub(super) fn park(&self, now_ms: i64, pause_ms: i64) -> i64 {
+        let earliest_us = (now_ms + pause_ms) * 1000;
+        let next = |last_us: i64| Some(earliest_us.max(last_us + PARKED_GAP_US));
+        let last_us = self.parked_until_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        // `next` always answers.
+        earliest_us.max(last_us.unwrap_or(earliest_us) + PARKED_GAP_US) / 1000
+    }
+}
+
+/// What came of a carrier's last messages.
+pub struct Health {
+    success_min: f64,
+    /// This minute and the last one with results.
+    minutes: Mutex<[Tally; 2]>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Tally {
+    minute: i64,
+    good: u32,
+    bad: u32,
+}
+
+impl Health {
+    fn new(success_min: f64) -> Health {
+        Health { success_min, minutes: Mutex::default() }
+    }
+
+    /// A message went well, or did not.
+    pub fn note(&self, good: bool, now_ms: i64) {
+        let minute = now_ms / 60_000;
+        let mut minutes = self.minutes.lock();
+        if minutes[0].minute != minute {
+            minutes[1] = minutes[0];
+            minutes[0] = Tally { minute, ..Tally::default() };
+        }
+        let count = if good { &mut minutes[0].good } else { &mut minutes[0].bad };
+        *count = count.saturating_add(1);
+    }
+
+    /// A receipt came.
+    pub fn note_receipt(&self, receipt: &Receipt, now_ms: i64) {
+        if receipt.status.is_final() {
+            self.note(!blames_carrier(receipt), now_ms);
+        }
+    }
+
+    /// The share of the last minute or two that went well, where there is enough to tell.
+    pub fn success(&self, now_ms: i64) -> Option<f64> {
+        let minute = now_ms / 60_000;
+        let minutes = *self.minutes.lock();
+        let recent = minutes.iter().filter(|tally| (minute - 1..=minute).contains(&tally.minute));
+        let (good, bad) = recent.fold((0, 0), |(good, bad), tally| (good + tally.good, bad + tally.bad));
+        (good + bad >= RESULTS_MIN).then(|| f64::from(good) / f64::from(good + bad))
+    }
+
+    /// Whether enough went well. A carrier that gets nothing any more is tried again when its results are old.
+    pub fn is_well(&self, now_ms: i64) -> bool {
+        self.success(now_ms).is_none_or(|success| success >= self.success_min)
+    }
+}
+
+/// Whether a failure says something about the carrier, not about the recipient.
+fn blames_carrier(receipt: &Receipt) -> bool {
+    let recipients = [
+        Detail::UNKNOWN_NUMBER,
+        Detail::UNDELIVERED_ON_HANDSET,
+        Detail::ROAMING,
+        Detail::CALL_BARRED,
+        Detail::DND_ERROR_CODE,
+        Detail::NOT_VIBER_USER,
+        Detail::OPTED_OUT,
+        Detail::UNSUPPORTED_EQUIPMENT,
+        Detail::EXPIRED,
+        Detail::TTL_EXPIRED,
+    ];
+    matches!(receipt.status, Status::Failed | Status::Undelivered) && !recipients.contains(&receipt.detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_carrier_that_fails_is_not_well_until_its_results_are_old() {
+        let health = Health::new(0.5);
+        let start_ms = 600_000;
+        (0..19).for_each(|_| health.note(false, start_ms));
+        assert!(health.is_well(start_ms), "too little to tell");
+        health.note(false, start_ms);
+        assert!(!health.is_well(start_ms));
+        assert!(!health.is_well(start_ms + 60_000));
+        assert!(health.is_well(start_ms + 120_000));
+        (0..20).for_each(|_| health.note(true, start_ms + 60_000));
+        assert_eq!(health.success(start_ms + 60_000), Some(0.5));
+        assert!(health.is_well(start_ms + 60_000));
+        let unknown = Receipt::new(Status::Undelivered, Detail::UNKNOWN_NUMBER);
+        assert!(!blames_carrier(&unknown));
+        assert!(blames_carrier(&Receipt::new(Status::Failed, Detail::SYSTEM_FAILURE)));
+    }
+}
