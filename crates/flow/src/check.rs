@@ -66,7 +66,7 @@ impl Violations {
 }
 
 /// Whether `value` is an E.164 number with its plus: 7 to 15 digits, the first not 0.
-fn is_e164(value: &str) -> bool {
+pub fn is_e164(value: &str) -> bool {
     value.strip_prefix('+').is_some_and(|digits| {
         (7..=15).contains(&digits.len())
             && !digits.starts_with('0')

@@ -20,7 +20,7 @@ mod task;
 pub mod text;
 
 pub use channel::{Channel, ChannelSet};
-pub use check::Violation;
+pub use check::{Violation, is_e164};
 pub use facets::Facets;
 pub use machine::{Applied, Event, Note};
 pub use model::{

@@ -2,7 +2,7 @@
 
 use crate::model::{CarrierRef, State, Submit};
 use crate::{
-    CallbackStrategy, Channel, Detail, Flow, FlowStatus, Message, NewFlow, Part, PendingCallback, Rate,
+    CallbackStrategy, Channel, Detail, Flow, FlowStatus, Message, NewFlow, Part, PendingCallback, Price, Rate,
     Receipt, Status, StatusCode, StatusRecord,
 };
 use uuid::Uuid;
@@ -16,6 +16,20 @@ pub enum Event {
         message: u16,
         /// The part's position.
         part: u16,
+    },
+    /// So much of the application's balance is held for a part that is about to be handed over.
+    Reserved {
+        /// The message's position.
+        message: u16,
+        /// The part's position.
+        part: u16,
+        /// What is expected to be charged.
+        price: Price,
+    },
+    /// The application's balance can't pay a message: the flow ends (contract, section 6).
+    Unaffordable {
+        /// The message's position.
+        message: u16,
     },
     /// A carrier took a part.
     Submitted {
@@ -143,6 +157,13 @@ impl Flow {
                 applied.changed = self.hand(*message, *part);
                 visible = false;
             }
+            Event::Reserved { message, part, price } => {
+                applied.changed = self.reserve(*message, *part, *price);
+                visible = false;
+            }
+            Event::Unaffordable { message } => {
+                applied.changed = self.end_unpaid(usize::from(*message), now_ms, &mut applied.notes)
+            }
             Event::Submitted { message, part, carrier, rate, whole } => {
                 visible = false;
                 for each in self.parts_of(*message, *part, *whole) {
@@ -213,6 +234,7 @@ impl Flow {
             carrier: None,
             whole: false,
             rate: None,
+            held: None,
             interval_s: None,
             operator: None,
             expired_on_delivery_ms: None,
@@ -228,6 +250,23 @@ impl Flow {
         let Some(state) = self.part_mut(message, part) else { return false };
         let Submit::Owed { attempts, .. } = state.submit else { return false };
         state.submit = Submit::Handed { attempts };
+        true
+    }
+
+    fn reserve(&mut self, message: u16, part: u16, price: Price) -> bool {
+        let Some(state) = self.part_mut(message, part) else { return false };
+        if state.submit == Submit::Done || state.held == Some(price) {
+            return false;
+        }
+        state.held = Some(price);
+        true
+    }
+
+    fn end_unpaid(&mut self, index: usize, now_ms: i64, notes: &mut Vec<Note>) -> bool {
+        if self.live() != Some(index) {
+            return false;
+        }
+        self.end(index, FlowStatus::Failed, Some(StatusCode::InsufficientBalance), now_ms, notes);
         true
     }
 
@@ -404,11 +443,23 @@ impl Flow {
         } else {
             (FlowStatus::Failed, Some(StatusCode::FailoverNotTriggered))
         };
+        self.end(live, status, code, now_ms, &mut applied.notes);
+    }
+
+    /// Ends the flow with the message that decides.
+    fn end(
+        &mut self,
+        live: usize,
+        status: FlowStatus,
+        code: Option<StatusCode>,
+        now_ms: i64,
+        notes: &mut Vec<Note>,
+    ) {
         self.leave(live, now_ms);
         self.state.status = status;
         self.state.status_code = code;
-        self.state.termination = Some(channel);
-        applied.notes.push(Note::Ended(status));
+        self.state.termination = Some(self.steps[live].channel());
+        notes.push(Note::Ended(status));
     }
 
     /// Gives up the parts of a message that were not handed to a carrier.

@@ -149,6 +149,9 @@ pub struct Part {
     /// The carrier took all parts of the message as one: what it reports on this part is about each of them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub whole: bool,
+    /// What of the application's balance is held for it until it is charged or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Price>,
     /// What the carrier charges for it, or for each interval of it, once charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Price>,
@@ -289,6 +292,17 @@ impl Part {
     }
 }
 
+impl Part {
+    /// What its application's balance has less because of it: what it costs, or what is held while that is open.
+    fn committed(&self, channel: Channel) -> Price {
+        let Some(held) = self.held else { return Price::ZERO };
+        let price = self.price(channel);
+        let open = self.submit != Submit::Done
+            || (self.carrier.is_some() && !self.status.status.is_final_on(channel) && !self.status.provisional);
+        if price == Price::ZERO && open { held } else { price }
+    }
+}
+
 impl Message {
     /// The part whose status speaks for the whole message: the first that failed, else the one that is least
     /// far along.
@@ -306,6 +320,14 @@ impl Flow {
     /// What it costs so far.
     pub fn total_price(&self) -> Price {
         self.state.total_price(&self.steps)
+    }
+
+    /// What its application's balance has less because of it; falls again where something held was not charged.
+    pub fn committed(&self) -> Price {
+        let messages = self.state.messages.iter().zip(&self.steps);
+        messages
+            .flat_map(|(message, step)| message.parts.iter().map(|part| part.committed(step.channel())))
+            .sum()
     }
 
     /// What a search looks at.

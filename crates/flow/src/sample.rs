@@ -21,6 +21,7 @@ pub fn viber(to: &str, expire_on_delivery: bool) -> Content {
     let body = ViberBody { text: Some("hello".into()), ..ViberBody::default() };
     Content::Viber(Box::new(Viber {
         sender: "acme".into(),
+        sender_name: None,
         to: to.into(),
         inbound_url: None,
         expire_on_delivery,

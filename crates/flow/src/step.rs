@@ -128,6 +128,9 @@ pub struct Restrictions {
 pub struct Viber {
     /// The registered sender.
     pub sender: String,
+    /// Its name, which trackings show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender_name: Option<String>,
     /// Recipient, E.164.
     pub to: String,
     /// Where the recipient's answers go.

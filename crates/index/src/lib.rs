@@ -145,6 +145,11 @@ impl Index {
         }
     }
 
+    /// The applications that it knows flows of.
+    pub fn applications(&self) -> Vec<String> {
+        self.applications.read().keys().cloned().collect()
+    }
+
     /// What it knows of a flow.
     pub fn get(&self, application: &str, created_ms: i64, id: Uuid) -> Option<Facets> {
         let known = self.applications.read().get(application).cloned()?;

@@ -1,7 +1,7 @@
 //! Callbacks: the signed tracking, posted to the client's URL (contract, section 5).
 
 use crate::api::tracking::TrackingView;
-use crate::clock::now_ms;
+use crate::clock::{new_id, now_ms};
 use crate::config::CallbackConfig;
 use crate::targets::{GuardedResolver, check_url};
 use carriers::backoff;
@@ -12,6 +12,7 @@ use standardwebhooks::Webhook;
 use std::collections::HashMap;
 use std::sync::Arc;
 use store::callback_secret;
+use uuid::Uuid;
 
 /// Makes callbacks.
 pub struct Callbacks {
@@ -109,9 +110,22 @@ impl Callbacks {
     async fn post(&self, url: Url, flow: &Flow, pending: &PendingCallback) -> Result<(), String> {
         let body =
             serde_json::to_string(&TrackingView::of(flow, &pending.state)).map_err(|e| e.to_string())?;
-        let id = pending.id.to_string();
+        self.post_signed(url, &flow.application, pending.id, body).await
+    }
+
+    /// Passes on what a recipient wrote, signed as callbacks are; any 2xx acknowledges.
+    pub async fn pass_on(&self, url: &str, application: &str, body: &str) -> Result<(), String> {
+        let url = Url::parse(url).map_err(|error| error.to_string())?;
+        check_url(&url, self.config.allow_private)?;
+        let slot = self.slot(url.host_str().unwrap_or_default());
+        let _slot = slot.ok_or("too many calls to this host are under way")?;
+        self.post_signed(url, application, new_id(now_ms()), body.to_owned()).await
+    }
+
+    async fn post_signed(&self, url: Url, application: &str, id: Uuid, body: String) -> Result<(), String> {
+        let id = id.to_string();
         let timestamp = now_ms() / 1000;
-        let signature = Webhook::from_bytes(callback_secret(&self.secret_key, &flow.application).into())
+        let signature = Webhook::from_bytes(callback_secret(&self.secret_key, application).into())
             .and_then(|webhook| webhook.sign(&id, timestamp, body.as_bytes()))
             .map_err(|error| error.to_string())?;
         let request = self

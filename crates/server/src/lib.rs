@@ -5,9 +5,11 @@ mod callbacks;
 pub mod clock;
 pub mod config;
 mod engine;
+mod inbound;
 pub mod indexing;
 mod metrics;
 mod numbers;
+pub mod rates;
 pub mod routing;
 mod targets;
 
@@ -96,6 +98,7 @@ impl Server {
         }
 
         let engine = Engine::start(&config, Arc::clone(&store) as _).map_err(|error| anyhow!(error))?;
+        engine.read_cautions().await?;
         let working = tokio::spawn(Arc::clone(&engine).run());
         let index = Arc::clone(&followed.index);
         let save_every = config.store.index_save;

@@ -1,6 +1,7 @@
 //! The counters that an operator sees at `/metrics`; docs/operating.md lists them.
 
-use carriers::{Carrier, Outcome};
+use crate::engine::Outlet;
+use carriers::Outcome;
 use flow::{Applied, Note};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use std::sync::OnceLock;
@@ -66,8 +67,18 @@ pub fn count_receipt(carrier: &str, matched: &Matched) {
         .increment(1);
 }
 
-/// Shows whether a carrier is up.
-pub fn show_carrier(name: &str, carrier: &dyn Carrier) {
-    let up = if carrier.is_up() { 1.0 } else { 0.0 };
-    metrics::gauge!("switchback_carrier_up", "carrier" => name.to_owned()).set(up);
+/// Counts what was posted to a carrier's receipts and was refused.
+pub fn count_refused_receipt(carrier: &str, reason: &'static str) {
+    metrics::counter!("switchback_receipts_refused_total", "carrier" => carrier.to_owned(), "reason" => reason)
+        .increment(1);
+}
+
+/// Shows whether a carrier is up, and how it does.
+pub fn show_carrier(outlet: &Outlet, now_ms: i64) {
+    let name = outlet.config.name.clone();
+    let up = if outlet.carrier.is_up() { 1.0 } else { 0.0 };
+    metrics::gauge!("switchback_carrier_up", "carrier" => name.clone()).set(up);
+    if let Some(success) = outlet.health.success(now_ms) {
+        metrics::gauge!("switchback_carrier_success", "carrier" => name).set(success);
+    }
 }

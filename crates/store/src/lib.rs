@@ -1,21 +1,23 @@
 //! Keeps flows and tasks, durably; tells what changed.
 //!
 //! [`Store`] is the interface: flows, events and tasks, never SQL and never one process. Every transaction
-//! touches one flow. [`SqliteStore`] keeps everything in one SQLite file; [`Admin`] is the small door to the same
+//! touches one flow, and its application's balance where that is counted. [`SqliteStore`] keeps everything in one SQLite file; [`Admin`] is the small door to the same
 //! file that the command line uses while a server runs.
 
 mod application;
 mod queue;
 mod sqlite;
+mod suppression;
 
 pub use application::{
     Application, ApplicationSettings, DeadCallback, NewApplication, Token, TokenTtl, callback_secret,
 };
 pub use queue::Lane;
 pub use sqlite::{Admin, OpenReport, SqliteOptions, SqliteStore};
+pub use suppression::{Cautions, Reserved, Suppression};
 
 use async_trait::async_trait;
-use flow::{Applied, CarrierRef, Event, Flow, Receipt, TaskKind};
+use flow::{Applied, CarrierRef, Channel, Event, Flow, Price, Receipt, TaskKind};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -189,6 +191,56 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn link(&self, code: String, now_ms: i64) -> Result<Option<String>>;
+
+    /// Holds what a part will cost, which is about to be handed over, or ends its flow where the application's balance
+    /// can't pay it. What was held and not charged in the end goes back by itself.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn reserve(
+        &self,
+        id: Uuid,
+        message: u16,
+        part: u16,
+        price: Price,
+        now_ms: i64,
+    ) -> Result<Reserved>;
+
+    /// Remembers that a recipient wants no more messages.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn suppress(&self, suppression: Suppression) -> Result<()>;
+
+    /// Forgets that; answers whether there was something to forget.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn unsuppress(&self, application: String, channel: Channel, recipient: String) -> Result<bool>;
+
+    /// Whether a recipient wants no more messages.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn is_suppressed(&self, application: String, channel: Channel, recipient: String) -> Result<bool>;
+
+    /// At most `limit` of an application's recipients who want no more messages, by number, behind `after`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn suppressions(
+        &self,
+        application: String,
+        channel: Channel,
+        after: String,
+        limit: usize,
+    ) -> Result<Vec<Suppression>>;
+
+    /// The applications whose messages are looked at before they are handed over.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn cautions(&self) -> Result<Cautions>;
 
     /// The application with this id, revoked or not.
     ///

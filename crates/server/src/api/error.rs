@@ -7,6 +7,7 @@ use serde::Serialize;
 use store::StoreError;
 use utoipa::ToSchema;
 
+use crate::inbound::NotTaken;
 use crate::clock::{new_id, now_ms};
 
 /// A member of a request that breaks a rule.
@@ -103,6 +104,8 @@ pub enum ApiError {
     Overloaded,
     /// The store failed.
     Store,
+    /// A client's server did not take what was to be passed on to it.
+    NotPassedOn,
 }
 
 impl ApiError {
@@ -122,7 +125,7 @@ impl ApiError {
             ApiError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
-            ApiError::Overloaded | ApiError::Store => StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::Overloaded | ApiError::Store | ApiError::NotPassedOn => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -141,6 +144,7 @@ impl ApiError {
             ApiError::TooManyRequests { .. } => "000005",
             ApiError::Overloaded => "000006",
             ApiError::Store => "000007",
+            ApiError::NotPassedOn => "022004",
         }
     }
 
@@ -161,6 +165,7 @@ impl ApiError {
             ApiError::UnsupportedMediaType => "the Content-Type must be application/json".into(),
             ApiError::TooManyRequests { .. } => "the application asks too often".into(),
             ApiError::Overloaded => "the server has too much to do; nothing was stored".into(),
+            ApiError::NotPassedOn => "the client's server did not take it; offer it again".into(),
             ApiError::Store => "the server can't store anything now; nothing was stored".into(),
         }
     }
@@ -170,7 +175,7 @@ impl ApiError {
         match self {
             ApiError::TooManyRequests { retry_after_s } => Some(*retry_after_s),
             ApiError::Overloaded => Some(1),
-            ApiError::Store => Some(5),
+            ApiError::Store | ApiError::NotPassedOn => Some(5),
             _ => None,
         }
     }
@@ -186,6 +191,18 @@ impl From<StoreError> for ApiError {
                 // The store itself tells the log when it begins to fail.
                 tracing::debug!(why, "the store failed a request");
                 ApiError::Store
+            }
+        }
+    }
+}
+
+impl From<NotTaken> for ApiError {
+    fn from(error: NotTaken) -> ApiError {
+        match error {
+            NotTaken::Store(error) => error.into(),
+            NotTaken::Target(why) => {
+                tracing::info!(why, "what a recipient wrote could not be passed on");
+                ApiError::NotPassedOn
             }
         }
     }

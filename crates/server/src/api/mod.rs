@@ -9,9 +9,11 @@ mod message_filter;
 mod read_search;
 mod read_step;
 mod reader;
+mod receipts;
 mod search;
 mod send;
 mod step_view;
+mod suppressions;
 mod token;
 pub mod tracking;
 mod walk;
@@ -28,7 +30,7 @@ use axum::extract::{
 use axum::http::{StatusCode, header, request::Parts};
 use axum::middleware::Next;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use error::ApiError;
 use flow::ChannelSet;
 use index::Index;
@@ -56,6 +58,8 @@ pub struct Api {
     minute_ms: u64,
     lenient_order: bool,
     allow_private: bool,
+    /// What providers call this server by.
+    public_url: Option<String>,
     /// What short links start with.
     short_base: Option<String>,
 }
@@ -73,6 +77,7 @@ impl Api {
             minute_ms: config.engine.minute.as_millis() as u64,
             lenient_order: config.engine.lenient_order,
             allow_private: config.callbacks.allow_private,
+            public_url: config.server.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
             short_base: config.shortener.base_url.clone(),
         })
     }
@@ -94,6 +99,10 @@ impl Api {
         tracking::get,
         search::post,
         link::get,
+        suppressions::get,
+        suppressions::put,
+        suppressions::delete,
+        receipts::post,
         health::live,
         health::ready,
         health::metrics
@@ -121,6 +130,9 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/failover/transactional", post(send::post_transactional))
         .route("/failover/tracking", post(search::post))
         .route("/failover/tracking/{trackingId}", get(tracking::get))
+        .route("/suppressions/{channel}", get(suppressions::get))
+        .route("/suppressions/{channel}/{recipient}", put(suppressions::put).delete(suppressions::delete))
+        .route("/carriers/{name}/receipts", post(receipts::post))
         .route("/s/{code}", get(link::get))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

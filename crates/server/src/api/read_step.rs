@@ -199,6 +199,7 @@ fn read_viber(reader: &Reader<'_>, context: &StepContext<'_>) -> Viber {
     };
     Viber {
         sender: reader.required_text("senderInfoTrackingId"),
+        sender_name: None,
         to: reader.required_text("to"),
         inbound_url: reader.text("inboundUrl"),
         expire_on_delivery: reader.boolean("expireOnDelivery").unwrap_or(false),

@@ -12,7 +12,9 @@ use crate::targets::check_url;
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use flow::{Callback, CallbackStrategy, Flow, FlowKind, NewFlow, Restrictions, Step};
+use flow::{
+    Callback, CallbackStrategy, Channel, Content, Flow, FlowKind, NewFlow, Restrictions, Step,
+};
 use reqwest::Url;
 use serde::Serialize;
 use serde_json::Value;
@@ -232,11 +234,14 @@ fn read(api: &Api, caller: &Caller, body: &Value, kind: FlowKind) -> Result<NewF
         });
     }
     let mut errors = problems.into_vec();
-    for (step, path) in &steps {
+    for (step, path) in &mut steps {
+        let known = errors.len();
         check_step(step, path, &mut errors);
         if !api.carried.contains(step.channel()) {
             let message = format!("no carrier for {} is configured on this server", step.channel());
             errors.push(FieldError::new(format!("{path}.type"), "unavailable", message));
+        } else if errors.len() == known {
+            check_carriers(api, &caller.application.id, step, restrictions.as_ref(), path, &mut errors);
         }
     }
     if !api.lenient_order {
@@ -257,6 +262,39 @@ fn read(api: &Api, caller: &Caller, body: &Value, kind: FlowKind) -> Result<NewF
         callback,
         restrictions,
     })
+}
+
+/// Checks who sends, and that some carrier could carry it; fills in the sender's name.
+fn check_carriers(
+    api: &Api,
+    application: &str,
+    step: &mut Step,
+    restrictions: Option<&Restrictions>,
+    path: &str,
+    errors: &mut Vec<FieldError>,
+) {
+    let router = api.engine.router();
+    match router.sender(step, application) {
+        Ok(sender) => {
+            if let (Some(sender), Content::Viber(viber)) = (sender, &mut step.content) {
+                viber.sender_name = sender.name.clone();
+            }
+        }
+        Err(why) => {
+            let member = if step.channel() == Channel::Viber { "senderInfoTrackingId" } else { "from" };
+            errors.push(FieldError::new(format!("{path}.{member}"), "registered", why));
+        }
+    }
+    let mut refusals = Vec::new();
+    for (name, ..) in router.explain(step, application).choices {
+        let outlet = api.engine.outlet(name);
+        match outlet.and_then(|outlet| outlet.carrier.refuses(step, restrictions)) {
+            Some(why) => refusals.push(format!("{name}: {why}")),
+            None => return,
+        }
+    }
+    let message = format!("can't be carried: {}", refusals.join("; "));
+    errors.push(FieldError::new(path, "carrier", message));
 }
 
 fn check_orders(steps: &[(Step, String)], errors: &mut Vec<FieldError>) {

@@ -108,6 +108,9 @@ pub struct SmsView {
     ttl: f64,
     price: f64,
     label: Option<String>,
+    /// The carrier that took it; ours, beyond the contract.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    carrier: Option<String>,
     status: StatusView,
     failover_on_statuses: Vec<&'static str>,
     #[schema(format = DateTime)]
@@ -137,6 +140,9 @@ pub struct ViberView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     expired_on_delivery_at: Option<String>,
+    /// The carrier that took it; ours, beyond the contract.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    carrier: Option<String>,
     status: StatusView,
     failover_on_statuses: Vec<&'static str>,
     price: f64,
@@ -162,6 +168,9 @@ pub struct VoiceView {
     #[serde(serialize_with = "whole")]
     ttl: f64,
     price: f64,
+    /// The carrier that took it; ours, beyond the contract.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    carrier: Option<String>,
     status: StatusView,
     failover_on_statuses: Vec<&'static str>,
     #[schema(format = DateTime)]
@@ -298,6 +307,7 @@ fn sms_view(
         ttl: ttl_minutes(step),
         price: price(part.price(Channel::Sms)),
         label: sms.label.clone(),
+        carrier: part.carrier.as_ref().map(|of| of.carrier.clone()),
         status: status(part, Channel::Sms),
         failover_on_statuses: failover_names(step),
         created_at: iso(message.created_ms),
@@ -313,7 +323,7 @@ fn viber_view(message: &Message, step: &Step, viber: &Viber, part: &Part) -> Mes
         channel: ViberType::Viber,
         order: step.order,
         tracking_id: message.id,
-        from: viber.sender.clone(),
+        from: viber.sender_name.as_ref().unwrap_or(&viber.sender).clone(),
         to: viber.to.clone(),
         country: step.country.clone(),
         ttl: ttl_minutes(step),
@@ -323,6 +333,7 @@ fn viber_view(message: &Message, step: &Step, viber: &Viber, part: &Part) -> Mes
         label: viber.label.clone(),
         expire_on_delivery: viber.expire_on_delivery,
         expired_on_delivery_at: part.expired_on_delivery_ms.map(iso),
+        carrier: part.carrier.as_ref().map(|of| of.carrier.clone()),
         status: status(part, Channel::Viber),
         failover_on_statuses: failover_names(step),
         price: price(part.price(Channel::Viber)),
@@ -342,6 +353,7 @@ fn voice_view(message: &Message, step: &Step, voice: &Voice, part: &Part) -> Mes
         answered_by: part.answered_by.clone(),
         ttl: ttl_minutes(step),
         price: price(part.price(Channel::Voice)),
+        carrier: part.carrier.as_ref().map(|of| of.carrier.clone()),
         status: status(part, Channel::Voice),
         failover_on_statuses: failover_names(step),
         created_at: iso(message.created_ms),

@@ -6,6 +6,7 @@ mod routing;
 pub use carrier::{CarrierConfig, CommonConfig, KindConfig, UnknownSubmit};
 pub use routing::{Choice, RouteConfig, SenderConfig};
 
+use crate::rates::Rates;
 use carriers::config::duration;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -28,6 +29,8 @@ pub struct Config {
     pub callbacks: CallbackConfig,
     /// `[shortener]`
     pub shortener: ShortenerConfig,
+    /// `[pricing]`
+    pub pricing: PricingConfig,
     /// `[[carrier]]`; without any, a sandbox carries all channels.
     pub carriers: Vec<CarrierConfig>,
     /// `[[route]]`: which carriers of a channel are tried for what, and in which order.
@@ -107,6 +110,29 @@ pub struct CallbackConfig {
     pub concurrency_per_host: usize,
 }
 
+/// What messages cost.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PricingConfig {
+    /// A CSV file of rates; docs/pricing.md explains its columns.
+    pub rates: Option<PathBuf>,
+    /// The currency of all prices, ISO 4217; shown, never converted.
+    pub currency: Option<String>,
+}
+
+impl PricingConfig {
+    /// Reads the rate table.
+    ///
+    /// # Errors
+    /// The file, the line and the rule.
+    pub fn read_rates(&self) -> Result<Rates, String> {
+        let Some(path) = &self.rates else { return Ok(Rates::default()) };
+        let at = |error: String| format!("pricing.rates: {}: {error}", path.display());
+        let file = std::fs::File::open(path).map_err(|error| at(error.to_string()))?;
+        Rates::read(file).map_err(at)
+    }
+}
+
 /// Short links.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -180,6 +206,8 @@ struct Sections {
     #[serde(default)]
     shortener: ShortenerConfig,
     #[serde(default)]
+    pricing: PricingConfig,
+    #[serde(default)]
     carrier: Vec<toml::Table>,
     #[serde(default)]
     route: Vec<RouteConfig>,
@@ -232,9 +260,11 @@ impl Config {
             let tables = sections.carrier.into_iter().enumerate();
             tables.map(|(i, table)| carrier::read(i, table, directory)).collect::<Result<_, _>>()?
         };
-        let Sections { server, store, engine, callbacks, shortener, route: routes, sender: senders, .. } =
-            sections;
-        let config = Config { server, store, engine, callbacks, shortener, carriers, routes, senders };
+        let Sections { server, store, engine, callbacks, shortener, mut pricing, .. } = sections;
+        pricing.rates = pricing.rates.map(|path| directory.join(path));
+        let (routes, senders) = (sections.route, sections.sender);
+        let config =
+            Config { server, store, engine, callbacks, shortener, pricing, carriers, routes, senders };
         config.check()?;
         Ok(config)
     }
@@ -277,6 +307,12 @@ impl Config {
                 return Err(format!("carrier[{i}] ({name}): its receipts need server.public_url"));
             }
         }
+        if let Some(currency) = &self.pricing.currency
+            && !(currency.len() == 3 && currency.bytes().all(|b| b.is_ascii_uppercase()))
+        {
+            return Err("pricing.currency: must be three capital letters (ISO 4217)".into());
+        }
+        self.pricing.read_rates()?;
         for (i, route) in self.routes.iter().enumerate() {
             route.check(&self.carriers).map_err(|error| format!("route[{i}]: {error}"))?;
         }

@@ -11,14 +11,17 @@ use crate::callbacks::Callbacks;
 use crate::clock::now_ms;
 use crate::config::{CarrierConfig, Config, KindConfig};
 use crate::metrics;
+use crate::rates::Rates;
 use crate::routing::Router;
 use async_trait::async_trait;
 use carriers::{Carrier, Http, NotStored, ReceiptSink, Sandbox, Smpp, backoff};
 use flow::{Applied, CarrierRef, Channel, Event, FlowKind, Rate, Receipt, Step, TaskKind};
 use futures::future::join_all;
+use parking_lot::RwLock;
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use store::{Lane, Retention, Store, StoreError};
+use store::{Cautions, Lane, Retention, Store, StoreError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use uuid::Uuid;
 
@@ -43,6 +46,9 @@ pub struct Engine {
     store: Arc<dyn Store>,
     outlets: Vec<Arc<Outlet>>,
     router: Router,
+    rates: Rates,
+    /// Whose messages are looked at before they are handed over.
+    cautions: RwLock<Cautioned>,
     sink: Arc<Receipts>,
     /// Some carrier has room again, by the channel that waits for it.
     room: [Notify; Channel::ALL.len()],
@@ -51,6 +57,13 @@ pub struct Engine {
     retention_days: u32,
     /// Becomes true when nothing new is to be started.
     closing: watch::Sender<bool>,
+}
+
+/// Applications by what is looked at before their messages are handed over.
+#[derive(Default)]
+struct Cautioned {
+    balances: HashSet<String>,
+    suppressions: HashSet<String>,
 }
 
 /// Stores what carriers report.
@@ -113,6 +126,8 @@ impl Engine {
             store,
             outlets,
             router: Router::new(config),
+            rates: config.pricing.read_rates()?,
+            cautions: RwLock::default(),
             sink,
             room: Default::default(),
             callbacks: Callbacks::new(config.callbacks.clone(), secret_key)?,
@@ -164,15 +179,35 @@ impl Engine {
         &self.router
     }
 
+    /// What makes callbacks.
+    pub fn callbacks(&self) -> &Callbacks {
+        &self.callbacks
+    }
+
     /// Where carriers' receipts go.
     pub fn sink(&self) -> &dyn ReceiptSink {
         &*self.sink
     }
 
-    /// What a carrier charges for a step.
-    fn rate(&self, step: &Step, _kind: FlowKind, outlet: &Outlet) -> Option<Rate> {
-        let price = outlet.config.prices.get(&step.channel()).copied()?;
-        Some(Rate { price, interval_s: None, operator: None })
+    /// What a carrier charges for a step: by the rate table, else by its own price for the channel.
+    fn rate(&self, step: &Step, kind: FlowKind, outlet: &Outlet) -> Option<Rate> {
+        let rate = self.rates.find(step, kind, &outlet.config.name, now_ms());
+        rate.or_else(|| {
+            let price = outlet.config.prices.get(&step.channel()).copied()?;
+            Some(Rate { price, interval_s: None, operator: None })
+        })
+    }
+
+    /// Reads whose messages are looked at before they are handed over.
+    ///
+    /// # Errors
+    /// When the store does not answer; what is known stays.
+    pub async fn read_cautions(&self) -> Result<(), StoreError> {
+        let Cautions { balances, suppressions } = self.store.cautions().await?;
+        let (balances, suppressions) =
+            (balances.into_iter().collect(), suppressions.into_iter().collect());
+        *self.cautions.write() = Cautioned { balances, suppressions };
+        Ok(())
     }
 
     /// Returns when some carrier may have room again, or after a time.
@@ -285,7 +320,10 @@ impl Engine {
         let mut last_prune_ms = 0;
         while self.pause(REPLAY_INTERVAL).await {
             for outlet in &self.outlets {
-                metrics::show_carrier(&outlet.config.name, &*outlet.carrier);
+                metrics::show_carrier(outlet, now_ms());
+            }
+            if let Err(error) = self.read_cautions().await {
+                tracing::error!(%error, "balances and suppressions could not be read");
             }
             if let Err(error) = self.store.replay_requested(now_ms()).await {
                 tracing::error!(%error, "replays could not be started");

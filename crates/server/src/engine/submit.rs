@@ -1,13 +1,13 @@
 //! Hands one part to a carrier, and stores what came of it.
 
-use super::{Engine, Outlet, dispatch};
+use super::{Engine, Outlet, STORE_PAUSE, dispatch};
 use crate::clock::now_ms;
 use crate::config::UnknownSubmit;
 use crate::metrics;
 use carriers::{Outcome, Outgoing, backoff};
-use flow::{CarrierRef, Event, Flow, Submit, TaskKind};
+use flow::{CarrierRef, Detail, Event, Flow, Rate, Submit, TaskKind};
 use std::time::Duration;
-use store::Claim;
+use store::{Claim, Reserved};
 
 /// The pause after the first refusal that allows another attempt.
 const RETRY_BASE: Duration = Duration::from_millis(100);
@@ -41,6 +41,10 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) {
         flow: flow.clone(),
     };
     let whole = outlet.carrier.takes_whole();
+    let rate = engine.rate(step, flow.kind, outlet);
+    if !may_be_sent(engine, &outgoing, rate.as_ref(), whole).await {
+        return;
+    }
     let resend = outlet.config.unknown_submit == UnknownSubmit::Resend;
     if !resend && !engine.apply(id, Event::Handed { message, part }).await.changed {
         return;
@@ -64,7 +68,7 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) {
     let event = match outcome {
         Outcome::Accepted { reference } => {
             let carrier = CarrierRef { carrier: name.clone(), reference };
-            Event::Submitted { message, part, carrier, rate: engine.rate(step, flow.kind, outlet), whole }
+            Event::Submitted { message, part, carrier, rate, whole }
         }
         Outcome::Refused { detail, description } => Event::Refused { message, part, detail, description },
         Outcome::Later { after, .. } => again(after),
@@ -77,4 +81,46 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) {
         }
     };
     engine.apply(id, event).await;
+}
+
+/// Whether the recipient wants it and the application can pay it; where not, its step or its flow ends here.
+async fn may_be_sent(engine: &Engine, outgoing: &Outgoing, rate: Option<&Rate>, whole: bool) -> bool {
+    let Outgoing { flow, message, part, .. } = outgoing;
+    let (suppressing, counting) = {
+        let cautions = engine.cautions.read();
+        (cautions.suppressions.contains(&flow.application), cautions.balances.contains(&flow.application))
+    };
+    let step = outgoing.step();
+    if suppressing {
+        let (application, to) = (flow.application.clone(), step.to().to_owned());
+        match engine.store.is_suppressed(application, step.channel(), to).await {
+            Ok(false) => {}
+            Ok(true) => {
+                let description = Some("The recipient is on the application's list of opt-outs.".to_owned());
+                let (message, part, detail) = (*message, *part, Detail::OPTED_OUT);
+                engine.apply(flow.id, Event::Refused { message, part, detail, description }).await;
+                return false;
+            }
+            // Later: nobody is sent what they may not want.
+            Err(_) => return put_off(engine, outgoing),
+        }
+    }
+    let Some(rate) = rate.filter(|_| counting) else { return true };
+    let parts = if whole { 0..outgoing.message().parts.len() as u16 } else { *part..*part + 1 };
+    for part in parts {
+        match engine.store.reserve(flow.id, *message, part, rate.price, now_ms()).await {
+            Ok(Reserved::Yes) => {}
+            Ok(Reserved::No | Reserved::Gone) => return false,
+            Err(_) => return put_off(engine, outgoing),
+        }
+    }
+    true
+}
+
+/// The store did not answer: the part is due again soon.
+fn put_off(engine: &Engine, outgoing: &Outgoing) -> bool {
+    let Outgoing { flow, message, part, .. } = outgoing;
+    let task = TaskKind::Submit { channel: outgoing.step().channel(), message: *message, part: *part };
+    engine.store.put_off(flow.id, task, now_ms() + STORE_PAUSE.as_millis() as i64);
+    false
 }

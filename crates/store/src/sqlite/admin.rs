@@ -1,9 +1,10 @@
 //! The small door: applications and dead callbacks, for the command line, beside a running server or without one.
 
 use super::schema::{failed, open_writer};
-use crate::{Application, DeadCallback, NewApplication, Result, StoreError};
-use flow::Flow;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use super::{balances, suppressions};
+use crate::{Application, DeadCallback, NewApplication, Result, StoreError, Suppression};
+use flow::{Channel, Flow, Price};
+use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use std::path::Path;
 use uuid::Uuid;
 
@@ -65,6 +66,68 @@ impl Admin {
         transaction.execute("DELETE FROM tokens WHERE application = ?1", [id]).map_err(failed)?;
         transaction.commit().map_err(failed)?;
         Ok(revoked > 0)
+    }
+
+    /// What an application may still spend; none where nobody counts.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn balance(&self, application: &str) -> Result<Option<Price>> {
+        balances::get(&self.connection, application).map_err(failed)
+    }
+
+    /// Sets what an application may still spend, or counts no more; answers whether there is such an application.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn set_balance(&self, application: &str, balance: Option<Price>) -> Result<bool> {
+        balances::set(&self.connection, application, balance).map_err(failed)
+    }
+
+    /// Adds to what an application may still spend; answers with the new balance, or none where nobody counts.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn add_balance(&mut self, application: &str, amount: Price) -> Result<Option<Price>> {
+        let immediate = TransactionBehavior::Immediate;
+        let transaction = self.connection.transaction_with_behavior(immediate).map_err(failed)?;
+        let balance = balances::add(&transaction, application, amount).map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+        Ok(balance)
+    }
+
+    /// Remembers recipients who want no more messages, all of them or none.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn suppress(&mut self, suppressions: &[Suppression]) -> Result<()> {
+        let transaction = self.connection.transaction().map_err(failed)?;
+        for suppression in suppressions {
+            suppressions::add(&transaction, suppression).map_err(failed)?;
+        }
+        transaction.commit().map_err(failed)
+    }
+
+    /// Forgets one; answers whether there was one to forget.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn unsuppress(&self, application: &str, channel: Channel, recipient: &str) -> Result<bool> {
+        suppressions::remove(&self.connection, application, channel, recipient).map_err(failed)
+    }
+
+    /// At most `limit` of an application's, by recipient, behind `after`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn suppressions(
+        &self,
+        application: &str,
+        channel: Channel,
+        after: &str,
+        limit: usize,
+    ) -> Result<Vec<Suppression>> {
+        suppressions::list(&self.connection, application, channel, after, limit).map_err(failed)
     }
 
     /// The callbacks that were given up, of at most `limit` flows, oldest flows first.
@@ -140,5 +203,12 @@ pub(super) fn flow_of_row(row: &Row<'_>) -> rusqlite::Result<Flow> {
 pub(super) fn json<T: serde::de::DeserializeOwned>(column: usize, text: &[u8]) -> rusqlite::Result<T> {
     serde_json::from_slice(text).map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Blob, Box::new(error))
+    })
+}
+
+/// Reads an amount.
+pub(super) fn decimal(text: &str) -> rusqlite::Result<Price> {
+    text.parse().map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
     })
 }

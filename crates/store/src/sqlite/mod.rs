@@ -1,7 +1,9 @@
 //! The embedded store: one SQLite file, one writer thread that commits in groups, and readers beside it.
 
 mod admin;
+mod balances;
 mod schema;
+mod suppressions;
 mod work;
 mod writer;
 
@@ -9,11 +11,11 @@ pub use admin::Admin;
 
 use crate::queue::{Lane, TaskQueue};
 use crate::{
-    Accepted, Application, Change, Claim, IdempotencyKey, Ids, Matched, Observer, Result, Retention, Store,
-    StoreError, Token,
+    Accepted, Application, Cautions, Change, Claim, IdempotencyKey, Ids, Matched, Observer, Reserved, Result,
+    Retention, Store, StoreError, Suppression, Token,
 };
 use async_trait::async_trait;
-use flow::{Applied, CarrierRef, Event, Flow, Receipt, Submit, TaskKind};
+use flow::{Applied, CarrierRef, Channel, Event, Flow, Price, Receipt, Submit, TaskKind};
 use lru::LruCache;
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -319,6 +321,43 @@ impl Store for SqliteStore {
             connection.prepare_cached(sql)?.query_row(params![code, now_ms], |row| row.get(0)).optional()
         })
         .await
+    }
+
+    async fn reserve(
+        &self,
+        id: Uuid,
+        message: u16,
+        part: u16,
+        price: Price,
+        now_ms: i64,
+    ) -> Result<Reserved> {
+        self.send(|reply| Command::Reserve { id, message, part, price, now_ms, reply }).await
+    }
+
+    async fn suppress(&self, suppression: Suppression) -> Result<()> {
+        self.send(|reply| Command::Suppress { suppression, reply }).await
+    }
+
+    async fn unsuppress(&self, application: String, channel: Channel, recipient: String) -> Result<bool> {
+        self.send(|reply| Command::Unsuppress { application, channel, recipient, reply }).await
+    }
+
+    async fn is_suppressed(&self, application: String, channel: Channel, recipient: String) -> Result<bool> {
+        self.read(move |connection| suppressions::has(connection, &application, channel, &recipient)).await
+    }
+
+    async fn suppressions(
+        &self,
+        application: String,
+        channel: Channel,
+        after: String,
+        limit: usize,
+    ) -> Result<Vec<Suppression>> {
+        self.read(move |connection| suppressions::list(connection, &application, channel, &after, limit)).await
+    }
+
+    async fn cautions(&self) -> Result<Cautions> {
+        self.read(suppressions::cautions).await
     }
 
     async fn application(&self, id: String) -> Result<Option<Application>> {

@@ -2,9 +2,11 @@
 
 use super::admin::{flow_of_row, json};
 use super::writer::{Answer, Command, Counters, Reply, answer};
-use super::{Shared, Stored};
-use crate::{Accepted, Change, IdempotencyKey, Ids, Matched, Result, Retention, StoreError, Token};
-use flow::{Applied, CarrierRef, Content, Event, Flow, Receipt, Shortened};
+use super::{Shared, Stored, balances, suppressions};
+use crate::{
+    Accepted, Change, IdempotencyKey, Ids, Matched, Reserved, Result, Retention, StoreError, Token,
+};
+use flow::{Applied, CarrierRef, Content, Event, Flow, Price, Receipt, Shortened};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -71,6 +73,19 @@ impl<'a> Work<'a> {
             }
             Command::Replay { now_ms, reply } => {
                 self.settle(reply, answers, skip, |work| work.replay(now_ms).map(Ok))
+            }
+            Command::Reserve { id, message, part, price, now_ms, reply } => {
+                self.settle(reply, answers, skip, |work| {
+                    work.reserve(id, message, part, price, now_ms).map(Ok)
+                })
+            }
+            Command::Suppress { suppression, reply } => self.settle(reply, answers, skip, |work| {
+                suppressions::add(work.connection, &suppression).map(Ok)
+            }),
+            Command::Unsuppress { application, channel, recipient, reply } => {
+                self.settle(reply, answers, skip, |work| {
+                    suppressions::remove(work.connection, &application, channel, &recipient).map(Ok)
+                })
             }
             Command::ForgetRemovals { until, reply } => {
                 self.settle(reply, answers, skip, |work| work.forget_removals(until).map(Ok))
@@ -171,14 +186,41 @@ impl<'a> Work<'a> {
     fn apply(&mut self, id: Uuid, event: &Event, now_ms: i64) -> rusqlite::Result<Option<Applied>> {
         let ids = Arc::clone(self.ids);
         let Some(stored) = self.stage(id)? else { return Ok(None) };
+        let before = stored.flow.committed();
         let applied = Arc::make_mut(&mut stored.flow).apply(event, now_ms, &mut || ids(now_ms));
         if applied.changed {
+            let (spent, application) = (stored.flow.committed() - before, stored.flow.application.clone());
             self.mark(id);
+            if spent != Price::ZERO {
+                balances::add(self.connection, &application, -spent)?;
+            }
         }
         if let Event::Submitted { message, part, carrier, .. } = event {
             self.remember(id, *message, *part, carrier, now_ms)?;
         }
         Ok(Some(applied))
+    }
+
+    /// Holds a part's price, or ends the flow.
+    fn reserve(
+        &mut self,
+        id: Uuid,
+        message: u16,
+        part: u16,
+        price: Price,
+        now_ms: i64,
+    ) -> rusqlite::Result<Reserved> {
+        let Some(stored) = self.stage(id)? else { return Ok(Reserved::Gone) };
+        let application = stored.flow.application.clone();
+        let state = stored.flow.state.messages.get(usize::from(message));
+        let held = state.and_then(|state| state.parts.get(usize::from(part))?.held).unwrap_or_default();
+        let Some(balance) = balances::get(self.connection, &application)? else { return Ok(Reserved::Yes) };
+        if balance + held < price {
+            self.apply(id, &Event::Unaffordable { message }, now_ms)?;
+            return Ok(Reserved::No);
+        }
+        self.apply(id, &Event::Reserved { message, part, price }, now_ms)?;
+        Ok(Reserved::Yes)
     }
 
     fn mark(&mut self, id: Uuid) {

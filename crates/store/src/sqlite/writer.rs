@@ -3,8 +3,11 @@
 use super::schema::failed;
 use super::work::Work;
 use super::{Shared, Stored};
-use crate::{Accepted, Change, IdempotencyKey, Ids, Matched, Observer, Result, Retention, StoreError, Token};
-use flow::{Applied, CarrierRef, Event, Flow, Receipt};
+use crate::{
+    Accepted, Change, IdempotencyKey, Ids, Matched, Observer, Reserved, Result, Retention, StoreError, Suppression,
+    Token,
+};
+use flow::{Applied, CarrierRef, Channel, Event, Flow, Price, Receipt};
 use rusqlite::Connection;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -46,6 +49,24 @@ pub(super) enum Command {
     AddToken {
         token: Token,
         reply: Reply<()>,
+    },
+    Reserve {
+        id: Uuid,
+        message: u16,
+        part: u16,
+        price: Price,
+        now_ms: i64,
+        reply: Reply<Reserved>,
+    },
+    Suppress {
+        suppression: Suppression,
+        reply: Reply<()>,
+    },
+    Unsuppress {
+        application: String,
+        channel: Channel,
+        recipient: String,
+        reply: Reply<bool>,
     },
     ForgetRemovals {
         until: u64,

@@ -1,0 +1,75 @@
+//! `POST /carriers/{name}/receipts`: what carriers' providers tell us. The provider's file says how it is read.
+
+use super::error::{ApiError, BodyErrors, ErrorBody};
+use super::{Api, Body, PathParameter};
+use crate::clock::now_ms;
+use crate::inbound;
+use crate::metrics::count_refused_receipt;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use carriers::{Heard, Posted, ReceiptError};
+use flow::CarrierRef;
+use std::sync::Arc;
+
+/// Takes what a provider posts: receipts, messages from recipients, opt-outs. Authenticated as the carrier's provider
+/// does; answered once everything is stored.
+#[utoipa::path(
+    post,
+    path = "/carriers/{name}/receipts",
+    tag = "operating",
+    params(("name" = String, Path, description = "The carrier.")),
+    request_body = String,
+    responses(
+        (status = 200, description = "Stored."),
+        (status = 401, body = ErrorBody, description = "It is not signed as the provider signs."),
+        (status = 404, body = ErrorBody, description = "There is no such carrier, or it takes no receipts here."),
+        BodyErrors,
+    ),
+    security(())
+)]
+pub async fn post(
+    State(api): State<Arc<Api>>,
+    PathParameter(name): PathParameter,
+    uri: Uri,
+    headers: HeaderMap,
+    Body(body): Body,
+) -> Result<StatusCode, ApiError> {
+    let outlet = api.engine.outlet(&name).ok_or(ApiError::NotFound("carrier"))?;
+    let text = |value: &axum::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+    let query = uri.query().unwrap_or_default();
+    let base = api.public_url.as_deref().unwrap_or_default();
+    let url = format!("{base}{}", uri.path_and_query().map_or("", |path| path.as_str()));
+    let posted = Posted { url: &url, query, headers: &headers, body: &body };
+    let heard = outlet.carrier.read_receipts(&posted).map_err(|error| match error {
+        ReceiptError::NotSupported => ApiError::NotFound("carrier"),
+        ReceiptError::Forged => {
+            count_refused_receipt(&name, "forged");
+            tracing::warn!(carrier = name, "a receipt that is not signed as configured was refused");
+            ApiError::Unauthorized("the receipt is not signed as configured")
+        }
+        ReceiptError::Malformed(why) => {
+            count_refused_receipt(&name, "malformed");
+            tracing::warn!(carrier = name, why, "a receipt that can't be read was refused");
+            ApiError::field("body", "receipt", why)
+        }
+    })?;
+    for heard in heard {
+        match heard {
+            Heard::Receipt { reference, receipt } => {
+                let carrier = CarrierRef { carrier: name.clone(), reference };
+                // The provider tries again; what was stored already changes nothing then.
+                api.engine.sink().take(carrier, receipt).await.map_err(|_| ApiError::Store)?;
+            }
+            Heard::Unknown { reference, word } => {
+                count_refused_receipt(&name, "unknown status");
+                tracing::warn!(carrier = name, reference, word, "a receipt with a status that is not in the table");
+            }
+            Heard::Nothing => {}
+            Heard::Message(_) | Heard::OptOut { .. } | Heard::OptIn { .. } => {
+                inbound::take(&api.store, &api.index, &api.engine, &name, &heard, now_ms()).await?;
+            }
+        }
+    }
+    Ok(StatusCode::OK)
+}

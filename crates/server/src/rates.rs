@@ -1,0 +1,201 @@
+//! The rate table: what carriers charge, by where a message goes (docs/pricing.md).
+
+use flow::{Channel, Content, FlowKind, Price, Rate, Step, ViberMessage};
+use serde::{Deserialize, Deserializer};
+use std::collections::HashMap;
+use std::io::Read;
+
+/// Longest prefix, with its plus sign.
+const PREFIX_MAX: usize = 16;
+const TRANSACTIONAL: &str = "transactional";
+const PROMOTIONAL: &str = "promotional";
+
+/// What carriers charge.
+#[derive(Default)]
+pub struct Rates {
+    /// By channel, then by prefix; the empty one is any.
+    rows: HashMap<Channel, HashMap<String, Vec<Row>>>,
+}
+
+/// A row of the table.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    /// Sms, Viber or Voice.
+    channel: Channel,
+    /// The carrier; any when empty.
+    #[serde(default)]
+    carrier: String,
+    /// How numbers start; any when empty.
+    #[serde(default)]
+    prefix: String,
+    /// The country of those numbers; any when empty.
+    #[serde(default)]
+    country: String,
+    /// The network that they belong to.
+    #[serde(default)]
+    operator: String,
+    /// Viber: `transactional` or `promotional`; any when empty.
+    #[serde(default)]
+    kind: String,
+    /// What is charged.
+    price: Price,
+    /// Voice: for each started interval of so many seconds.
+    #[serde(default)]
+    interval_s: Option<u32>,
+    /// From when on, ISO 8601; always when empty.
+    #[serde(default, deserialize_with = "time_ms")]
+    valid_from: Option<i64>,
+}
+
+/// A date, or a time with its offset, as Unix milliseconds.
+fn time_ms<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let midnight = || format!("{text}T00:00:00Z").parse::<jiff::Timestamp>();
+    let time = text.parse::<jiff::Timestamp>().or_else(|_| midnight());
+    let rule = "valid_from: must be a date or a time with its offset (ISO 8601)";
+    time.map(|time| Some(time.as_millisecond())).map_err(|_| serde::de::Error::custom(rule))
+}
+
+impl Row {
+    fn check(&self) -> Result<(), String> {
+        let Row { prefix, country, kind, price, interval_s, .. } = self;
+        let digits = prefix.strip_prefix('+').unwrap_or(if prefix.is_empty() { "" } else { "x" });
+        if prefix.len() > PREFIX_MAX || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(format!("prefix: must be \"+\" and digits, not \"{prefix}\""));
+        }
+        if !country.is_empty() && !(country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase())) {
+            return Err(format!("country: must be two capital letters, not \"{country}\""));
+        }
+        let kinds = ["", TRANSACTIONAL, PROMOTIONAL];
+        if !kinds.contains(&kind.as_str()) || (!kind.is_empty() && self.channel != Channel::Viber) {
+            return Err("kind: must be transactional or promotional, and only for Viber".into());
+        }
+        if price.is_sign_negative() && !price.is_zero() {
+            return Err("price: must not be negative".into());
+        }
+        if interval_s.is_some_and(|interval| interval == 0 || self.channel != Channel::Voice) {
+            return Err("interval_s: must be at least 1, and only for Voice".into());
+        }
+        Ok(())
+    }
+
+    fn holds(&self, step: &Step, kind: &str, carrier: &str, now_ms: i64) -> bool {
+        let of_carrier = self.carrier.is_empty() || self.carrier == carrier;
+        let of_country = self.country.is_empty() || step.country.as_deref() == Some(&*self.country);
+        let of_kind = self.kind.is_empty() || self.kind == kind;
+        of_carrier && of_country && of_kind && self.valid_from.is_none_or(|from_ms| from_ms <= now_ms)
+    }
+}
+
+impl Rates {
+    /// Reads a table.
+    ///
+    /// # Errors
+    /// The line and the rule.
+    pub fn read(csv: impl Read) -> Result<Rates, String> {
+        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).comment(Some(b'#')).from_reader(csv);
+        let mut rates = Rates::default();
+        for (i, row) in reader.deserialize().enumerate() {
+            let row: Row = row.map_err(|error| error.to_string())?;
+            row.check().map_err(|error| format!("row {}: {error}", i + 1))?;
+            let of_channel = rates.rows.entry(row.channel).or_default();
+            of_channel.entry(row.prefix.clone()).or_default().push(row);
+        }
+        Ok(rates)
+    }
+
+    /// What a carrier charges for a step: of the rows that hold, those with the longest prefix, of those the
+    /// carrier's own, of those the ones for the country and for the kind, of those the newest.
+    pub fn find(&self, step: &Step, kind: FlowKind, carrier: &str, now_ms: i64) -> Option<Rate> {
+        let of_channel = self.rows.get(&step.channel())?;
+        let kind = viber_kind(step, kind);
+        let to = step.to();
+        let lengths = (0..=to.len().min(PREFIX_MAX)).rev().filter(|length| to.is_char_boundary(*length));
+        for rows in lengths.filter_map(|length| of_channel.get(&to[..length])) {
+            let holding = rows.iter().filter(|row| row.holds(step, kind, carrier, now_ms));
+            let rank = |row: &&Row| {
+                (!row.carrier.is_empty(), !row.country.is_empty(), !row.kind.is_empty(), row.valid_from)
+            };
+            if let Some(row) = holding.max_by_key(rank) {
+                let operator = (!row.operator.is_empty()).then(|| row.operator.clone());
+                return Some(Rate { price: row.price, interval_s: row.interval_s, operator });
+            }
+        }
+        None
+    }
+}
+
+/// What a Viber message is charged as: templates, texts and files are transactional; pictures, videos and buttons make
+/// it promotional.
+fn viber_kind(step: &Step, kind: FlowKind) -> &'static str {
+    let Content::Viber(viber) = &step.content else { return "" };
+    match &viber.message {
+        ViberMessage::Body(body)
+            if kind == FlowKind::Plain
+                && (body.image_url.is_some() || body.video.is_some() || body.action.is_some()) =>
+        {
+            PROMOTIONAL
+        }
+        _ => TRANSACTIONAL,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flow::{Sms, Ttl};
+
+    fn sms(to: &str) -> Step {
+        let sms = Sms {
+            from: "Acme".into(),
+            to: to.into(),
+            body: "x".into(),
+            flash: false,
+            label: None,
+            transcode: false,
+            shortened: None,
+        };
+        let country = crate::numbers::country(to);
+        Step { order: 1, failover_on: vec![], ttl: Ttl::minutes(1), content: Content::Sms(sms), country }
+    }
+
+    const TABLE: &str = "channel,carrier,prefix,country,operator,price,valid_from\n\
+        Sms,,,,,0.10,\n\
+        Sms,,+30,,,0.05,\n\
+        Sms,,+3069,GR,Cosmote,0.045,\n\
+        Sms,b,+3069,,,0.04,\n\
+        Sms,b,+3069,,,0.039,2030-01-01\n";
+
+    #[test]
+    fn the_longest_prefix_wins_then_the_carrier_then_the_newest() {
+        let rates = Rates::read(TABLE.as_bytes()).unwrap();
+        let price = |to: &str, carrier: &str, now_ms: i64| {
+            rates.find(&sms(to), FlowKind::Plain, carrier, now_ms).unwrap().price.to_string()
+        };
+        assert_eq!(price("+442071838750", "a", 0), "0.10");
+        assert_eq!(price("+302101234567", "a", 0), "0.05");
+        assert_eq!(price("+306900000001", "a", 0), "0.045");
+        assert_eq!(price("+306900000001", "b", 0), "0.04");
+        assert_eq!(price("+306900000001", "b", 1_893_456_000_000), "0.039");
+        let rate = rates.find(&sms("+306900000001"), FlowKind::Plain, "a", 0).unwrap();
+        assert_eq!(rate.operator.as_deref(), Some("Cosmote"));
+    }
+
+    #[test]
+    fn a_row_with_a_mistake_is_refused_with_its_line() {
+        let error = |row: &str| {
+            let head = "channel,prefix,kind,price,interval_s,valid_from\n";
+            Rates::read(format!("{head}{row}").as_bytes()).err().unwrap()
+        };
+        assert!(error("Sms,30,,0.1,,\n").contains("row 1: prefix"));
+        assert!(error("Sms,+30,,-0.1,,\n").contains("price: must not be negative"));
+        assert!(error("Sms,+30,promotional,0.1,,\n").contains("only for Viber"));
+        assert!(error("Sms,+30,,0.1,60,\n").contains("only for Voice"));
+        assert!(error("Sms,+30,,cheap,,\n").contains("line: 2"), "{}", error("Sms,+30,,cheap,,\n"));
+        assert!(error("Sms,+30,,0.1,,soon\n").contains("valid_from"));
+    }
+}
