@@ -79,7 +79,7 @@ pub(super) fn address(outgoing: &Outgoing) -> Fields {
         ("to", Value::from(to)),
         ("to_digits", Value::from(to.trim_start_matches('+'))),
         ("sender", Value::from(&*outgoing.sender)),
-        ("ttl_s", Value::from(outgoing.time_left.as_secs().max(1))),
+        ("ttl_s", Value::from(outgoing.time_left.as_millis().div_ceil(1000).max(1) as u64)),
         ("message_id", Value::from(outgoing.part().id.to_string())),
         ("transactional", Value::from(outgoing.flow.kind == FlowKind::Transactional)),
     ])

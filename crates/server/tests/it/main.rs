@@ -3,6 +3,8 @@
 
 mod callbacks;
 mod operating;
+mod presets;
+mod provider;
 mod sandbox;
 mod searching;
 mod sending;
