@@ -2,8 +2,8 @@
 
 use crate::model::{CarrierRef, State, Submit};
 use crate::{
-    CallbackStrategy, Channel, Detail, Flow, FlowStatus, Message, NewFlow, Part, PendingCallback, Price, Rate,
-    Receipt, Status, StatusCode, StatusRecord,
+    CallbackStrategy, Channel, Detail, Flow, FlowStatus, Message, NewFlow, Part, PendingCallback, Price,
+    Rate, Receipt, Status, StatusCode, StatusRecord,
 };
 use uuid::Uuid;
 

@@ -298,7 +298,9 @@ impl Part {
         let Some(held) = self.held else { return Price::ZERO };
         let price = self.price(channel);
         let open = self.submit != Submit::Done
-            || (self.carrier.is_some() && !self.status.status.is_final_on(channel) && !self.status.provisional);
+            || (self.carrier.is_some()
+                && !self.status.status.is_final_on(channel)
+                && !self.status.provisional);
         if price == Price::ZERO && open { held } else { price }
     }
 }

@@ -111,6 +111,11 @@ impl Server {
         Ok(Server { address, config, store, engine, keeper, working, serving, closing, _lock: lock })
     }
 
+    /// Whether a carrier could take a message now, as far as it knows.
+    pub fn carrier_is_up(&self, name: &str) -> bool {
+        self.engine.outlet(name).is_some_and(|outlet| outlet.carrier.is_up())
+    }
+
     /// Stops accepting, finishes what is in flight within the configured time, unbinds, and closes the store.
     pub async fn stop(self) {
         let deadline = self.config.server.shutdown;

@@ -197,14 +197,8 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    async fn reserve(
-        &self,
-        id: Uuid,
-        message: u16,
-        part: u16,
-        price: Price,
-        now_ms: i64,
-    ) -> Result<Reserved>;
+    async fn reserve(&self, id: Uuid, message: u16, part: u16, price: Price, now_ms: i64)
+    -> Result<Reserved>;
 
     /// Remembers that a recipient wants no more messages.
     ///

@@ -7,8 +7,8 @@ use serde::Serialize;
 use store::StoreError;
 use utoipa::ToSchema;
 
-use crate::inbound::NotTaken;
 use crate::clock::{new_id, now_ms};
+use crate::inbound::NotTaken;
 
 /// A member of a request that breaks a rule.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]

@@ -63,7 +63,12 @@ pub async fn post(
             }
             Heard::Unknown { reference, word } => {
                 count_refused_receipt(&name, "unknown status");
-                tracing::warn!(carrier = name, reference, word, "a receipt with a status that is not in the table");
+                tracing::warn!(
+                    carrier = name,
+                    reference,
+                    word,
+                    "a receipt with a status that is not in the table"
+                );
             }
             Heard::Nothing => {}
             Heard::Message(_) | Heard::OptOut { .. } | Heard::OptIn { .. } => {

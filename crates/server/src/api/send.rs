@@ -12,9 +12,7 @@ use crate::targets::check_url;
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use flow::{
-    Callback, CallbackStrategy, Channel, Content, Flow, FlowKind, NewFlow, Restrictions, Step,
-};
+use flow::{Callback, CallbackStrategy, Channel, Content, Flow, FlowKind, NewFlow, Restrictions, Step};
 use reqwest::Url;
 use serde::Serialize;
 use serde_json::Value;

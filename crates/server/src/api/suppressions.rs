@@ -104,7 +104,11 @@ pub async fn put(
 ) -> Result<StatusCode, ApiError> {
     let reason = parameters.get("reason").cloned().unwrap_or_else(|| "by the API".into());
     if reason.chars().count() > REASON_MAX {
-        return Err(ApiError::field("reason", "length", format!("must have at most {REASON_MAX} characters")));
+        return Err(ApiError::field(
+            "reason",
+            "length",
+            format!("must have at most {REASON_MAX} characters"),
+        ));
     }
     let suppression = Suppression {
         application: caller.application.id.clone(),

@@ -204,8 +204,7 @@ impl Engine {
     /// When the store does not answer; what is known stays.
     pub async fn read_cautions(&self) -> Result<(), StoreError> {
         let Cautions { balances, suppressions } = self.store.cautions().await?;
-        let (balances, suppressions) =
-            (balances.into_iter().collect(), suppressions.into_iter().collect());
+        let (balances, suppressions) = (balances.into_iter().collect(), suppressions.into_iter().collect());
         *self.cautions.write() = Cautioned { balances, suppressions };
         Ok(())
     }

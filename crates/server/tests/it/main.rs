@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // A test that fails here has failed.
 
 mod callbacks;
+mod http;
 mod operating;
 mod presets;
 mod provider;

@@ -135,7 +135,10 @@ impl Preset {
                 let (status, answer) = server.post("/failover", &flow).await;
                 assert_eq!(status, 400, "{kind}: {answer}");
                 let words = answer["errors"][0]["message"].as_str().unwrap();
-                assert!(words.contains("no place for") || words.contains("takes no message"), "{kind}: {words}");
+                assert!(
+                    words.contains("no place for") || words.contains("takes no message"),
+                    "{kind}: {words}"
+                );
                 continue;
             };
             self.delivered(&provider, &server, kind, &flow, &expected).await;
@@ -174,7 +177,11 @@ impl Preset {
         };
         assert!(is_like(expected, &got.body), "{kind}: {:#}", got.body);
         for word in [Word::Seen, Word::Delivered, Word::Seen, Word::Delivered] {
-            assert_eq!(self.post(server, "viber", (self.report)(&reference, word)).await, 200, "{kind}: {word:?}");
+            assert_eq!(
+                self.post(server, "viber", (self.report)(&reference, word)).await,
+                200,
+                "{kind}: {word:?}"
+            );
         }
         let tracking = server.track_to_end(&id).await;
         assert_eq!(tracking["status"], "Succeeded", "{kind}: {tracking:#}");
@@ -509,7 +516,8 @@ async fn forged_and_foreign_receipts_change_nothing() {
     let plain = || Posting { query: String::new(), headers: vec![], body: body() };
     let mut other_body = report_vonage(&reference, Word::Undelivered);
     other_body.body = body();
-    for forged in [plain(), plain().jwt("another secret", 0), plain().jwt("vonage-secret", 3600), other_body] {
+    for forged in [plain(), plain().jwt("another secret", 0), plain().jwt("vonage-secret", 3600), other_body]
+    {
         assert_eq!(preset.post(&server, "viber", forged).await, 401);
     }
     let mut wrong = twilio("x", "delivered");

@@ -12,14 +12,22 @@ pub(super) fn get(connection: &Connection, application: &str) -> rusqlite::Resul
     text.flatten().map(|text| decimal(&text)).transpose()
 }
 
-pub(super) fn set(connection: &Connection, application: &str, balance: Option<Price>) -> rusqlite::Result<bool> {
+pub(super) fn set(
+    connection: &Connection,
+    application: &str,
+    balance: Option<Price>,
+) -> rusqlite::Result<bool> {
     let sql = "UPDATE applications SET balance = ?2 WHERE id = ?1";
     let balance = balance.map(|balance| balance.to_string());
     Ok(connection.prepare_cached(sql)?.execute(params![application, balance])? > 0)
 }
 
 /// Adds to a balance where somebody counts.
-pub(super) fn add(connection: &Connection, application: &str, amount: Price) -> rusqlite::Result<Option<Price>> {
+pub(super) fn add(
+    connection: &Connection,
+    application: &str,
+    amount: Price,
+) -> rusqlite::Result<Option<Price>> {
     let Some(balance) = get(connection, application)? else { return Ok(None) };
     let balance = balance + amount;
     set(connection, application, Some(balance))?;

@@ -353,7 +353,8 @@ impl Store for SqliteStore {
         after: String,
         limit: usize,
     ) -> Result<Vec<Suppression>> {
-        self.read(move |connection| suppressions::list(connection, &application, channel, &after, limit)).await
+        self.read(move |connection| suppressions::list(connection, &application, channel, &after, limit))
+            .await
     }
 
     async fn cautions(&self) -> Result<Cautions> {

@@ -3,9 +3,7 @@
 use super::admin::{flow_of_row, json};
 use super::writer::{Answer, Command, Counters, Reply, answer};
 use super::{Shared, Stored, balances, suppressions};
-use crate::{
-    Accepted, Change, IdempotencyKey, Ids, Matched, Reserved, Result, Retention, StoreError, Token,
-};
+use crate::{Accepted, Change, IdempotencyKey, Ids, Matched, Reserved, Result, Retention, StoreError, Token};
 use flow::{Applied, CarrierRef, Content, Event, Flow, Price, Receipt, Shortened};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;

@@ -4,8 +4,8 @@ use super::schema::failed;
 use super::work::Work;
 use super::{Shared, Stored};
 use crate::{
-    Accepted, Change, IdempotencyKey, Ids, Matched, Observer, Reserved, Result, Retention, StoreError, Suppression,
-    Token,
+    Accepted, Change, IdempotencyKey, Ids, Matched, Observer, Reserved, Result, Retention, StoreError,
+    Suppression, Token,
 };
 use flow::{Applied, CarrierRef, Channel, Event, Flow, Price, Receipt};
 use rusqlite::Connection;
