@@ -113,12 +113,16 @@ fn way(engine: &Engine, flow: &Flow, message: u16, part: u16, carriers: usize) -
     })
 }
 
-/// Whether another carrier than the ones that were asked could take a part at once.
-pub(super) fn has_untried(engine: &Engine, flow: &Flow, message: u16, attempts: u32) -> bool {
+/// Whether another carrier than the one that was just asked could take a part at once; each is asked once before
+/// anybody waits.
+pub(super) fn has_untried(engine: &Engine, flow: &Flow, message: u16, attempts: u32, asked: &Outlet) -> bool {
     let (step, state) = (&flow.steps[usize::from(message)], &flow.state.messages[usize::from(message)]);
     let order = engine.router.order(step, &flow.application, state.id);
-    let ready = order.into_iter().filter_map(|name| engine.outlet(name)).filter(|outlet| {
-        outlet.carrier.is_up() && outlet.carrier.refuses(step, flow.restrictions.as_ref()).is_none()
-    });
-    attempts as usize + 1 < ready.count()
+    let able: Vec<&Arc<Outlet>> = order
+        .into_iter()
+        .filter_map(|name| engine.outlet(name))
+        .filter(|outlet| outlet.carrier.refuses(step, flow.restrictions.as_ref()).is_none())
+        .collect();
+    let ready = |outlet: &&&Arc<Outlet>| outlet.config.name != asked.config.name && outlet.carrier.is_up();
+    (attempts as usize) + 1 < able.len() && able.iter().any(|outlet| ready(&outlet))
 }

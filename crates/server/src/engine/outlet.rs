@@ -4,7 +4,7 @@ use crate::config::CommonConfig;
 use carriers::Carrier;
 use flow::{Detail, Receipt, Status};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -99,23 +99,32 @@ impl Health {
         Health { success_min, minutes: Mutex::default() }
     }
 
-    /// A message went well, or did not.
+    /// The carrier took a message, or did not.
     pub fn note(&self, good: bool, now_ms: i64) {
+        let mut minutes = self.this_minute(now_ms);
+        let count = if good { &mut minutes[0].good } else { &mut minutes[0].bad };
+        *count = count.saturating_add(1);
+    }
+
+    /// A receipt came, for a message that was taken.
+    pub fn note_receipt(&self, receipt: &Receipt, now_ms: i64) {
+        if blames_carrier(receipt) {
+            let mut minutes = self.this_minute(now_ms);
+            minutes[0].bad = minutes[0].bad.saturating_add(1);
+            // It did not go well after all.
+            let taken = minutes.iter_mut().find(|tally| tally.good > 0);
+            taken.into_iter().for_each(|tally| tally.good -= 1);
+        }
+    }
+
+    fn this_minute(&self, now_ms: i64) -> MutexGuard<'_, [Tally; 2]> {
         let minute = now_ms / 60_000;
         let mut minutes = self.minutes.lock();
         if minutes[0].minute != minute {
             minutes[1] = minutes[0];
             minutes[0] = Tally { minute, ..Tally::default() };
         }
-        let count = if good { &mut minutes[0].good } else { &mut minutes[0].bad };
-        *count = count.saturating_add(1);
-    }
-
-    /// A receipt came.
-    pub fn note_receipt(&self, receipt: &Receipt, now_ms: i64) {
-        if receipt.status.is_final() {
-            self.note(!blames_carrier(receipt), now_ms);
-        }
+        minutes
     }
 
     /// The share of the last minute or two that went well, where there is enough to tell.
@@ -169,6 +178,8 @@ mod tests {
         assert!(health.is_well(start_ms + 60_000));
         let unknown = Receipt::new(Status::Undelivered, Detail::UNKNOWN_NUMBER);
         assert!(!blames_carrier(&unknown));
-        assert!(blames_carrier(&Receipt::new(Status::Failed, Detail::SYSTEM_FAILURE)));
+        let failed = Receipt::new(Status::Failed, Detail::SYSTEM_FAILURE);
+        (0..20).for_each(|_| health.note_receipt(&failed, start_ms + 60_000));
+        assert_eq!(health.success(start_ms + 60_000), Some(0.0));
     }
 }

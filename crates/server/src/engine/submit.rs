@@ -58,7 +58,7 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) {
         Outcome::Later { .. } | Outcome::Unknown { .. } => outlet.health.note(false, now_ms()),
     }
     let again = |after: Option<Duration>| {
-        let pause = if dispatch::has_untried(engine, &flow, message, attempts) {
+        let pause = if dispatch::has_untried(engine, &flow, message, attempts, outlet) {
             Duration::ZERO
         } else {
             after.unwrap_or_else(|| backoff::delay(attempts, RETRY_BASE, engine.retry_max))

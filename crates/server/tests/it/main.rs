@@ -6,6 +6,7 @@ mod http;
 mod operating;
 mod presets;
 mod provider;
+mod routing;
 mod sandbox;
 mod searching;
 mod sending;
