@@ -13,6 +13,8 @@ pub mod rates;
 pub mod routing;
 mod targets;
 
+pub use numbers::country;
+
 use anyhow::{Context, anyhow};
 use api::Api;
 use config::Config;

@@ -67,7 +67,7 @@ impl Row {
         if prefix.len() > PREFIX_MAX || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(format!("prefix: must be \"+\" and digits, not \"{prefix}\""));
         }
-        if !country.is_empty() && !(country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase())) {
+        if !matches!(country.len(), 0 | 2) || !country.bytes().all(|b| b.is_ascii_uppercase()) {
             return Err(format!("country: must be two capital letters, not \"{country}\""));
         }
         let kinds = ["", TRANSACTIONAL, PROMOTIONAL];

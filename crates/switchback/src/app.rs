@@ -3,6 +3,7 @@
 use crate::client::base64;
 use crate::table::table;
 use anyhow::bail;
+use flow::Price;
 use serde_json::json;
 use server::clock::{iso, now_ms};
 use std::path::{Path, PathBuf};
@@ -33,6 +34,23 @@ pub enum App {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Show, set, raise or forget what an application may still spend.
+    Balance {
+        /// Its id.
+        id: String,
+        /// Set it.
+        #[arg(long, value_name = "AMOUNT", conflicts_with_all = ["add", "none"])]
+        set: Option<Price>,
+        /// Add to it, or with a minus sign take from it.
+        #[arg(long, value_name = "AMOUNT", conflicts_with = "none", allow_negative_numbers = true)]
+        add: Option<Price>,
+        /// Count no more: it may spend what it likes.
+        #[arg(long)]
+        none: bool,
+        /// Data directory.
+        #[arg(long, value_name = "DIR", default_value = "switchback-data")]
+        data: PathBuf,
     },
     /// Take all rights from an application; its flows stay, and those under way go on.
     Revoke {
@@ -99,6 +117,21 @@ impl App {
                 );
             }
             App::List { data, json } => list(&data, json)?,
+            App::Balance { id, set, add, none, data } => {
+                let mut admin = open(&data)?;
+                if (set.is_some() || none) && !admin.set_balance(&id, set)? {
+                    bail!("there is no application {id}");
+                }
+                if let Some(amount) = add
+                    && admin.add_balance(&id, amount)?.is_none()
+                {
+                    bail!("application {id} has no balance to add to: --set one first");
+                }
+                match admin.balance(&id)? {
+                    Some(balance) => println!("{balance}"),
+                    None => println!("unlimited"),
+                }
+            }
             App::Revoke { id, data } => {
                 if !open(&data)?.revoke_application(&id, now_ms())? {
                     bail!("there is no application {id} to revoke");

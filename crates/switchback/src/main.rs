@@ -6,7 +6,9 @@ mod callbacks;
 mod client;
 mod demo;
 mod index;
+mod route;
 mod serve;
+mod suppress;
 mod table;
 
 use clap::{Parser, Subcommand};
@@ -48,6 +50,12 @@ enum Command {
     /// List and replay callbacks that were given up; works while a server runs on the same data.
     #[command(subcommand)]
     Callbacks(callbacks::Callbacks),
+    /// Say where messages go.
+    #[command(subcommand)]
+    Route(route::Route),
+    /// Keep the lists of recipients who want no more messages; works while a server runs on the same data.
+    #[command(subcommand)]
+    Suppress(suppress::Suppress),
     /// Make anew, check and describe the search index.
     #[command(subcommand)]
     Index(index::Index),
@@ -95,9 +103,12 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Search(search) => search.run().await,
         Command::Export(export) => export.run().await,
         Command::Callbacks(callbacks) => callbacks.run(),
+        Command::Route(route) => route.run(),
+        Command::Suppress(suppress) => suppress.run(),
         Command::Index(index) => index.run().await,
         Command::Config(ConfigCommand::Check { file }) => {
             let config = serve::load(Some(&file))?;
+            config.check_carriers().map_err(anyhow::Error::msg)?;
             for carrier in &config.carriers {
                 let channels: Vec<_> = carrier.common.channels.iter().map(|channel| channel.name()).collect();
                 println!("carrier {}: {}", carrier.common.name, channels.join(", "));

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// A process that told its address in the first line of its output; ends with its value.
+/// A process that ends with its value.
 pub struct Process(Child);
 
 impl Drop for Process {
@@ -20,7 +20,12 @@ impl Drop for Process {
 }
 
 impl Process {
-    /// Starts a program and waits for its first line.
+    /// Starts a program.
+    pub fn spawn(command: &mut Command) -> anyhow::Result<Process> {
+        command.spawn().context("starting a process").map(Process)
+    }
+
+    /// Starts a program and waits for the first line of its output, which tells its address.
     pub fn start(command: &mut Command) -> anyhow::Result<(Process, String)> {
         let mut child = command.stdout(Stdio::piped()).spawn().context("starting a process")?;
         let mut line = String::new();

@@ -1,6 +1,8 @@
-//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle|search|pages`.
+//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle|search|pages|http`, `cargo xtask
+//! check-presets DIR`.
 
 mod bench;
+mod check_presets;
 mod load;
 mod pages;
 mod peers;
@@ -26,6 +28,9 @@ enum Chore {
     Test,
     /// Run schemathesis against a server of its own.
     Schema,
+    /// Send every kind of message through the presets of carriers over HTTP to mock servers made of the providers'
+    /// published descriptions.
+    CheckPresets(check_presets::CheckPresets),
     /// Measure.
     #[command(subcommand)]
     Bench(Bench),
@@ -46,6 +51,7 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
         Chore::Test => test::run_tests(),
         Chore::Schema => schema::run(),
+        Chore::CheckPresets(check) => check.run(),
         Chore::Bench(Bench::Lifecycle(lifecycle)) => lifecycle.run(),
         Chore::Bench(Bench::Search(search)) => search.run(),
         Chore::Bench(Bench::Pages(pages)) => pages.run(),

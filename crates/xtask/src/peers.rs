@@ -12,14 +12,19 @@ pub fn folder() -> PathBuf {
 /// Installs what is missing.
 pub fn install() -> anyhow::Result<()> {
     programs()?;
-    let lists = root().join("crates/server/tests/peers");
-    let node = folder().join("node");
-    std::fs::create_dir_all(&node)?;
-    install_list(&lists.join("package.json"), &node.join("installed.json"), || {
-        std::fs::copy(lists.join("package.json"), node.join("package.json"))?;
-        run("npm", &["install", "--no-audit", "--no-fund", "--prefix", &node.to_string_lossy()])
-    })?;
+    node("node", "crates/server/tests/peers/package.json")?;
     python("python", "crates/server/tests/peers/requirements.txt").map(drop)
+}
+
+/// A folder with the npm packages of a list; installs what is missing.
+pub fn node(name: &str, list: &str) -> anyhow::Result<PathBuf> {
+    let (modules, list) = (folder().join(name), root().join(list));
+    std::fs::create_dir_all(&modules)?;
+    install_list(&list, &modules.join("installed.json"), || {
+        std::fs::copy(&list, modules.join("package.json"))?;
+        run("npm", &["install", "--no-audit", "--no-fund", "--prefix", &modules.to_string_lossy()])
+    })?;
+    Ok(modules)
 }
 
 /// The programs of a Python environment with the packages of a list; installs what is missing.

@@ -7,6 +7,7 @@ pub use carrier::{CarrierConfig, CommonConfig, KindConfig, UnknownSubmit};
 pub use routing::{Choice, RouteConfig, SenderConfig};
 
 use crate::rates::Rates;
+use carriers::Http;
 use carriers::config::duration;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -267,6 +268,23 @@ impl Config {
             Config { server, store, engine, callbacks, shortener, pricing, carriers, routes, senders };
         config.check()?;
         Ok(config)
+    }
+
+    /// Sets up what carriers over HTTP are told, without calling anybody: finds what is wrong with a provider's file
+    /// or its settings.
+    ///
+    /// # Errors
+    /// The carrier, the key and the rule.
+    pub fn check_carriers(&self) -> Result<(), String> {
+        self.carriers.iter().try_for_each(|carrier| match &carrier.kind {
+            KindConfig::Http(http) => {
+                let name = &carrier.common.name;
+                let url = self.receipts_url(name);
+                let made = Http::new(&http.1, &http.0, url.as_deref());
+                made.map(drop).map_err(|error| format!("carrier {name}: {error}"))
+            }
+            KindConfig::Sandbox(_) | KindConfig::Smpp(_) => Ok(()),
+        })
     }
 
     /// Where a carrier's provider posts receipts, where this server has a public URL.

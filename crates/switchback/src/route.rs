@@ -1,0 +1,137 @@
+//! `switchback route`.
+
+use crate::serve::load;
+use crate::table::table;
+use flow::{Channel, Content, FlowKind, Sms, Step, Ttl, Viber, ViberBody, ViberMessage, Voice, VoiceTarget};
+use server::clock::now_ms;
+use server::routing::Router;
+use std::path::PathBuf;
+
+#[derive(clap::Subcommand)]
+pub enum Route {
+    /// Say which carriers are tried for a message, in which order, why, and what they charge.
+    ///
+    /// By the configuration alone: a carrier that is down or does badly goes last while it is so (`/metrics` tells).
+    Explain(Explain),
+}
+
+#[derive(clap::Args)]
+pub struct Explain {
+    /// Configuration file.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Sms, Viber or Voice.
+    #[arg(long)]
+    channel: String,
+    /// The recipient's number, E.164.
+    #[arg(long)]
+    to: String,
+    /// The sender: an Sms sender id, a senderInfoTrackingId, a caller id.
+    #[arg(long, default_value = "")]
+    from: String,
+    /// The application's id.
+    #[arg(long, default_value = "")]
+    application: String,
+    /// The message's label.
+    #[arg(long)]
+    label: Option<String>,
+}
+
+impl Route {
+    pub fn run(self) -> anyhow::Result<()> {
+        match self {
+            Route::Explain(explain) => explain.run(),
+        }
+    }
+}
+
+impl Explain {
+    fn run(self) -> anyhow::Result<()> {
+        let config = load(self.config.as_deref())?;
+        let rates = config.pricing.read_rates().map_err(anyhow::Error::msg)?;
+        let step = self.step()?;
+        let router = Router::new(&config);
+        if let Err(why) = router.sender(&step, &self.application) {
+            println!("note: {why}: such a message is refused");
+        }
+        let explanation = router.explain(&step, &self.application);
+        match explanation.route {
+            Some((i, route)) => println!("route[{i}] holds: {}", conditions(route)),
+            None => println!(
+                "no route holds: the carriers of {} in the order of the configuration",
+                step.channel()
+            ),
+        }
+        let currency = config.pricing.currency.as_deref().unwrap_or_default();
+        let mut table = table(["priority", "carrier", "tried first there", "sender", "price", "operator"]);
+        for (name, priority, share) in explanation.choices {
+            let own = config.carriers.iter().find(|carrier| carrier.common.name == name);
+            let own = own.and_then(|carrier| carrier.common.prices.get(&step.channel()).copied());
+            let rate = rates.find(&step, FlowKind::Plain, name, now_ms());
+            let price = rate.as_ref().map(|rate| rate.price).or(own);
+            table.add_row([
+                priority.to_string(),
+                name.to_owned(),
+                format!("{:.0} %", share * 100.0),
+                router.sender_for(&step, &self.application, name),
+                price.map(|price| format!("{price} {currency}")).unwrap_or_default(),
+                rate.and_then(|rate| rate.operator).unwrap_or_default(),
+            ]);
+        }
+        println!("{table}");
+        Ok(())
+    }
+
+    /// A step that stands for the message.
+    fn step(&self) -> anyhow::Result<Step> {
+        if !flow::is_e164(&self.to) {
+            anyhow::bail!("--to must be a phone number in E.164 form, such as +306900000001");
+        }
+        let channel =
+            Channel::ALL.into_iter().find(|channel| channel.name().eq_ignore_ascii_case(&self.channel));
+        let (from, to, label) = (self.from.clone(), self.to.clone(), self.label.clone());
+        let content = match channel {
+            None => anyhow::bail!("--channel must be Sms, Viber or Voice"),
+            Some(Channel::Sms) => Content::Sms(Sms {
+                from,
+                to,
+                label,
+                body: String::new(),
+                flash: false,
+                transcode: false,
+                shortened: None,
+            }),
+            Some(Channel::Viber) => Content::Viber(Box::new(Viber {
+                sender: from,
+                sender_name: None,
+                to,
+                label,
+                inbound_url: None,
+                expire_on_delivery: false,
+                message: ViberMessage::Body(ViberBody::default()),
+            })),
+            Some(Channel::Voice) => Content::Voice(Voice {
+                from,
+                to: VoiceTarget::Phone(to),
+                verbs: vec![],
+                machine_detection: None,
+            }),
+        };
+        let country = server::country(&self.to);
+        Ok(Step { order: 1, failover_on: vec![], ttl: Ttl::minutes(1), content, country })
+    }
+}
+
+/// What a route asks for, in words.
+fn conditions(route: &server::config::RouteConfig) -> String {
+    let asked = [
+        ("prefix", &route.prefixes),
+        ("country", &route.countries),
+        ("sender", &route.senders),
+        ("application", &route.applications),
+        ("label", &route.labels),
+    ];
+    let asked = asked.iter().filter(|(_, values)| !values.is_empty());
+    let asked: Vec<_> = asked.map(|(name, values)| format!("{name} {}", values.join(" or "))).collect();
+    if asked.is_empty() { format!("every message over {}", route.channel) } else { asked.join(", ") }
+}
