@@ -84,7 +84,7 @@ pub fn percentile(sorted: &[u64], percent: usize) -> f64 {
 }
 
 /// The median, the least and the most.
-fn spread(values: &mut [f64]) -> (f64, f64, f64) {
+pub fn spread(values: &mut [f64]) -> (f64, f64, f64) {
     values.sort_by(f64::total_cmp);
     (values[values.len() / 2], values[0], values[values.len() - 1])
 }

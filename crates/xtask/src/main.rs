@@ -3,6 +3,7 @@
 
 mod bench;
 mod check_presets;
+mod http;
 mod load;
 mod pages;
 mod peers;
@@ -45,6 +46,7 @@ enum Bench {
     Lifecycle(bench::Lifecycle),
     Search(search::Search),
     Pages(pages::Pages),
+    Http(http::Http),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -55,6 +57,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Bench(Bench::Lifecycle(lifecycle)) => lifecycle.run(),
         Chore::Bench(Bench::Search(search)) => search.run(),
         Chore::Bench(Bench::Pages(pages)) => pages.run(),
+        Chore::Bench(Bench::Http(http)) => http.run(),
         Chore::BareEcho => bench::bare_echo(),
     }
 }

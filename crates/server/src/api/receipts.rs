@@ -9,7 +9,11 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use carriers::{Heard, Posted, ReceiptError};
 use flow::CarrierRef;
+use futures::{StreamExt, stream};
 use std::sync::Arc;
+
+/// Receipts of a post that are stored at once.
+const RECEIPTS_AT_ONCE: usize = 256;
 
 /// Takes what a provider posts: receipts, messages from recipients, opt-outs. Authenticated as the carrier's provider
 /// does; answered once everything is stored.
@@ -54,12 +58,11 @@ pub async fn post(
             ApiError::field("body", "receipt", why)
         }
     })?;
+    let mut receipts = Vec::new();
     for heard in heard {
         match heard {
             Heard::Receipt { reference, receipt } => {
-                let carrier = CarrierRef { carrier: name.clone(), reference };
-                // The provider tries again; what was stored already changes nothing then.
-                api.engine.sink().take(carrier, receipt).await.map_err(|_| ApiError::Store)?;
+                receipts.push((CarrierRef { carrier: name.clone(), reference }, receipt));
             }
             Heard::Unknown { reference, word } => {
                 count_refused_receipt(&name, "unknown status");
@@ -75,6 +78,15 @@ pub async fn post(
                 inbound::take(&api.store, &api.index, &api.engine, &name, &heard, now_ms()).await?;
             }
         }
+    }
+    // Many of them share a commit. Where one can't be stored the provider tries again; those that were stored change
+    // nothing then.
+    let stored = stream::iter(receipts)
+        .map(|(carrier, receipt)| api.engine.sink().take(carrier, receipt))
+        .buffered(RECEIPTS_AT_ONCE)
+        .all(async |stored| stored.is_ok());
+    if !stored.await {
+        return Err(ApiError::Store);
     }
     Ok(StatusCode::OK)
 }
