@@ -150,7 +150,7 @@ struct Draw {
 
 fn draws() -> impl Strategy<Value = Vec<Draw>> {
     let draw = (
-        0u8..10,
+        0u8..12,
         0u16..4,
         0u16..3,
         0usize..8,
@@ -189,6 +189,8 @@ fn event(flow: &Flow, draw: &Draw, now_ms: i64) -> Event {
             Some(callback) => Event::CallbackDone { id: callback.id },
             None => Event::CallbacksReplayed,
         },
+        9 => Event::Reserved { message, part, price: Price::new(draw.status as i64, 2) },
+        10 if draw.status == 0 => Event::Unaffordable { message },
         _ if draw.status.is_multiple_of(2) => Event::Handed { message, part },
         _ => Event::Deferred { message, part, at_ms: now_ms + 1000 },
     }
@@ -259,6 +261,11 @@ proptest! {
             let sum: Price = flow.state.messages.iter().zip(&flow.steps)
                 .flat_map(|(message, step)| message.parts.iter().map(|part| part.price(step.channel()))).sum();
             prop_assert_eq!(flow.total_price(), sum);
+            // A balance lacks prices, and what is held while they are open.
+            let parts = flow.state.messages.iter().flat_map(|message| &message.parts);
+            let held: Price = parts.filter_map(|part| part.held).sum();
+            prop_assert!(flow.committed() >= Price::ZERO);
+            prop_assert!(flow.committed() <= sum + held);
             // Once is as good as twice.
             let once = flow.clone();
             flow.apply(&event, now_ms, &mut ids);
@@ -278,5 +285,28 @@ proptest! {
             }
         }
         prop_assert!(flow.state.status.is_final());
+        // In the end it lacks what was charged; what a carrier may have, and left no word of, stays held.
+        let mut charged = Price::ZERO;
+        for (message, step) in flow.state.messages.iter().zip(&flow.steps) {
+            for part in message.parts.iter().filter(|part| part.held.is_some()) {
+                let handed = matches!(part.submit, Submit::Handed { .. });
+                charged += if handed { part.held.unwrap_or_default() } else { part.price(step.channel()) };
+            }
+        }
+        prop_assert_eq!(flow.committed(), charged);
     }
+}
+
+#[test]
+fn what_the_balance_cannot_pay_ends_the_flow() {
+    let mut ids = ids();
+    let mut flow = accept(vec![step(1, sms("a")), step(2, sms("b"))], None, &mut ids);
+    let price = Price::new(7, 2);
+    flow.apply(&Event::Reserved { message: 0, part: 0, price }, START_MS, &mut ids);
+    assert_eq!(flow.committed(), price);
+    flow.apply(&Event::Unaffordable { message: 0 }, START_MS, &mut ids);
+    assert_eq!(flow.state.status, FlowStatus::Failed);
+    assert_eq!(flow.state.status_code, Some(StatusCode::InsufficientBalance));
+    assert_eq!(flow.state.messages[0].parts[0].status.status, Status::Unsent);
+    assert_eq!((flow.committed(), flow.tasks()), (Price::ZERO, vec![]));
 }

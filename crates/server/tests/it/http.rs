@@ -186,6 +186,32 @@ async fn a_provider_that_is_not_there_and_one_that_gives_no_token_cost_only_time
     assert_eq!(server.track(&id).await["messages"][0]["status"]["name"], "Queued");
 }
 
+#[tokio::test]
+async fn client_credentials_are_exchanged_for_a_token() {
+    let provider = Provider::start(|got, number| match got.path.as_str() {
+        "/oauth" => {
+            assert_eq!(got.headers["authorization"], "Basic aWQ6c2VjcmV0");
+            assert_eq!(got.body, json!({"grant_type": "client_credentials", "scope": "sms"}));
+            Reply::json(200, json!({"access_token": "t", "expires_in": 3600}))
+        }
+        _ => {
+            assert_eq!(got.headers["authorization"], "Bearer t");
+            Reply::json(200, json!({"id": number}))
+        }
+    })
+    .await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("oauth.toml");
+    let (before, after) = (LOGIN.split("[auth]").next().unwrap(), LOGIN.split("[[request]]").nth(1).unwrap());
+    let auth = "[auth]\nkind = \"oauth2\"\npath = \"/oauth\"\nclient_id = \"id\"\nclient_secret = \"secret\"\n\
+        scope = \"sms\"\n[[request]]";
+    std::fs::write(&file, format!("{before}{auth}{after}")).unwrap();
+    let server = TestServer::start(&config(&provider, &file, "")).await;
+    assert_eq!(sent(&server).await["status"]["name"], "Sent");
+    assert_eq!(sent(&server).await["status"]["name"], "Sent");
+    assert_eq!(provider.count("/oauth"), 1);
+}
+
 /// The file of docs/carriers-http.md.
 fn documented() -> String {
     let text = include_str!("../../../../docs/carriers-http.md");

@@ -126,6 +126,65 @@ fn the_index_is_described_checked_and_made_anew() {
 }
 
 #[test]
+fn a_route_is_explained() {
+    let directory = tempfile::tempdir().unwrap();
+    let (config, rates) = (directory.path().join("switchback.toml"), directory.path().join("rates.csv"));
+    std::fs::write(rates, "channel,carrier,prefix,operator,price\nSms,cheap,+3069,Cosmote,0.04\n").unwrap();
+    let carriers = ["cheap", "other"].map(|name| {
+        format!("[[carrier]]\nname = \"{name}\"\nkind = \"sandbox\"\nchannels = [\"Sms\"]\nprices = {{ Sms = \"0.07\" }}\n")
+    });
+    let rest = "[pricing]\nrates = \"rates.csv\"\ncurrency = \"EUR\"\n[[route]]\nchannel = \"Sms\"\ncountries = [\"GR\"]\n\
+        carriers = [{ carrier = \"cheap\", priority = 1, weight = 3 }, { carrier = \"other\", priority = 1 }]\n";
+    std::fs::write(&config, carriers.concat() + rest).unwrap();
+    let explain = |to: &str| {
+        let config = config.to_str().unwrap();
+        run(&["route", "explain", "--config", config, "--channel", "sms", "--to", to, "--from", "Acme"], &[])
+    };
+    let output = explain("+306900000001");
+    let shown = text(&output.stdout);
+    for expected in ["route[0] holds: country GR", "cheap", "75 %", "0.04 EUR", "Cosmote", "0.07 EUR"] {
+        assert!(shown.contains(expected), "{expected} in {shown}");
+    }
+    assert!(text(&explain("+442071838750").stdout).contains("no route holds"));
+    let output = explain("12");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("E.164"));
+}
+
+#[test]
+fn opt_outs_and_balances_are_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let application = create_application(&data);
+    let (id, data) = (application["applicationId"].as_str().unwrap(), data.to_str().unwrap());
+    let suppress = |command: &[&str]| {
+        let of = ["--application", id, "--channel", "Sms", "--data", data];
+        run(&[&["suppress", command[0]], &of[..], &command[1..]].concat(), &[])
+    };
+    assert!(suppress(&["add", "+306900000001", "--reason", "asked, twice"]).status.success());
+    let file = directory.path().join("list.csv");
+    std::fs::write(&file, "+306900000002\n\n+306900000003,told us\n").unwrap();
+    let output = suppress(&["import", file.to_str().unwrap()]);
+    assert!(text(&output.stdout).starts_with("2 recipients"), "{output:?}");
+    std::fs::write(&file, "+306900000004\n12\n").unwrap();
+    let output = suppress(&["import", file.to_str().unwrap()]);
+    assert!(!output.status.success() && text(&output.stderr).contains("line 2"), "{output:?}");
+    assert!(suppress(&["remove", "+306900000002"]).status.success());
+    assert!(!suppress(&["remove", "+306900000002"]).status.success());
+    let output = suppress(&["list", "--csv"]);
+    assert_eq!(text(&output.stdout), "+306900000001,\"asked, twice\"\n+306900000003,\"told us\"\n");
+    let output = run(&["suppress", "list", "--application", "x", "--channel", "Sms", "--data", data], &[]);
+    assert!(text(&output.stderr).contains("no application x"), "{output:?}");
+
+    let balance = |more: &[&str]| run(&[&["app", "balance", id, "--data", data], more].concat(), &[]);
+    assert_eq!(text(&balance(&[]).stdout), "unlimited\n");
+    assert!(text(&balance(&["--add", "1"]).stderr).contains("--set one first"));
+    assert_eq!(text(&balance(&["--set", "10.50"]).stdout), "10.50\n");
+    assert_eq!(text(&balance(&["--add", "-0.25"]).stdout), "10.25\n");
+    assert_eq!(text(&balance(&["--none"]).stdout), "unlimited\n");
+}
+
+#[test]
 fn a_term_signal_ends_the_server_cleanly() {
     let directory = tempfile::tempdir().unwrap();
     let (data, config) = (directory.path().join("data"), directory.path().join("switchback.toml"));
