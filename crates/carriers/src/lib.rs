@@ -123,6 +123,8 @@ pub struct Posted<'a> {
     pub headers: &'a [(String, String)],
     /// The body.
     pub body: &'a [u8],
+    /// The time, Unix milliseconds.
+    pub now_ms: i64,
 }
 
 impl Posted<'_> {

@@ -1,7 +1,7 @@
 //! `GET /s/{code}`: where a short link leads (contract, section 2: `urlShortener`).
 
 use super::error::{ApiError, ErrorBody};
-use super::{Api, PathParameter};
+use super::{Api, PathParameters};
 use crate::clock::now_ms;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -22,8 +22,9 @@ use std::sync::Arc;
 )]
 pub async fn get(
     State(api): State<Arc<Api>>,
-    PathParameter(code): PathParameter,
+    PathParameters(path): PathParameters<1>,
 ) -> Result<impl IntoResponse, ApiError> {
+    let [code] = path;
     let url = api.store.link(code, now_ms()).await?.ok_or(ApiError::NotFound("link"))?;
     Ok((StatusCode::FOUND, [(header::LOCATION, url), (header::CACHE_CONTROL, "private, max-age=60".into())]))
 }

@@ -221,15 +221,17 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
     }
 }
 
-/// The one parameter of a path, as it stands; reading it never fails in another error body.
-pub struct PathParameter(String);
+/// The parameters of a path, as they stand; reading them never fails in another error body.
+pub struct PathParameters<const N: usize>([String; N]);
 
-impl<S: Send + Sync> FromRequestParts<S> for PathParameter {
+impl<const N: usize, S: Send + Sync> FromRequestParts<S> for PathParameters<N> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathParameter, ApiError> {
-        let parameters = RawPathParams::from_request_parts(parts, state).await;
-        let first = parameters.ok().and_then(|p| p.iter().next().map(|(_, value)| value.to_owned()));
-        Ok(PathParameter(first.unwrap_or_default()))
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<PathParameters<N>, ApiError> {
+        let parameters = RawPathParams::from_request_parts(parts, state).await.ok();
+        let mut values = parameters.iter().flat_map(|parameters| parameters.iter());
+        Ok(PathParameters(std::array::from_fn(|_| {
+            values.next().map(|(_, value)| value.to_owned()).unwrap_or_default()
+        })))
     }
 }

@@ -1,7 +1,7 @@
 //! `POST /carriers/{name}/receipts`: what carriers' providers tell us. The provider's file says how it is read.
 
 use super::error::{ApiError, BodyErrors, ErrorBody};
-use super::{Api, Body, PathParameter};
+use super::{Api, Body, PathParameters};
 use crate::clock::now_ms;
 use crate::inbound;
 use crate::metrics::count_refused_receipt;
@@ -33,18 +33,19 @@ const RECEIPTS_AT_ONCE: usize = 256;
 )]
 pub async fn post(
     State(api): State<Arc<Api>>,
-    PathParameter(name): PathParameter,
+    PathParameters(path): PathParameters<1>,
     uri: Uri,
     headers: HeaderMap,
     Body(body): Body,
 ) -> Result<StatusCode, ApiError> {
+    let [name] = path;
     let outlet = api.engine.outlet(&name).ok_or(ApiError::NotFound("carrier"))?;
     let text = |value: &axum::http::HeaderValue| value.to_str().unwrap_or_default().to_owned();
     let headers: Vec<_> = headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
     let query = uri.query().unwrap_or_default();
     let base = api.public_url.as_deref().unwrap_or_default();
     let url = format!("{base}{}", uri.path_and_query().map_or("", |path| path.as_str()));
-    let posted = Posted { url: &url, query, headers: &headers, body: &body };
+    let posted = Posted { url: &url, query, headers: &headers, body: &body, now_ms: now_ms() };
     let heard = outlet.carrier.read_receipts(&posted).map_err(|error| match error {
         ReceiptError::NotSupported => ApiError::NotFound("carrier"),
         ReceiptError::Forged => {

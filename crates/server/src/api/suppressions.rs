@@ -3,10 +3,10 @@
 
 use super::auth::Caller;
 use super::error::{ApiError, CommonErrors};
-use super::{Api, Parameters};
+use super::{Api, Parameters, PathParameters};
 use crate::clock::{iso, now_ms};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use flow::{Channel, is_e164};
 use serde::Serialize;
@@ -64,9 +64,10 @@ fn number(text: &str) -> Result<String, ApiError> {
 pub async fn get(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Path(name): Path<String>,
+    PathParameters(path): PathParameters<1>,
     Parameters(parameters): Parameters<HashMap<String, String>>,
 ) -> Result<Json<SuppressionsView>, ApiError> {
+    let [name] = path;
     let channel = channel(&name)?;
     let size = parameters.get("size").map_or(Ok(100), |size| size.parse::<usize>());
     let size = size.ok().filter(|size| (1..=SIZE_MAX).contains(size));
@@ -99,9 +100,10 @@ pub async fn get(
 pub async fn put(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Path((name, recipient)): Path<(String, String)>,
+    PathParameters(path): PathParameters<2>,
     Parameters(parameters): Parameters<HashMap<String, String>>,
 ) -> Result<StatusCode, ApiError> {
+    let [name, recipient] = path;
     let reason = parameters.get("reason").cloned().unwrap_or_else(|| "by the API".into());
     if reason.chars().count() > REASON_MAX {
         return Err(ApiError::field(
@@ -141,8 +143,9 @@ pub async fn put(
 pub async fn delete(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    Path((name, recipient)): Path<(String, String)>,
+    PathParameters(path): PathParameters<2>,
 ) -> Result<StatusCode, ApiError> {
+    let [name, recipient] = path;
     let (channel, recipient) = (channel(&name)?, number(&recipient)?);
     let known = api.store.unsuppress(caller.application.id.clone(), channel, recipient).await?;
     if known { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound("suppression")) }

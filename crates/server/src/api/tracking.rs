@@ -6,7 +6,7 @@ use super::message_filter::MessageField;
 use super::step_view::{
     SmsType, TargetView, ViberBodyView, ViberType, VoiceType, failover_names, ttl_minutes, whole,
 };
-use super::{Api, PathParameter};
+use super::{Api, PathParameters};
 use crate::clock::iso;
 use axum::Json;
 use axum::extract::State;
@@ -33,8 +33,9 @@ use uuid::Uuid;
 pub async fn get(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    PathParameter(id): PathParameter,
+    PathParameters(path): PathParameters<1>,
 ) -> Result<Json<TrackingView>, ApiError> {
+    let [id] = path;
     let id = Uuid::parse_str(&id).map_err(|_| ApiError::field("trackingId", "format", "must be a UUID"))?;
     let found = api.store.load(vec![id]).await?.pop().flatten();
     match found {
