@@ -7,14 +7,40 @@ use std::io::Read;
 
 /// Longest prefix, with its plus sign.
 const PREFIX_MAX: usize = 16;
-const TRANSACTIONAL: &str = "transactional";
-const PROMOTIONAL: &str = "promotional";
 
 /// What carriers charge.
 #[derive(Default)]
 pub struct Rates {
     /// By channel, then by prefix; the empty one is any.
     rows: HashMap<Channel, HashMap<String, Vec<Row>>>,
+}
+
+/// What a Viber message is charged as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ViberKind {
+    /// Texts, files and templates.
+    Transactional,
+    /// Messages with a picture, a video or a button.
+    Promotional,
+    /// Messages within a conversation that the recipient began; a carrier that sends such is told so.
+    Session,
+}
+
+impl ViberKind {
+    /// By what a message shows; none for other channels.
+    fn of(step: &Step, kind: FlowKind) -> Option<ViberKind> {
+        let Content::Viber(viber) = &step.content else { return None };
+        Some(match &viber.message {
+            ViberMessage::Body(body)
+                if kind == FlowKind::Plain
+                    && (body.image_url.is_some() || body.video.is_some() || body.action.is_some()) =>
+            {
+                ViberKind::Promotional
+            }
+            _ => ViberKind::Transactional,
+        })
+    }
 }
 
 /// A row of the table.
@@ -35,9 +61,9 @@ struct Row {
     /// The network that they belong to.
     #[serde(default)]
     operator: String,
-    /// Viber: `transactional` or `promotional`; any when empty.
+    /// Viber: what the message is charged as; any when empty.
     #[serde(default)]
-    kind: String,
+    kind: Option<ViberKind>,
     /// What is charged.
     price: Price,
     /// Voice: for each started interval of so many seconds.
@@ -70,9 +96,8 @@ impl Row {
         if !matches!(country.len(), 0 | 2) || !country.bytes().all(|b| b.is_ascii_uppercase()) {
             return Err(format!("country: must be two capital letters, not \"{country}\""));
         }
-        let kinds = ["", TRANSACTIONAL, PROMOTIONAL];
-        if !kinds.contains(&kind.as_str()) || (!kind.is_empty() && self.channel != Channel::Viber) {
-            return Err("kind: must be transactional or promotional, and only for Viber".into());
+        if kind.is_some() && self.channel != Channel::Viber {
+            return Err("kind: must be empty, but for Viber".into());
         }
         if price.is_sign_negative() && !price.is_zero() {
             return Err("price: must not be negative".into());
@@ -83,10 +108,10 @@ impl Row {
         Ok(())
     }
 
-    fn holds(&self, step: &Step, kind: &str, carrier: &str, now_ms: i64) -> bool {
+    fn holds(&self, step: &Step, kind: Option<ViberKind>, carrier: &str, now_ms: i64) -> bool {
         let of_carrier = self.carrier.is_empty() || self.carrier == carrier;
         let of_country = self.country.is_empty() || step.country.as_deref() == Some(&*self.country);
-        let of_kind = self.kind.is_empty() || self.kind == kind;
+        let of_kind = self.kind.is_none() || self.kind == kind;
         of_carrier && of_country && of_kind && self.valid_from.is_none_or(|from_ms| from_ms <= now_ms)
     }
 }
@@ -110,15 +135,23 @@ impl Rates {
 
     /// What a carrier charges for a step: of the rows that hold, those with the longest prefix, of those the
     /// carrier's own, of those the ones for the country and for the kind, of those the newest.
-    pub fn find(&self, step: &Step, kind: FlowKind, carrier: &str, now_ms: i64) -> Option<Rate> {
+    /// `viber_kind` is what the carrier charges all its Viber messages as, where it does.
+    pub fn find(
+        &self,
+        step: &Step,
+        kind: FlowKind,
+        carrier: &str,
+        viber_kind: Option<ViberKind>,
+        now_ms: i64,
+    ) -> Option<Rate> {
         let of_channel = self.rows.get(&step.channel())?;
-        let kind = viber_kind(step, kind);
+        let kind = ViberKind::of(step, kind).map(|kind| viber_kind.unwrap_or(kind));
         let to = step.to();
         let lengths = (0..=to.len().min(PREFIX_MAX)).rev().filter(|length| to.is_char_boundary(*length));
         for rows in lengths.filter_map(|length| of_channel.get(&to[..length])) {
             let holding = rows.iter().filter(|row| row.holds(step, kind, carrier, now_ms));
             let rank = |row: &&Row| {
-                (!row.carrier.is_empty(), !row.country.is_empty(), !row.kind.is_empty(), row.valid_from)
+                (!row.carrier.is_empty(), !row.country.is_empty(), row.kind.is_some(), row.valid_from)
             };
             if let Some(row) = holding.max_by_key(rank) {
                 let operator = (!row.operator.is_empty()).then(|| row.operator.clone());
@@ -126,21 +159,6 @@ impl Rates {
             }
         }
         None
-    }
-}
-
-/// What a Viber message is charged as: templates, texts and files are transactional; pictures, videos and buttons make
-/// it promotional.
-fn viber_kind(step: &Step, kind: FlowKind) -> &'static str {
-    let Content::Viber(viber) = &step.content else { return "" };
-    match &viber.message {
-        ViberMessage::Body(body)
-            if kind == FlowKind::Plain
-                && (body.image_url.is_some() || body.video.is_some() || body.action.is_some()) =>
-        {
-            PROMOTIONAL
-        }
-        _ => TRANSACTIONAL,
     }
 }
 
@@ -174,14 +192,14 @@ mod tests {
     fn the_longest_prefix_wins_then_the_carrier_then_the_newest() {
         let rates = Rates::read(TABLE.as_bytes()).unwrap();
         let price = |to: &str, carrier: &str, now_ms: i64| {
-            rates.find(&sms(to), FlowKind::Plain, carrier, now_ms).unwrap().price.to_string()
+            rates.find(&sms(to), FlowKind::Plain, carrier, None, now_ms).unwrap().price.to_string()
         };
         assert_eq!(price("+442071838750", "a", 0), "0.10");
         assert_eq!(price("+302101234567", "a", 0), "0.05");
         assert_eq!(price("+306900000001", "a", 0), "0.045");
         assert_eq!(price("+306900000001", "b", 0), "0.04");
         assert_eq!(price("+306900000001", "b", 1_893_456_000_000), "0.039");
-        let rate = rates.find(&sms("+306900000001"), FlowKind::Plain, "a", 0).unwrap();
+        let rate = rates.find(&sms("+306900000001"), FlowKind::Plain, "a", None, 0).unwrap();
         assert_eq!(rate.operator.as_deref(), Some("Cosmote"));
     }
 
@@ -193,7 +211,7 @@ mod tests {
         };
         assert!(error("Sms,30,,0.1,,\n").contains("row 1: prefix"));
         assert!(error("Sms,+30,,-0.1,,\n").contains("price: must not be negative"));
-        assert!(error("Sms,+30,promotional,0.1,,\n").contains("only for Viber"));
+        assert!(error("Sms,+30,promotional,0.1,,\n").contains("but for Viber"));
         assert!(error("Sms,+30,,0.1,60,\n").contains("only for Voice"));
         assert!(error("Sms,+30,,cheap,,\n").contains("line: 2"), "{}", error("Sms,+30,,cheap,,\n"));
         assert!(error("Sms,+30,,0.1,,soon\n").contains("valid_from"));

@@ -65,9 +65,10 @@ impl Explain {
         let currency = config.pricing.currency.as_deref().unwrap_or_default();
         let mut table = table(["priority", "carrier", "tried first there", "sender", "price", "operator"]);
         for (name, priority, share) in explanation.choices {
-            let own = config.carriers.iter().find(|carrier| carrier.common.name == name);
-            let own = own.and_then(|carrier| carrier.common.prices.get(&step.channel()).copied());
-            let rate = rates.find(&step, FlowKind::Plain, name, now_ms());
+            let carrier = config.carriers.iter().find(|carrier| carrier.common.name == name);
+            let own = carrier.and_then(|carrier| carrier.common.prices.get(&step.channel()).copied());
+            let viber_kind = carrier.and_then(|carrier| carrier.common.viber_kind);
+            let rate = rates.find(&step, FlowKind::Plain, name, viber_kind, now_ms());
             let price = rate.as_ref().map(|rate| rate.price).or(own);
             table.add_row([
                 priority.to_string(),

@@ -1,6 +1,7 @@
 //! `[[carrier]]`: the ways out.
 
 use super::{ANSWER_MAX, suggest, suggest_among};
+use crate::rates::ViberKind;
 use carriers::{HttpConfig, Provider, SandboxConfig, SmppConfig};
 use flow::{Channel, Price};
 use serde::Deserialize;
@@ -38,6 +39,9 @@ pub struct CommonConfig {
     /// The share of its last minute's messages that must go well; with less, other carriers of a channel go first.
     #[serde(default = "default_success_min")]
     pub success_min: f64,
+    /// What it charges all its Viber messages as; by what they show when absent.
+    #[serde(default)]
+    pub viber_kind: Option<ViberKind>,
     /// What a message costs where no rate table says more, by channel: an Sms part, a delivered Viber message, an answered call.
     #[serde(default)]
     pub prices: BTreeMap<Channel, Price>,
@@ -74,8 +78,8 @@ const fn default_success_min() -> f64 {
 }
 
 /// The keys of [`CommonConfig`]; the rest of a `[[carrier]]` table belongs to its kind.
-const COMMON_KEYS: [&str; 7] =
-    ["name", "channels", "rate", "window", "unknown_submit", "success_min", "prices"];
+const COMMON_KEYS: [&str; 8] =
+    ["name", "channels", "rate", "window", "unknown_submit", "success_min", "viber_kind", "prices"];
 
 /// The carrier of a server that was told nothing. The prices let a demo show totals.
 pub(super) fn default_sandbox() -> CarrierConfig {
@@ -92,6 +96,7 @@ pub(super) fn default_sandbox() -> CarrierConfig {
             window: 1000,
             unknown_submit: UnknownSubmit::default(),
             success_min: default_success_min(),
+            viber_kind: None,
             prices: prices.into(),
         },
         kind: KindConfig::Sandbox(SandboxConfig { delay: Duration::from_millis(50) }),

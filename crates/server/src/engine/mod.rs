@@ -191,7 +191,7 @@ impl Engine {
 
     /// What a carrier charges for a step: by the rate table, else by its own price for the channel.
     fn rate(&self, step: &Step, kind: FlowKind, outlet: &Outlet) -> Option<Rate> {
-        let rate = self.rates.find(step, kind, &outlet.config.name, now_ms());
+        let rate = self.rates.find(step, kind, &outlet.config.name, outlet.config.viber_kind, now_ms());
         rate.or_else(|| {
             let price = outlet.config.prices.get(&step.channel()).copied()?;
             Some(Rate { price, interval_s: None, operator: None })

@@ -270,9 +270,15 @@ async fn a_balance_pays_what_it_can_and_gets_back_what_was_not_charged() {
     let admin = Admin::open(&server::database(&server.data)).unwrap();
     let application = &server.application.id;
     let balance = || admin.balance(application).unwrap().unwrap().to_string();
-    assert!(admin.set_balance(application, Some("0.55".parse().unwrap())).unwrap());
-    // A running server notices within a second or so: this one owes nothing until then.
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    let set = |amount: &str| assert!(admin.set_balance(application, Some(amount.parse().unwrap())).unwrap());
+    // A running server counts within a second or so: from then on messages cost something.
+    set("100");
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while balance() == "100" {
+        assert!(tokio::time::Instant::now() < deadline, "nobody counts");
+        server.track_to_end(&server.send(&json!({"flow": [sms(1, TO)]})).await).await;
+    }
+    set("0.55");
     // No Viber there, and nothing is charged for that.
     let flow = json!({"flow": [viber(1, "+306900000010"), sms(2, TO)]});
     let tracking = server.track_to_end(&server.send(&flow).await).await;
