@@ -1,4 +1,4 @@
-//! How durations are written in the configuration.
+//! How durations and secrets are written in the configuration.
 
 use serde::{Deserialize, Deserializer, de::Error};
 use std::time::Duration;
@@ -19,6 +19,46 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 /// As [`parse_duration`].
 pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     parse_duration(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+}
+
+/// A text, or where it is.
+#[derive(Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Secret {
+    /// The text.
+    Text(String),
+    /// An environment variable's.
+    Env {
+        /// Its name.
+        env: String,
+    },
+    /// A file's, without white space at its ends.
+    File {
+        /// Its path.
+        file: std::path::PathBuf,
+    },
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("…")
+    }
+}
+
+impl Secret {
+    /// The text.
+    ///
+    /// # Errors
+    /// When the variable or the file can't be read.
+    pub fn read(&self) -> Result<String, String> {
+        match self {
+            Secret::Text(text) => Ok(text.clone()),
+            Secret::Env { env } => std::env::var(env).map_err(|error| format!("${env}: {error}")),
+            Secret::File { file } => std::fs::read_to_string(file)
+                .map(|text| text.trim().to_owned())
+                .map_err(|error| format!("{}: {error}", file.display())),
+        }
+    }
 }
 
 #[cfg(test)]

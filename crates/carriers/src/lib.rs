@@ -7,14 +7,16 @@ pub mod backoff;
 pub mod config;
 mod http;
 mod sandbox;
+mod sip;
 mod smpp;
 
 pub use http::{Http, HttpConfig, Provider};
 pub use sandbox::{Sandbox, SandboxConfig};
+pub use sip::{Sip, SipConfig};
 pub use smpp::{Smpp, SmppConfig};
 
 use async_trait::async_trait;
-use flow::{CarrierRef, Detail, Flow, Message, Part, Receipt, Restrictions, Step};
+use flow::{CarrierRef, Detail, Flow, Message, Part, Receipt, Restrictions, Step, Verb};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -191,6 +193,22 @@ pub enum ReceiptError {
     /// It can't be read.
     #[error("the receipt can't be read: {0}")]
     Malformed(String),
+}
+
+/// Fetches what calls need from clients' servers; only from where callbacks may go, and within limits.
+#[async_trait]
+pub trait Fetch: Send + Sync + 'static {
+    /// A file.
+    ///
+    /// # Errors
+    /// Why it could not be had.
+    async fn get(&self, url: &str) -> Result<Vec<u8>, String>;
+
+    /// The dial plan for a call that a machine answered.
+    ///
+    /// # Errors
+    /// Why it could not be had.
+    async fn dial_plan(&self, url: &str, call: &str) -> Result<Vec<Verb>, String>;
 }
 
 /// A receipt could not be stored; the carrier should offer it again.

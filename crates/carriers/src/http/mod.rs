@@ -11,6 +11,7 @@ mod verify;
 
 pub use provider::Provider;
 
+use crate::config::Secret;
 use crate::{Carrier, Heard, Outcome, Outgoing, Posted, ReceiptError};
 use async_trait::async_trait;
 use auth::{Authentication, NoToken};
@@ -47,42 +48,6 @@ pub struct HttpConfig {
     /// How long connecting may take.
     #[serde(default = "default_connect_timeout", deserialize_with = "crate::config::duration")]
     pub connect_timeout: Duration,
-}
-
-/// A text, or where it is.
-#[derive(Clone, Deserialize)]
-#[serde(untagged)]
-pub enum Secret {
-    /// The text.
-    Text(String),
-    /// An environment variable's.
-    Env {
-        /// Its name.
-        env: String,
-    },
-    /// A file's, without white space at its ends.
-    File {
-        /// Its path.
-        file: std::path::PathBuf,
-    },
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("…")
-    }
-}
-
-impl Secret {
-    fn read(&self) -> Result<String, String> {
-        match self {
-            Secret::Text(text) => Ok(text.clone()),
-            Secret::Env { env } => std::env::var(env).map_err(|error| format!("${env}: {error}")),
-            Secret::File { file } => std::fs::read_to_string(file)
-                .map(|text| text.trim().to_owned())
-                .map_err(|error| format!("{}: {error}", file.display())),
-        }
-    }
 }
 
 const fn default_timeout() -> Duration {

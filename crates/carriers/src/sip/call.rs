@@ -1,0 +1,314 @@
+//! A call, from the first trunk that is asked to its end.
+
+use super::detect::Answerer;
+use super::media::{self, Heard, Prompt};
+use super::trunk::Trunk;
+use super::{Line, hangs_up, sdp};
+use flow::{Detail, MachineDetection, Receipt, Status, VoiceTarget};
+use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver, TerminatedReason};
+use rsipstack::dialog::invitation::{InviteAsyncResult, InviteOption};
+use rsipstack::dialog::invite_dialog::InviteDialog;
+use rsipstack::sip::{Header, Response, StatusCode, StatusCodeKind};
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+/// The longest call.
+const TALK_MAX: Duration = Duration::from_secs(3600);
+/// How long the other side may take to confirm that we gave up.
+const CANCEL_MAX: Duration = Duration::from_secs(5);
+/// How long the prompts of another dial plan may take.
+const PLAN_MAX: Duration = Duration::from_secs(15);
+
+/// What a call needs.
+pub(super) struct Call {
+    pub(super) line: Arc<Line>,
+    pub(super) reference: String,
+    pub(super) from: String,
+    pub(super) to: VoiceTarget,
+    pub(super) machine: Option<MachineDetection>,
+    /// How long it may ring.
+    pub(super) time_left: Duration,
+}
+
+/// A call that a trunk has taken up.
+pub(super) struct Dialled {
+    dialog: InviteDialog,
+    states: DialogStateReceiver,
+    invite: JoinHandle<InviteAsyncResult>,
+    socket: UdpSocket,
+    /// What we offered.
+    offer: String,
+    /// What was heard of it first.
+    first: First,
+}
+
+enum First {
+    /// It goes on.
+    Progress(DialogState),
+    /// It was answered, or refused for good.
+    Final(Response),
+}
+
+/// Why a call ended.
+enum End {
+    /// Everything was played.
+    Played,
+    /// The callee hung up.
+    HungUp,
+    /// A machine answered, and nothing is said to it.
+    Machine,
+    /// It took too long.
+    TooLong,
+}
+
+impl Call {
+    /// Asks one trunk after the other; the first that says anything but that it can't has the call.
+    pub(super) async fn dial(&self) -> Result<Dialled, String> {
+        let mut failures = Vec::new();
+        // Those that answered lately go first.
+        let (up, down): (Vec<&Trunk>, Vec<&Trunk>) = self.line.trunks.iter().partition(|trunk| trunk.is_up());
+        for trunk in up.into_iter().chain(down) {
+            match self.ask(trunk).await {
+                Ok(dialled) => {
+                    trunk.note(true);
+                    return Ok(dialled);
+                }
+                Err(why) => {
+                    trunk.note(false);
+                    failures.push(format!("{}: {why}", trunk.config.host));
+                }
+            }
+        }
+        Err(failures.join("; "))
+    }
+
+    async fn ask(&self, trunk: &Trunk) -> Result<Dialled, String> {
+        let socket = self.line.media_socket().map_err(|error| format!("no port for sound: {error}"))?;
+        let port = socket.local_addr().map_err(|error| error.to_string())?.port();
+        let media = SocketAddr::new(self.line.local_ip(trunk)?, port);
+        let offer = sdp::offer(media, fastrand::u64(..1 << 32));
+        // An address of its own is not the trunk's: it is found by itself, and gets no password of ours.
+        let foreign = matches!(self.to, VoiceTarget::Sip(_));
+        let option = InviteOption {
+            caller: trunk.caller(&self.from)?,
+            callee: trunk.callee(&self.to)?,
+            contact: self.line.contact(trunk, &self.from)?,
+            destination: if foreign { None } else { trunk.destination()? },
+            credential: if foreign { None } else { trunk.credential.clone() },
+            content_type: Some("application/sdp".into()),
+            offer: Some(offer.clone().into_bytes()),
+            ..InviteOption::default()
+        };
+        let (sender, mut states) = self.line.dialogs.new_dialog_state_channel();
+        let invited = self.line.dialogs.do_invite_async(option, sender);
+        let (dialog, mut invite) = invited.map_err(|error| error.to_string())?;
+        let timeout = tokio::time::sleep(self.line.config.trunk_timeout);
+        tokio::pin!(timeout);
+        let first = loop {
+            tokio::select! {
+                state = states.recv() => match state {
+                    Some(state @ (DialogState::Trying(_) | DialogState::Early(..))) => break First::Progress(state),
+                    // What ends it is in the result.
+                    Some(_) => {}
+                    None => return Err("the call was lost".into()),
+                },
+                result = &mut invite => match result {
+                    Ok(Ok((_, Some(response)))) if is_down(&response.status_code) => {
+                        return Err(response.status_code.to_string());
+                    }
+                    Ok(Ok((_, Some(response)))) => break First::Final(response),
+                    Ok(Ok((_, None))) => return Err("no answer".into()),
+                    Ok(Err(error)) => return Err(error.to_string()),
+                    Err(error) => return Err(error.to_string()),
+                },
+                () = &mut timeout => {
+                    invite.abort();
+                    return Err("no answer in time".into());
+                }
+            }
+        };
+        Ok(Dialled { dialog, states, invite, socket, offer, first })
+    }
+
+    /// Follows a call to its end, and tells what became of it.
+    pub(super) async fn follow(&self, dialled: Dialled, prompts: Vec<Prompt>) {
+        let Dialled { dialog, mut states, mut invite, socket, offer, first } = dialled;
+        let response = match first {
+            First::Final(response) => Ok(response),
+            First::Progress(state) => {
+                let mut ringing = self.ringing(&state).await;
+                let timeout = tokio::time::sleep(self.time_left);
+                tokio::pin!(timeout);
+                loop {
+                    tokio::select! {
+                        state = states.recv() => match state {
+                            Some(state) if !ringing => ringing = self.ringing(&state).await,
+                            Some(_) => {}
+                            None => break Err("the call was lost".to_owned()),
+                        },
+                        result = &mut invite => break match result {
+                            Ok(Ok((_, Some(response)))) => Ok(response),
+                            Ok(Ok((_, None))) => Err("no answer".into()),
+                            Ok(Err(error)) => Err(error.to_string()),
+                            Err(error) => Err(error.to_string()),
+                        },
+                        () = &mut timeout => {
+                            if let Err(error) = dialog.cancel().await {
+                                tracing::debug!(%error, "a call could not be cancelled");
+                            }
+                            let _ = tokio::time::timeout(CANCEL_MAX, &mut invite).await;
+                            self.tell(Receipt::new(Status::NoAnswer, Detail::NO_ANSWER)).await;
+                            return;
+                        }
+                    }
+                }
+            }
+        };
+        match response {
+            Ok(response) if response.status_code.kind() == StatusCodeKind::Successful => {
+                self.talk(&dialog, states, socket, &offer, &response, prompts).await;
+            }
+            Ok(response) => self.tell(refusal(&response.status_code)).await,
+            Err(why) => {
+                let receipt = Receipt::new(Status::Failed, Detail::SYSTEM_FAILURE);
+                self.tell(Receipt { description: Some(why), ..receipt }).await;
+            }
+        }
+    }
+
+    async fn tell(&self, receipt: Receipt) {
+        self.line.report(&self.reference, receipt).await;
+    }
+
+    /// Tells that the phone rings, when it does.
+    async fn ringing(&self, state: &DialogState) -> bool {
+        let DialogState::Early(_, response) = state else { return false };
+        if !matches!(response.status_code, StatusCode::Ringing | StatusCode::SessionProgress) {
+            return false;
+        }
+        self.tell(Receipt::new(Status::Ringing, Detail::RINGING)).await;
+        true
+    }
+
+    /// Speaks and listens until the call ends.
+    async fn talk(
+        &self,
+        dialog: &InviteDialog,
+        mut states: DialogStateReceiver,
+        socket: UdpSocket,
+        offer: &str,
+        response: &Response,
+        prompts: Vec<Prompt>,
+    ) {
+        let answered = Instant::now();
+        let remote = match sdp::read_answer(&response.body) {
+            Ok(remote) => remote,
+            Err(why) => {
+                let _ = dialog.bye().await;
+                let receipt = Receipt::new(Status::Failed, Detail::SYSTEM_FAILURE);
+                return self.tell(Receipt { description: Some(why), ..receipt }).await;
+            }
+        };
+        let (play, to_play) = mpsc::channel(4);
+        let (hear, mut heard) = mpsc::channel(64);
+        let machine = self.line.config.machine.clone();
+        // It ends when `play` is dropped.
+        self.line.sound.spawn(media::session(socket, remote, machine, to_play, hear));
+        let mut waiting = Some(prompts);
+        let mut answerer = None;
+        if self.machine.is_none() {
+            let _ = play.send(waiting.take().unwrap_or_default()).await;
+        }
+        let too_long = tokio::time::sleep(TALK_MAX);
+        tokio::pin!(too_long);
+        let end = loop {
+            tokio::select! {
+                event = heard.recv() => match event {
+                    Some(Heard::Played) | None => break End::Played,
+                    Some(Heard::Key(_)) => {}
+                    Some(Heard::Answerer(who)) => {
+                        answerer = Some(who);
+                        if let Some(prompts) = waiting.take() {
+                            if who == Answerer::Machine && hangs_up(self.machine.as_ref()) {
+                                break End::Machine;
+                            }
+                            let _ = play.send(self.plan_for(who, prompts).await).await;
+                        }
+                    }
+                },
+                state = states.recv() => match state {
+                    Some(DialogState::Terminated(_, TerminatedReason::UasBye)) | None => break End::HungUp,
+                    // A refresh of the session (RFC 4028), or another hold: we stay as we are.
+                    Some(DialogState::Updated(_, _, transaction)) => {
+                        let headers = vec![Header::ContentType("application/sdp".into())];
+                        let _ = transaction.respond(StatusCode::OK, Some(headers), Some(offer.into())).await;
+                    }
+                    Some(DialogState::Options(_, _, transaction) | DialogState::Info(_, _, transaction)) => {
+                        let _ = transaction.reply(StatusCode::OK).await;
+                    }
+                    Some(_) => {}
+                },
+                () = &mut too_long => break End::TooLong,
+            }
+        };
+        let talked = answered.elapsed();
+        if !matches!(end, End::HungUp)
+            && let Err(error) = dialog.bye().await
+        {
+            tracing::debug!(%error, call = self.reference, "a call could not be ended");
+        }
+        self.line.dialogs.remove_dialog(&dialog.id());
+        let (status, detail) = match end {
+            End::Played | End::TooLong => (Status::Completed, Detail::COMPLETED),
+            End::HungUp => (Status::Terminated, Detail::TERMINATED),
+            End::Machine => (self.line.config.machine.status, Detail::plain(self.line.config.machine.status)),
+        };
+        self.tell(Receipt {
+            duration_s: Some(talked.as_secs_f64().ceil() as u32),
+            answered_by: answerer.map(|who| who.name().to_owned()),
+            ..Receipt::new(status, detail)
+        })
+        .await;
+    }
+
+    /// What is said to who answered: the dial plan; to a machine another one, where one is to be fetched.
+    async fn plan_for(&self, who: Answerer, prompts: Vec<Prompt>) -> Vec<Prompt> {
+        let url = self.machine.as_ref().and_then(|machine| machine.event_url.as_deref());
+        let (Answerer::Machine, Some(url)) = (who, url) else { return prompts };
+        let fetched = async {
+            let verbs = self.line.fetch.dial_plan(url, &self.reference).await?;
+            self.line.prepare(&verbs).await
+        };
+        match tokio::time::timeout(PLAN_MAX, fetched).await.unwrap_or_else(|_| Err("it took too long".into()))
+        {
+            Ok(prompts) => prompts,
+            Err(why) => {
+                tracing::warn!(
+                    url,
+                    why,
+                    "the dial plan for a machine could not be had; it hears the other one"
+                );
+                prompts
+            }
+        }
+    }
+}
+
+/// Whether a trunk says that it can't, so that another one is asked.
+fn is_down(status: &StatusCode) -> bool {
+    (500..600).contains(&status.code())
+}
+
+/// What a final answer without a call means (RFC 3261, 21).
+fn refusal(status: &StatusCode) -> Receipt {
+    let (known, detail) = match status.code() {
+        486 | 600 => (Status::Busy, Detail::BUSY),
+        408 | 480 | 487 => (Status::NoAnswer, Detail::NO_ANSWER),
+        404 | 410 | 484 | 604 => (Status::Failed, Detail::UNKNOWN_NUMBER),
+        _ => (Status::Failed, Detail::FAILED),
+    };
+    Receipt { description: Some(format!("SIP {status}")), ..Receipt::new(known, detail) }
+}

@@ -1,0 +1,181 @@
+//! What a SIP carrier can be told.
+
+use crate::config::{Secret, duration};
+use flow::Status;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+/// A carrier that makes calls over SIP (RFC 3261).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SipConfig {
+    /// The address of our side for SIP over UDP; port 0 takes a free one.
+    #[serde(default = "default_bind")]
+    pub bind: SocketAddr,
+    /// The address that the other side is told for media and requests; the one that reaches the trunk when absent.
+    #[serde(default)]
+    pub public_address: Option<IpAddr>,
+    /// The first and the last port for media; any free one when absent.
+    #[serde(default)]
+    pub media_ports: Option<[u16; 2]>,
+    /// Calls that may be under way at once.
+    #[serde(default = "default_calls_max")]
+    pub calls_max: usize,
+    /// How long a trunk may take to say anything before the next one is tried.
+    #[serde(default = "default_trunk_timeout", deserialize_with = "duration")]
+    pub trunk_timeout: Duration,
+    /// Where calls go out; tried in this order.
+    pub trunk: Vec<TrunkConfig>,
+    /// What turns texts into speech.
+    #[serde(default)]
+    pub speech: SpeechConfig,
+    /// How it is told whether a machine answered.
+    #[serde(default)]
+    pub machine: MachineConfig,
+}
+
+/// A SIP trunk.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrunkConfig {
+    /// Host name or address. A name without a port is looked up by SRV records (RFC 3263).
+    pub host: String,
+    /// Its port; by SRV records, or 5060 (5061 over TLS), when absent.
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// How it is reached.
+    #[serde(default)]
+    pub transport: TrunkTransport,
+    /// The domain in our addresses; the host when absent.
+    #[serde(default)]
+    pub domain: Option<String>,
+    /// The user of digest authentication (RFC 8760); none when absent.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// The password.
+    #[serde(default)]
+    pub password: Option<Secret>,
+    /// Whether we register there (RFC 3261, 10).
+    #[serde(default)]
+    pub register: bool,
+}
+
+/// How a trunk is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TrunkTransport {
+    /// UDP.
+    #[default]
+    Udp,
+    /// TCP.
+    Tcp,
+    /// TLS.
+    Tls,
+}
+
+/// What turns texts into speech.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpeechConfig {
+    /// A program that reads the text from its standard input and writes a WAV file to its standard output. `{voice}` and
+    /// `{language}` in its arguments are filled in.
+    pub command: Vec<String>,
+    /// Or a URL that the text is posted to, with `language`, `gender` and `voice` in the query, and that answers with a
+    /// WAV or MP3 file.
+    pub url: Option<String>,
+    /// What the engine calls a voice, by `LANGUAGE GENDER` or `LANGUAGE`, such as `el-GR female` or `el`.
+    pub voices: BTreeMap<String, String>,
+    /// How long one text may take.
+    #[serde(deserialize_with = "duration")]
+    pub timeout: Duration,
+}
+
+impl Default for SpeechConfig {
+    fn default() -> SpeechConfig {
+        let command = ["espeak-ng", "--stdin", "--stdout", "-v", "{voice}"];
+        SpeechConfig {
+            command: command.map(String::from).into(),
+            url: None,
+            voices: BTreeMap::new(),
+            timeout: Duration::from_secs(20),
+        }
+    }
+}
+
+/// How it is told whether a machine answered: people say a word and wait; machines talk on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MachineConfig {
+    /// Who talks longer than this before the first pause is a machine.
+    #[serde(deserialize_with = "duration")]
+    pub greeting_max: Duration,
+    /// A pause of this length ends a greeting.
+    #[serde(deserialize_with = "duration")]
+    pub pause: Duration,
+    /// Who says nothing for this long is a person.
+    #[serde(deserialize_with = "duration")]
+    pub silence_max: Duration,
+    /// Louder than this is speech: the root mean square of 20 ms, of 32,768.
+    pub loudness: f64,
+    /// What a call counts as that a machine answered, with the strategy Hangup.
+    pub status: Status,
+}
+
+impl Default for MachineConfig {
+    fn default() -> MachineConfig {
+        MachineConfig {
+            greeting_max: Duration::from_millis(1800),
+            pause: Duration::from_millis(700),
+            silence_max: Duration::from_millis(3000),
+            loudness: 400.0,
+            status: Status::NoAnswer,
+        }
+    }
+}
+
+fn default_bind() -> SocketAddr {
+    SocketAddr::from(([0, 0, 0, 0], 0))
+}
+
+const fn default_calls_max() -> usize {
+    100
+}
+
+const fn default_trunk_timeout() -> Duration {
+    Duration::from_secs(4)
+}
+
+impl SipConfig {
+    /// Checks what no type says.
+    ///
+    /// # Errors
+    /// The key and the rule.
+    pub fn check(&self) -> Result<(), String> {
+        if self.trunk.is_empty() {
+            return Err("trunk: must have at least one".into());
+        }
+        if self.calls_max == 0 {
+            return Err("calls_max: must be at least 1".into());
+        }
+        if self.media_ports.is_some_and(|[first, last]| first == 0 || first > last) {
+            return Err("media_ports: must be the first and the last port".into());
+        }
+        if self.speech.command.is_empty() && self.speech.url.is_none() {
+            return Err("speech: must have a command or a url".into());
+        }
+        if !flow::Status::failover_choices(flow::Channel::Voice).contains(&self.machine.status) {
+            return Err("machine.status: must be a final status of Voice".into());
+        }
+        for trunk in &self.trunk {
+            if trunk.username.is_some() != trunk.password.is_some() {
+                return Err(format!("trunk {}: username and password belong together", trunk.host));
+            }
+            if trunk.register && trunk.username.is_none() {
+                return Err(format!("trunk {}: register needs a username", trunk.host));
+            }
+        }
+        Ok(())
+    }
+}
