@@ -5,6 +5,7 @@ mod callbacks;
 pub mod clock;
 pub mod config;
 mod engine;
+pub mod files;
 mod inbound;
 pub mod indexing;
 mod metrics;
@@ -99,7 +100,7 @@ impl Server {
             counter.increment(report.handed_parts as u64);
         }
 
-        let engine = Engine::start(&config, Arc::clone(&store) as _).map_err(|error| anyhow!(error))?;
+        let engine = Engine::start(&config, Arc::clone(&store) as _).await.map_err(|error| anyhow!(error))?;
         engine.read_cautions().await?;
         let working = tokio::spawn(Arc::clone(&engine).run());
         let index = Arc::clone(&followed.index);

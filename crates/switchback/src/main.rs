@@ -2,6 +2,7 @@
 
 mod api;
 mod app;
+mod call;
 mod callbacks;
 mod client;
 mod demo;
@@ -50,6 +51,7 @@ enum Command {
     /// List and replay callbacks that were given up; works while a server runs on the same data.
     #[command(subcommand)]
     Callbacks(callbacks::Callbacks),
+    Call(call::Call),
     /// Say where messages go.
     #[command(subcommand)]
     Route(route::Route),
@@ -103,6 +105,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Search(search) => search.run().await,
         Command::Export(export) => export.run().await,
         Command::Callbacks(callbacks) => callbacks.run(),
+        Command::Call(call) => call.run().await,
         Command::Route(route) => route.run(),
         Command::Suppress(suppress) => suppress.run(),
         Command::Index(index) => index.run().await,

@@ -54,7 +54,7 @@ pub fn load(file: Option<&Path>) -> anyhow::Result<Config> {
 pub fn start_log(json: bool, default: &str) {
     // The SMPP library logs every PDU as an event of its own.
     let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new(format!("{default},rusmppc=off,rusmpp=off")));
+        .unwrap_or_else(|_| EnvFilter::new(format!("{default},rusmppc=off,rusmpp=off,rsipstack=warn")));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -52,7 +52,7 @@ fn install_list(
     Ok(std::fs::write(installed, wanted)?)
 }
 
-/// Node.js, npm and Python with venv, from Debian where they are missing.
+/// Node.js, npm, Python with venv, sipp, baresip and espeak-ng, from Debian where they are missing.
 fn programs() -> anyhow::Result<()> {
     let mut packages = Vec::new();
     if !works("node", &["--version"]) {
@@ -63,6 +63,13 @@ fn programs() -> anyhow::Result<()> {
     }
     if !works("python3", &["-c", "import venv, ensurepip"]) {
         packages.extend(["python3", "python3-venv"]);
+    }
+    for (program, package) in
+        [("sipp", "sip-tester"), ("baresip", "baresip-core"), ("espeak-ng", "espeak-ng")]
+    {
+        if !works("sh", &["-c", &format!("command -v {program}")]) {
+            packages.push(package);
+        }
     }
     if packages.is_empty() { Ok(()) } else { install_packages(&packages) }
 }

@@ -100,6 +100,7 @@ impl Call {
             credential: if foreign { None } else { trunk.credential.clone() },
             content_type: Some("application/sdp".into()),
             offer: Some(offer.clone().into_bytes()),
+            call_id: Some(format!("{}.{}", self.reference, fastrand::u32(..))),
             ..InviteOption::default()
         };
         let (sender, mut states) = self.line.dialogs.new_dialog_state_channel();

@@ -148,6 +148,17 @@ const fn default_trunk_timeout() -> Duration {
 }
 
 impl SipConfig {
+    /// A carrier with one trunk, all else as it is by default.
+    ///
+    /// # Errors
+    /// When it is no host.
+    pub fn through(host: &str) -> Result<SipConfig, String> {
+        if host.is_empty() || host.contains(['"', '\\', '\n']) {
+            return Err(format!("\"{host}\" is no host"));
+        }
+        toml::from_str(&format!("[[trunk]]\nhost = \"{host}\"\n")).map_err(|error| error.to_string())
+    }
+
     /// Checks what no type says.
     ///
     /// # Errors

@@ -18,6 +18,8 @@ mod token;
 pub mod tracking;
 mod walk;
 
+pub use read_step::read_dial_plan;
+
 use crate::config::Config;
 use crate::engine::Engine;
 use auth::Gate;

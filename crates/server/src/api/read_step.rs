@@ -309,8 +309,30 @@ fn read_verbs(reader: &Reader<'_>) -> Vec<Verb> {
         }
         return Vec::new();
     };
+    verbs_of(&plan)
+}
+
+fn verbs_of(plan: &Reader<'_>) -> Vec<Verb> {
     let verbs = plan.array("verbs").unwrap_or_default();
-    verbs.into_iter().filter_map(|(path, value)| read_verb(&plan, &path, value)).collect()
+    verbs.into_iter().filter_map(|(path, value)| read_verb(plan, &path, value)).collect()
+}
+
+/// Reads a dial plan that stands alone, `{"verbs": [...]}`, by the rules of a Voice step.
+///
+/// # Errors
+/// The first rule that it breaks.
+pub fn read_dial_plan(value: &Value) -> Result<Vec<Verb>, String> {
+    let problems = Problems::default();
+    let verbs = Reader::of(value, "", &problems).map(|plan| verbs_of(&plan)).unwrap_or_default();
+    let to = VoiceTarget::Phone("+306900000000".into());
+    let voice = Voice { from: "+306900000000".into(), to, verbs: verbs.clone(), machine_detection: None };
+    let (ttl, content) = (Ttl::default_for(Channel::Voice), Content::Voice(voice));
+    let mut errors = problems.into_vec();
+    check_step(&Step { order: 1, failover_on: vec![], ttl, content, country: None }, "step", &mut errors);
+    match errors.into_iter().next() {
+        None => Ok(verbs),
+        Some(error) => Err(format!("{} {}", error.field, error.message)),
+    }
 }
 
 fn read_verb(plan: &Reader<'_>, path: &str, value: &Value) -> Option<Verb> {

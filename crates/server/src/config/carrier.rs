@@ -2,7 +2,7 @@
 
 use super::{ANSWER_MAX, suggest, suggest_among};
 use crate::rates::ViberKind;
-use carriers::{HttpConfig, Provider, SandboxConfig, SmppConfig};
+use carriers::{HttpConfig, Provider, SandboxConfig, SipConfig, SmppConfig};
 use flow::{Channel, Price};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -65,6 +65,8 @@ pub enum KindConfig {
     Sandbox(SandboxConfig),
     /// `kind = "smpp"`
     Smpp(Box<SmppConfig>),
+    /// `kind = "sip"`
+    Sip(Box<SipConfig>),
     /// `kind = "http"`, with its provider's file.
     Http(Box<(HttpConfig, Provider)>),
 }
@@ -108,7 +110,7 @@ pub(super) fn read(i: usize, mut table: toml::Table, directory: &Path) -> Result
     let at = |error: String| format!("carrier[{i}]: {error}");
     let kind = match table.remove("kind") {
         Some(toml::Value::String(kind)) => kind,
-        _ => return Err(at("kind: must be \"sandbox\", \"smpp\" or \"http\"".into())),
+        _ => return Err(at("kind: must be \"sandbox\", \"smpp\", \"http\" or \"sip\"".into())),
     };
     let common: toml::Table =
         COMMON_KEYS.iter().filter_map(|&key| Some((key.to_owned(), table.remove(key)?))).collect();
@@ -117,12 +119,17 @@ pub(super) fn read(i: usize, mut table: toml::Table, directory: &Path) -> Result
     let kind = match kind.as_str() {
         "sandbox" => KindConfig::Sandbox(table.try_into().map_err(with_common)?),
         "smpp" => KindConfig::Smpp(Box::new(table.try_into().map_err(with_common)?)),
+        "sip" => KindConfig::Sip(Box::new(table.try_into().map_err(with_common)?)),
         "http" => {
             let http: HttpConfig = table.try_into().map_err(with_common)?;
             let provider = provider(&http.provider, directory).map_err(at)?;
             KindConfig::Http(Box::new((http, provider)))
         }
-        other => return Err(at(format!("kind: must be \"sandbox\", \"smpp\" or \"http\", not \"{other}\""))),
+        other => {
+            return Err(at(format!(
+                "kind: must be \"sandbox\", \"smpp\", \"http\" or \"sip\", not \"{other}\""
+            )));
+        }
     };
     Ok(CarrierConfig { common: common.try_into().map_err(|error| at(suggest(&error)))?, kind })
 }
@@ -173,6 +180,12 @@ impl CarrierConfig {
                 if smpp.response_timeout > ANSWER_MAX {
                     return Err(format!("{at}: response_timeout must be at most 2m"));
                 }
+            }
+            KindConfig::Sip(sip) => {
+                if channels.iter().any(|&channel| channel != Channel::Voice) {
+                    return Err(format!("{at}: a sip carrier carries Voice only"));
+                }
+                sip.check().map_err(|error| format!("{at}: {error}"))?;
             }
             KindConfig::Http(http) => {
                 let (config, provider) = &**http;

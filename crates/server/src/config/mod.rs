@@ -283,7 +283,7 @@ impl Config {
                 let made = Http::new(&http.1, &http.0, url.as_deref());
                 made.map(drop).map_err(|error| format!("carrier {name}: {error}"))
             }
-            KindConfig::Sandbox(_) | KindConfig::Smpp(_) => Ok(()),
+            KindConfig::Sandbox(_) | KindConfig::Smpp(_) | KindConfig::Sip(_) => Ok(()),
         })
     }
 

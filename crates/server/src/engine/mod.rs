@@ -10,11 +10,12 @@ pub use outlet::Outlet;
 use crate::callbacks::Callbacks;
 use crate::clock::now_ms;
 use crate::config::{CarrierConfig, Config, KindConfig};
+use crate::files::Files;
 use crate::metrics;
 use crate::rates::Rates;
 use crate::routing::Router;
 use async_trait::async_trait;
-use carriers::{Carrier, Http, NotStored, ReceiptSink, Sandbox, Smpp, backoff};
+use carriers::{Carrier, Http, NotStored, ReceiptSink, Sandbox, Sip, Smpp, backoff};
 use flow::{Applied, CarrierRef, Channel, Event, FlowKind, Rate, Receipt, Step, TaskKind};
 use futures::future::join_all;
 use parking_lot::RwLock;
@@ -103,24 +104,27 @@ impl Engine {
     ///
     /// # Errors
     /// When a carrier or the callbacks' client can't be set up.
-    pub fn start(config: &Config, store: Arc<dyn Store>) -> Result<Arc<Engine>, String> {
+    pub async fn start(config: &Config, store: Arc<dyn Store>) -> Result<Arc<Engine>, String> {
         let secret_key = *store.secret_key();
         let sink = Arc::new(Receipts { store: Arc::clone(&store), outlets: OnceLock::new() });
-        let outlet = |carrier: &CarrierConfig| {
-            let CarrierConfig { common, kind } = carrier.clone();
+        let mut outlets = Vec::new();
+        for CarrierConfig { common, kind } in config.carriers.clone() {
             let (name, sink) = (common.name.clone(), Arc::clone(&sink));
             let at = |error: String| format!("{}: {error}", common.name);
             let carrier: Arc<dyn Carrier> = match kind {
                 KindConfig::Sandbox(sandbox) => Arc::new(Sandbox::new(name, &sandbox, sink)),
                 KindConfig::Smpp(smpp) => Arc::new(Smpp::start(name, *smpp, sink).map_err(at)?),
+                KindConfig::Sip(sip) => {
+                    let fetch = Arc::new(Files::new(config.callbacks.allow_private).map_err(at)?);
+                    Arc::new(Sip::start(name, *sip, sink, fetch).await.map_err(at)?)
+                }
                 KindConfig::Http(http) => {
                     let url = config.receipts_url(&name);
                     Arc::new(Http::new(&http.1, &http.0, url.as_deref()).map_err(at)?)
                 }
             };
-            Ok(Arc::new(Outlet::new(common, carrier)))
-        };
-        let outlets: Vec<_> = config.carriers.iter().map(outlet).collect::<Result<_, String>>()?;
+            outlets.push(Arc::new(Outlet::new(common, carrier)));
+        }
         let _ = sink.outlets.set(outlets.clone());
         let engine = Arc::new(Engine {
             store,

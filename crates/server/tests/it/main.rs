@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // A test that fails here has failed.
 
 mod callbacks;
+mod callee;
 mod http;
 mod operating;
 mod presets;
@@ -14,3 +15,4 @@ mod smpp;
 mod smsc;
 mod support;
 mod tokens;
+mod voice;

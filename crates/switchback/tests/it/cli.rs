@@ -185,6 +185,18 @@ fn opt_outs_and_balances_are_kept() {
 }
 
 #[test]
+fn a_test_call_tells_why_it_can_not_be_made() {
+    let output = run(&["call", "--to", "+306900000000", "--say", "hello"], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("--config"), "{output:?}");
+    // Nobody listens there.
+    let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let output = run(&["call", "--to", &format!("sip:x@127.0.0.1:{port}"), "--say", "hello"], &[]);
+    assert!(text(&output.stdout).contains("calling"));
+    assert!(text(&output.stderr).contains("no trunk"), "{output:?}");
+}
+
+#[test]
 fn a_term_signal_ends_the_server_cleanly() {
     let directory = tempfile::tempdir().unwrap();
     let (data, config) = (directory.path().join("data"), directory.path().join("switchback.toml"));
