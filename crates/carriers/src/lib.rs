@@ -107,6 +107,11 @@ pub trait Carrier: Send + Sync + 'static {
         false
     }
 
+    /// What else an operator may want to see of it: names and values.
+    fn figures(&self) -> Vec<(&'static str, f64)> {
+        vec![]
+    }
+
     /// Whether it could take a message now, as far as it knows.
     fn is_up(&self) -> bool;
 

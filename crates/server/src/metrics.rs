@@ -78,6 +78,10 @@ pub fn show_carrier(outlet: &Outlet, now_ms: i64) {
     let name = outlet.config.name.clone();
     let up = if outlet.carrier.is_up() { 1.0 } else { 0.0 };
     metrics::gauge!("switchback_carrier_up", "carrier" => name.clone()).set(up);
+    for (figure, value) in outlet.carrier.figures() {
+        metrics::gauge!("switchback_carrier_figure", "carrier" => name.clone(), "figure" => figure)
+            .set(value);
+    }
     if let Some(success) = outlet.health.success(now_ms) {
         metrics::gauge!("switchback_carrier_success", "carrier" => name).set(success);
     }

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Presets by the description that they are checked against, with their settings.
-const CHECKED: [(&str, &str, &str, &str); 4] = [
+const CHECKED: [(&str, &str, &str, &str); 5] = [
     (
         "route-mobile-viber.yml",
         "route-mobile-viber",
@@ -19,13 +19,10 @@ const CHECKED: [(&str, &str, &str, &str); 4] = [
     ),
     ("vonage-messages.yml", "vonage-v0.1-viber", "Viber", VONAGE),
     ("vonage-messages.yml", "vonage-v0.1-sms", "Sms", VONAGE),
-    (
-        "twilio-calls-messages.json",
-        "twilio-sms",
-        "Sms",
-        "account_sid = \"AC00000000000000000000000000000001\", auth_token = \"t\"",
-    ),
+    ("twilio-calls-messages.json", "twilio-sms", "Sms", TWILIO),
+    ("twilio-calls-messages.json", "twilio-voice", "Voice", TWILIO),
 ];
+const TWILIO: &str = "account_sid = \"AC00000000000000000000000000000001\", auth_token = \"t\"";
 const VONAGE: &str = "api_key = \"k\", api_secret = \"s\", signature_secret = \"x\"";
 const TO: &str = "+306900000000";
 
@@ -44,6 +41,15 @@ fn flows(channel: &str) -> Vec<(String, &'static str, Value)> {
             ("text".into(), "/failover", step("hello")),
             ("long text".into(), "/failover", step(&long)),
             ("Greek".into(), "/failover", step("καλημέρα")),
+        ];
+    }
+    if channel == "Voice" {
+        let say = json!({"type": "SAY", "message": {"language": "en-US", "text": "1 < 2"}});
+        let play = json!({"type": "PLAY", "fileURL": "https://a.example/x.wav"});
+        let call = |verbs: Value| json!({"flow": [{"type": "Voice", "order": 1, "from": "+302100000000", "to": TO, "dialPlan": {"verbs": verbs}}]});
+        return vec![
+            ("say".into(), "/failover", call(json!([say]))),
+            ("say + play".into(), "/failover", call(json!([say, play]))),
         ];
     }
     let viber = |more: Value| {

@@ -99,6 +99,15 @@ impl Server {
         Ok(line.split_whitespace().nth(1).context("no VmRSS")?.parse()?)
     }
 
+    /// Seconds of a core that it has used.
+    pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.0.id()))?;
+        // The name, which may hold anything, is in parentheses; user and system time are the 14th and 15th words.
+        let words = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+        // In hundredths of a second, as Linux tells programs.
+        Ok(words.filter_map(|word| word.parse::<f64>().ok()).sum::<f64>() / 100.0)
+    }
+
     /// Bytes of its database, after everything in the log was moved into it.
     pub fn disk_bytes(&self) -> anyhow::Result<u64> {
         let mut total = 0;

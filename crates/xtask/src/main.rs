@@ -1,4 +1,4 @@
-//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle|search|pages|http`, `cargo xtask
+//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle|search|pages|http|voice`, `cargo xtask
 //! check-presets DIR`.
 
 mod bench;
@@ -10,6 +10,7 @@ mod peers;
 mod schema;
 mod search;
 mod test;
+mod voice;
 
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
@@ -47,6 +48,7 @@ enum Bench {
     Search(search::Search),
     Pages(pages::Pages),
     Http(http::Http),
+    Voice(voice::Voice),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -58,6 +60,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Bench(Bench::Search(search)) => search.run(),
         Chore::Bench(Bench::Pages(pages)) => pages.run(),
         Chore::Bench(Bench::Http(http)) => http.run(),
+        Chore::Bench(Bench::Voice(voice)) => voice.run(),
         Chore::BareEcho => bench::bare_echo(),
     }
 }

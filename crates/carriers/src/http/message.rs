@@ -1,15 +1,15 @@
 //! A message as templates see it: its fields by name.
 
 use crate::Outgoing;
-use flow::{Content, FlowKind, Restrictions, Step, ViberMessage};
-use minijinja::Value;
+use flow::{Content, FlowKind, MachineStrategy, Restrictions, Step, Verb, ViberMessage, VoiceTarget};
+use minijinja::{Value, context};
 use std::collections::BTreeMap;
 
 /// Fields by name.
 pub(super) type Fields = BTreeMap<&'static str, Value>;
 
 /// What describes a message's content: each that a message has must have a place in the request.
-pub(super) const CONTENT: [&str; 18] = [
+pub(super) const CONTENT: [&str; 24] = [
     "text",
     "flash",
     "content_template_id",
@@ -28,6 +28,12 @@ pub(super) const CONTENT: [&str; 18] = [
     "template_language",
     "template_params",
     "template_all_devices",
+    "verbs",
+    "barge_in",
+    "to_sip",
+    "to_viber",
+    "machine_strategy",
+    "machine_event_url",
 ];
 
 /// What a request's templates may use besides the content.
@@ -66,10 +72,41 @@ pub(super) fn content(step: &Step, restrictions: Option<&Restrictions>) -> Field
                 ("template_all_devices", template.all_devices.then(|| Value::from(true))),
             ],
         },
-        Content::Voice(_) => vec![],
+        Content::Voice(voice) => {
+            let barge_in = voice.verbs.iter().any(|verb| match verb {
+                Verb::Say { barge_in, .. } | Verb::Play { barge_in, .. } => *barge_in,
+            });
+            let (sip, viber) = match &voice.to {
+                VoiceTarget::Phone(_) => (None, None),
+                VoiceTarget::Sip(to) => (Some(Value::from(&**to)), None),
+                VoiceTarget::Viber(to) => (None, Some(Value::from(&**to))),
+            };
+            let machine = voice.machine_detection.as_ref();
+            let strategy = machine.map(|machine| match machine.strategy {
+                MachineStrategy::Hangup => Value::from("hangup"),
+                MachineStrategy::Continue => Value::from("continue"),
+            });
+            vec![
+                ("verbs", Some(voice.verbs.iter().map(verb).collect())),
+                ("barge_in", barge_in.then(|| Value::from(true))),
+                ("to_sip", sip),
+                ("to_viber", viber),
+                ("machine_strategy", strategy),
+                ("machine_event_url", machine.and_then(|machine| text(&machine.event_url))),
+            ]
+        }
     };
     fields.extend(given.into_iter().filter_map(|(name, value)| Some((name, value?))));
     fields
+}
+
+fn verb(verb: &Verb) -> Value {
+    match verb {
+        Verb::Say { language, gender, text, repeat, .. } => {
+            context! { text => text, language => language, gender => gender, repeat => repeat }
+        }
+        Verb::Play { url, repeat, .. } => context! { url => url, repeat => repeat },
+    }
 }
 
 /// Who gets it from whom, and how long it lives.
@@ -88,9 +125,12 @@ pub(super) fn address(outgoing: &Outgoing) -> Fields {
 /// A value for each field, to try templates with.
 pub(super) fn sample(name: &str) -> Value {
     match name {
-        "flash" | "template_all_devices" | "transactional" => Value::from(true),
+        "flash" | "template_all_devices" | "transactional" | "barge_in" => Value::from(true),
         "video_size_mb" => Value::from(1.5),
         "video_duration_s" | "ttl_s" => Value::from(60),
+        "verbs" => Value::from_iter([
+            context! { text => "a <b>", language => "en-US", gender => "male", repeat => 1 },
+        ]),
         "template_params" => Value::from_serialize(BTreeMap::from([("pin", "1234")])),
         _ => Value::from(format!("a \"quoted\" {name}")),
     }

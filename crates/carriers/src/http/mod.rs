@@ -19,10 +19,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use breaker::Breaker;
 use client::{Answer, Client, Failure};
-use flow::{Channel, Content, Detail, Restrictions, Step};
+use flow::{Channel, Detail, Restrictions, Step};
 use message::Fields;
 use minijinja::{Value, context};
-use provider::Refusal;
+use provider::{Refusal, Values};
 use receipts::Reader;
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -323,7 +323,7 @@ impl Carrier for Http {
     }
 
     fn refuses(&self, step: &Step, restrictions: Option<&Restrictions>) -> Option<String> {
-        if !self.channels.contains(&step.channel()) || matches!(step.content, Content::Voice(_)) {
+        if !self.channels.contains(&step.channel()) {
             return Some(format!("the provider does not carry {}", step.channel()));
         }
         self.request(&message::content(step, restrictions)).err()
@@ -379,7 +379,7 @@ fn compile(request: &provider::Request, templates: &mut Templates) -> Result<Req
     let headers = compile_all("headers", &request.headers, templates)?;
     let body = match (&request.body, &request.form) {
         (Some(body), None) => Body::Json(templates.json(at("body"), body)?),
-        (None, Some(form)) => Body::Form(compile_all("form", form, templates)?),
+        (None, Some(form)) => Body::Form(compile_form(&at("form"), form, templates)?),
         _ => return Err(format!("request.{}: must have either body or form", request.name)),
     };
     let mut used: HashSet<String> = HashSet::new();
@@ -404,6 +404,25 @@ fn compile(request: &provider::Request, templates: &mut Templates) -> Result<Req
     }
     let places = in_body.iter().map(first).chain(request.implied.iter().cloned()).collect();
     Ok(Request { name: request.name.clone(), when, path, headers, body, places })
+}
+
+/// Compiles a form; a name may have several values.
+fn compile_form(
+    at: &str,
+    form: &BTreeMap<String, Values>,
+    templates: &mut Templates,
+) -> Result<Vec<(String, String)>, String> {
+    let mut compiled = Vec::new();
+    for (name, values) in form {
+        let values = match values {
+            Values::One(value) => std::slice::from_ref(value),
+            Values::Several(values) => values,
+        };
+        for (i, value) in values.iter().enumerate() {
+            compiled.push((name.clone(), templates.text(format!("{at}.{name}[{i}]"), value)?));
+        }
+    }
+    Ok(compiled)
 }
 
 /// Compiles what failures mean: names of expressions, and detailed statuses.

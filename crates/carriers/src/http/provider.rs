@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The presets: their names and their files.
-pub(super) const PRESETS: [(&str, &str); 8] = [
+pub(super) const PRESETS: [(&str, &str); 9] = [
     ("infobip-sms", include_str!("../../presets/infobip-sms.toml")),
     ("infobip-viber", include_str!("../../presets/infobip-viber.toml")),
     ("route-mobile-viber", include_str!("../../presets/route-mobile-viber.toml")),
     ("twilio-sms", include_str!("../../presets/twilio-sms.toml")),
+    ("twilio-voice", include_str!("../../presets/twilio-voice.toml")),
     ("vonage-sms", include_str!("../../presets/vonage-sms.toml")),
     ("vonage-viber", include_str!("../../presets/vonage-viber.toml")),
     ("vonage-v0.1-sms", include_str!("../../presets/vonage-v0.1-sms.toml")),
@@ -131,12 +132,22 @@ pub struct Request {
     /// The body: JSON, a template. Values are written as JSON; members that are null are left out.
     #[serde(default)]
     pub body: Option<String>,
-    /// Or a form, templates by name; empty values are left out.
+    /// Or a form, templates by name, several where a name has several values; empty values are left out.
     #[serde(default)]
-    pub form: Option<BTreeMap<String, String>>,
+    pub form: Option<BTreeMap<String, Values>>,
     /// Fields that the provider finds out by itself, so that leaving them out loses nothing.
     #[serde(default)]
     pub implied: Vec<String>,
+}
+
+/// One value, or several.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Values {
+    /// One.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
 }
 
 /// What answers mean: expressions over `status`, `body` and `headers` (names in lower case).
@@ -203,6 +214,12 @@ pub struct Receipts {
     /// The recipient's network.
     #[serde(default)]
     pub operator: Option<String>,
+    /// Seconds of talk.
+    #[serde(default)]
+    pub duration: Option<String>,
+    /// Who answered a call: `human` or `machine`.
+    #[serde(default)]
+    pub answered_by: Option<String>,
     /// Our statuses by the provider's words, in any case; `""` for those that tell nothing.
     pub statuses: BTreeMap<String, Meaning>,
     /// What failures mean; the first that holds, over `item`.

@@ -22,6 +22,8 @@ pub(super) struct Reader {
     time: Option<Getter>,
     description: Option<Getter>,
     operator: Option<Getter>,
+    duration: Option<Getter>,
+    answered_by: Option<Getter>,
     /// By the provider's word in lower case; nothing for words that tell nothing.
     statuses: BTreeMap<String, Option<(Status, Detail)>>,
     /// Expressions, and what they tell of failures.
@@ -100,6 +102,8 @@ impl Reader {
             time: Getter::optional("receipts.time", receipts.time.as_ref(), templates)?,
             description: Getter::optional("receipts.description", receipts.description.as_ref(), templates)?,
             operator: Getter::optional("receipts.operator", receipts.operator.as_ref(), templates)?,
+            duration: Getter::optional("receipts.duration", receipts.duration.as_ref(), templates)?,
+            answered_by: Getter::optional("receipts.answered_by", receipts.answered_by.as_ref(), templates)?,
             statuses,
             details: refusals("receipts.details", &receipts.details, templates)?,
             inbound,
@@ -161,6 +165,8 @@ impl Reader {
         let receipt = Receipt {
             description: get(&self.description),
             operator: get(&self.operator),
+            duration_s: get(&self.duration).and_then(|seconds| seconds.parse().ok()),
+            answered_by: get(&self.answered_by),
             at_ms: get(&self.time).and_then(|time| read_time(&time)),
             ..Receipt::new(status, told.map_or(detail, |(_, detail)| detail.clone()))
         };

@@ -217,7 +217,8 @@ impl Call {
         let (hear, mut heard) = mpsc::channel(64);
         let machine = self.line.config.machine.clone();
         // It ends when `play` is dropped.
-        self.line.sound.spawn(media::session(socket, remote, machine, to_play, hear));
+        let pacing = Arc::clone(&self.line.pacing);
+        self.line.sound.spawn(media::session(socket, remote, machine, pacing, to_play, hear));
         let mut waiting = Some(prompts);
         let mut answerer = None;
         if self.machine.is_none() {

@@ -2,6 +2,7 @@
 
 use super::config::MachineConfig;
 use super::detect::{Answerer, Detector, FRAME};
+use super::pacing::Pacing;
 use super::rtp;
 use super::sdp::Remote;
 use std::collections::VecDeque;
@@ -46,6 +47,7 @@ pub(super) async fn session(
     socket: StdSocket,
     remote: Remote,
     machine: MachineConfig,
+    pacing: Arc<Pacing>,
     mut prompts: mpsc::Receiver<Vec<Prompt>>,
     heard: mpsc::Sender<Heard>,
 ) -> std::io::Result<()> {
@@ -74,7 +76,8 @@ pub(super) async fn session(
     loop {
         tokio::select! {
             biased;
-            _ = clock.tick() => {
+            due = clock.tick() => {
+                pacing.note(due.elapsed());
                 let (frame, ended) = session.next_frame();
                 // What can't be sent is lost, as on the network.
                 let _ = socket.send_to(&frame, session.target).await;

@@ -6,6 +6,7 @@ mod config;
 mod detect;
 mod g711;
 mod media;
+mod pacing;
 mod rtp;
 mod sdp;
 mod speech;
@@ -20,6 +21,7 @@ use flow::{
     CarrierRef, Content, Detail, MachineDetection, Receipt, Restrictions, Step, Verb, Voice, VoiceTarget,
 };
 use media::Prompt;
+use pacing::Pacing;
 use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::platform::CancellationToken;
 use rsipstack::transport::TransportLayer;
@@ -56,6 +58,7 @@ struct Line {
     /// Ends that thread when it is dropped.
     _sound: tokio::sync::oneshot::Sender<()>,
     next_port: AtomicU16,
+    pacing: Arc<Pacing>,
 }
 
 impl Sip {
@@ -93,6 +96,7 @@ impl Sip {
             speech: Speech::new(config.speech.clone())?,
             room: Arc::new(Semaphore::new(config.calls_max)),
             next_port: AtomicU16::new(0),
+            pacing: Arc::default(),
             name,
             config,
             sink,
@@ -170,6 +174,16 @@ impl Carrier for Sip {
             Content::Voice(_) => None,
             Content::Sms(_) | Content::Viber(_) => Some("a SIP carrier makes calls only".into()),
         }
+    }
+
+    fn figures(&self) -> Vec<(&'static str, f64)> {
+        let calls = self.line.config.calls_max - self.line.room.available_permits();
+        let Line { pacing, .. } = &*self.line;
+        vec![
+            ("calls", calls as f64),
+            ("frames", pacing.frames() as f64),
+            ("frame_late_p99_ms", pacing.p99_ms()),
+        ]
     }
 
     fn is_up(&self) -> bool {

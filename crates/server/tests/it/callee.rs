@@ -60,11 +60,11 @@ pub fn bye() -> String {
 impl Callee {
     /// sipp with a scenario.
     pub async fn sipp(steps: &str) -> Callee {
-        Callee::sipp_with(steps, &[]).await
+        Callee::sipp_with(steps, &[], &[]).await
     }
 
-    /// sipp with a scenario that plays files.
-    pub async fn sipp_with(steps: &str, files: &[(&str, &[u8])]) -> Callee {
+    /// sipp with a scenario that plays files, and more arguments.
+    pub async fn sipp_with(steps: &str, files: &[(&str, &[u8])], arguments: &[&str]) -> Callee {
         let directory = tempfile::tempdir().unwrap();
         for (name, octets) in files {
             std::fs::write(directory.path().join(name), octets).unwrap();
@@ -80,13 +80,25 @@ impl Callee {
             .arg(&scenario)
             .args(["-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", &port.to_string(), "-mp", &media.to_string()])
             .arg("-nostdin")
+            .args(arguments)
             .current_dir(directory.path())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("sipp is installed (cargo xtask test installs it)");
-        until_bound(port).await;
+        if arguments.contains(&"t1") {
+            let taken = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+            until("the callee listens", taken).await;
+        } else {
+            until_bound(port).await;
+        }
         Callee { child, port, directory }
+    }
+
+    /// Whether it went through its scenario as it should, once it has ended.
+    pub async fn ended_well(&mut self) -> bool {
+        until("the callee ends", || self.child.try_wait().unwrap().is_some()).await;
+        self.child.wait().unwrap().success()
     }
 
     /// baresip, which answers by itself and records.

@@ -255,11 +255,15 @@ fn route_mobile(kind: &str) -> Option<Value> {
 
 fn twilio(reference: &str, status: &str) -> Posting {
     let form = [("MessageSid", reference), ("MessageStatus", status), ("To", TO), ("ErrorCode", "")];
+    twilio_form("sms", &form)
+}
+
+fn twilio_form(carrier: &str, form: &[(&str, &str)]) -> Posting {
     let mut fields = form.to_vec();
     fields.sort_unstable();
     let signed: String = fields.iter().map(|(name, value)| format!("{name}{value}")).collect();
     let mut mac = <Hmac<sha1::Sha1> as KeyInit>::new_from_slice(b"twilio-secret").unwrap();
-    mac.update(format!("{PUBLIC}/carriers/sms/receipts{signed}").as_bytes());
+    mac.update(format!("{PUBLIC}/carriers/{carrier}/receipts{signed}").as_bytes());
     let signature = STANDARD.encode(mac.finalize().into_bytes());
     Posting {
         query: String::new(),
@@ -542,4 +546,57 @@ async fn forged_and_foreign_receipts_change_nothing() {
     assert!(counted("viber", "malformed") >= 1 && counted("viber", "unknown status") >= 1, "{metrics}");
     assert_eq!(preset.post(&server, "viber", report_vonage(&reference, Word::Delivered)).await, 200);
     server.track_until(&id, |tracking| tracking["messages"][0]["status"]["name"] == "DELIVERED").await;
+}
+
+#[tokio::test]
+async fn twilio_calls() {
+    let provider = Provider::start(|got, number| {
+        assert_eq!(got.path, "/2010-04-01/Accounts/AC1/Calls.json");
+        Reply::json(201, json!({"sid": reference(number), "status": "queued"}))
+    })
+    .await;
+    let config = format!(
+        "[engine]\nminute = \"1m\"\n[server]\npublic_url = \"{PUBLIC}\"\n[[carrier]]\nname = \"calls\"\nkind = \"http\"\n\
+         provider = \"twilio-voice\"\nchannels = [\"Voice\"]\nbase_url = \"{}\"\n\
+         settings = {{ account_sid = \"AC1\", auth_token = \"twilio-secret\" }}\n",
+        provider.url
+    );
+    let server = TestServer::start(&config).await;
+    let mut step = voice(1, TO);
+    step["dialPlan"]["verbs"] = json!([
+        {"type": "SAY", "message": {"language": "el-GR", "gender": "male", "text": "1 < 2 & \"so\""}},
+        {"type": "PLAY", "fileURL": "https://a.example/x.wav?a=1&b=2", "repeat": 2},
+    ]);
+    let id = server.send(&json!({"flow": [step]})).await;
+    until("the call is handed over", || !provider.got().is_empty()).await;
+    let got = provider.got().remove(0).body;
+    let said = "<Say language=\"el-GR\" voice=\"man\" loop=\"1\">1 &lt; 2 &amp; &quot;so&quot;</Say>";
+    let twiml = got["Twiml"].as_str().unwrap();
+    assert!(twiml.contains(said) && twiml.contains("<Play loop=\"2\">"), "{twiml}");
+    assert!(twiml.contains("a=1&amp;b=2"), "{twiml}");
+    assert_eq!((&got["To"], &got["Timeout"]), (&json!(TO), &json!("120")));
+
+    let post = async |form: &[(&str, &str)]| {
+        let Posting { headers, body, .. } = twilio_form("calls", form);
+        let mut request = server.client.post(format!("{}/carriers/calls/receipts", server.url)).body(body);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        request.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(post(&[("CallSid", "ref-0"), ("CallStatus", "ringing")]).await, 200);
+    server.track_until(&id, |tracking| tracking["messages"][0]["status"]["name"] == "Ringing").await;
+    let ended =
+        [("CallSid", "ref-0"), ("CallStatus", "completed"), ("CallDuration", "12"), ("AnsweredBy", "human")];
+    assert_eq!(post(&ended).await, 200);
+    let message = server.track_to_end(&id).await["messages"][0].clone();
+    assert_eq!(message["status"]["name"], "Completed");
+    assert_eq!((&message["duration"], &message["answeredBy"]), (&json!(12), &json!("human")));
+
+    // What it has no place for is told.
+    let mut step = voice(1, TO);
+    step["machineDetection"] = json!({"strategy": "Hangup"});
+    let (status, told) = server.post("/failover", &json!({"flow": [step]})).await;
+    assert_eq!(status, 400);
+    assert!(told["errors"][0]["message"].as_str().unwrap().contains("machine_strategy"), "{told}");
 }

@@ -175,7 +175,7 @@ async fn a_machine_is_hung_up_on_or_told_something_else() {
     let greeting = "<nop><action><exec rtp_stream=\"noise.alaw,20,8\"/></action></nop>\n";
     let scenario = format!("{}{greeting}{}", answered(), bye());
     for (strategy, status) in [("Hangup", "NoAnswer"), ("Continue", "Completed")] {
-        let callee = Callee::sipp_with(&scenario, &[("noise.alaw", &noise)]).await;
+        let callee = Callee::sipp_with(&scenario, &[("noise.alaw", &noise)], &[]).await;
         let server = TestServer::start(&config(&[callee.port], "")).await;
         let mut step = phone(json!([say("Hello.")]));
         step["machineDetection"] =
@@ -221,6 +221,33 @@ async fn a_challenge_is_answered() {
     let callee = Callee::sipp(&scenario).await;
     let account = "username = \"user\"\npassword = \"secret\"\n";
     let server = TestServer::start(&(config(&[callee.port], "") + account)).await;
+    let message = made(&server, phone(json!([say("Hello.")]))).await;
+    assert_eq!(message["status"]["name"], "Completed", "{message:#}");
+}
+
+#[tokio::test]
+async fn a_trunk_that_wants_a_registration_gets_one() {
+    let challenge = "WWW-Authenticate: Digest realm=\"acme\", nonce=\"4711\", algorithm=MD5\n";
+    let register = "<recv request=\"REGISTER\"/>\n";
+    let proof = "<recv request=\"REGISTER\"><action><ereg regexp=\"username=.?user\" search_in=\"hdr\" \
+        header=\"Authorization:\" check_it=\"true\" assign_to=\"proof\"/></action></recv>\n";
+    let scenario = format!(
+        "{register}{}{proof}{}<Reference variables=\"proof\"/>\n",
+        answer("401 Unauthorized", challenge, ""),
+        answer("200 OK", "Expires: 300\n", "")
+    );
+    let mut callee = Callee::sipp_with(&scenario, &[], &["-m", "1"]).await;
+    let account = "username = \"user\"\npassword = \"secret\"\nregister = true\n";
+    let server = TestServer::start(&(config(&[callee.port], "") + account)).await;
+    assert!(callee.ended_well().await);
+    assert!(server.server.carrier_is_up("voice"));
+}
+
+#[tokio::test]
+async fn a_trunk_may_be_reached_over_tcp() {
+    let scenario = answered() + &bye();
+    let callee = Callee::sipp_with(&scenario, &[], &["-t", "t1"]).await;
+    let server = TestServer::start(&(config(&[callee.port], "") + "transport = \"tcp\"\n")).await;
     let message = made(&server, phone(json!([say("Hello.")]))).await;
     assert_eq!(message["status"]["name"], "Completed", "{message:#}");
 }
