@@ -143,7 +143,7 @@ impl CheckPresets {
 fn handed_over(client: &mut Client, token: &str, id: &str) -> anyhow::Result<Value> {
     let request =
         format!("GET /failover/tracking/{id} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + Duration::from_secs(15);
     loop {
         let tracking: Value = serde_json::from_slice(client.exchange(request.as_bytes())?)?;
         let message = &tracking["messages"][0];
