@@ -70,19 +70,24 @@ impl Call {
         let mut failures = Vec::new();
         // Those that answered lately go first.
         let (up, down): (Vec<&Trunk>, Vec<&Trunk>) = self.line.trunks.iter().partition(|trunk| trunk.is_up());
-        for trunk in up.into_iter().chain(down) {
-            match self.ask(trunk).await {
-                Ok(dialled) => {
-                    trunk.note(true);
-                    return Ok(dialled);
-                }
-                Err(why) => {
-                    trunk.note(false);
-                    failures.push(format!("{}: {why}", trunk.config.host));
-                }
+        let trunks = up.into_iter().chain(down);
+        // An address of its own says nothing about a trunk, and is asked once.
+        for trunk in trunks.take(if self.is_foreign() { 1 } else { usize::MAX }) {
+            let asked = self.ask(trunk).await;
+            if !self.is_foreign() {
+                trunk.note(asked.is_ok());
+            }
+            match asked {
+                Ok(dialled) => return Ok(dialled),
+                Err(why) => failures.push(format!("{}: {why}", trunk.config.host)),
             }
         }
         Err(failures.join("; "))
+    }
+
+    /// Whether it goes to an address that is not the trunk's.
+    const fn is_foreign(&self) -> bool {
+        matches!(self.to, VoiceTarget::Sip(_))
     }
 
     async fn ask(&self, trunk: &Trunk) -> Result<Dialled, String> {
@@ -90,8 +95,8 @@ impl Call {
         let port = socket.local_addr().map_err(|error| error.to_string())?.port();
         let media = SocketAddr::new(self.line.local_ip(trunk)?, port);
         let offer = sdp::offer(media, fastrand::u64(..1 << 32));
-        // An address of its own is not the trunk's: it is found by itself, and gets no password of ours.
-        let foreign = matches!(self.to, VoiceTarget::Sip(_));
+        // An address of its own is found by itself, and gets no password of ours.
+        let foreign = self.is_foreign();
         let option = InviteOption {
             caller: trunk.caller(&self.from)?,
             callee: trunk.callee(&self.to)?,

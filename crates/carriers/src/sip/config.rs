@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+/// How long asking all trunks may take.
+const ASK_MAX: Duration = Duration::from_secs(120);
+
 /// A carrier that makes calls over SIP (RFC 3261).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -172,6 +175,9 @@ impl SipConfig {
         }
         if self.media_ports.is_some_and(|[first, last]| first == 0 || first > last) {
             return Err("media_ports: must be the first and the last port".into());
+        }
+        if self.trunk_timeout.saturating_mul(self.trunk.len() as u32) > ASK_MAX {
+            return Err("trunk_timeout: all trunks together must not take longer than 2m".into());
         }
         if self.speech.command.is_empty() && self.speech.url.is_none() {
             return Err("speech: must have a command or a url".into());

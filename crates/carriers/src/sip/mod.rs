@@ -35,6 +35,9 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use trunk::Trunk;
 
+/// How long making everything ready that is to be heard may take: a submit must end well before its lease.
+const PREPARE_MAX: Duration = Duration::from_secs(60);
+
 /// A carrier that makes calls.
 pub struct Sip {
     line: Arc<Line>,
@@ -135,10 +138,12 @@ impl Carrier for Sip {
         let Content::Voice(voice) = &outgoing.step().content else {
             return refuse("a SIP carrier makes calls only".into());
         };
-        let prompts = match self.line.prepare(&voice.verbs).await {
-            Ok(prompts) => prompts,
-            Err(why) => return refuse(why),
-        };
+        let prepared = tokio::time::timeout(PREPARE_MAX, self.line.prepare(&voice.verbs)).await;
+        let prompts =
+            match prepared.unwrap_or_else(|_| Err("what is to be heard is not ready in time".into())) {
+                Ok(prompts) => prompts,
+                Err(why) => return refuse(why),
+            };
         let Ok(permit) = Arc::clone(&self.line.room).try_acquire_owned() else {
             return Outcome::Later { reason: "all lines busy", after: None };
         };
