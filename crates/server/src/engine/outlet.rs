@@ -27,7 +27,8 @@ pub struct Outlet {
     /// Messages that may be under way.
     window: Arc<Semaphore>,
     window_size: u32,
-    rate: Option<DefaultDirectRateLimiter>,
+    /// One message at a time waits for it; the others wait for that one, or all would wake for each.
+    rate: Option<tokio::sync::Mutex<DefaultDirectRateLimiter>>,
     /// When the last message that waits for it looks again, Unix microseconds.
     parked_until_us: AtomicI64,
 }
@@ -42,7 +43,7 @@ impl Outlet {
             health: Health::new(config.success_min),
             window: Arc::new(Semaphore::new(window_size)),
             window_size: window_size as u32,
-            rate: config.rate.map(|rate| RateLimiter::direct(Quota::per_second(rate))),
+            rate: config.rate.map(|rate| RateLimiter::direct(Quota::per_second(rate)).into()),
             parked_until_us: AtomicI64::new(0),
             config,
         }
@@ -61,7 +62,7 @@ impl Outlet {
     /// Waits for its rate.
     pub(super) async fn wait_for_rate(&self) {
         if let Some(rate) = &self.rate {
-            rate.until_ready().await;
+            rate.lock().await.until_ready().await;
         }
     }
 
