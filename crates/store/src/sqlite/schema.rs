@@ -29,8 +29,6 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
-    // KiB: room for the inner pages of the indexes over tens of millions of flows.
-    connection.pragma_update(None, "cache_size", -32_768).map_err(failed)?;
     Ok(connection)
 }
 
