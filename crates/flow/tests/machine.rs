@@ -298,6 +298,19 @@ proptest! {
 }
 
 #[test]
+fn a_call_costs_its_started_intervals() {
+    let mut ids = ids();
+    let mut flow = accept(vec![step(1, sample::voice(TO))], None, &mut ids);
+    let Event::Submitted { message, part, carrier, whole, .. } = submitted(0, 0) else { unreachable!() };
+    let rate = Some(Rate { price: Price::new(6, 2), interval_s: Some(30), operator: None });
+    flow.apply(&Event::Submitted { message, part, carrier, rate, whole }, START_MS, &mut ids);
+    assert_eq!(flow.total_price(), Price::ZERO);
+    let completed = Receipt { duration_s: Some(61), ..Receipt::new(Status::Completed, Detail::COMPLETED) };
+    flow.apply(&Event::Receipt { message: 0, part: 0, receipt: completed }, START_MS, &mut ids);
+    assert_eq!(flow.total_price(), Price::new(18, 2));
+}
+
+#[test]
 fn what_the_balance_cannot_pay_ends_the_flow() {
     let mut ids = ids();
     let mut flow = accept(vec![step(1, sms("a")), step(2, sms("b"))], None, &mut ids);
