@@ -78,6 +78,8 @@ pub enum Event {
         /// The message's position.
         message: u16,
     },
+    /// The application wants no more of it: the flow ends, and nothing is handed over any more.
+    Cancel,
     /// The oldest pending callback was acknowledged.
     CallbackDone {
         /// Its id.
@@ -126,6 +128,7 @@ impl Flow {
             updated_ms: now_ms,
             status: FlowStatus::Queued,
             status_code: None,
+            cancelled: false,
             termination: None,
             messages: Vec::new(),
         };
@@ -190,6 +193,7 @@ impl Flow {
                 self.receipt(*message, *part, receipt, now_ms, &mut applied)
             }
             Event::Expire { message } => applied.changed = self.expire(usize::from(*message), now_ms),
+            Event::Cancel => applied.changed = self.cancel(now_ms, &mut applied.notes),
             Event::CallbackDone { id } => return self.callback_done(*id),
             Event::CallbackFailed { id, at_ms, error } => return self.callback_failed(*id, *at_ms, error),
             Event::CallbacksReplayed => return self.callbacks_replayed(now_ms),
@@ -266,7 +270,24 @@ impl Flow {
         if self.live() != Some(index) {
             return false;
         }
+        self.release(index);
         self.end(index, FlowStatus::Failed, Some(StatusCode::InsufficientBalance), now_ms, notes);
+        true
+    }
+
+    /// Holds nothing any more for a message whose clock stops; what is charged for it after all still counts.
+    fn release(&mut self, index: usize) {
+        self.state.messages[index].parts.iter_mut().filter_map(|part| part.held.as_mut()).for_each(|held| {
+            *held = Price::ZERO;
+        });
+    }
+
+    fn cancel(&mut self, now_ms: i64, notes: &mut Vec<Note>) -> bool {
+        let Some(live) = self.live() else { return false };
+        self.state.cancelled = true;
+        self.release(live);
+        self.leave(live, &Detail::CANCELLED, now_ms);
+        self.end(live, FlowStatus::Failed, Some(StatusCode::ServerError), now_ms, notes);
         true
     }
 
@@ -431,7 +452,7 @@ impl Flow {
         let fails_over = step.failover_on.contains(&status);
         let has_next = live + 1 < self.steps.len();
         if fails_over && has_next {
-            self.leave(live, now_ms);
+            self.leave(live, &Detail::NOT_SENT, now_ms);
             self.start_next(now_ms, ids);
             applied.notes.push(Note::Failover);
             return;
@@ -455,7 +476,7 @@ impl Flow {
         now_ms: i64,
         notes: &mut Vec<Note>,
     ) {
-        self.leave(live, now_ms);
+        self.leave(live, &Detail::NOT_SENT, now_ms);
         self.state.status = status;
         self.state.status_code = code;
         self.state.termination = Some(self.steps[live].channel());
@@ -463,13 +484,13 @@ impl Flow {
     }
 
     /// Gives up the parts of a message that were not handed to a carrier.
-    fn leave(&mut self, index: usize, now_ms: i64) {
+    fn leave(&mut self, index: usize, detail: &Detail, now_ms: i64) {
         for part in &mut self.state.messages[index].parts {
             if matches!(part.submit, Submit::Owed { .. }) {
                 part.submit = Submit::Done;
                 part.status = StatusRecord {
                     status: Status::Unsent,
-                    detail: Detail::NOT_SENT,
+                    detail: detail.clone(),
                     description: None,
                     at_ms: now_ms,
                     provisional: true,

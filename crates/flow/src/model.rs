@@ -46,6 +46,9 @@ pub struct State {
     /// Why it failed; only when [`FlowStatus::Failed`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_code: Option<StatusCode>,
+    /// Its application cancelled it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancelled: bool,
     /// The channel of the step that ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub termination: Option<Channel>,

@@ -216,6 +216,7 @@ details! {
     UNSUPPORTED_EQUIPMENT = "Unsupported Equipment": "The device can't show this message.",
     TTL_EXPIRED = "TTL Expired": "Not delivered within its time to live.",
     NOT_SENT = "Not Sent": "The step was left before this part was handed to a carrier.",
+    CANCELLED = "Cancelled": "The application cancelled the flow.",
     INITIATED = "Initiated": "The call is being set up.",
     RINGING = "Ringing": "The phone rings.",
     COMPLETED = "Completed": "The call was answered.",

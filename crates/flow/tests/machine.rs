@@ -189,6 +189,7 @@ fn event(flow: &Flow, draw: &Draw, now_ms: i64) -> Event {
             Some(callback) => Event::CallbackDone { id: callback.id },
             None => Event::CallbacksReplayed,
         },
+        9 if draw.status == 7 => Event::Cancel,
         9 => Event::Reserved { message, part, price: Price::new(draw.status as i64, 2) },
         10 if draw.status == 0 => Event::Unaffordable { message },
         _ if draw.status.is_multiple_of(2) => Event::Handed { message, part },
@@ -250,7 +251,7 @@ proptest! {
                     prop_assert_eq!(Some(usize::from(message)), flow.live());
                 }
             }
-            prop_assert!(startable(&flow) <= 1);
+            prop_assert!(startable(&flow) <= usize::from(!flow.state.status.is_final()));
             // A flow that is not final always has a clock running.
             let clock = tasks.iter().any(|task| matches!(task.kind, TaskKind::Expire { .. }));
             prop_assert_eq!(clock, !flow.state.status.is_final());
@@ -322,4 +323,23 @@ fn what_the_balance_cannot_pay_ends_the_flow() {
     assert_eq!(flow.state.status_code, Some(StatusCode::InsufficientBalance));
     assert_eq!(flow.state.messages[0].parts[0].status.status, Status::Unsent);
     assert_eq!((flow.committed(), flow.tasks()), (Price::ZERO, vec![]));
+}
+
+#[test]
+fn a_cancelled_flow_ends_at_once_and_hears_only_what_was_under_way() {
+    let mut ids = ids();
+    let mut flow = accept(vec![step(1, sms(&"x".repeat(300))), step(2, viber(false))], None, &mut ids);
+    flow.apply(&submitted(0, 0), START_MS, &mut ids);
+    let applied = flow.apply(&Event::Cancel, START_MS + 5, &mut ids);
+    assert_eq!(applied.notes, [Note::Ended(FlowStatus::Failed)]);
+    assert_eq!(flow.state.status_code, Some(StatusCode::ServerError));
+    assert!(flow.state.cancelled && flow.tasks().is_empty());
+    let second = flow.state.messages[0].parts[1].status.clone();
+    assert_eq!((second.status, second.detail), (Status::Unsent, Detail::CANCELLED));
+    // The first part is with a carrier: its fate is shown and decides nothing.
+    flow.apply(&receipt(0, 0, Status::Undelivered), START_MS + 9, &mut ids);
+    assert_eq!(flow.state.messages[0].parts[0].status.status, Status::Undelivered);
+    assert_eq!((flow.state.messages.len(), flow.state.status), (1, FlowStatus::Failed));
+    // What has ended can't be cancelled.
+    assert!(!flow.apply(&Event::Cancel, START_MS + 10, &mut ids).changed);
 }

@@ -148,6 +148,9 @@ pub trait Store: Send + Sync + 'static {
     /// Returns when the lane may have an earlier task than [`Store::next_due_ms`] said.
     async fn woken(&self, lane: Lane);
 
+    /// The flow as it is now, where it is in memory.
+    fn recent(&self, id: Uuid) -> Option<Arc<Flow>>;
+
     /// The flows with these ids, each at its id's place; `None` where there is none.
     ///
     /// # Errors

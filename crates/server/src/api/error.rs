@@ -91,6 +91,8 @@ pub enum ApiError {
     MethodNotAllowed,
     /// The idempotency key was used with another body.
     KeyReused,
+    /// The flow has ended and can't be cancelled.
+    Ended,
     /// The body is too large.
     TooLarge(usize),
     /// The body is of another media type.
@@ -121,7 +123,7 @@ impl ApiError {
             ApiError::Forbidden(_) => StatusCode::FORBIDDEN,
             ApiError::NotFound(_) => StatusCode::NOT_FOUND,
             ApiError::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            ApiError::KeyReused => StatusCode::CONFLICT,
+            ApiError::KeyReused | ApiError::Ended => StatusCode::CONFLICT,
             ApiError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -139,6 +141,7 @@ impl ApiError {
             ApiError::NotFound(_) => "022002",
             ApiError::MethodNotAllowed => "000002",
             ApiError::KeyReused => "022003",
+            ApiError::Ended => "022005",
             ApiError::TooLarge(_) => "000003",
             ApiError::UnsupportedMediaType => "000004",
             ApiError::TooManyRequests { .. } => "000005",
@@ -161,6 +164,7 @@ impl ApiError {
             ApiError::NotFound(what) => format!("there is no such {what}"),
             ApiError::MethodNotAllowed => "this path does not take this method".into(),
             ApiError::KeyReused => "the Idempotency-Key was used with another body".into(),
+            ApiError::Ended => "the flow has ended and can't be cancelled".into(),
             ApiError::TooLarge(limit) => format!("the body has more than {limit} octets"),
             ApiError::UnsupportedMediaType => "the Content-Type must be application/json".into(),
             ApiError::TooManyRequests { .. } => "the application asks too often".into(),

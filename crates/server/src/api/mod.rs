@@ -1,6 +1,7 @@
 //! The HTTP API; one file an endpoint. Wire JSON lives here and nowhere else.
 
 mod auth;
+mod cancel;
 mod error;
 mod export;
 mod health;
@@ -32,7 +33,7 @@ use axum::extract::{
 use axum::http::{StatusCode, header, request::Parts};
 use axum::middleware::Next;
 use axum::response::Response;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use error::ApiError;
 use flow::ChannelSet;
 use index::Index;
@@ -98,6 +99,7 @@ impl Api {
         token::post,
         send::post,
         send::post_transactional,
+        cancel::delete,
         tracking::get,
         search::post,
         link::get,
@@ -130,6 +132,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/oauth/token", post(token::post))
         .route("/failover", post(send::post))
         .route("/failover/transactional", post(send::post_transactional))
+        .route("/failover/{trackingId}", delete(cancel::delete))
         .route("/failover/tracking", post(search::post))
         .route("/failover/tracking/{trackingId}", get(tracking::get))
         .route("/suppressions/{channel}", get(suppressions::get))

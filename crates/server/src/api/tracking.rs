@@ -10,7 +10,9 @@ use super::{Api, PathParameters};
 use crate::clock::iso;
 use axum::Json;
 use axum::extract::State;
-use flow::{Channel, Content, Flow, FlowKind, Message, Part, Price, Sms, Step, Viber, ViberMessage, Voice};
+use flow::{
+    Channel, Content, Detail, Flow, FlowKind, Message, Part, Price, Sms, Step, Viber, ViberMessage, Voice,
+};
 use rust_decimal::prelude::ToPrimitive;
 use serde::Serialize;
 use std::sync::Arc;
@@ -35,15 +37,18 @@ pub async fn get(
     caller: Caller,
     PathParameters(path): PathParameters<1>,
 ) -> Result<Json<TrackingView>, ApiError> {
-    let [id] = path;
-    let id = Uuid::parse_str(&id).map_err(|_| ApiError::field("trackingId", "format", "must be a UUID"))?;
+    let flow = load_own(&api, &caller, &path[0]).await?;
+    Ok(Json(TrackingView::of(&flow, &flow.state)))
+}
+
+/// The caller's flow with an id.
+///
+/// # Errors
+/// [`ApiError::Invalid`]; [`ApiError::NotFound`], also for another application's; [`ApiError::Store`].
+pub(super) async fn load_own(api: &Api, caller: &Caller, id: &str) -> Result<Flow, ApiError> {
+    let id = Uuid::parse_str(id).map_err(|_| ApiError::field("trackingId", "format", "must be a UUID"))?;
     let found = api.store.load(vec![id]).await?.pop().flatten();
-    match found {
-        Some(flow) if flow.application == caller.application.id => {
-            Ok(Json(TrackingView::of(&flow, &flow.state)))
-        }
-        _ => Err(ApiError::NotFound("tracking")),
-    }
+    found.filter(|flow| flow.application == caller.application.id).ok_or(ApiError::NotFound("tracking"))
 }
 
 /// What became of a flow.
@@ -55,6 +60,9 @@ pub struct TrackingView {
     pub(super) status: &'static str,
     /// Why it failed: 0 server error, 1 insufficient balance, 2 no next step, 3 failover not triggered.
     pub(super) status_code: Option<u8>,
+    /// Only when the application cancelled it; ours, beyond the contract.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) reason: Option<ReasonView>,
     /// The channel of the step that ended it: `Sms`, `Viber`, `Voice`.
     pub(super) termination_channel: Option<&'static str>,
     pub(super) total_price: f64,
@@ -189,12 +197,19 @@ pub struct StatusView {
     updated_date: String,
 }
 
-/// Why a message has its status.
+/// Why a message, or a flow, has its status.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReasonView {
     detailed_status: String,
     description: String,
+}
+
+impl ReasonView {
+    fn of(detail: &Detail, description: Option<&str>) -> ReasonView {
+        let description = description.unwrap_or_else(|| detail.description());
+        ReasonView { detailed_status: detail.0.to_string(), description: description.to_owned() }
+    }
 }
 
 impl TrackingView {
@@ -205,6 +220,7 @@ impl TrackingView {
             tracking_id: flow.id,
             status: state.status.name(),
             status_code: state.status_code.map(|code| code as u8),
+            reason: state.cancelled.then(|| ReasonView::of(&Detail::CANCELLED, None)),
             termination_channel: state.termination.map(Channel::name),
             total_price: price(state.total_price(&flow.steps)),
             originating_service: "Failover",
@@ -363,10 +379,9 @@ fn voice_view(message: &Message, step: &Step, voice: &Voice, part: &Part) -> Mes
 
 fn status(part: &Part, channel: Channel) -> StatusView {
     let record = &part.status;
-    let description = record.description.clone().unwrap_or_else(|| record.detail.description().to_owned());
     StatusView {
         name: record.status.tracking_name(channel),
-        reason: ReasonView { detailed_status: record.detail.0.clone().into_owned(), description },
+        reason: ReasonView::of(&record.detail, record.description.as_deref()),
         updated_date: iso(record.at_ms),
     }
 }

@@ -26,9 +26,9 @@ pub(super) fn attempts(flow: &Flow, message: u16, part: u16) -> Option<u32> {
 /// Hands one part over and stores what came of it.
 pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) {
     let TaskKind::Submit { message, part, .. } = claim.task else { return };
-    let flow = claim.flow;
-    let id = flow.id;
-    // It may have waited for the rate.
+    let id = claim.flow.id;
+    // It may have waited for the rate, and been cancelled or left meanwhile.
+    let flow = engine.store.recent(id).unwrap_or(claim.flow);
     let Some(attempts) = attempts(&flow, message, part) else { return };
     let (step, name) = (&flow.steps[usize::from(message)], &outlet.config.name);
     let time_left_ms = flow.state.messages[usize::from(message)].expires_ms - now_ms();

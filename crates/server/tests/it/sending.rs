@@ -300,3 +300,30 @@ async fn a_channel_that_nobody_carries_is_refused() {
     let (status, answer) = server.post("/failover", &json!({"flow": [sms(1, TO), viber(2, TO)]})).await;
     assert_eq!((status.as_u16(), &answer["errors"][0]["field"]), (400, &json!("flow[1].type")));
 }
+
+#[tokio::test]
+async fn a_flow_is_cancelled_once_and_sends_nothing_more() {
+    let server = TestServer::start("[engine]\nminute = \"60s\"\n").await;
+    let (own, ended) = ("+306900000033", "+306900000000");
+    // Viber stays silent: the Sms would follow after the ttl.
+    let id = server.send(&json!({"flow": [viber(1, own), sms(2, own)]})).await;
+    server.track_until(&id, |tracking| tracking["status"] == "InProgress").await;
+    let (status, cancelled) = answer(server.request(Method::DELETE, &format!("/failover/{id}"))).await;
+    assert_eq!(status, 200, "{cancelled}");
+    assert_eq!(cancelled["status"], "Failed");
+    assert_eq!(cancelled["statusCode"], 0);
+    assert_eq!(cancelled["reason"]["detailedStatus"], "Cancelled");
+    assert_eq!(cancelled["messages"].as_array().unwrap().len(), 1);
+    let (status, again) = answer(server.request(Method::DELETE, &format!("/failover/{id}"))).await;
+    assert_eq!((status.as_u16(), again), (200, cancelled));
+    let found = server.search("", json!([{"fieldName": "status", "searchTerm": "Failed"}])).await;
+    assert_eq!(found["totalElements"], 1);
+
+    let id = server.send(&json!({"flow": [sms(1, ended)]})).await;
+    server.track_to_end(&id).await;
+    let (status, refused) = answer(server.request(Method::DELETE, &format!("/failover/{id}"))).await;
+    assert_eq!((status.as_u16(), &refused["code"]), (409, &json!("409022005")));
+    let unknown = "/failover/01900000-0000-7000-8000-000000000000";
+    assert_eq!(answer(server.request(Method::DELETE, unknown)).await.0, 404);
+    assert_eq!(answer(server.request(Method::DELETE, "/failover/tracking")).await.0, 405);
+}

@@ -245,6 +245,10 @@ impl Store for SqliteStore {
         self.shared.wakers[lane.index()].notified().await;
     }
 
+    fn recent(&self, id: Uuid) -> Option<Arc<Flow>> {
+        self.shared.cache.lock().peek(&id).map(|stored| Arc::clone(&stored.flow))
+    }
+
     async fn load(&self, ids: Vec<Uuid>) -> Result<Vec<Option<Flow>>> {
         self.read(move |connection| {
             let docs = documents(connection, &ids)?;
