@@ -4,6 +4,7 @@ use crate::api::tracking::TrackingView;
 use crate::clock::{new_id, now_ms};
 use crate::config::CallbackConfig;
 use crate::targets::{GuardedResolver, check_url};
+use async_trait::async_trait;
 use carriers::backoff;
 use flow::{Event, Flow, PendingCallback};
 use parking_lot::Mutex;
@@ -14,9 +15,50 @@ use std::sync::Arc;
 use store::callback_secret;
 use uuid::Uuid;
 
+/// The headers of a callback.
+pub type Headers = [(&'static str, String); 4];
+
+/// What posts callbacks.
+#[async_trait]
+pub trait Post: Send + Sync {
+    /// Posts a body once; answers with the HTTP status.
+    ///
+    /// # Errors
+    /// Why there was no answer.
+    async fn post(&self, url: Url, headers: Headers, body: String) -> Result<u16, String>;
+}
+
+/// Posts over the network, to where callbacks may go.
+pub struct HttpPost(Client);
+
+impl HttpPost {
+    /// # Errors
+    /// When the HTTP client can't be set up.
+    pub fn new(config: &CallbackConfig) -> Result<HttpPost, String> {
+        let client = Client::builder()
+            .timeout(config.timeout)
+            .redirect(Policy::none())
+            .no_proxy()
+            .dns_resolver(Arc::new(GuardedResolver { allow_private: config.allow_private }))
+            .user_agent(concat!("Switchback/", env!("CARGO_PKG_VERSION")))
+            .build();
+        client.map(HttpPost).map_err(|error| error.to_string())
+    }
+}
+
+#[async_trait]
+impl Post for HttpPost {
+    async fn post(&self, url: Url, headers: Headers, body: String) -> Result<u16, String> {
+        let request =
+            headers.into_iter().fold(self.0.post(url), |request, (name, value)| request.header(name, value));
+        let response = request.body(body).send().await.map_err(|error| chain(&error))?;
+        Ok(response.status().as_u16())
+    }
+}
+
 /// Makes callbacks.
 pub struct Callbacks {
-    client: Client,
+    post: Box<dyn Post>,
     config: CallbackConfig,
     /// Callbacks under way, by host, so that one that hangs can't take every slot.
     under_way: Arc<Mutex<HashMap<String, usize>>>,
@@ -44,19 +86,8 @@ impl Drop for Slot {
 
 impl Callbacks {
     /// `secret_key` is the installation's.
-    ///
-    /// # Errors
-    /// When the HTTP client can't be set up.
-    pub fn new(config: CallbackConfig, secret_key: [u8; 32]) -> Result<Callbacks, String> {
-        let client = Client::builder()
-            .timeout(config.timeout)
-            .redirect(Policy::none())
-            .no_proxy()
-            .dns_resolver(Arc::new(GuardedResolver { allow_private: config.allow_private }))
-            .user_agent(concat!("Switchback/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| error.to_string())?;
-        Ok(Callbacks { client, config, under_way: Arc::default(), secret_key })
+    pub fn new(config: CallbackConfig, post: Box<dyn Post>, secret_key: [u8; 32]) -> Callbacks {
+        Callbacks { post, config, under_way: Arc::default(), secret_key }
     }
 
     /// How many callbacks are made at once.
@@ -73,7 +104,7 @@ impl Callbacks {
         let result = match target {
             Ok(url) => {
                 let _slot = self.slot(url.host_str().unwrap_or_default())?;
-                self.post(url, flow, pending).await
+                self.post_tracking(url, flow, pending).await
             }
             Err(error) => Err(error),
         };
@@ -107,7 +138,7 @@ impl Callbacks {
     }
 
     /// Posts the tracking as it was at the change; any 2xx acknowledges.
-    async fn post(&self, url: Url, flow: &Flow, pending: &PendingCallback) -> Result<(), String> {
+    async fn post_tracking(&self, url: Url, flow: &Flow, pending: &PendingCallback) -> Result<(), String> {
         let body =
             serde_json::to_string(&TrackingView::of(flow, &pending.state)).map_err(|e| e.to_string())?;
         self.post_signed(url, &flow.application, pending.id, body).await
@@ -128,17 +159,16 @@ impl Callbacks {
         let signature = Webhook::from_bytes(callback_secret(&self.secret_key, application).into())
             .and_then(|webhook| webhook.sign(&id, timestamp, body.as_bytes()))
             .map_err(|error| error.to_string())?;
-        let request = self
-            .client
-            .post(url)
-            .header("content-type", "application/json")
-            .header("webhook-id", id)
-            .header("webhook-timestamp", timestamp)
-            .header("webhook-signature", signature)
-            .body(body);
-        let response = request.send().await.map_err(|error| chain(&error))?;
-        let status = response.status();
-        if status.is_success() { Ok(()) } else { Err(format!("the target answered {status}")) }
+        let headers = [
+            ("content-type", "application/json".to_owned()),
+            ("webhook-id", id),
+            ("webhook-timestamp", timestamp.to_string()),
+            ("webhook-signature", signature),
+        ];
+        match self.post.post(url, headers, body).await? {
+            200..300 => Ok(()),
+            status => Err(format!("the target answered {status}")),
+        }
     }
 }
 

@@ -1,10 +1,22 @@
 //! The only place that reads the clock and draws random ids.
 
+use std::cell::RefCell;
 use uuid::Uuid;
+
+thread_local! {
+    /// What tells this thread the time instead of the system.
+    static SIMULATED: RefCell<Option<Box<dyn Fn() -> i64>>> = const { RefCell::new(None) };
+}
 
 /// The time, Unix milliseconds.
 pub fn now_ms() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
+    let simulated = SIMULATED.with_borrow(|clock| clock.as_ref().map(|clock| clock()));
+    simulated.unwrap_or_else(|| jiff::Timestamp::now().as_millisecond())
+}
+
+/// Lets `clock` tell this thread the time: for simulations, which run on one thread.
+pub fn simulate(clock: impl Fn() -> i64 + 'static) {
+    SIMULATED.set(Some(Box::new(clock)));
 }
 
 /// A new UUIDv7 of this time (RFC 9562, 5.7): sortable, and its own creation time.

@@ -1,10 +1,10 @@
 //! The running service: the engine that does due tasks, the HTTP API, callbacks, configuration, metrics.
 
 mod api;
-mod callbacks;
+pub mod callbacks;
 pub mod clock;
 pub mod config;
-mod engine;
+pub mod engine;
 pub mod files;
 mod inbound;
 pub mod indexing;
@@ -18,15 +18,17 @@ pub use numbers::country;
 
 use anyhow::{Context, anyhow};
 use api::Api;
+use axum::Router;
 use config::Config;
-use engine::Engine;
+use engine::{Engine, Network};
 use futures::future::join_all;
+use index::Index;
 use indexing::{Followed, Keeper, index_directory};
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use store::{SqliteOptions, SqliteStore};
+use store::{SqliteOptions, SqliteStore, Store, Threads};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -73,6 +75,7 @@ impl Server {
         let followed = Followed::default();
         let observed = followed.clone();
         let options = SqliteOptions {
+            threads: Threads::Own,
             queue_max: config.store.queue_max,
             cached_flows_max: config.store.cached_flows_max,
             ids: Arc::new(clock::new_id),
@@ -100,16 +103,18 @@ impl Server {
             counter.increment(report.handed_parts as u64);
         }
 
-        let engine = Engine::start(&config, Arc::clone(&store) as _).await.map_err(|error| anyhow!(error))?;
+        let engine = Engine::start(&config, Arc::clone(&store) as _, &Network(&config))
+            .await
+            .map_err(|error| anyhow!(error))?;
         engine.read_cautions().await?;
         let working = tokio::spawn(Arc::clone(&engine).run());
         let index = Arc::clone(&followed.index);
         let save_every = config.store.index_save;
         let keeper = Keeper::start(followed, Arc::clone(&store) as _, index_directory(data), save_every)?;
-        let api = Api::new(&config, Arc::clone(&store) as _, index, Arc::clone(&engine));
+        let routes = router(&config, Arc::clone(&store) as _, index, Arc::clone(&engine));
         let (closing, mut closed) = watch::channel(false);
         let shutdown = async move { drop(closed.wait_for(|&closing| closing).await) };
-        let serve = axum::serve(listener, api::router(api)).with_graceful_shutdown(shutdown);
+        let serve = axum::serve(listener, routes).with_graceful_shutdown(shutdown);
         let serving = tokio::spawn(async move { serve.await });
         Ok(Server { address, config, store, engine, keeper, working, serving, closing, _lock: lock })
     }
@@ -136,6 +141,11 @@ impl Server {
         self.keeper.stop().await;
         self.store.close().await;
     }
+}
+
+/// The HTTP API over a store, its index and the engine that works on it.
+pub fn router(config: &Config, store: Arc<dyn Store>, index: Arc<Index>, engine: Arc<Engine>) -> Router {
+    api::router(Api::new(config, store, index, engine))
 }
 
 /// Makes the data directory ours, until the file is dropped.

@@ -13,7 +13,7 @@ pub use application::{
     Application, ApplicationSettings, DeadCallback, NewApplication, Token, TokenTtl, callback_secret,
 };
 pub use queue::Lane;
-pub use sqlite::{Admin, OpenReport, SqliteOptions, SqliteStore};
+pub use sqlite::{Admin, OpenReport, SqliteOptions, SqliteStore, Threads};
 pub use suppression::{Cautions, Reserved, Suppression};
 
 use async_trait::async_trait;

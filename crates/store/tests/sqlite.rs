@@ -22,6 +22,7 @@ fn open(path: &Path) -> (SqliteStore, OpenReport, Seen) {
     let seen = Seen::default();
     let observer = Arc::clone(&seen);
     let options = SqliteOptions {
+        threads: store::Threads::Own,
         queue_max: 64,
         cached_flows_max: NonZeroUsize::new(2).unwrap(),
         ids: Arc::new(|_| id()),

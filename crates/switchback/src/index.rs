@@ -47,6 +47,7 @@ fn open(data: &Path) -> anyhow::Result<(SqliteStore, File)> {
     }
     let lock = lock(data)?;
     let options = SqliteOptions {
+        threads: store::Threads::Own,
         queue_max: 16,
         cached_flows_max: std::num::NonZeroUsize::MIN,
         ids: Arc::new(server::clock::new_id),

@@ -9,7 +9,6 @@ use axum::Json;
 use axum::extract::State;
 use flow::Event;
 use std::sync::Arc;
-use uuid::Uuid;
 
 /// Cancels a flow that has not ended: no part of it is handed to a carrier any more, and no further step starts. What a
 /// carrier has already may still arrive, and is shown. Cancelling twice is as good as once.

@@ -3,19 +3,20 @@
 
 mod dispatch;
 mod outlet;
+mod outside;
 mod submit;
 
 pub use outlet::Outlet;
+pub use outside::{Network, Outside};
 
 use crate::callbacks::Callbacks;
 use crate::clock::now_ms;
-use crate::config::{CarrierConfig, Config, KindConfig};
-use crate::files::Files;
+use crate::config::Config;
 use crate::metrics;
 use crate::rates::Rates;
 use crate::routing::Router;
 use async_trait::async_trait;
-use carriers::{Carrier, Http, NotStored, ReceiptSink, Sandbox, Sip, Smpp, backoff};
+use carriers::{NotStored, ReceiptSink, backoff};
 use flow::{Applied, CarrierRef, Channel, Event, FlowKind, Rate, Receipt, Step, TaskKind};
 use futures::future::join_all;
 use parking_lot::RwLock;
@@ -104,26 +105,18 @@ impl Engine {
     ///
     /// # Errors
     /// When a carrier or the callbacks' client can't be set up.
-    pub async fn start(config: &Config, store: Arc<dyn Store>) -> Result<Arc<Engine>, String> {
+    pub async fn start(
+        config: &Config,
+        store: Arc<dyn Store>,
+        outside: &dyn Outside,
+    ) -> Result<Arc<Engine>, String> {
         let secret_key = *store.secret_key();
         let sink = Arc::new(Receipts { store: Arc::clone(&store), outlets: OnceLock::new() });
         let mut outlets = Vec::new();
-        for CarrierConfig { common, kind } in config.carriers.clone() {
-            let (name, sink) = (common.name.clone(), Arc::clone(&sink));
-            let at = |error: String| format!("{}: {error}", common.name);
-            let carrier: Arc<dyn Carrier> = match kind {
-                KindConfig::Sandbox(sandbox) => Arc::new(Sandbox::new(name, &sandbox, sink)),
-                KindConfig::Smpp(smpp) => Arc::new(Smpp::start(name, *smpp, sink).map_err(at)?),
-                KindConfig::Sip(sip) => {
-                    let fetch = Arc::new(Files::new(config.callbacks.allow_private).map_err(at)?);
-                    Arc::new(Sip::start(name, *sip, sink, fetch).await.map_err(at)?)
-                }
-                KindConfig::Http(http) => {
-                    let url = config.receipts_url(&name);
-                    Arc::new(Http::new(&http.1, &http.0, url.as_deref()).map_err(at)?)
-                }
-            };
-            outlets.push(Arc::new(Outlet::new(common, carrier)));
+        for carrier in &config.carriers {
+            let connected = outside.carrier(carrier, Arc::clone(&sink) as _).await;
+            let connected = connected.map_err(|error| format!("{}: {error}", carrier.common.name))?;
+            outlets.push(Arc::new(Outlet::new(carrier.common.clone(), connected)));
         }
         let _ = sink.outlets.set(outlets.clone());
         let engine = Arc::new(Engine {
@@ -134,7 +127,7 @@ impl Engine {
             cautions: RwLock::default(),
             sink,
             room: Default::default(),
-            callbacks: Callbacks::new(config.callbacks.clone(), secret_key)?,
+            callbacks: Callbacks::new(config.callbacks.clone(), outside.post(&config.callbacks)?, secret_key),
             retry_max: config.engine.retry_max,
             retention_days: config.store.retention_days,
             closing: watch::channel(false).0,
@@ -217,9 +210,10 @@ impl Engine {
     async fn until_room(&self, channel: Channel, at_most: Duration) {
         let mut closing = self.closing.subscribe();
         tokio::select! {
+            biased;
+            _ = closing.changed() => {}
             () = self.room[channel as usize].notified() => {}
             () = tokio::time::sleep(at_most) => {}
-            _ = closing.changed() => {}
         }
     }
 
@@ -237,9 +231,10 @@ impl Engine {
             // Without a task, whoever adds one wakes the lane; the bound is for a clock that was set.
             let wait = Duration::from_millis(wait_ms.unwrap_or(60_000).clamp(1, 60_000).unsigned_abs());
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = self.store.woken(lane) => {}
+                biased;
                 _ = closing.changed() => {}
+                () = self.store.woken(lane) => {}
+                () = tokio::time::sleep(wait) => {}
             }
         }
     }
@@ -249,8 +244,9 @@ impl Engine {
         let mut closing = self.closing.subscribe();
         if !*closing.borrow_and_update() {
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                biased;
                 _ = closing.changed() => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
         !*closing.borrow()

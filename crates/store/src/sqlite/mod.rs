@@ -33,8 +33,21 @@ const IDLE_READERS_MAX: usize = 8;
 /// Fewer documents than this are read by one thread.
 const PARSED_ALONE_MAX: usize = 200;
 
+/// Where a store's work is done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Threads {
+    /// Writes on a thread of their own, reads beside them, and every commit is on disk before it is answered.
+    #[default]
+    Own,
+    /// Everything in the caller's runtime, in an order that depends on nothing but the calls, and commits that the
+    /// operating system has: for simulations, where processes end and machines don't.
+    Callers,
+}
+
 /// How a store is opened.
 pub struct SqliteOptions {
+    /// Where its work is done.
+    pub threads: Threads,
     /// Writes that may wait; beyond it, new flows are refused.
     pub queue_max: usize,
     /// Flows kept in memory for the events to come.
@@ -90,16 +103,21 @@ pub struct SqliteStore {
     commands: mpsc::Sender<Command>,
     readers: Arc<Mutex<Vec<Connection>>>,
     secret_key: [u8; 32],
+    threads: Threads,
 }
 
 impl SqliteStore {
     /// Opens or creates the database at `path` and takes up everything that is owed. The caller makes sure that
-    /// no other process has a `SqliteStore` on the same file.
+    /// no other process has a `SqliteStore` on the same file. With [`Threads::Callers`] it needs a runtime.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub fn open(path: &Path, options: SqliteOptions) -> Result<(SqliteStore, OpenReport)> {
         let connection = open_writer(path)?;
+        let threads = options.threads;
+        if threads == Threads::Callers {
+            connection.pragma_update(None, "synchronous", "OFF").map_err(failed)?;
+        }
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             wakers: std::array::from_fn(|_| Notify::new()),
@@ -110,12 +128,16 @@ impl SqliteStore {
         let (commands, inbox) = mpsc::channel(options.queue_max);
         let writer =
             Writer::new(connection, Arc::clone(&shared), options.ids, options.observer).map_err(failed)?;
-        std::thread::Builder::new()
-            .name("store-writer".into())
-            .spawn(move || writer.run(inbox))
-            .map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        let store =
-            SqliteStore { path: path.to_owned(), shared, commands, readers: Arc::default(), secret_key };
+        match threads {
+            Threads::Own => {
+                let thread = std::thread::Builder::new().name("store-writer".into());
+                let spawned = thread.spawn(move || writer.run(inbox));
+                spawned.map_err(|e| StoreError::Unavailable(e.to_string()))?;
+            }
+            Threads::Callers => drop(tokio::spawn(writer.run_beside(inbox))),
+        }
+        let readers = Arc::default();
+        let store = SqliteStore { path: path.to_owned(), shared, commands, readers, secret_key, threads };
         Ok((store, report))
     }
 
@@ -133,7 +155,7 @@ impl SqliteStore {
         answer.await.map_err(|_| stopped())?
     }
 
-    /// Reads on a connection of its own, off the async threads.
+    /// Reads on a connection of its own.
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -153,6 +175,9 @@ impl SqliteStore {
             }
             result
         };
+        if self.threads == Threads::Callers {
+            return read();
+        }
         tokio::task::spawn_blocking(read).await.map_err(|e| StoreError::Unavailable(e.to_string()))?
     }
 }

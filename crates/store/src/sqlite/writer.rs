@@ -137,24 +137,39 @@ impl Writer {
         Ok(Writer { connection, shared, ids, observer, counters, failed: 0 })
     }
 
+    /// Works on this thread until it is closed.
     pub(super) fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
         while let Some(first) = inbox.blocking_recv() {
-            let mut group = vec![first];
-            while group.len() < GROUP_MAX
-                && let Ok(next) = inbox.try_recv()
-            {
-                group.push(next);
-            }
-            let closing = group.iter().position(|command| matches!(command, Command::Close { .. }));
-            if let Some(position) = closing {
-                // What came after it is dropped, which its callers see.
-                group.truncate(position + 1);
-            }
-            self.commit(group);
-            if closing.is_some() {
+            if self.do_group(first, &mut inbox) {
                 return;
             }
         }
+    }
+
+    /// Works in the runtime until it is closed.
+    pub(super) async fn run_beside(mut self, mut inbox: mpsc::Receiver<Command>) {
+        while let Some(first) = inbox.recv().await {
+            if self.do_group(first, &mut inbox) {
+                return;
+            }
+        }
+    }
+
+    /// Commits what waits; true when that was all.
+    fn do_group(&mut self, first: Command, inbox: &mut mpsc::Receiver<Command>) -> bool {
+        let mut group = vec![first];
+        while group.len() < GROUP_MAX
+            && let Ok(next) = inbox.try_recv()
+        {
+            group.push(next);
+        }
+        let closing = group.iter().position(|command| matches!(command, Command::Close { .. }));
+        if let Some(position) = closing {
+            // What came after it is dropped, which its callers see.
+            group.truncate(position + 1);
+        }
+        self.commit(group);
+        closing.is_some()
     }
 
     fn commit(&mut self, group: Vec<Command>) {
