@@ -259,7 +259,7 @@ impl Flow {
 
     fn reserve(&mut self, message: u16, part: u16, price: Price) -> bool {
         let Some(state) = self.part_mut(message, part) else { return false };
-        if state.submit == Submit::Done || state.held == Some(price) {
+        if !matches!(state.submit, Submit::Owed { .. }) || state.held == Some(price) {
             return false;
         }
         state.held = Some(price);
@@ -270,22 +270,13 @@ impl Flow {
         if self.live() != Some(index) {
             return false;
         }
-        self.release(index);
         self.end(index, FlowStatus::Failed, Some(StatusCode::InsufficientBalance), now_ms, notes);
         true
-    }
-
-    /// Holds nothing any more for a message whose clock stops; what is charged for it after all still counts.
-    fn release(&mut self, index: usize) {
-        self.state.messages[index].parts.iter_mut().filter_map(|part| part.held.as_mut()).for_each(|held| {
-            *held = Price::ZERO;
-        });
     }
 
     fn cancel(&mut self, now_ms: i64, notes: &mut Vec<Note>) -> bool {
         let Some(live) = self.live() else { return false };
         self.state.cancelled = true;
-        self.release(live);
         self.leave(live, &Detail::CANCELLED, now_ms);
         self.end(live, FlowStatus::Failed, Some(StatusCode::ServerError), now_ms, notes);
         true
@@ -483,9 +474,11 @@ impl Flow {
         notes.push(Note::Ended(status));
     }
 
-    /// Gives up the parts of a message that were not handed to a carrier.
+    /// Gives up the parts of a message that were not handed to a carrier, and holds nothing for it any more: what is
+    /// charged after all counts all the same.
     fn leave(&mut self, index: usize, detail: &Detail, now_ms: i64) {
         for part in &mut self.state.messages[index].parts {
+            part.held = part.held.map(|_| Price::ZERO);
             if matches!(part.submit, Submit::Owed { .. }) {
                 part.submit = Submit::Done;
                 part.status = StatusRecord {

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use store::{Change, Store};
 use tokio::runtime::Handle;
+use uuid::Uuid;
 
 /// Changes read from the store at once.
 const PAGE: usize = 5000;
@@ -39,6 +40,15 @@ pub struct Opened {
     pub replayed: usize,
     /// Whether everything had to be read from the store.
     pub rebuilt: bool,
+}
+
+/// How an index differs from its store.
+#[derive(Debug, Default)]
+pub struct Differences {
+    /// Flows in the store.
+    pub flows: usize,
+    /// Those that the index does not know as they are: application and id.
+    pub differing: Vec<(String, Uuid)>,
 }
 
 impl Followed {
@@ -124,6 +134,26 @@ impl Followed {
         loader.finish();
         self.position.store(position, Ordering::Release);
         Ok(Opened { flows: self.index.len(), replayed, rebuilt: true })
+    }
+
+    /// The flows that it does not know as the store has them; those that the store does not have are not among them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn differences(&self, store: &dyn Store) -> anyhow::Result<Differences> {
+        let (mut after, mut found) = (0, Differences::default());
+        loop {
+            let page = store.changes(after, PAGE).await?;
+            let Some((last, _)) = page.last() else { return Ok(found) };
+            after = *last;
+            for (_, change) in page {
+                let Change::Put(flow) = change else { continue };
+                found.flows += 1;
+                if self.index.get(&flow.application, flow.created_ms, flow.id) != Some(flow.facets()) {
+                    found.differing.push((flow.application.clone(), flow.id));
+                }
+            }
+        }
     }
 
     /// Writes the index to disk.

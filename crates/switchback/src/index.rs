@@ -2,13 +2,13 @@
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use server::indexing::{Followed, identity, index_directory};
+use server::indexing::{Differences, Followed, identity, index_directory};
 use server::{database, lock};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
-use store::{Change, SqliteOptions, SqliteStore, Store};
+use store::{SqliteOptions, SqliteStore, Threads};
 
 #[derive(Subcommand)]
 pub enum Index {
@@ -47,7 +47,7 @@ fn open(data: &Path) -> anyhow::Result<(SqliteStore, File)> {
     }
     let lock = lock(data)?;
     let options = SqliteOptions {
-        threads: store::Threads::Own,
+        threads: Threads::Own,
         queue_max: 16,
         cached_flows_max: std::num::NonZeroUsize::MIN,
         ids: Arc::new(server::clock::new_id),
@@ -76,34 +76,22 @@ async fn rebuild(data: &Path) -> anyhow::Result<()> {
 }
 
 async fn verify(data: &Path) -> anyhow::Result<()> {
-    const PAGE: usize = 5000;
     let (store, _lock) = open(data)?;
     let followed = Followed::default();
     let read = followed.index.read(&index_directory(data), &identity(&store));
     let read = read.context("the server would make the index anew")?;
     followed.catch_up(&store, read.position).await?;
-    let (mut after, mut flows, mut differing) = (0, 0, 0);
-    loop {
-        let page = store.changes(after, PAGE).await?;
-        let Some((last, _)) = page.last() else { break };
-        after = *last;
-        for (_, change) in page {
-            let Change::Put(flow) = change else { continue };
-            flows += 1;
-            if followed.index.get(&flow.application, flow.created_ms, flow.id) != Some(flow.facets()) {
-                differing += 1;
-                if differing <= 10 {
-                    eprintln!("{} of application {} is not as in the store", flow.id, flow.application);
-                }
-            }
-        }
+    let Differences { flows, differing } = followed.differences(&store).await?;
+    for (application, id) in differing.iter().take(10) {
+        eprintln!("{id} of application {application} is not as in the store");
     }
     store.close().await;
     let indexed = followed.index.len();
-    if differing > 0 || indexed != flows {
+    if !differing.is_empty() || indexed != flows {
         bail!(
-            "{differing} of {flows} flows differ, and the index knows {indexed}: run `switchback index rebuild`, and \
-             report it: this must not happen"
+            "{} of {flows} flows differ, and the index knows {indexed}: run `switchback index rebuild`, and \
+             report it: this must not happen",
+            differing.len()
         );
     }
     println!(

@@ -33,6 +33,13 @@ enum Chore {
     /// Send every kind of message through the presets of carriers over HTTP to mock servers made of the providers'
     /// published descriptions.
     CheckPresets(check_presets::CheckPresets),
+    /// Run whole servers in virtual time under faults drawn from seeds, and check every promise; `--help` tells more.
+    #[command(disable_help_flag = true)]
+    Simulate {
+        /// What the simulation is told: `--seeds N`, `--from SEED`, `--flows N`, `--bug NAME`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Measure.
     #[command(subcommand)]
     Bench(Bench),
@@ -56,6 +63,11 @@ fn main() -> anyhow::Result<()> {
         Chore::Test => test::run_tests(),
         Chore::Schema => schema::run(),
         Chore::CheckPresets(check) => check.run(),
+        Chore::Simulate { arguments } => {
+            let mut all = vec!["run", "--release", "--quiet", "--package", "simulation", "--"];
+            all.extend(arguments.iter().map(String::as_str));
+            run("cargo", &all)
+        }
         Chore::Bench(Bench::Lifecycle(lifecycle)) => lifecycle.run(),
         Chore::Bench(Bench::Search(search)) => search.run(),
         Chore::Bench(Bench::Pages(pages)) => pages.run(),

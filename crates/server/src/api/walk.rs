@@ -3,7 +3,7 @@
 use super::Api;
 use super::message_filter::MessageFilter;
 use super::tracking::TrackingView;
-use index::{Found, Key, Order, Query};
+use index::{Found, Key, Order, Predicate, Query, TextOperator};
 use std::sync::Arc;
 use tokio::task::JoinError;
 use uuid::Uuid;
@@ -65,10 +65,23 @@ impl Walk {
     }
 }
 
-/// Asks the index, off the async threads: a walk over many flows would hold up whoever shares one.
+/// Asks the index; off the async threads where it may take milliseconds, which would hold up whoever shares one.
 pub async fn ask_index(api: &Api, query: Query) -> Result<Found, JoinError> {
     let index = Arc::clone(&api.index);
+    if is_quick(&query) {
+        return Ok(index.search(&query));
+    }
     tokio::task::spawn_blocking(move || index.search(&query)).await
+}
+
+/// Whether the index answers within microseconds (docs/search.md): it looks through recipients for `contains`, and where
+/// several conditions on them meet.
+fn is_quick(query: &Query) -> bool {
+    let mut operators = query.filters.iter().filter_map(|filter| match filter.predicate {
+        Predicate::To(operator, _) => Some(operator),
+        _ => None,
+    });
+    operators.next().is_none_or(|operator| operator != TextOperator::Contains) && operators.next().is_none()
 }
 
 /// The first place behind one.

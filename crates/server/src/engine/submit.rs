@@ -6,6 +6,7 @@ use crate::config::UnknownSubmit;
 use crate::metrics;
 use carriers::{Outcome, Outgoing, backoff};
 use flow::{CarrierRef, Detail, Event, Flow, Rate, Submit, TaskKind};
+use std::sync::Arc;
 use std::time::Duration;
 use store::{Claim, Reserved};
 
@@ -27,8 +28,8 @@ pub(super) fn attempts(flow: &Flow, message: u16, part: u16) -> Option<u32> {
 pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) {
     let TaskKind::Submit { message, part, .. } = claim.task else { return };
     let id = claim.flow.id;
-    // It may have waited for the rate, and been cancelled or left meanwhile.
-    let flow = engine.store.recent(id).unwrap_or(claim.flow);
+    // It may have waited for the rate.
+    let Some(flow) = still_owed(engine, &claim).await else { return };
     let Some(attempts) = attempts(&flow, message, part) else { return };
     let (step, name) = (&flow.steps[usize::from(message)], &outlet.config.name);
     let time_left_ms = flow.state.messages[usize::from(message)].expires_ms - now_ms();
@@ -42,7 +43,9 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) {
     };
     let whole = outlet.carrier.takes_whole();
     let rate = engine.rate(step, flow.kind, outlet);
-    if !may_be_sent(engine, &outgoing, rate.as_ref(), whole).await {
+    if !may_be_sent(engine, &outgoing, rate.as_ref(), whole).await
+        || still_owed(engine, &claim).await.is_none()
+    {
         return;
     }
     let resend = outlet.config.unknown_submit == UnknownSubmit::Resend;
@@ -81,6 +84,23 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) {
         }
     };
     engine.apply(id, event).await;
+}
+
+/// The flow as it is now, where the part is still to be handed over: it may have been cancelled or left meanwhile.
+async fn still_owed(engine: &Engine, claim: &Claim) -> Option<Arc<Flow>> {
+    let TaskKind::Submit { message, part, .. } = claim.task else { return None };
+    let id = claim.flow.id;
+    let flow = match engine.store.recent(id) {
+        Some(flow) => flow,
+        None => match engine.store.load(vec![id]).await {
+            Ok(mut found) => Arc::new(found.pop().flatten()?),
+            Err(_) => {
+                engine.store.put_off(id, claim.task, now_ms() + STORE_PAUSE.as_millis() as i64);
+                return None;
+            }
+        },
+    };
+    attempts(&flow, message, part).map(|_| flow)
 }
 
 /// Whether the recipient wants it and the application can pay it; where not, its step or its flow ends here.

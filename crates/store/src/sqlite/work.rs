@@ -4,7 +4,7 @@ use super::admin::{flow_of_row, json};
 use super::writer::{Answer, Command, Counters, Reply, answer};
 use super::{Shared, Stored, balances, suppressions};
 use crate::{Accepted, Change, IdempotencyKey, Ids, Matched, Reserved, Result, Retention, StoreError, Token};
-use flow::{Applied, CarrierRef, Content, Event, Flow, Price, Receipt, Shortened};
+use flow::{Applied, CarrierRef, Content, Event, Flow, Price, Receipt, Shortened, Submit};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -211,7 +211,9 @@ impl<'a> Work<'a> {
         let Some(stored) = self.stage(id)? else { return Ok(Reserved::Gone) };
         let application = stored.flow.application.clone();
         let state = stored.flow.state.messages.get(usize::from(message));
-        let held = state.and_then(|state| state.parts.get(usize::from(part))?.held).unwrap_or_default();
+        let state = state.and_then(|state| state.parts.get(usize::from(part)));
+        let owed = state.filter(|state| matches!(state.submit, Submit::Owed { .. }));
+        let Some(held) = owed.map(|state| state.held.unwrap_or_default()) else { return Ok(Reserved::Gone) };
         let Some(balance) = balances::get(self.connection, &application)? else { return Ok(Reserved::Yes) };
         if balance + held < price {
             self.apply(id, &Event::Unaffordable { message }, now_ms)?;

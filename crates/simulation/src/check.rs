@@ -1,0 +1,423 @@
+//! Whether the promises were kept, as far as the outside can tell: by what clients asked for and were answered, what
+//! carriers and the callbacks' target saw, and what the trackings show in the end.
+
+use crate::Summary;
+use crate::api::Http;
+use crate::client::{Plan, Request};
+use crate::world::{At, Called, Posted, Reply, Submission, World};
+use flow::{CallbackStrategy, Channel, Price, Status};
+use rust_decimal::prelude::FromPrimitive;
+use serde_json::{Value, json};
+use server::clock::parse_iso;
+use server::database;
+use server::indexing::{Followed, index_directory};
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
+use std::sync::Arc;
+use store::{Admin, SqliteStore};
+
+/// An answer is certainly written down so long after it was given, if the server still runs, milliseconds. (The store
+/// may fail some times in a row, and is tried again within seconds.)
+const CERTAIN_MS: i64 = 300_000;
+/// What a carrier is being handed while a flow is cancelled may still arrive, milliseconds.
+const UNDER_WAY_MS: i64 = 60_000;
+
+type Checked = Result<(), String>;
+
+/// Everything that is compared.
+struct Seen {
+    requests: Vec<Request>,
+    submissions: Vec<Submission>,
+    posted: Vec<Posted>,
+    called: Vec<Called>,
+    end: At,
+    /// The tracking of each request, where there is one.
+    trackings: HashMap<String, Value>,
+}
+
+/// Checks all promises.
+pub async fn check(
+    world: &Arc<World>,
+    api: &Http,
+    store: &Arc<SqliteStore>,
+    data: &Path,
+) -> Result<Summary, String> {
+    let mut trackings = HashMap::new();
+    let mut price = Price::ZERO;
+    for tracking in search_all(api, &json!([])).await? {
+        price += amount(&tracking["totalPrice"])?;
+        let to = recipient(&tracking);
+        if let Some(other) = trackings.insert(to.clone(), tracking) {
+            return Err(format!("{to} was sent two flows: one is {}", other["trackingId"]));
+        }
+    }
+    let seen = world.with(|state| Seen {
+        requests: state.requests.clone(),
+        submissions: state.submissions.clone(),
+        posted: state.posted.clone(),
+        called: state.called.clone(),
+        end: state.now(),
+        trackings,
+    });
+    let mut doubles = 0;
+    for request in &seen.requests {
+        let to = &request.to;
+        let at = |broken: String| {
+            let tracking = seen.trackings.get(to);
+            format!("{to}: {broken}\n{}", tracking.map(Value::to_string).unwrap_or_default())
+        };
+        seen.durable(request).map_err(at)?;
+        doubles += seen.doubled(request).map_err(at)?;
+        let Some(tracking) = seen.trackings.get(to) else { continue };
+        seen.ended(request, tracking).map_err(at)?;
+        seen.in_order(request, tracking).map_err(at)?;
+        seen.shown(request, tracking).map_err(at)?;
+        seen.called_back(request, tracking).map_err(at)?;
+    }
+    found(api, &seen).await?;
+    indexed(store, data).await?;
+    let left = Admin::open(&database(data)).and_then(|admin| admin.balance(crate::APPLICATION));
+    let left = left.map_err(|error| error.to_string())?.ok_or("the balance is gone")?;
+    let spent = crate::BALANCE.parse::<Price>().map_err(|error| error.to_string())? - left;
+    if spent != price {
+        return Err(format!("the balance lacks {spent}, and the trackings cost {price}"));
+    }
+    Ok(Summary {
+        acknowledged: seen.requests.iter().filter(|request| request.tracking.is_some()).count(),
+        crashes: 0,
+        submissions: seen.submissions.len(),
+        receipts: seen.posted.len(),
+        callbacks: seen.called.len(),
+        doubles,
+        fingerprint: seen.fingerprint(),
+    })
+}
+
+async fn search_all(api: &Http, filters: &Value) -> Result<Vec<Value>, String> {
+    let mut all = Vec::new();
+    loop {
+        let page = all.len() / 1000;
+        let path = format!("/failover/tracking?size=1000&page={page}");
+        let (status, answer) = api.post(&path, filters).await;
+        let content = answer["content"].as_array().filter(|_| status == 200);
+        let content = content.ok_or_else(|| format!("a search was answered {status}: {answer}"))?;
+        all.extend(content.iter().cloned());
+        if answer["last"] == true {
+            return Ok(all);
+        }
+    }
+}
+
+fn amount(value: &Value) -> Result<Price, String> {
+    let price = value.as_f64().and_then(Price::from_f64).ok_or_else(|| format!("no price: {value}"))?;
+    Ok(price.round_dp(4))
+}
+
+fn messages(tracking: &Value) -> impl Iterator<Item = &Value> {
+    tracking["messages"].as_array().into_iter().flatten()
+}
+
+fn recipient(tracking: &Value) -> String {
+    let to = messages(tracking).next().map(|message| &message["to"]);
+    let to = to.map(|to| to.as_str().or(to["phone"].as_str()).unwrap_or_default());
+    to.unwrap_or_default().to_owned()
+}
+
+/// The messages of a step, by part.
+fn parts(tracking: &Value, step: usize) -> Vec<&Value> {
+    messages(tracking).filter(|message| message["order"] == step + 1).collect()
+}
+
+fn is_success(status: Status) -> bool {
+    matches!(status, Status::Delivered | Status::Seen | Status::Completed)
+}
+
+/// What a message becomes when its clock runs out (contract, section 7).
+fn expired(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Sms => "Undelivered",
+        Channel::Viber => "Expired",
+        Channel::Voice => "NoAnswer",
+    }
+}
+
+impl Plan {
+    fn fails_over_on(&self, status: &str) -> bool {
+        self.failover_on.contains(&status)
+    }
+}
+
+impl Seen {
+    fn of<'a>(&'a self, request: &'a Request) -> impl Iterator<Item = (usize, &'a Submission)> {
+        let submissions = self.submissions.iter().enumerate();
+        submissions.filter(|(_, submission)| submission.to == request.to)
+    }
+
+    fn receipts_of(&self, submission: usize) -> impl Iterator<Item = &Posted> {
+        self.posted.iter().filter(move |posted| posted.submission == Some(submission))
+    }
+
+    /// The end of a life, as far as it is known: the last moment that was seen of it.
+    fn life_ended_ms(&self, life: u32) -> i64 {
+        if life == self.end.life {
+            return i64::MAX;
+        }
+        let replies = self.submissions.iter().filter_map(|submission| submission.reply.map(|(at, _)| at));
+        let receipts = self.posted.iter().filter_map(|posted| posted.acknowledged);
+        let calls = self.called.iter().map(|called| called.at);
+        let all = replies.chain(receipts).chain(calls).filter(|at| at.life == life);
+        all.map(|at| at.elapsed_ms).max().unwrap_or(0)
+    }
+
+    /// Whether the server certainly knows that a carrier took a part, and what the carrier calls it.
+    fn is_known(&self, submission: &Submission) -> bool {
+        matches!(submission.reply, Some((at, Reply::Accepted))
+            if self.life_ended_ms(at.life).saturating_sub(at.elapsed_ms) > CERTAIN_MS)
+    }
+
+    /// What was acknowledged is there, and nothing that nobody asked for.
+    fn durable(&self, request: &Request) -> Checked {
+        match (&request.tracking, self.trackings.get(&request.to)) {
+            (Some(id), None) => Err(format!("lost: {id} was acknowledged")),
+            (Some(id), Some(tracking)) if tracking["trackingId"] != **id => {
+                Err(format!("{id} was acknowledged, and another flow is there"))
+            }
+            (None, Some(_)) if !request.posted => Err("a flow that nobody sent".into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// A part reaches carriers once; where it does twice, the first time had an outcome that the server could not know,
+    /// and its carrier may be asked again. Answers how often that was so.
+    fn doubled(&self, request: &Request) -> Result<usize, String> {
+        let mut last: HashMap<(u16, u16), &Submission> = HashMap::new();
+        let mut doubles = 0;
+        for (_, submission) in self.of(request).filter(|(_, submission)| submission.reference.is_some()) {
+            let Some(before) = last.insert((submission.step, submission.part), submission) else { continue };
+            doubles += 1;
+            let place = format!("step {} part {}", submission.step, submission.part);
+            if before.waits {
+                return Err(format!("doubled: {place} after {before:?}, which must not be repeated"));
+            }
+            let excused = match before.reply {
+                Some((_, Reply::Unknown)) => true,
+                Some((_, Reply::Accepted)) => {
+                    before.begun.life != submission.begun.life && !self.is_known(before)
+                }
+                // It died while the carrier had it.
+                None => before.begun.life != submission.begun.life,
+                Some((_, Reply::Refused | Reply::Later)) => false,
+            };
+            if !excused {
+                return Err(format!("doubled: {place}: {before:?}, then {submission:?}"));
+            }
+        }
+        Ok(doubles)
+    }
+
+    /// Every flow ends, and says why.
+    fn ended(&self, request: &Request, tracking: &Value) -> Checked {
+        let code = tracking["statusCode"].as_u64();
+        match (tracking["status"].as_str(), code) {
+            (Some("Succeeded"), None) | (Some("Failed"), Some(2 | 3)) => {}
+            (Some("Failed"), Some(0)) if request.cancel_asked.is_some() => {}
+            other => return Err(format!("ended as {other:?}")),
+        }
+        let cancelled = tracking["reason"]["detailedStatus"] == "Cancelled";
+        if cancelled != (code == Some(0)) || (request.cancelled.is_some() && !cancelled) {
+            return Err("a cancelled flow does not say so".into());
+        }
+        let Some(cancelled) = request.cancelled else { return Ok(()) };
+        let after = |(_, submission): &(usize, &Submission)| {
+            submission.begun.elapsed_ms > cancelled.elapsed_ms + UNDER_WAY_MS
+        };
+        match self.of(request).find(after) {
+            Some((_, submission)) => Err(format!("cancelled at {cancelled:?}, and then {submission:?}")),
+            None => Ok(()),
+        }
+    }
+
+    /// A step starts when something that its predecessor fails over on has happened, and nothing before it said that
+    /// the message got through.
+    fn in_order(&self, request: &Request, tracking: &Value) -> Checked {
+        for (_, submission) in self.of(request).filter(|(_, submission)| submission.step > 0) {
+            let before = usize::from(submission.step) - 1;
+            let plan = &request.steps[before];
+            let succeeded = self.succeeded(request, before);
+            let in_time = |at: &At| succeeded.is_none_or(|succeeded| at.number < succeeded.number);
+            let mut caused = false;
+            for (i, earlier) in self.of(request).filter(|(_, earlier)| usize::from(earlier.step) == before) {
+                if let Some((at, Reply::Refused)) = earlier.reply
+                    && at.number < submission.begun.number
+                {
+                    caused |= plan.fails_over_on("Failed") && in_time(&at);
+                }
+                for posted in self.receipts_of(i) {
+                    let offered = posted.offered.filter(|at| at.number < submission.begun.number);
+                    let fits = plan.fails_over_on(posted.receipt.status.name());
+                    caused |= fits && offered.is_some_and(|at| in_time(&at));
+                }
+            }
+            let started = parts(tracking, before).first().and_then(|part| part["createdAt"].as_str());
+            let started_ms = started.and_then(parse_iso).ok_or("a step started without the one before it")?;
+            let over = |at: At| at.latest_ms >= started_ms + plan.ttl_ms;
+            let timely = over(submission.begun) && succeeded.is_none_or(over);
+            caused |= timely && plan.fails_over_on(expired(plan.channel));
+            if !caused {
+                return Err(format!("step {} started without a cause: {submission:?}", submission.step));
+            }
+        }
+        Ok(())
+    }
+
+    /// When the server certainly knew that all parts of a step got through.
+    fn succeeded(&self, request: &Request, step: usize) -> Option<At> {
+        let mut last: Option<At> = None;
+        for part in 0..request.steps[step].parts {
+            let mut of_part = self.of(request).filter(|(_, submission)| {
+                usize::from(submission.step) == step && submission.part == part && self.is_known(submission)
+            });
+            let (index, submission) = of_part.next()?;
+            let good = self.receipts_of(index).filter(|posted| is_success(posted.receipt.status));
+            let first = good.filter_map(|posted| posted.acknowledged).min()?;
+            // A receipt that comes before the answer counts when the answer is there.
+            let answered = submission.reply.map_or(first, |(at, _)| At {
+                number: at.number,
+                elapsed_ms: at.elapsed_ms + CERTAIN_MS,
+                ..at
+            });
+            let certain = if first.elapsed_ms > answered.elapsed_ms { first } else { return None };
+            last = last.max(Some(certain));
+        }
+        last
+    }
+
+    /// A tracking shows what carriers said, and nothing that they did not say.
+    fn shown(&self, request: &Request, tracking: &Value) -> Checked {
+        for (step, plan) in request.steps.iter().enumerate() {
+            for (part, message) in parts(tracking, step).into_iter().enumerate() {
+                let name = message["status"]["name"].as_str().unwrap_or_default();
+                let status = Status::parse(plan.channel, name).ok_or_else(|| format!("no status: {name}"))?;
+                let here = |submission: &Submission| {
+                    usize::from(submission.step) == step && usize::from(submission.part) == part
+                };
+                let mut said = Vec::new();
+                let mut certain = Vec::new();
+                for (i, submission) in self.of(request).filter(|(_, submission)| here(submission)) {
+                    for posted in self.receipts_of(i) {
+                        let heard = posted.receipt.status;
+                        let ends = heard.is_final() && heard.exists_on(plan.channel);
+                        if ends && posted.offered.is_some() {
+                            said.push(heard);
+                        }
+                        if ends && posted.acknowledged.is_some() && self.is_known(submission) {
+                            certain.push(heard);
+                        }
+                    }
+                }
+                if is_success(status) && !said.contains(&status) {
+                    return Err(format!("step {step} part {part} shows {status:?}; carriers said {said:?}"));
+                }
+                if !certain.is_empty() && !said.contains(&status) {
+                    return Err(format!(
+                        "a receipt was lost: step {step} part {part} shows {status:?}, and {certain:?} were acknowledged"
+                    ));
+                }
+                if plan.channel == Channel::Viber
+                    && certain.contains(&Status::Seen)
+                    && said.iter().all(|heard| is_success(*heard))
+                    && status != Status::Seen
+                {
+                    return Err(format!("Seen was lost: step {step} shows {status:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever wants callbacks gets the end, and every change in order; again only where its answer was not heard.
+    fn called_back(&self, request: &Request, tracking: &Value) -> Checked {
+        let id = tracking["trackingId"].as_str().unwrap_or_default();
+        let calls: Vec<&Called> = self.called.iter().filter(|called| called.tracking == id).collect();
+        let mut first: Vec<&Called> = Vec::new();
+        let mut last: HashMap<&str, &Called> = HashMap::new();
+        for call in &calls {
+            match last.insert(&call.webhook, call) {
+                None => first.push(call),
+                // The acknowledgement may have died with the server before it was written down.
+                Some(before) if before.acknowledged == Some(true) && before.at.life == call.at.life => {
+                    return Err(format!("called twice: {before:?}, then {call:?}"));
+                }
+                Some(_) => {}
+            }
+        }
+        let (Some(strategy), Some(latest)) = (request.callback, first.last()) else {
+            let nothing = request.callback.is_none() && calls.is_empty();
+            return if nothing { Ok(()) } else { Err("a callback was lost, or made for nobody".into()) };
+        };
+        if strategy == CallbackStrategy::OnCompletion && first.len() != 1 {
+            return Err(format!("{} callbacks for one end", first.len()));
+        }
+        if first.windows(2).any(|two| two[0].updated > two[1].updated) {
+            return Err("callbacks out of order".into());
+        }
+        if strategy == CallbackStrategy::OnChange && *latest.updated != tracking["updatedAt"] {
+            return Err(format!("the last callback shows {}", latest.updated));
+        }
+        if latest.status != tracking["status"] {
+            return Err(format!("the last callback says {}", latest.status));
+        }
+        if last.values().any(|call| call.acknowledged != Some(true) && call.at.life == self.end.life) {
+            return Err("a callback was given up that was not acknowledged".into());
+        }
+        Ok(())
+    }
+
+    fn fingerprint(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        format!("{:?}{:?}{:?}{:?}", self.submissions, self.posted, self.called, self.end).hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
+/// Searches find what a plain look at all trackings finds.
+async fn found(api: &Http, seen: &Seen) -> Checked {
+    let all: Vec<&Value> = seen.trackings.values().collect();
+    for status in ["Queued", "InProgress", "Succeeded", "Failed"] {
+        let filters = json!([{"fieldName": "status", "searchTerm": status}]);
+        let found = search_all(api, &filters).await?.len();
+        let there = all.iter().filter(|tracking| tracking["status"] == status).count();
+        if found != there {
+            return Err(format!("a search for {status} finds {found} of {there}"));
+        }
+    }
+    for channel in Channel::ALL {
+        let name = channel.name();
+        let filters = json!([{"fieldName": "terminationChannel", "searchTerm": name},
+            {"fieldName": "type", "searchTerm": name, "searchOperator": "is_not"}]);
+        let found = search_all(api, &filters).await?.len();
+        let has = |tracking: &&&Value| {
+            tracking["terminationChannel"] == name
+                && messages(tracking).all(|message| message["type"] != name)
+        };
+        let there = all.iter().filter(has).count();
+        if found != there {
+            return Err(format!("a search for {filters} finds {found} of {there}"));
+        }
+    }
+    Ok(())
+}
+
+/// The index's files, as they were saved at some time, and what changed since then, are what the store has.
+async fn indexed(store: &Arc<SqliteStore>, data: &Path) -> Checked {
+    let followed = Followed::default();
+    let opened = followed.open(&**store, &index_directory(data)).await;
+    let opened = opened.map_err(|error| format!("{error:#}"))?;
+    let found = followed.differences(&**store).await.map_err(|error| format!("{error:#}"))?;
+    let indexed = followed.index.len();
+    if opened.rebuilt || !found.differing.is_empty() || found.flows != indexed {
+        return Err(format!("the saved index: {opened:?}, {indexed} flows, {found:?}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,245 @@
+//! The server's store with faults before and after each call, and with bugs where they are planted.
+
+use crate::world::World;
+use async_trait::async_trait;
+use flow::{Applied, CarrierRef, Channel, Event, Flow, Price, Receipt, TaskKind};
+use parking_lot::Mutex;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use store::{
+    Accepted, Application, Cautions, Change, Claim, IdempotencyKey, Lane, Matched, Reserved, Result,
+    Retention, SqliteStore, Store, StoreError, Suppression, Token,
+};
+use uuid::Uuid;
+
+/// A bug that the simulation has to find.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum Bug {
+    /// A flow is acknowledged before it is on disk.
+    AnswerBeforeCommit,
+    /// Some messages' times to live never end.
+    ForgetExpiry,
+    /// Receipts of a message's later parts are taken for receipts of its first one.
+    WrongPart,
+    /// A carrier is told that its receipt is safe before it is.
+    AcknowledgeBeforeStore,
+    /// That a part is about to be handed to a carrier that must not get it twice is not written down.
+    ForgetHandOver,
+    /// A task is given out while somebody works on it.
+    ClaimTwice,
+    /// Idempotency keys are not looked at.
+    IgnoreKeys,
+    /// A callback that failed is not made again.
+    ForgetCallback,
+    /// Some commits do not reach the search index.
+    SkipIndex,
+}
+
+/// What planted bugs keep in mind, longer than a server lives.
+#[derive(Default)]
+pub struct Memory {
+    forgotten: HashSet<(Uuid, u16)>,
+    first_parts: HashMap<(Uuid, u16), CarrierRef>,
+    taken_for: HashMap<CarrierRef, CarrierRef>,
+}
+
+/// A store in a world.
+pub struct Faulty {
+    pub inner: Arc<SqliteStore>,
+    pub world: Arc<World>,
+    pub bug: Option<Bug>,
+    pub memory: Arc<Mutex<Memory>>,
+}
+
+impl Faulty {
+    fn has(&self, bug: Bug) -> bool {
+        self.bug == Some(bug)
+    }
+
+    /// Before a call: time passes, the server dies, or the disk fails.
+    async fn before(&self) -> Result<()> {
+        self.world.step().await;
+        let fails = self.world.with(|state| state.happens(state.mood.store_fails));
+        if fails { Err(StoreError::Unavailable("simulated".into())) } else { Ok(()) }
+    }
+
+    /// After it: time passes, or the server dies with what was done.
+    async fn after<T>(&self, result: Result<T>) -> Result<T> {
+        self.world.step().await;
+        result
+    }
+}
+
+#[async_trait]
+impl Store for Faulty {
+    async fn accept(&self, flow: Flow, key: Option<IdempotencyKey>, now_ms: i64) -> Result<Accepted> {
+        self.before().await?;
+        let key = key.filter(|_| !self.has(Bug::IgnoreKeys));
+        if self.has(Bug::AnswerBeforeCommit) {
+            let (store, world) = (Arc::clone(&self.inner), Arc::clone(&self.world));
+            tokio::spawn(async move {
+                world.step().await;
+                store.accept(flow, key, now_ms).await
+            });
+            return Ok(Accepted::New);
+        }
+        self.after(self.inner.accept(flow, key, now_ms).await).await
+    }
+
+    async fn apply(&self, id: Uuid, event: Event, now_ms: i64) -> Result<Applied> {
+        self.before().await?;
+        let event = match event {
+            Event::Handed { .. } if self.has(Bug::ForgetHandOver) => {
+                return Ok(Applied { changed: true, notes: vec![] });
+            }
+            Event::CallbackFailed { id, .. } if self.has(Bug::ForgetCallback) => Event::CallbackDone { id },
+            event => event,
+        };
+        if let (true, Event::Submitted { message, carrier, .. }) = (self.has(Bug::WrongPart), &event) {
+            let mut memory = self.memory.lock();
+            let first = memory.first_parts.entry((id, *message)).or_insert_with(|| carrier.clone()).clone();
+            memory.taken_for.insert(carrier.clone(), first);
+        }
+        self.after(self.inner.apply(id, event, now_ms).await).await
+    }
+
+    async fn receipt(&self, carrier: CarrierRef, receipt: Receipt, now_ms: i64) -> Result<Matched> {
+        self.before().await?;
+        let carrier = self.memory.lock().taken_for.get(&carrier).cloned().unwrap_or(carrier);
+        if self.has(Bug::AcknowledgeBeforeStore) {
+            let (store, world) = (Arc::clone(&self.inner), Arc::clone(&self.world));
+            tokio::spawn(async move {
+                tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+                world.step().await;
+                store.receipt(carrier, receipt, now_ms).await
+            });
+            return Ok(Matched::Early);
+        }
+        self.after(self.inner.receipt(carrier, receipt, now_ms).await).await
+    }
+
+    async fn claim(&self, lane: Lane, limit: usize, now_ms: i64, lease_ms: i64) -> Result<Vec<Claim>> {
+        self.before().await?;
+        let mut claims = self.inner.claim(lane, limit, now_ms, lease_ms).await?;
+        if self.has(Bug::ForgetExpiry) {
+            let mut memory = self.memory.lock();
+            claims.retain(|claim| {
+                let TaskKind::Expire { message } = claim.task else { return true };
+                let place = (claim.flow.id, message);
+                if self.world.with(|state| state.random.u8(0..10)) == 0 {
+                    memory.forgotten.insert(place);
+                }
+                !memory.forgotten.contains(&place)
+            });
+        }
+        if self.has(Bug::ClaimTwice)
+            && matches!(lane, Lane::Submit(_))
+            && self.world.with(|state| state.random.u8(0..10)) == 0
+        {
+            claims.iter().for_each(|claim| self.inner.put_off(claim.flow.id, claim.task, now_ms));
+        }
+        self.after(Ok(claims)).await
+    }
+
+    fn put_off(&self, id: Uuid, task: TaskKind, at_ms: i64) {
+        self.inner.put_off(id, task, at_ms);
+    }
+
+    fn next_due_ms(&self, lane: Lane) -> Option<i64> {
+        self.inner.next_due_ms(lane)
+    }
+
+    async fn woken(&self, lane: Lane) {
+        self.inner.woken(lane).await;
+    }
+
+    fn recent(&self, id: Uuid) -> Option<Arc<Flow>> {
+        self.inner.recent(id)
+    }
+
+    async fn load(&self, ids: Vec<Uuid>) -> Result<Vec<Option<Flow>>> {
+        self.before().await?;
+        self.after(self.inner.load(ids).await).await
+    }
+
+    async fn changes(&self, after: u64, limit: usize) -> Result<Vec<(u64, Change)>> {
+        self.inner.changes(after, limit).await
+    }
+
+    async fn position(&self) -> Result<u64> {
+        self.inner.position().await
+    }
+
+    async fn forget_removals(&self, until: u64) -> Result<()> {
+        self.inner.forget_removals(until).await
+    }
+
+    async fn prune(&self, retention: Retention, limit: usize) -> Result<usize> {
+        self.before().await?;
+        self.after(self.inner.prune(retention, limit).await).await
+    }
+
+    async fn replay_requested(&self, now_ms: i64) -> Result<usize> {
+        self.inner.replay_requested(now_ms).await
+    }
+
+    async fn link(&self, code: String, now_ms: i64) -> Result<Option<String>> {
+        self.inner.link(code, now_ms).await
+    }
+
+    async fn reserve(
+        &self,
+        id: Uuid,
+        message: u16,
+        part: u16,
+        price: Price,
+        now_ms: i64,
+    ) -> Result<Reserved> {
+        self.before().await?;
+        self.after(self.inner.reserve(id, message, part, price, now_ms).await).await
+    }
+
+    async fn suppress(&self, suppression: Suppression) -> Result<()> {
+        self.inner.suppress(suppression).await
+    }
+
+    async fn unsuppress(&self, application: String, channel: Channel, recipient: String) -> Result<bool> {
+        self.inner.unsuppress(application, channel, recipient).await
+    }
+
+    async fn is_suppressed(&self, application: String, channel: Channel, recipient: String) -> Result<bool> {
+        self.before().await?;
+        self.after(self.inner.is_suppressed(application, channel, recipient).await).await
+    }
+
+    async fn suppressions(
+        &self,
+        application: String,
+        channel: Channel,
+        after: String,
+        limit: usize,
+    ) -> Result<Vec<Suppression>> {
+        self.inner.suppressions(application, channel, after, limit).await
+    }
+
+    async fn cautions(&self) -> Result<Cautions> {
+        self.inner.cautions().await
+    }
+
+    async fn application(&self, id: String) -> Result<Option<Application>> {
+        self.inner.application(id).await
+    }
+
+    async fn add_token(&self, token: Token) -> Result<()> {
+        self.inner.add_token(token).await
+    }
+
+    async fn token(&self, hash: [u8; 32]) -> Result<Option<(Token, Application)>> {
+        self.before().await?;
+        self.after(self.inner.token(hash).await).await
+    }
+
+    fn secret_key(&self) -> &[u8; 32] {
+        self.inner.secret_key()
+    }
+}

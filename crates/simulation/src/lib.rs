@@ -1,0 +1,288 @@
+//! Runs whole servers in virtual time under faults drawn from a seed, and checks what the outside saw.
+//!
+//! A server is the real one: HTTP API, engine, store, index, callbacks. Its carriers and its callbacks' target belong
+//! to a [`World`], which also owns the clock and all chance, and outlives the server: a crash drops the server's
+//! runtime with everything in it, and the next life opens the same files. Everything runs on one thread, in tokio's
+//! paused time, which moves on when nobody has anything to do; so a seed tells the whole course, and an hour takes
+//! milliseconds. (turmoil and madsim simulate networks and hosts, of which there are none here; what is needed of them
+//! is what tokio has.) Then [`check`] compares what clients were answered and what carriers and the target saw with
+//! what the trackings show. It does not know how the server works.
+
+mod api;
+mod carrier;
+mod check;
+mod client;
+mod faults;
+mod target;
+mod world;
+
+pub use faults::Bug;
+
+use api::{Http, TOKEN};
+use async_trait::async_trait;
+use carrier::SimulatedCarrier;
+use carriers::{Carrier, ReceiptSink};
+use faults::{Faulty, Memory};
+use parking_lot::Mutex;
+use server::callbacks::Post;
+use server::config::{CallbackConfig, CarrierConfig, Config, UnknownSubmit};
+use server::engine::{Engine, Outside};
+use server::indexing::{Followed, index_directory};
+use server::{clock, database};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use store::{
+    Admin, Application, ApplicationSettings, Lane, NewApplication, SqliteOptions, SqliteStore, Store,
+    Threads, Token,
+};
+use target::SimulatedTarget;
+use tokio::runtime::Builder;
+use tokio::time::sleep;
+use world::World;
+
+/// What is simulated.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Flows that clients send.
+    pub flows: usize,
+    /// A bug to be found.
+    pub bug: Option<Bug>,
+}
+
+/// What happened in a run in which every promise was kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Flows that were acknowledged.
+    pub acknowledged: usize,
+    /// Times that the server was killed.
+    pub crashes: u32,
+    /// Parts that reached a carrier.
+    pub submissions: usize,
+    /// Receipts that carriers had for us.
+    pub receipts: usize,
+    /// Callbacks that reached their target.
+    pub callbacks: usize,
+    /// Parts that reached carriers twice, as the guarantees allow it.
+    pub doubles: usize,
+    /// A number that stands for the whole course: equal for equal courses.
+    pub fingerprint: u64,
+}
+
+/// After the last flow was sent things go wrong for so long, milliseconds.
+const TROUBLE_MS: i64 = 900_000;
+/// Then everything has to end within so long, milliseconds: steps, and clocks that were set back.
+const ENDING_MS: i64 = 48 * 3_600_000;
+/// What the application may spend.
+const BALANCE: &str = "1000";
+const APPLICATION: &str = "5c0ffee0aa11bb22cc33dd44";
+
+const CONFIG: &str = r#"
+[engine]
+retry_max = "20s"
+[callbacks]
+retry_base = "1s"
+retry_max = "60s"
+[[carrier]]
+name = "eager"
+kind = "sandbox"
+channels = ["Sms", "Viber"]
+window = 8
+prices = { Sms = "0.05", Viber = "0.02" }
+[[carrier]]
+name = "careful"
+kind = "sandbox"
+channels = ["Sms", "Voice"]
+window = 8
+unknown_submit = "wait"
+prices = { Sms = "0.04", Voice = "0.06" }
+[[carrier]]
+name = "second"
+kind = "sandbox"
+channels = ["Viber", "Voice"]
+window = 8
+prices = { Viber = "0.01" }
+"#;
+
+/// Runs a seed.
+///
+/// # Errors
+/// The promise that was broken.
+pub fn run(seed: u64, options: &Options) -> Result<Summary, String> {
+    let world = World::new(seed, options);
+    let told = Arc::clone(&world);
+    clock::simulate(move || told.clock_ms());
+    let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let memory = Arc::default();
+    prepare(directory.path()).map_err(|error| error.to_string())?;
+    // What the server draws: ids, pauses.
+    fastrand::seed(seed);
+    let mut crashes = 0;
+    loop {
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
+        let life = live(directory.path(), &world, options, Arc::clone(&memory));
+        let ended = runtime.block_on(async {
+            world.begin();
+            tokio::select! {
+                biased;
+                () = world.crashed() => None,
+                ended = life => Some(ended),
+            }
+        });
+        match ended {
+            None => {
+                crashes += 1;
+                let down_ms = world.with(|state| state.random.i64(100..120_000));
+                runtime.block_on(async { world.end(down_ms) });
+            }
+            Some(ended) => return ended.map(|summary| Summary { crashes, ..summary }),
+        }
+    }
+}
+
+/// Makes the application that all flows belong to.
+fn prepare(data: &Path) -> anyhow::Result<()> {
+    let admin = Admin::open(&database(data))?;
+    let application = Application {
+        id: APPLICATION.into(),
+        name: "simulated".into(),
+        secret_hash: [0; 32],
+        created_ms: 0,
+        revoked_ms: None,
+        settings: ApplicationSettings::default(),
+    };
+    admin.add_application(&NewApplication { application, secret: String::new() })?;
+    admin.set_balance(APPLICATION, Some(BALANCE.parse()?))?;
+    Ok(())
+}
+
+/// One life of the server, until everything has ended.
+async fn live(
+    data: &Path,
+    world: &Arc<World>,
+    options: &Options,
+    memory: Arc<Mutex<Memory>>,
+) -> Result<Summary, String> {
+    let config = Config::parse(CONFIG, data, [])?;
+    let followed = Followed::default();
+    let observed = followed.clone();
+    let (skips, chance) = (options.bug == Some(Bug::SkipIndex), Arc::clone(world));
+    let store_options = SqliteOptions {
+        threads: Threads::Callers,
+        queue_max: 64,
+        // Small, so that flows are read from the database as well.
+        cached_flows_max: const { std::num::NonZeroUsize::new(8).unwrap() },
+        ids: Arc::new(clock::new_id),
+        observer: Box::new(move |changes, position| {
+            if !(skips && chance.with(|state| state.random.u8(0..50)) == 0) {
+                observed.follow(changes, position);
+            }
+        }),
+    };
+    let (store, _) = SqliteStore::open(&database(data), store_options).map_err(|e| e.to_string())?;
+    let store = Arc::new(store);
+    let directory = index_directory(data);
+    followed.open(&*store, &directory).await.map_err(|error| format!("{error:#}"))?;
+    let hash = Token::hash_of(TOKEN);
+    if store.token(hash).await.map_err(|error| error.to_string())?.is_none() {
+        let scope = "MT_ROLE_SMS MT_ROLE_VIBER MT_ROLE_VOICE MT_ROLE_FAILOVER".to_owned();
+        let token = Token { hash, application: APPLICATION.into(), expires_ms: i64::MAX, scope };
+        store.add_token(token).await.map_err(|error| error.to_string())?;
+    }
+    let faulty =
+        Arc::new(Faulty { inner: Arc::clone(&store), world: Arc::clone(world), bug: options.bug, memory });
+    let outside = Simulated(Arc::clone(world));
+    let engine = Engine::start(&config, Arc::clone(&faulty) as _, &outside).await?;
+    engine.read_cautions().await.map_err(|error| error.to_string())?;
+    let index = Arc::clone(&followed.index);
+    let router = server::router(&config, Arc::clone(&faulty) as _, index, Arc::clone(&engine));
+    let api = Http(router);
+    tokio::spawn(engine.run());
+
+    let (waiting, clients) = world.with(|state| {
+        let posted = state.posted.iter().enumerate();
+        let waiting: Vec<_> =
+            posted.filter(|(_, posted)| posted.acknowledged.is_none()).map(|(i, _)| i).collect();
+        let requests = state.requests.iter().enumerate();
+        let clients: Vec<_> = requests.filter(|(_, request)| !request.settled).map(|(i, _)| i).collect();
+        (waiting, clients)
+    });
+    waiting.into_iter().for_each(|index| drop(tokio::spawn(Arc::clone(world).deliver(index))));
+    let broken = Arc::new(Mutex::new(None));
+    for index in clients {
+        let client = client::run(Arc::clone(world), index, api.clone());
+        let broken = Arc::clone(&broken);
+        tokio::spawn(async move {
+            if let Err(promise) = client.await {
+                broken.lock().get_or_insert(promise);
+            }
+        });
+    }
+    loop {
+        sleep(Duration::from_secs(5)).await;
+        if let Some(promise) = broken.lock().take() {
+            return Err(promise);
+        }
+        weather(world);
+        if world.with(|state| state.random.u8(0..20)) == 0 {
+            while followed.index.tidy() {}
+            followed.save(&*store, &directory).await.map_err(|error| format!("{error:#}"))?;
+        }
+        let (elapsed_ms, quiet) = world.with(|state| {
+            let settled = state.requests.iter().all(|request| request.settled);
+            let told = state.posted.iter().all(|posted| posted.acknowledged.is_some());
+            (state.now().elapsed_ms, settled && told)
+        });
+        if elapsed_ms > client::SENDING_MS + TROUBLE_MS {
+            world.heal();
+        }
+        if quiet && Lane::ALL.iter().all(|lane| store.next_due_ms(*lane).is_none()) {
+            break;
+        }
+        if elapsed_ms > client::SENDING_MS + TROUBLE_MS + ENDING_MS {
+            let owed: Vec<_> = Lane::ALL.iter().map(|lane| (lane, store.next_due_ms(*lane))).collect();
+            return Err(format!("stuck: everything should have ended; {quiet} {owed:?}"));
+        }
+    }
+    world.heal();
+    followed.save(&*store, &directory).await.map_err(|error| format!("{error:#}"))?;
+    check::check(world, &api, &store, data).await
+}
+
+/// Carriers go down and come back, clocks are set.
+fn weather(world: &World) {
+    world.with(|state| {
+        if state.happens(state.mood.goes_down / 10.0) {
+            let name = ["eager", "careful", "second"][state.random.usize(0..3)].to_owned();
+            state.down.push(name);
+        }
+        if state.random.u8(0..10) == 0 {
+            state.down.clear();
+        }
+        if state.happens(state.mood.clock_jumps / 10.0) {
+            state.jump();
+        }
+    });
+}
+
+/// The outside of a server in a world.
+struct Simulated(Arc<World>);
+
+#[async_trait]
+impl Outside for Simulated {
+    async fn carrier(
+        &self,
+        config: &CarrierConfig,
+        sink: Arc<dyn ReceiptSink>,
+    ) -> Result<Arc<dyn Carrier>, String> {
+        let world = Arc::clone(&self.0);
+        world.with(|state| state.sink = Some(sink));
+        let (name, waits) = (config.common.name.clone(), config.common.unknown_submit == UnknownSubmit::Wait);
+        Ok(Arc::new(SimulatedCarrier { name, waits, world }))
+    }
+
+    fn post(&self, _: &CallbackConfig) -> Result<Box<dyn Post>, String> {
+        Ok(Box::new(SimulatedTarget(Arc::clone(&self.0))))
+    }
+}

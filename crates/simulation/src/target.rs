@@ -1,0 +1,44 @@
+//! Where callbacks go: a target that fails, and whose answers get lost.
+
+use crate::world::{Called, World};
+use async_trait::async_trait;
+use reqwest::Url;
+use serde_json::Value;
+use server::callbacks::{Headers, Post};
+use std::sync::Arc;
+
+/// The target of all callbacks.
+pub struct SimulatedTarget(pub Arc<World>);
+
+#[async_trait]
+impl Post for SimulatedTarget {
+    async fn post(&self, _url: Url, headers: Headers, body: String) -> Result<u16, String> {
+        let world = &self.0;
+        world.step().await;
+        if world.with(|state| state.happens(state.mood.target_fails)) {
+            return if world.with(|state| state.random.bool()) { Ok(500) } else { Err("no answer".into()) };
+        }
+        let tracking: Value = serde_json::from_str(&body).map_err(|error| error.to_string())?;
+        let text = |name: &str| tracking[name].as_str().unwrap_or_default().to_owned();
+        let webhook = headers.iter().find(|(name, _)| *name == "webhook-id");
+        let called = world.with(|state| {
+            let at = state.now();
+            state.called.push(Called {
+                tracking: text("trackingId"),
+                webhook: webhook.map(|(_, id)| id.clone()).unwrap_or_default(),
+                status: text("status"),
+                updated: text("updatedAt"),
+                at,
+                acknowledged: None,
+            });
+            state.called.len() - 1
+        });
+        world.step().await;
+        let lost = world.with(|state| {
+            let lost = state.happens(state.mood.answer_lost);
+            state.called[called].acknowledged = Some(!lost);
+            lost
+        });
+        if lost { Err("the answer was lost".into()) } else { Ok(204) }
+    }
+}

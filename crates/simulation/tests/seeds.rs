@@ -1,0 +1,54 @@
+//! Some hundred seeds keep every promise, and each planted bug breaks one within a thousand.
+#![allow(clippy::unwrap_used)] // A test that fails here has failed.
+
+use clap::ValueEnum;
+use simulation::{Bug, Options, run};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const FLOWS: usize = 40;
+
+/// Runs `work` on every number below `end`, on all cores.
+fn on_all_cores(end: u64, work: impl Fn(u64) + Sync) {
+    let next = AtomicU64::new(0);
+    let worker = || {
+        while let Some(number) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|number| *number < end) {
+            work(number);
+        }
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| (0..cores).for_each(|_| drop(scope.spawn(worker))));
+}
+
+#[test]
+fn every_promise_is_kept() {
+    let (flows, crashes) = (AtomicU64::new(0), AtomicU64::new(0));
+    on_all_cores(300, |seed| {
+        let summary = run(seed, &Options { flows: FLOWS, bug: None });
+        let summary = summary.unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+        flows.fetch_add(summary.acknowledged as u64, Ordering::Relaxed);
+        crashes.fetch_add(summary.crashes.into(), Ordering::Relaxed);
+    });
+    println!("{flows:?} flows acknowledged, {crashes:?} crashes");
+    // The seeds are fixed: fewer would mean that little was tried.
+    assert!(flows.into_inner() > 10_000 && crashes.into_inner() > 300);
+}
+
+#[test]
+fn a_seed_tells_the_whole_course() {
+    for seed in [3, 14] {
+        let options = Options { flows: FLOWS, bug: None };
+        assert_eq!(run(seed, &options).unwrap(), run(seed, &options).unwrap());
+    }
+}
+
+#[test]
+fn every_planted_bug_is_found() {
+    let bugs = Bug::value_variants();
+    on_all_cores(bugs.len() as u64, |number| {
+        let bug = bugs[number as usize];
+        let options = Options { flows: FLOWS, bug: Some(bug) };
+        let found = (0..1000).find_map(|seed| Some((seed, run(seed, &options).err()?)));
+        let (seed, broken) = found.unwrap_or_else(|| panic!("{bug:?} was not found in 1000 seeds"));
+        println!("{bug:?}: seed {seed}: {}", broken.lines().next().unwrap_or_default());
+    });
+}
