@@ -33,6 +33,7 @@ struct UnderWay {
 enum Change {
     Put(Row),
     Remove(Key),
+    Erase(Key),
 }
 
 /// What is to be made into segments.
@@ -69,9 +70,19 @@ impl Application {
         self.flows.remove(key);
     }
 
-    /// Whether there are so many loose rows that [`Application::plan`] should be asked.
+    pub(crate) fn erase(&mut self, key: Key) {
+        self.note(key, || Change::Erase(key));
+        self.flows.erase(key);
+    }
+
+    /// Whether something is left of what was erased.
+    pub(crate) fn is_erasing(&self) -> bool {
+        self.flows.segments.iter().any(|segment| segment.erases)
+    }
+
+    /// Whether [`Application::plan`] should be asked: there are many loose rows, or something is to be erased.
     pub(crate) fn is_untidy(&self) -> bool {
-        self.flows.loose.len() > self.limits.loose_rows + self.limits.seal_rows
+        self.flows.loose.len() > self.limits.loose_rows + self.limits.seal_rows || self.is_erasing()
     }
 
     /// What should be made next; changes in its range are noted from now on.
@@ -129,7 +140,7 @@ impl Application {
         None
     }
 
-    /// A segment of which many rows were removed or changed, or into whose range many came.
+    /// A segment of which something was erased, or many rows were removed or changed, or into whose range many came.
     fn renew(&self) -> Option<(Range<usize>, Key)> {
         let segments = &self.flows.segments;
         let late = |at: usize| {
@@ -140,7 +151,8 @@ impl Application {
         let any_late = self.flows.loose.len() > self.limits.loose_rows;
         let at = (0..segments.len()).find(|at| {
             let segment = &segments[*at];
-            2 * segment.dead > segment.len()
+            segment.erases
+                || 2 * segment.dead > segment.len()
                 || segment.changed > segment.len()
                 || any_late && late(*at) > self.limits.late_rows
         })?;
@@ -193,6 +205,7 @@ fn catch_up(made: &mut Flows, changes: Vec<Change>) {
         match change {
             Change::Put(row) => made.put(row),
             Change::Remove(key) => made.remove(key),
+            Change::Erase(key) => made.erase(key),
         }
     }
 }

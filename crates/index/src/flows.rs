@@ -56,6 +56,20 @@ impl Flows {
         Arc::make_mut(&mut self.loose).put(row);
     }
 
+    /// Forgets a flow, and soon leaves nothing of it.
+    pub(crate) fn erase(&mut self, key: Key) {
+        self.remove(key);
+        // Its recipients may be there although it has moved on.
+        let at = self.segments.partition_point(|segment| segment.last < key);
+        if self
+            .segments
+            .get(at)
+            .is_some_and(|segment| segment.first <= key && segment.keys().find(key).is_some())
+        {
+            Arc::make_mut(&mut self.segments)[at].erases = true;
+        }
+    }
+
     /// Forgets a flow.
     pub(crate) fn remove(&mut self, key: Key) {
         if self.loose.get(key).is_some() {

@@ -145,6 +145,20 @@ impl Index {
         }
     }
 
+    /// Forgets a flow, and with the next [`Index::tidy`] and [`Index::save`] everything that was kept of it.
+    pub fn erase(&self, application: &str, created_ms: i64, id: Uuid) {
+        let known = self.applications.read().get(application).cloned();
+        if let Some(known) = known {
+            known.lock().erase((created_ms, id));
+            self.wake();
+        }
+    }
+
+    /// Whether something is left of what was erased.
+    pub fn is_erasing(&self) -> bool {
+        self.applications.read().values().any(|application| application.lock().is_erasing())
+    }
+
     /// The applications that it knows flows of.
     pub fn applications(&self) -> Vec<String> {
         self.applications.read().keys().cloned().collect()

@@ -27,6 +27,8 @@ pub(crate) struct Segment {
     pub(crate) dead: usize,
     /// Changes of facets since the image was made.
     pub(crate) changed: usize,
+    /// It still has recipients of which nothing may be left.
+    pub(crate) erases: bool,
     /// Its first and its last key.
     pub(crate) first: Key,
     pub(crate) last: Key,
@@ -48,6 +50,7 @@ impl Segment {
             overlay: None,
             dead: 0,
             changed: 0,
+            erases: false,
             first: nowhere,
             last: nowhere,
         };

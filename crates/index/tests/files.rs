@@ -92,7 +92,11 @@ fn what_is_read_is_what_was_written_through_many_changes_and_restarts() {
                 let at = random.usize(0..known.len());
                 if random.u8(0..10) == 0 {
                     let (application, created_ms, id, _) = known.swap_remove(at);
-                    index.remove(application, created_ms, id);
+                    if random.bool() {
+                        index.remove(application, created_ms, id);
+                    } else {
+                        index.erase(application, created_ms, id);
+                    }
                     continue;
                 }
                 let changed = facets(&mut random);
@@ -210,4 +214,36 @@ fn removed_flows_free_their_files() {
     let after = index.save(directory.path(), "store", 2).unwrap().bytes;
     assert_eq!(index.len(), 500);
     assert!(after * 4 < before, "{after} of {before} octets");
+}
+
+#[test]
+fn nothing_is_left_of_what_was_erased() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut random = fastrand::Rng::with_seed(5);
+    // Each has a recipient of its own.
+    let entries: Vec<Entry> = (0..1000)
+        .map(|i| {
+            let (_, created_ms, id, facets) = entry(&mut random);
+            let recipients = [format!("+3069{i:06}").into_boxed_str()].into();
+            ("a", created_ms, id, Facets { recipients, ..facets })
+        })
+        .collect();
+    let index = Index::with_limits(LIMITS);
+    load(&index, &entries);
+    index.put(entries[..30].iter().map(|(application, created_ms, id, facets)| {
+        let recipients = [format!("+4479{}", created_ms % 1_000_000).into_boxed_str()].into();
+        (*application, *created_ms, *id, Facets { recipients, ..facets.clone() })
+    }));
+    index.save(directory.path(), "store", 1).unwrap();
+    let recipients = || index::stats(directory.path()).unwrap().applications[0].recipients;
+    // Those of the first 30 are in the segments and among the loose rows.
+    assert_eq!(recipients(), 1000);
+    for (application, created_ms, id, _) in &entries[..50] {
+        index.erase(application, *created_ms, *id);
+    }
+    assert!(index.is_erasing());
+    while index.tidy() {}
+    assert!(!index.is_erasing());
+    index.save(directory.path(), "store", 2).unwrap();
+    assert_eq!((recipients(), index.len()), (950, 950));
 }

@@ -145,6 +145,17 @@ fn put(index: &Index, row: &Row) {
     index.put([(row.application.as_str(), row.created_ms, row.id, row.facets.clone())]);
 }
 
+#[derive(Clone, Debug)]
+enum Change {
+    Put(Facets),
+    Remove,
+    Erase,
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![2 => facets().prop_map(Change::Put), 1 => Just(Change::Remove), 1 => Just(Change::Erase)]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 8000, ..ProptestConfig::default() })]
 
@@ -154,7 +165,7 @@ proptest! {
         at_once in any::<bool>(),
         tidy in any::<bool>(),
         rows in rows(),
-        changes in proptest::collection::vec((any::<proptest::sample::Index>(), proptest::option::of(facets())), 0..20),
+        changes in proptest::collection::vec((any::<proptest::sample::Index>(), change()), 0..20),
         queries in proptest::collection::vec(queries(), 1..6),
     ) {
         let index = Index::with_limits(limits);
@@ -176,13 +187,17 @@ proptest! {
             }
             let at = which.index(model.len());
             match change {
-                Some(facets) => {
+                Change::Put(facets) => {
                     model[at].facets = facets;
                     put(&index, &model[at]);
                 }
-                None => {
+                Change::Remove => {
                     let row = model.remove(at);
                     index.remove(&row.application, row.created_ms, row.id);
+                }
+                Change::Erase => {
+                    let row = model.remove(at);
+                    index.erase(&row.application, row.created_ms, row.id);
                 }
             }
         }

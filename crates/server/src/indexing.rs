@@ -29,6 +29,9 @@ pub struct Followed {
     pub index: Arc<Index>,
     /// Up to which change it has everything.
     position: Arc<AtomicU64>,
+    /// The position before the first erasure that the files may not have: they are not said to be further, so that it
+    /// is done again after a crash.
+    erased_after: Arc<Mutex<Option<u64>>>,
 }
 
 /// How an index came up.
@@ -60,8 +63,16 @@ impl Followed {
         });
         self.index.put(puts);
         for change in changes {
-            if let Change::Removed { application, id, created_ms } = change {
-                self.index.remove(application, *created_ms, *id);
+            match change {
+                Change::Removed { application, id, created_ms, erased: true } => {
+                    let mut erased_after = self.erased_after.lock();
+                    erased_after.get_or_insert(self.position.load(Ordering::Acquire));
+                    self.index.erase(application, *created_ms, *id);
+                }
+                Change::Removed { application, id, created_ms, erased: false } => {
+                    self.index.remove(application, *created_ms, *id);
+                }
+                Change::Put(_) => {}
             }
         }
         self.position.store(position, Ordering::Release);
@@ -162,7 +173,14 @@ impl Followed {
     /// Those of the file system; then the files are as they were.
     pub async fn save(&self, store: &dyn Store, directory: &Path) -> anyhow::Result<FilesReport> {
         // First the position: what is put meanwhile may be written too, but nothing before it is missing.
-        let position = self.position.load(Ordering::Acquire);
+        let mut position = self.position.load(Ordering::Acquire);
+        {
+            let mut erased_after = self.erased_after.lock();
+            match *erased_after {
+                Some(after) if self.index.is_erasing() => position = position.min(after),
+                _ => *erased_after = None,
+            }
+        }
         let written = self.index.save(directory, &identity(store), position);
         let written = written.with_context(|| format!("writing {}", directory.display()))?;
         store.forget_removals(position).await?;
@@ -207,7 +225,7 @@ impl Keeper {
                     let started = Instant::now();
                     match runtime.block_on(keeping.save(&*store, &directory)) {
                         Ok(report) => {
-                            (saved_position, failing) = (position, false);
+                            (saved_position, failing) = (Some(report.position), false);
                             let milliseconds = started.elapsed().as_millis() as u64;
                             tracing::debug!(report.segments, report.bytes, milliseconds, "index written");
                         }

@@ -103,12 +103,12 @@ impl Server {
             counter.increment(report.handed_parts as u64);
         }
 
-        let engine = Engine::start(&config, Arc::clone(&store) as _, &Network(&config))
+        let index = Arc::clone(&followed.index);
+        let engine = Engine::start(&config, Arc::clone(&store) as _, Arc::clone(&index), &Network(&config))
             .await
             .map_err(|error| anyhow!(error))?;
         engine.read_cautions().await?;
         let working = tokio::spawn(Arc::clone(&engine).run());
-        let index = Arc::clone(&followed.index);
         let save_every = config.store.index_save;
         let keeper = Keeper::start(followed, Arc::clone(&store) as _, index_directory(data), save_every)?;
         let routes = router(&config, Arc::clone(&store) as _, index, Arc::clone(&engine));

@@ -179,6 +179,23 @@ impl Store for Faulty {
         self.after(self.inner.prune(retention, limit).await).await
     }
 
+    async fn prune_flows(&self, application: String, ids: Vec<Uuid>) -> Result<usize> {
+        self.inner.prune_flows(application, ids).await
+    }
+
+    async fn erase(&self, application: String, ids: Vec<Uuid>, now_ms: i64) -> Result<usize> {
+        self.before().await?;
+        self.after(self.inner.erase(application, ids, now_ms).await).await
+    }
+
+    async fn flows_beside(&self, application: String, recipient: String) -> Result<Vec<Uuid>> {
+        self.inner.flows_beside(application, recipient).await
+    }
+
+    async fn retentions(&self) -> Result<Vec<(String, u32)>> {
+        self.inner.retentions().await
+    }
+
     async fn replay_requested(&self, now_ms: i64) -> Result<usize> {
         self.inner.replay_requested(now_ms).await
     }

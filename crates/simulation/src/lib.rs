@@ -193,9 +193,9 @@ async fn live(
     let faulty =
         Arc::new(Faulty { inner: Arc::clone(&store), world: Arc::clone(world), bug: options.bug, memory });
     let outside = Simulated(Arc::clone(world));
-    let engine = Engine::start(&config, Arc::clone(&faulty) as _, &outside).await?;
-    engine.read_cautions().await.map_err(|error| error.to_string())?;
     let index = Arc::clone(&followed.index);
+    let engine = Engine::start(&config, Arc::clone(&faulty) as _, Arc::clone(&index), &outside).await?;
+    engine.read_cautions().await.map_err(|error| error.to_string())?;
     let router = server::router(&config, Arc::clone(&faulty) as _, index, Arc::clone(&engine));
     let api = Http(router);
     tokio::spawn(engine.run());

@@ -1,6 +1,6 @@
 //! Where callbacks go: a target that fails, and whose answers get lost.
 
-use crate::world::{Called, World};
+use crate::world::{Called, World, statuses};
 use async_trait::async_trait;
 use reqwest::Url;
 use serde_json::Value;
@@ -26,7 +26,7 @@ impl Post for SimulatedTarget {
             state.called.push(Called {
                 tracking: text("trackingId"),
                 webhook: webhook.map(|(_, id)| id.clone()).unwrap_or_default(),
-                status: text("status"),
+                statuses: statuses(&tracking),
                 updated: text("updatedAt"),
                 at,
                 acknowledged: None,

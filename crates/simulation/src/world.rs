@@ -6,6 +6,7 @@ use carriers::ReceiptSink;
 use fastrand::Rng;
 use flow::Receipt;
 use parking_lot::Mutex;
+use serde_json::Value;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,12 +65,20 @@ pub struct Posted {
     pub acknowledged: Option<At>,
 }
 
+/// The statuses that a tracking shows: of the flow, and of each message.
+pub fn statuses(tracking: &Value) -> Vec<String> {
+    let messages = tracking["messages"].as_array().into_iter().flatten();
+    let all = std::iter::once(&tracking["status"]).chain(messages.map(|message| &message["status"]["name"]));
+    all.map(|status| status.as_str().unwrap_or_default().to_owned()).collect()
+}
+
 /// A callback that reached its target.
 #[derive(Clone, Debug)]
 pub struct Called {
     pub tracking: String,
     pub webhook: String,
-    pub status: String,
+    /// Of the flow, and of each message.
+    pub statuses: Vec<String>,
     pub updated: String,
     pub at: At,
     /// Whether the server was told 2xx; none when it died meanwhile.

@@ -31,6 +31,9 @@ pub struct ApplicationSettings {
     /// Whether Sms steps that don't say are sent in the GSM alphabet.
     #[serde(default)]
     pub transcode: bool,
+    /// How many days its closed flows are kept; absent: as all others'.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<std::num::NonZeroU32>,
 }
 
 /// How long an application's tokens live (contract, section 1).

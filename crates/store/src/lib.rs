@@ -82,7 +82,7 @@ pub struct Claim {
 pub enum Change {
     /// It is new or another one than before.
     Put(Arc<Flow>),
-    /// It was pruned.
+    /// It was pruned or erased.
     Removed {
         /// The application that owned it.
         application: String,
@@ -90,6 +90,8 @@ pub enum Change {
         id: Uuid,
         /// When it was accepted, Unix milliseconds.
         created_ms: i64,
+        /// Nothing of it may be left anywhere.
+        erased: bool,
     },
 }
 
@@ -181,6 +183,31 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn prune(&self, retention: Retention, limit: usize) -> Result<usize>;
+
+    /// Removes these flows of an application if they are closed; answers how many.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn prune_flows(&self, application: String, ids: Vec<Uuid>) -> Result<usize>;
+
+    /// Removes these flows of an application, and everything that says where they went and what they said. Those that
+    /// are under way are cancelled. Answers how many there were.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn erase(&self, application: String, ids: Vec<Uuid>, now_ms: i64) -> Result<usize>;
+
+    /// The flows of an application that have a step to a recipient, where its first step goes to another one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn flows_beside(&self, application: String, recipient: String) -> Result<Vec<Uuid>>;
+
+    /// The applications whose flows are kept for another time than all others', with the days.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn retentions(&self) -> Result<Vec<(String, u32)>>;
 
     /// Makes callbacks owed again whose replay was asked for by [`Admin::request_replay`]; answers for how many
     /// flows.

@@ -31,6 +31,26 @@ pub struct Track {
     id: String,
 }
 
+#[derive(clap::Args)]
+pub struct Cancel {
+    #[command(flatten)]
+    account: Account,
+    /// The tracking id that the send answered with.
+    id: String,
+}
+
+#[derive(clap::Args)]
+pub struct Erase {
+    #[command(flatten)]
+    account: Account,
+    /// The tracking id of a flow.
+    #[arg(required_unless_present = "to")]
+    id: Option<String>,
+    /// Erase every flow with a step to this recipient.
+    #[arg(long, value_name = "RECIPIENT", conflicts_with = "id")]
+    to: Option<String>,
+}
+
 /// Which flows.
 #[derive(clap::Args)]
 struct Which {
@@ -134,6 +154,32 @@ impl Track {
         let path = format!("/failover/tracking/{}", self.id);
         let answer = self.account.login().await?.call(Method::GET, &path, None).await?;
         println!("{}", serde_json::to_string_pretty(&answer)?);
+        Ok(())
+    }
+}
+
+impl Cancel {
+    pub async fn run(self) -> anyhow::Result<()> {
+        let path = format!("/failover/{}", self.id);
+        let answer = self.account.login().await?.call(Method::DELETE, &path, None).await?;
+        println!("{}", serde_json::to_string_pretty(&answer)?);
+        Ok(())
+    }
+}
+
+impl Erase {
+    pub async fn run(self) -> anyhow::Result<()> {
+        // Only the path and the query are used.
+        let mut url = Url::parse("http://localhost/failover/tracking")?;
+        if let Some(to) = &self.to {
+            url.query_pairs_mut().append_pair("to", to);
+        }
+        let path = match &self.id {
+            Some(id) => format!("{}/{id}", url.path()),
+            None => format!("{}?{}", url.path(), url.query().unwrap_or_default()),
+        };
+        let answer = self.account.login().await?.call(Method::DELETE, &path, None).await?;
+        println!("{} flows erased", answer["erased"].as_u64().unwrap_or(1));
         Ok(())
     }
 }

@@ -25,6 +25,9 @@ pub enum App {
         /// Send Sms in the GSM alphabet where a step does not say.
         #[arg(long)]
         transcode: bool,
+        /// Keep its finished flows for so many days where that is less than the server's `retention_days`.
+        #[arg(long, value_name = "DAYS")]
+        retention_days: Option<std::num::NonZeroU32>,
     },
     /// List the applications.
     List {
@@ -103,14 +106,14 @@ pub fn create(data: &Path, name: String, settings: ApplicationSettings) -> anyho
 impl App {
     pub fn run(self) -> anyhow::Result<()> {
         match self {
-            App::Create { name, data, token_ttl, transcode } => {
+            App::Create { name, data, token_ttl, transcode, retention_days } => {
                 let token_ttl = match token_ttl {
                     Ttl::Hour => TokenTtl::Hour,
                     Ttl::Day => TokenTtl::Day,
                     Ttl::Unlimited => TokenTtl::Unlimited,
                 };
                 let Credentials { id, secret, callback_secret } =
-                    create(&data, name, ApplicationSettings { token_ttl, transcode })?;
+                    create(&data, name, ApplicationSettings { token_ttl, transcode, retention_days })?;
                 println!(
                     "{}",
                     json!({"applicationId": id, "applicationSecret": secret, "callbackSecret": callback_secret})

@@ -75,6 +75,9 @@ impl Api {
 async fn read(response: Response) -> anyhow::Result<Value> {
     let status = response.status();
     let text = response.text().await?;
+    if status == StatusCode::NO_CONTENT {
+        return Ok(Value::Null);
+    }
     if status == StatusCode::OK {
         return serde_json::from_str(&text).context("the server answered with something else than JSON");
     }

@@ -44,6 +44,10 @@ enum Command {
     Send(api::Send),
     /// Show what became of a flow.
     Track(api::Track),
+    /// Cancel a flow that has not ended: nothing more of it is handed to a carrier.
+    Cancel(api::Cancel),
+    /// Leave nothing of a flow, or of all flows to a recipient.
+    Erase(api::Erase),
     /// Find flows, newest first, with exact totals.
     Search(api::Search),
     /// Write every flow that a search finds, as JSON lines or CSV.
@@ -102,6 +106,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::App(app) => app.run(),
         Command::Send(send) => send.run().await,
         Command::Track(track) => track.run().await,
+        Command::Cancel(cancel) => cancel.run().await,
+        Command::Erase(erase) => erase.run().await,
         Command::Search(search) => search.run().await,
         Command::Export(export) => export.run().await,
         Command::Callbacks(callbacks) => callbacks.run(),

@@ -2,6 +2,7 @@
 
 mod auth;
 mod cancel;
+mod erase;
 mod error;
 mod export;
 mod health;
@@ -100,6 +101,8 @@ impl Api {
         send::post,
         send::post_transactional,
         cancel::delete,
+        erase::delete,
+        erase::delete_all,
         tracking::get,
         search::post,
         link::get,
@@ -133,8 +136,8 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/failover", post(send::post))
         .route("/failover/transactional", post(send::post_transactional))
         .route("/failover/{trackingId}", delete(cancel::delete))
-        .route("/failover/tracking", post(search::post))
-        .route("/failover/tracking/{trackingId}", get(tracking::get))
+        .route("/failover/tracking", post(search::post).delete(erase::delete_all))
+        .route("/failover/tracking/{trackingId}", get(tracking::get).delete(erase::delete))
         .route("/suppressions/{channel}", get(suppressions::get))
         .route("/suppressions/{channel}/{recipient}", put(suppressions::put).delete(suppressions::delete))
         .route("/carriers/{name}/receipts", post(receipts::post))

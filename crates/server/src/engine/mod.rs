@@ -4,6 +4,7 @@
 mod dispatch;
 mod outlet;
 mod outside;
+mod prune;
 mod submit;
 
 pub use outlet::Outlet;
@@ -19,11 +20,12 @@ use async_trait::async_trait;
 use carriers::{NotStored, ReceiptSink, backoff};
 use flow::{Applied, CarrierRef, Channel, Event, FlowKind, Rate, Receipt, Step, TaskKind};
 use futures::future::join_all;
+use index::Index;
 use parking_lot::RwLock;
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use store::{Cautions, Lane, Retention, Store, StoreError};
+use store::{Cautions, Lane, Store, StoreError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use uuid::Uuid;
 
@@ -38,14 +40,11 @@ const STORE_PAUSE: Duration = Duration::from_millis(500);
 const REPLAY_INTERVAL: Duration = Duration::from_secs(1);
 /// Between two prunings.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
-/// Flows pruned in one transaction.
-const PRUNE_MAX: usize = 200;
-/// How long idempotency keys and receipts without a message are kept (contract, section 2).
-const KEYS_KEPT_MS: i64 = 24 * 3600 * 1000;
 
 /// The engine.
 pub struct Engine {
     store: Arc<dyn Store>,
+    index: Arc<Index>,
     outlets: Vec<Arc<Outlet>>,
     router: Router,
     rates: Rates,
@@ -108,6 +107,7 @@ impl Engine {
     pub async fn start(
         config: &Config,
         store: Arc<dyn Store>,
+        index: Arc<Index>,
         outside: &dyn Outside,
     ) -> Result<Arc<Engine>, String> {
         let secret_key = *store.secret_key();
@@ -121,6 +121,7 @@ impl Engine {
         let _ = sink.outlets.set(outlets.clone());
         let engine = Arc::new(Engine {
             store,
+            index,
             outlets,
             router: Router::new(config),
             rates: config.pricing.read_rates()?,
@@ -229,7 +230,7 @@ impl Engine {
                 return true;
             }
             // Without a task, whoever adds one wakes the lane; the bound is for a clock that was set.
-            let wait = Duration::from_millis(wait_ms.unwrap_or(60_000).clamp(1, 60_000).unsigned_abs());
+            let wait = Duration::from_millis(wait_ms.unwrap_or(5000).clamp(1, 5000).unsigned_abs());
             tokio::select! {
                 biased;
                 _ = closing.changed() => {}
@@ -328,30 +329,8 @@ impl Engine {
                 tracing::error!(%error, "replays could not be started");
             }
             if now_ms() - last_prune_ms >= PRUNE_INTERVAL.as_millis() as i64 {
-                self.prune().await;
+                prune::prune(self).await;
                 last_prune_ms = now_ms();
-            }
-        }
-    }
-
-    async fn prune(&self) {
-        let now_ms = now_ms();
-        let kept_ms = i64::from(self.retention_days) * 24 * 3600 * 1000;
-        let flows_before_ms = if kept_ms == 0 { 0 } else { now_ms - kept_ms };
-        let retention = Retention { flows_before_ms, keys_before_ms: now_ms - KEYS_KEPT_MS };
-        loop {
-            match self.store.prune(retention, PRUNE_MAX).await {
-                Ok(pruned) => {
-                    ::metrics::counter!("switchback_flows_pruned_total").increment(pruned as u64);
-                    // Small batches with room between them for everybody else.
-                    if pruned < PRUNE_MAX || !self.pause(Duration::from_millis(20)).await {
-                        return;
-                    }
-                }
-                Err(error) => {
-                    tracing::error!(%error, "old flows could not be pruned");
-                    return;
-                }
             }
         }
     }

@@ -6,6 +6,7 @@ mod callee;
 mod http;
 mod operating;
 mod presets;
+mod privacy;
 mod provider;
 mod routing;
 mod sandbox;

@@ -49,10 +49,7 @@ impl Admin {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub fn applications(&self) -> Result<Vec<Application>> {
-        let sql = format!("SELECT {APPLICATION_COLUMNS} FROM applications a ORDER BY a.created_ms, a.id");
-        let mut statement = self.connection.prepare(&sql).map_err(failed)?;
-        let rows = statement.query_map([], application_of_row).map_err(failed)?;
-        rows.collect::<rusqlite::Result<_>>().map_err(failed)
+        applications(&self.connection).map_err(failed)
     }
 
     /// Takes all rights from an application and ends its tokens; answers whether there was one to revoke.
@@ -183,6 +180,11 @@ pub(super) fn application_of_row(row: &Row<'_>) -> rusqlite::Result<Application>
         revoked_ms: row.get(4)?,
         settings: json(5, row.get_ref(5)?.as_str()?.as_bytes())?,
     })
+}
+
+pub(super) fn applications(connection: &Connection) -> rusqlite::Result<Vec<Application>> {
+    let sql = format!("SELECT {APPLICATION_COLUMNS} FROM applications a ORDER BY a.created_ms, a.id");
+    connection.prepare(&sql)?.query_map([], application_of_row)?.collect()
 }
 
 pub(super) fn application(connection: &Connection, id: &str) -> rusqlite::Result<Option<Application>> {

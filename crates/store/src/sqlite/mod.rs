@@ -2,6 +2,7 @@
 
 mod admin;
 mod balances;
+mod removing;
 mod schema;
 mod suppressions;
 mod work;
@@ -304,12 +305,13 @@ impl Store for SqliteStore {
                 Ok((row.get::<_, i64>(1)? as u64, Change::Put(Arc::new(admin::flow_of_row(row)?))))
             })?;
             let mut changes = flows.collect::<rusqlite::Result<Vec<_>>>()?;
-            let sql = "SELECT application, id, created_ms, change FROM removals WHERE change > ?1
+            let sql = "SELECT application, id, created_ms, change, erased FROM removals WHERE change > ?1
                        ORDER BY change LIMIT ?2";
             let mut statement = connection.prepare_cached(sql)?;
             let removals = statement.query_map([after, most], |row| {
                 let id = Uuid::from_bytes(row.get(1)?);
-                let removed = Change::Removed { application: row.get(0)?, id, created_ms: row.get(2)? };
+                let (application, created_ms, erased) = (row.get(0)?, row.get(2)?, row.get(4)?);
+                let removed = Change::Removed { application, id, created_ms, erased };
                 Ok((row.get::<_, i64>(3)? as u64, removed))
             })?;
             for removal in removals {
@@ -332,6 +334,35 @@ impl Store for SqliteStore {
 
     async fn prune(&self, retention: Retention, limit: usize) -> Result<usize> {
         self.send(|reply| Command::Prune { retention, limit, reply }).await
+    }
+
+    async fn prune_flows(&self, application: String, ids: Vec<Uuid>) -> Result<usize> {
+        self.send(|reply| Command::PruneFlows { application, ids, reply }).await
+    }
+
+    async fn erase(&self, application: String, ids: Vec<Uuid>, now_ms: i64) -> Result<usize> {
+        self.send(|reply| Command::Erase { application, ids, now_ms, reply }).await
+    }
+
+    async fn flows_beside(&self, application: String, recipient: String) -> Result<Vec<Uuid>> {
+        self.read(move |connection| {
+            let sql = "SELECT flow FROM beside WHERE application = ?1 AND recipient = ?2";
+            let mut statement = connection.prepare_cached(sql)?;
+            let ids =
+                statement.query_map([application, recipient], |row| Ok(Uuid::from_bytes(row.get(0)?)))?;
+            ids.collect()
+        })
+        .await
+    }
+
+    async fn retentions(&self) -> Result<Vec<(String, u32)>> {
+        self.read(|connection| {
+            let all = admin::applications(connection)?;
+            let own =
+                |application: Application| Some((application.id, application.settings.retention_days?.get()));
+            Ok(all.into_iter().filter_map(own).collect())
+        })
+        .await
     }
 
     async fn replay_requested(&self, now_ms: i64) -> Result<usize> {

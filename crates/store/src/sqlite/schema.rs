@@ -6,11 +6,15 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Every migration, in order; the database's `user_version` counts those it has.
-const MIGRATIONS: [&str; 3] =
-    [include_str!("migrations/1.sql"), include_str!("migrations/2.sql"), include_str!("migrations/3.sql")];
+const MIGRATIONS: [&str; 4] = [
+    include_str!("migrations/1.sql"),
+    include_str!("migrations/2.sql"),
+    include_str!("migrations/3.sql"),
+    include_str!("migrations/4.sql"),
+];
 
 /// How long a writer waits for another process's transaction.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) fn failed(error: rusqlite::Error) -> StoreError {
     StoreError::Unavailable(error.to_string())
@@ -38,6 +42,8 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     // FULL: a commit is on disk before it is answered.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+    // What is deleted is overwritten, so that nothing of an erased message is left.
+    connection.pragma_update(None, "secure_delete", "ON")?;
     // KiB, negative as SQLite wants it.
     connection.pragma_update(None, "cache_size", -16_384)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;

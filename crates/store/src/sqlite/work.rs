@@ -2,8 +2,8 @@
 
 use super::admin::{flow_of_row, json};
 use super::writer::{Answer, Command, Counters, Reply, answer};
-use super::{Shared, Stored, balances, suppressions};
-use crate::{Accepted, Change, IdempotencyKey, Ids, Matched, Reserved, Result, Retention, StoreError, Token};
+use super::{Shared, Stored, balances, removing, suppressions};
+use crate::{Accepted, Change, IdempotencyKey, Ids, Matched, Reserved, Result, StoreError, Token};
 use flow::{Applied, CarrierRef, Content, Event, Flow, Price, Receipt, Shortened, Submit};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 const EARLY_MAX: i64 = 100_000;
 
 /// A flow as this transaction leaves it.
-struct Staged {
+pub(super) struct Staged {
     stored: Stored,
     new: bool,
     dirty: bool,
@@ -22,14 +22,14 @@ struct Staged {
 
 /// One transaction. Flows are changed in memory and written once at its end.
 pub(super) struct Work<'a> {
-    connection: &'a Connection,
+    pub(super) connection: &'a Connection,
     shared: &'a Shared,
     ids: &'a Ids,
-    counters: &'a mut Counters,
-    staged: HashMap<Uuid, Staged>,
+    pub(super) counters: &'a mut Counters,
+    pub(super) staged: HashMap<Uuid, Staged>,
     /// The staged flows that changed, in the order of their first change.
     dirty: Vec<Uuid>,
-    removed: Vec<Change>,
+    pub(super) removed: Vec<Change>,
 }
 
 impl<'a> Work<'a> {
@@ -68,6 +68,12 @@ impl<'a> Work<'a> {
             }
             Command::Prune { retention, limit, reply } => {
                 self.settle(reply, answers, skip, |work| work.prune(retention, limit).map(Ok))
+            }
+            Command::PruneFlows { application, ids, reply } => {
+                self.settle(reply, answers, skip, |work| work.prune_flows(&application, &ids).map(Ok))
+            }
+            Command::Erase { application, ids, now_ms, reply } => {
+                self.settle(reply, answers, skip, |work| work.erase(&application, &ids, now_ms).map(Ok))
             }
             Command::Replay { now_ms, reply } => {
                 self.settle(reply, answers, skip, |work| work.replay(now_ms).map(Ok))
@@ -153,6 +159,14 @@ impl<'a> Work<'a> {
                 self.connection.prepare_cached(sql)?.execute(params![link.code, link.url, expires_ms])?;
             }
         }
+        for recipient in removing::recipients_beside(&flow) {
+            let sql = "INSERT OR IGNORE INTO beside (application, recipient, flow) VALUES (?1, ?2, ?3)";
+            self.connection.prepare_cached(sql)?.execute(params![
+                flow.application,
+                recipient,
+                flow.id.as_bytes()
+            ])?;
+        }
         self.counters.row += 1;
         let id = flow.id;
         let stored = Stored { row: self.counters.row, flow: Arc::new(flow) };
@@ -162,7 +176,7 @@ impl<'a> Work<'a> {
     }
 
     /// The flow as this transaction has it so far.
-    fn stage(&mut self, id: Uuid) -> rusqlite::Result<Option<&mut Stored>> {
+    pub(super) fn stage(&mut self, id: Uuid) -> rusqlite::Result<Option<&mut Stored>> {
         if !self.staged.contains_key(&id) {
             let cached = self.shared.cache.lock().get(&id).cloned();
             let stored = match cached {
@@ -181,7 +195,12 @@ impl<'a> Work<'a> {
         Ok(self.staged.get_mut(&id).map(|staged| &mut staged.stored))
     }
 
-    fn apply(&mut self, id: Uuid, event: &Event, now_ms: i64) -> rusqlite::Result<Option<Applied>> {
+    pub(super) fn apply(
+        &mut self,
+        id: Uuid,
+        event: &Event,
+        now_ms: i64,
+    ) -> rusqlite::Result<Option<Applied>> {
         let ids = Arc::clone(self.ids);
         let Some(stored) = self.stage(id)? else { return Ok(None) };
         let before = stored.flow.committed();
@@ -290,69 +309,6 @@ impl<'a> Work<'a> {
             self.counters.early -= self.connection.execute(sql, [])? as i64;
         }
         Ok(Matched::Early)
-    }
-
-    fn prune(&mut self, retention: Retention, limit: usize) -> rusqlite::Result<usize> {
-        self.connection.execute("DELETE FROM keys WHERE used_ms < ?1", [retention.keys_before_ms])?;
-        self.connection.execute("DELETE FROM tokens WHERE expires_ms < ?1", [retention.keys_before_ms])?;
-        self.connection.execute("DELETE FROM links WHERE expires_ms < ?1", [retention.keys_before_ms])?;
-        let sql = "DELETE FROM early WHERE received_ms < ?1";
-        self.counters.early -= self.connection.execute(sql, [retention.keys_before_ms])? as i64;
-
-        // Rows are in the order of acceptance, so the old ones are the first ones.
-        let mut statement = self.connection.prepare_cached(
-            "SELECT doc, row, created_ms, owes FROM flows WHERE row > ?1 ORDER BY row LIMIT 500",
-        )?;
-        let mut old = Vec::new();
-        let mut after = 0i64;
-        'pages: while old.len() < limit {
-            let mut rows = statement.query([after])?;
-            let mut empty = true;
-            while let Some(row) = rows.next()? {
-                empty = false;
-                after = row.get(1)?;
-                if row.get::<_, i64>(2)? >= retention.flows_before_ms {
-                    break 'pages;
-                }
-                if row.get::<_, i64>(3)? == 0 && old.len() < limit {
-                    old.push((after, flow_of_row(row)?));
-                }
-            }
-            if empty {
-                break;
-            }
-        }
-        for (row, flow) in &old {
-            // A flow that this transaction changed is not old enough after all.
-            if self.staged.contains_key(&flow.id) {
-                continue;
-            }
-            for part in flow.state.messages.iter().flat_map(|message| &message.parts) {
-                if let Some(of) = &part.carrier {
-                    let sql = "DELETE FROM refs WHERE carrier = ?1 AND reference = ?2 AND flow = ?3";
-                    let values = params![of.carrier, of.reference, flow.id.as_bytes()];
-                    self.connection.prepare_cached(sql)?.execute(values)?;
-                }
-            }
-            self.connection.prepare_cached("DELETE FROM flows WHERE row = ?1")?.execute([row])?;
-            self.counters.change += 1;
-            let sql = "INSERT INTO removals (change, application, id, created_ms) VALUES (?1, ?2, ?3, ?4)";
-            let values = params![self.counters.change, flow.application, flow.id.as_bytes(), flow.created_ms];
-            self.connection.prepare_cached(sql)?.execute(values)?;
-            self.removed.push(Change::Removed {
-                application: flow.application.clone(),
-                id: flow.id,
-                created_ms: flow.created_ms,
-            });
-        }
-        Ok(self.removed.len())
-    }
-
-    /// The last one stays: it keeps the feed's position where no flow does.
-    fn forget_removals(&mut self, until: u64) -> rusqlite::Result<()> {
-        let sql = "DELETE FROM removals WHERE change <= ?1 AND change < (SELECT max(change) FROM removals)";
-        self.connection.execute(sql, [until as i64])?;
-        Ok(())
     }
 
     fn replay(&mut self, now_ms: i64) -> rusqlite::Result<usize> {

@@ -1,6 +1,6 @@
 //! The one writer: takes what waits, applies it inside one transaction, commits once, then answers everybody.
 
-use super::schema::failed;
+use super::schema::{BUSY_TIMEOUT, failed};
 use super::work::Work;
 use super::{Shared, Stored};
 use crate::{
@@ -10,9 +10,12 @@ use crate::{
 use flow::{Applied, CarrierRef, Channel, Event, Flow, Price, Receipt};
 use rusqlite::Connection;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+/// How long the write-ahead log's readers are waited for when it is to be emptied.
+const WAL_WAIT: Duration = Duration::from_millis(50);
 /// Most commands in one transaction: bounds how long the first of them waits for the last.
 const GROUP_MAX: usize = 512;
 
@@ -40,6 +43,17 @@ pub(super) enum Command {
     Prune {
         retention: Retention,
         limit: usize,
+        reply: Reply<usize>,
+    },
+    PruneFlows {
+        application: String,
+        ids: Vec<Uuid>,
+        reply: Reply<usize>,
+    },
+    Erase {
+        application: String,
+        ids: Vec<Uuid>,
+        now_ms: i64,
         reply: Reply<usize>,
     },
     Replay {
@@ -99,6 +113,8 @@ pub(super) struct Writer {
     counters: Counters,
     /// Commits that failed since the last one that did not: the log tells the first and the end, not each.
     failed: u64,
+    /// The write-ahead log may have something of flows that were erased.
+    wal_has_erased: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -134,7 +150,7 @@ impl Writer {
     ) -> rusqlite::Result<Writer> {
         connection.set_prepared_statement_cache_capacity(64);
         let counters = Counters::read(&connection)?;
-        Ok(Writer { connection, shared, ids, observer, counters, failed: 0 })
+        Ok(Writer { connection, shared, ids, observer, counters, failed: 0, wal_has_erased: true })
     }
 
     /// Works on this thread until it is closed.
@@ -190,12 +206,17 @@ impl Writer {
                     changes.push(Change::Put(flow));
                 }
                 for change in removed {
-                    if let Change::Removed { id, .. } = &change {
+                    if let Change::Removed { id, erased, .. } = &change {
                         self.shared.cache.lock().pop(id);
+                        self.shared.queue.lock().replace(*id, &[]);
+                        self.wal_has_erased |= erased;
                     }
                     changes.push(change);
                 }
                 (self.observer)(&changes, self.counters.change as u64);
+                if self.wal_has_erased {
+                    self.wal_has_erased = !self.empty_wal();
+                }
                 answers.into_iter().for_each(|answer| answer(None));
             }
             Err(error) => {
@@ -208,6 +229,18 @@ impl Writer {
                 answers.into_iter().for_each(|answer| answer(Some(&error)));
             }
         }
+    }
+
+    /// Moves everything from the write-ahead log into the database and cuts it off; false where a reader still needs it:
+    /// then after a later commit, of which there is one a minute at least.
+    fn empty_wal(&self) -> bool {
+        let checkpoint = || {
+            self.connection.busy_timeout(WAL_WAIT)?;
+            let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+            self.connection.busy_timeout(BUSY_TIMEOUT)?;
+            busy
+        };
+        matches!(checkpoint(), Ok(0))
     }
 
     /// Does a group in one transaction. What is to be answered is in `answers` even when it fails.

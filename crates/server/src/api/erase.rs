@@ -1,0 +1,92 @@
+//! `DELETE /failover/tracking/{trackingId}` and `DELETE /failover/tracking?to=`: leave nothing of a message; ours, beyond
+//! the contract.
+
+use super::auth::Caller;
+use super::error::{ApiError, CommonErrors, ErrorBody};
+use super::tracking::load_own;
+use super::{Api, Parameters, PathParameters};
+use crate::clock::now_ms;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use index::{Filter, Order, Predicate, Query, TextOperator};
+use serde::Serialize;
+use std::collections::HashMap;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// Flows that are erased in one transaction.
+const ERASED_MAX: usize = 200;
+
+/// How many flows were erased.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErasedView {
+    erased: usize,
+}
+
+/// Erases a flow: its bodies, its recipients and what became of it. Where it is under way it is cancelled first.
+#[utoipa::path(
+    delete,
+    path = "/failover/tracking/{trackingId}",
+    tag = "tracking",
+    params(("trackingId" = Uuid, Path, description = "What the send answered with.")),
+    responses(
+        (status = 204, description = "Nothing of it is left in the database; the index's files follow within minutes."),
+        (status = 404, body = ErrorBody, description = "It does not exist, or is another application's."),
+        CommonErrors,
+    ),
+    security(("token" = []))
+)]
+pub async fn delete(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    PathParameters(path): PathParameters<1>,
+) -> Result<StatusCode, ApiError> {
+    let flow = load_own(&api, &caller, &path[0]).await?;
+    let erased = api.store.erase(flow.application, vec![flow.id], now_ms()).await?;
+    if erased == 1 { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound("tracking")) }
+}
+
+/// Erases every flow of the application with a step to a recipient, also where that step was never started.
+#[utoipa::path(
+    delete,
+    path = "/failover/tracking",
+    tag = "tracking",
+    params(("to" = String, Query, description = "The recipient, as the steps have it.")),
+    responses((status = 200, body = ErasedView), CommonErrors),
+    security(("token" = []))
+)]
+pub async fn delete_all(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Parameters(parameters): Parameters<HashMap<String, String>>,
+) -> Result<Json<ErasedView>, ApiError> {
+    let to = parameters.get("to").filter(|to| !to.trim().is_empty());
+    let to = to.ok_or_else(|| ApiError::field("to", "required", "is required: a recipient"))?;
+    // A plus sign that was not escaped arrives as a space.
+    let to = to.strip_prefix(' ').map_or_else(|| to.clone(), |rest| format!("+{rest}"));
+    let application = &caller.application.id;
+    let mut erased = 0;
+    loop {
+        let mut ids = api.store.flows_beside(application.clone(), to.clone()).await?;
+        let is = Predicate::To(TextOperator::Is, to.clone());
+        let query = Query {
+            application: application.clone(),
+            from: None,
+            until: None,
+            filters: vec![Filter { predicate: is, negated: false }],
+            order: Order::OldestFirst,
+            offset: 0,
+            limit: ERASED_MAX,
+        };
+        ids.extend(api.index.search(&query).keys.into_iter().map(|(_, id)| id));
+        ids.sort_unstable();
+        ids.dedup();
+        ids.truncate(ERASED_MAX);
+        let count = api.store.erase(application.clone(), ids, now_ms()).await?;
+        if count == 0 {
+            return Ok(Json(ErasedView { erased }));
+        }
+        erased += count;
+    }
+}
