@@ -79,6 +79,7 @@ impl Server {
             queue_max: config.store.queue_max,
             cached_flows_max: config.store.cached_flows_max,
             ids: Arc::new(clock::new_id),
+            keys: config.store.keys().map_err(|error| anyhow!(error))?,
             observer: Box::new(move |changes, position| observed.follow(changes, position)),
         };
         let path = database(data);

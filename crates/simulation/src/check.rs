@@ -15,7 +15,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
-use store::{Admin, SqliteStore};
+use store::{Admin, Keyring, SqliteStore};
 
 /// An answer is certainly written down so long after it was given, if the server still runs, milliseconds. (The store
 /// may fail some times in a row, and is tried again within seconds.)
@@ -77,7 +77,8 @@ pub async fn check(
     }
     found(api, &seen).await?;
     indexed(store, data).await?;
-    let left = Admin::open(&database(data)).and_then(|admin| admin.balance(crate::APPLICATION));
+    let left =
+        Admin::open(&database(data), &Keyring::default()).and_then(|admin| admin.balance(crate::APPLICATION));
     let left = left.map_err(|error| error.to_string())?.ok_or("the balance is gone")?;
     let spent = crate::BALANCE.parse::<Price>().map_err(|error| error.to_string())? - left;
     if spent != price {

@@ -33,8 +33,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{
-    Admin, Application, ApplicationSettings, Lane, NewApplication, SqliteOptions, SqliteStore, Store,
-    Threads, Token,
+    Admin, Application, ApplicationSettings, Keyring, Lane, NewApplication, SqliteOptions, SqliteStore,
+    Store, Threads, Token,
 };
 use target::SimulatedTarget;
 use tokio::runtime::Builder;
@@ -143,7 +143,7 @@ pub fn run(seed: u64, options: &Options) -> Result<Summary, String> {
 
 /// Makes the application that all flows belong to.
 fn prepare(data: &Path) -> anyhow::Result<()> {
-    let admin = Admin::open(&database(data))?;
+    let admin = Admin::open(&database(data), &Keyring::default())?;
     let application = Application {
         id: APPLICATION.into(),
         name: "simulated".into(),
@@ -169,6 +169,7 @@ async fn live(
     let observed = followed.clone();
     let (skips, chance) = (options.bug == Some(Bug::SkipIndex), Arc::clone(world));
     let store_options = SqliteOptions {
+        keys: Keyring::default(),
         threads: Threads::Callers,
         queue_max: 64,
         // Small, so that flows are read from the database as well.

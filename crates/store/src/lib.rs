@@ -6,6 +6,7 @@
 
 mod application;
 mod queue;
+mod sealing;
 mod sqlite;
 mod suppression;
 
@@ -13,6 +14,7 @@ pub use application::{
     Application, ApplicationSettings, DeadCallback, NewApplication, Token, TokenTtl, callback_secret,
 };
 pub use queue::Lane;
+pub use sealing::Keyring;
 pub use sqlite::{Admin, OpenReport, SqliteOptions, SqliteStore, Threads};
 pub use suppression::{Cautions, Reserved, Suppression};
 

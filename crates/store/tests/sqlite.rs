@@ -19,6 +19,10 @@ fn id() -> Uuid {
 type Seen = Arc<Mutex<Vec<Change>>>;
 
 fn open(path: &Path) -> (SqliteStore, OpenReport, Seen) {
+    open_with(path, Keyring::default()).unwrap()
+}
+
+fn open_with(path: &Path, keys: Keyring) -> Result<(SqliteStore, OpenReport, Seen)> {
     let seen = Seen::default();
     let observer = Arc::clone(&seen);
     let options = SqliteOptions {
@@ -26,10 +30,11 @@ fn open(path: &Path) -> (SqliteStore, OpenReport, Seen) {
         queue_max: 64,
         cached_flows_max: NonZeroUsize::new(2).unwrap(),
         ids: Arc::new(|_| id()),
+        keys,
         observer: Box::new(move |changes, _| observer.lock().unwrap().extend_from_slice(changes)),
     };
-    let (store, report) = SqliteStore::open(path, options).unwrap();
-    (store, report, seen)
+    let (store, report) = SqliteStore::open(path, options)?;
+    Ok((store, report, seen))
 }
 
 fn new_flow(now_ms: i64) -> Flow {
@@ -182,7 +187,7 @@ async fn dead_callbacks_are_listed_and_replayed_from_beside() {
     let id = load(&store, flow.id).await.callbacks[0].id;
     store.apply(flow.id, Event::CallbackFailed { id, at_ms: None, error: "404".into() }, 1001).await.unwrap();
 
-    let admin = Admin::open(&path).unwrap();
+    let admin = Admin::open(&path, &Keyring::default()).unwrap();
     let dead = admin.dead_callbacks(10).unwrap();
     assert_eq!((dead.len(), dead[0].webhook_id, dead[0].error.as_str()), (1, id, "404"));
     assert_eq!(store.replay_requested(2000).await.unwrap(), 0);
@@ -197,7 +202,7 @@ async fn applications_are_made_and_revoked_from_beside() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("db");
     let (store, ..) = open(&path);
-    let mut admin = Admin::open(&path).unwrap();
+    let mut admin = Admin::open(&path, &Keyring::default()).unwrap();
     let new =
         NewApplication::draw("A".into(), ApplicationSettings::default(), store.secret_key(), 1).unwrap();
     admin.add_application(&new).unwrap();
@@ -269,5 +274,40 @@ async fn a_failing_disk_refuses_everything_and_loses_nothing() {
     assert_eq!(store.claim(lane, 10, 2000, 60_000).await.unwrap().len(), 1);
     assert!(store.apply(kept.id, submitted(0, 0, "c", "r1"), 2000).await.unwrap().changed);
     store.accept(new_flow(2001), None, 2001).await.unwrap();
+    assert_eq!(store.changes(0, 10).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn flows_are_sealed_and_opened_by_the_right_key_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let flow = new_flow(1000);
+    let (old, new) = (Keyring::new([[1; 32]]), Keyring::new([[2; 32], [1; 32]]));
+    let (store, ..) = open(&path);
+    store.accept(flow.clone(), None, 1000).await.unwrap();
+    store.close().await;
+    let on_disk = || {
+        let all =
+            [path.clone(), path.with_extension("-wal")].map(|path| std::fs::read(path).unwrap_or_default());
+        all.concat().windows(13).filter(|window| *window == b"+306900000001").count()
+    };
+    let plainly = on_disk();
+    assert!(plainly > 0);
+
+    // What changes from now on is sealed, and what was there is still read.
+    let (store, ..) = open_with(&path, old).unwrap();
+    let second = new_flow(2000);
+    store.accept(second.clone(), None, 2000).await.unwrap();
+    assert_eq!(store.load(vec![flow.id]).await.unwrap()[0].as_ref(), Some(&flow));
+    store.close().await;
+    assert_eq!(on_disk(), plainly);
+
+    for wrong in [Keyring::default(), Keyring::new([[2; 32]])] {
+        let error = open_with(&path, wrong).err().unwrap();
+        assert!(error.to_string().contains("store.encryption_key"), "{error}");
+    }
+    let (store, report, _) = open_with(&path, new).unwrap();
+    assert_eq!(report.owing_flows, 2);
+    assert_eq!(store.load(vec![second.id]).await.unwrap()[0].as_ref(), Some(&second));
     assert_eq!(store.changes(0, 10).await.unwrap().len(), 2);
 }

@@ -7,7 +7,7 @@ use flow::Price;
 use serde_json::json;
 use server::clock::{iso, now_ms};
 use std::path::{Path, PathBuf};
-use store::{Admin, ApplicationSettings, NewApplication, TokenTtl, callback_secret};
+use store::{Admin, ApplicationSettings, Keyring, NewApplication, TokenTtl, callback_secret};
 
 #[derive(clap::Subcommand)]
 pub enum App {
@@ -85,8 +85,13 @@ pub struct Credentials {
 
 /// Opens the database of a data directory, and creates it where there is none.
 pub fn open(data: &Path) -> anyhow::Result<Admin> {
+    open_with(data, &Keyring::default())
+}
+
+/// Opens it with the keys that flows are encrypted with.
+pub fn open_with(data: &Path, keys: &Keyring) -> anyhow::Result<Admin> {
     std::fs::create_dir_all(data)?;
-    Ok(Admin::open(&server::database(data))?)
+    Ok(Admin::open(&server::database(data), keys)?)
 }
 
 /// Creates an application.

@@ -1,6 +1,7 @@
 //! `switchback callbacks`.
 
-use crate::app::open;
+use crate::app::{open, open_with};
+use crate::serve::keys;
 use crate::table::table;
 use anyhow::bail;
 use std::path::PathBuf;
@@ -16,6 +17,9 @@ pub enum Callbacks {
         /// Data directory.
         #[arg(long, value_name = "DIR", default_value = "switchback-data")]
         data: PathBuf,
+        /// Configuration file, where it has an encryption key.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -37,8 +41,8 @@ pub enum Callbacks {
 impl Callbacks {
     pub fn run(self) -> anyhow::Result<()> {
         match self {
-            Callbacks::List { data, json } => {
-                let dead = open(&data)?.dead_callbacks(LISTED_MAX)?;
+            Callbacks::List { data, config, json } => {
+                let dead = open_with(&data, &keys(config.as_deref())?)?.dead_callbacks(LISTED_MAX)?;
                 if json {
                     println!("{}", serde_json::to_string_pretty(&dead)?);
                     return Ok(());

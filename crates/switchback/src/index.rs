@@ -1,5 +1,6 @@
 //! `switchback index`.
 
+use crate::serve::keys;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use server::indexing::{Differences, Followed, identity, index_directory};
@@ -27,20 +28,23 @@ pub struct Data {
     /// Data directory.
     #[arg(long, value_name = "DIR", default_value = "switchback-data")]
     data: PathBuf,
+    /// Configuration file, where it has an encryption key.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
 impl Index {
     pub async fn run(self) -> anyhow::Result<()> {
         match self {
-            Index::Rebuild(Data { data }) => rebuild(&data).await,
-            Index::Verify(Data { data }) => verify(&data).await,
-            Index::Stats(Data { data }) => stats(&data),
+            Index::Rebuild(of) => rebuild(&of).await,
+            Index::Verify(of) => verify(&of).await,
+            Index::Stats(Data { data, .. }) => stats(&data),
         }
     }
 }
 
 /// Opens the store for this process alone.
-fn open(data: &Path) -> anyhow::Result<(SqliteStore, File)> {
+fn open(Data { data, config }: &Data) -> anyhow::Result<(SqliteStore, File)> {
     let path = database(data);
     if !path.exists() {
         bail!("there is no database at {}", path.display());
@@ -51,6 +55,7 @@ fn open(data: &Path) -> anyhow::Result<(SqliteStore, File)> {
         queue_max: 16,
         cached_flows_max: std::num::NonZeroUsize::MIN,
         ids: Arc::new(server::clock::new_id),
+        keys: keys(config.as_deref())?,
         observer: Box::new(|_, _| {}),
     };
     let (store, _) =
@@ -58,12 +63,12 @@ fn open(data: &Path) -> anyhow::Result<(SqliteStore, File)> {
     Ok((store, lock))
 }
 
-async fn rebuild(data: &Path) -> anyhow::Result<()> {
-    let (store, _lock) = open(data)?;
+async fn rebuild(of: &Data) -> anyhow::Result<()> {
+    let (store, _lock) = open(of)?;
     let started = Instant::now();
     let followed = Followed::default();
     let opened = followed.rebuild(&store).await?;
-    let written = followed.save(&store, &index_directory(data)).await?;
+    let written = followed.save(&store, &index_directory(&of.data)).await?;
     println!(
         "{} flows in {} segments, {} bytes; {:.1} s",
         opened.flows,
@@ -75,10 +80,10 @@ async fn rebuild(data: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn verify(data: &Path) -> anyhow::Result<()> {
-    let (store, _lock) = open(data)?;
+async fn verify(of: &Data) -> anyhow::Result<()> {
+    let (store, _lock) = open(of)?;
     let followed = Followed::default();
-    let read = followed.index.read(&index_directory(data), &identity(&store));
+    let read = followed.index.read(&index_directory(&of.data), &identity(&store));
     let read = read.context("the server would make the index anew")?;
     followed.catch_up(&store, read.position).await?;
     let Differences { flows, differing } = followed.differences(&store).await?;

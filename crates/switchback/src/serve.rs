@@ -6,6 +6,7 @@ use server::config::Config;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use store::Keyring;
 use tracing_subscriber::EnvFilter;
 
 #[derive(clap::Args)]
@@ -48,6 +49,11 @@ impl Serve {
 /// Loads a configuration with this process's environment.
 pub fn load(file: Option<&Path>) -> anyhow::Result<Config> {
     Config::load(file, std::env::vars()).map_err(|error| anyhow!(error))
+}
+
+/// The keys of a configuration, which flows are encrypted with.
+pub fn keys(file: Option<&Path>) -> anyhow::Result<Keyring> {
+    load(file)?.store.keys().map_err(|error| anyhow!(error))
 }
 
 /// Logs to standard error; `RUST_LOG` chooses what.

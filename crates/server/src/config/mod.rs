@@ -7,12 +7,15 @@ pub use carrier::{CarrierConfig, CommonConfig, KindConfig, UnknownSubmit};
 pub use routing::{Choice, RouteConfig, SenderConfig};
 
 use crate::rates::Rates;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use carriers::Http;
-use carriers::config::duration;
+use carriers::config::{Secret, duration};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use store::Keyring;
 
 /// Environment variables that override a key start so: `SWITCHBACK__SERVER__LISTEN`.
 pub const ENV_PREFIX: &str = "SWITCHBACK__";
@@ -71,6 +74,32 @@ pub struct StoreConfig {
     /// How often the search index is written to disk.
     #[serde(deserialize_with = "duration")]
     pub index_save: Duration,
+    /// What flows are encrypted with on disk: 32 octets in base64.
+    pub encryption_key: Option<Secret>,
+    /// Keys that flows were encrypted with before.
+    pub old_encryption_keys: Vec<Secret>,
+}
+
+impl StoreConfig {
+    /// Reads the keys.
+    ///
+    /// # Errors
+    /// The key of the configuration, and the rule.
+    pub fn keys(&self) -> Result<Keyring, String> {
+        if self.encryption_key.is_none() && !self.old_encryption_keys.is_empty() {
+            return Err("store.old_encryption_keys: need store.encryption_key beside them".into());
+        }
+        let named = self.encryption_key.iter().map(|key| ("store.encryption_key", key));
+        let old = self.old_encryption_keys.iter().map(|key| ("store.old_encryption_keys", key));
+        let keys = named.chain(old).map(|(name, key)| {
+            let text = key.read().map_err(|error| format!("{name}: {error}"))?;
+            let octets = STANDARD.decode(text).ok().and_then(|octets| octets.try_into().ok());
+            octets.ok_or_else(|| {
+                format!("{name}: must be 32 octets in base64, as of `openssl rand -base64 32`")
+            })
+        });
+        Ok(Keyring::new(keys.collect::<Result<Vec<[u8; 32]>, String>>()?))
+    }
 }
 
 /// The engine.
@@ -162,6 +191,8 @@ impl Default for StoreConfig {
             queue_max: 8192,
             cached_flows_max: const { std::num::NonZeroUsize::new(16_384).unwrap() },
             index_save: Duration::from_secs(60),
+            encryption_key: None,
+            old_encryption_keys: Vec::new(),
         }
     }
 }
@@ -331,6 +362,7 @@ impl Config {
             return Err("pricing.currency: must be three capital letters (ISO 4217)".into());
         }
         self.pricing.read_rates()?;
+        self.store.keys()?;
         for (i, route) in self.routes.iter().enumerate() {
             route.check(&self.carriers).map_err(|error| format!("route[{i}]: {error}"))?;
         }
@@ -398,6 +430,8 @@ mod tests {
         assert!(error(&format!("{sandbox}{sandbox}")).contains("same name"));
         assert!(error("[engine]\nminute = \"soon\"").contains("expected a duration"));
         assert!(error("[callbacks]\ntimeout = \"10m\"").contains("callbacks.timeout"));
+        assert!(error("[store]\nencryption_key = \"c2hvcnQ=\"").starts_with("store.encryption_key: must be 32"));
+        assert!(error("[store]\nold_encryption_keys = [\"c2hvcnQ=\"]").contains("need store.encryption_key"));
     }
 
     #[test]

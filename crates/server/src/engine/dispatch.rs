@@ -1,5 +1,6 @@
 //! The submit lanes, one a channel: each due message goes to the first of its carriers that takes it now.
 
+use super::under_way::UnderWay;
 use super::{CLAIM_MAX, Engine, Outlet, submit};
 use crate::clock::now_ms;
 use flow::{Channel, Detail, Event, Flow, TaskKind};
@@ -59,11 +60,15 @@ pub(super) async fn lane(engine: &Arc<Engine>, channel: Channel) {
 }
 
 fn hand_over(engine: &Arc<Engine>, outlet: Arc<Outlet>, claim: Claim, permit: OwnedSemaphorePermit) {
+    let Some(under_way) = UnderWay::begin(engine, &claim) else {
+        engine.store.put_off(claim.flow.id, claim.task, now_ms() + DOWN_MS);
+        return;
+    };
     let engine = Arc::clone(engine);
     tokio::spawn(async move {
         outlet.wait_for_rate().await;
         submit::submit(&engine, &outlet, claim).await;
-        drop(permit);
+        drop((under_way, permit));
         engine.room.iter().for_each(Notify::notify_one);
     });
 }

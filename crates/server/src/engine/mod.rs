@@ -6,6 +6,7 @@ mod outlet;
 mod outside;
 mod prune;
 mod submit;
+mod under_way;
 
 pub use outlet::Outlet;
 pub use outside::{Network, Outside};
@@ -21,12 +22,13 @@ use carriers::{NotStored, ReceiptSink, backoff};
 use flow::{Applied, CarrierRef, Channel, Event, FlowKind, Rate, Receipt, Step, TaskKind};
 use futures::future::join_all;
 use index::Index;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use store::{Cautions, Lane, Store, StoreError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use under_way::UnderWay;
 use uuid::Uuid;
 
 /// How long a claimed task stays ours. Longer than any carrier's or callback's timeout, so that nobody else takes
@@ -38,6 +40,8 @@ const CLAIM_MAX: usize = 128;
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 /// Between two looks for replays that the command line asked for.
 const REPLAY_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a callback waits whose target has enough to do.
+const PUT_OFF_MS: i64 = 250;
 /// Between two prunings.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -50,6 +54,8 @@ pub struct Engine {
     rates: Rates,
     /// Whose messages are looked at before they are handed over.
     cautions: RwLock<Cautioned>,
+    /// What carriers and targets are being asked.
+    under_way: Mutex<HashSet<(Uuid, TaskKind)>>,
     sink: Arc<Receipts>,
     /// Some carrier has room again, by the channel that waits for it.
     room: [Notify; Channel::ALL.len()],
@@ -126,6 +132,7 @@ impl Engine {
             router: Router::new(config),
             rates: config.pricing.read_rates()?,
             cautions: RwLock::default(),
+            under_way: Mutex::default(),
             sink,
             room: Default::default(),
             callbacks: Callbacks::new(config.callbacks.clone(), outside.post(&config.callbacks)?, secret_key),
@@ -299,15 +306,19 @@ impl Engine {
         while self.until_due(Lane::Callback).await {
             let mut permits = take_permits(&slots, CLAIM_MAX).await;
             for claim in self.claim(Lane::Callback, permits.len()).await {
+                let Some(under_way) = UnderWay::begin(self, &claim) else {
+                    self.store.put_off(claim.flow.id, claim.task, now_ms() + PUT_OFF_MS);
+                    continue;
+                };
                 let (engine, permit) = (Arc::clone(self), permits.pop());
                 tokio::spawn(async move {
                     if let Some(event) = engine.callbacks.call(&claim.flow).await {
                         engine.apply(claim.flow.id, event).await;
                     } else {
                         // Its host has enough to do; others go first.
-                        engine.store.put_off(claim.flow.id, claim.task, now_ms() + 250);
+                        engine.store.put_off(claim.flow.id, claim.task, now_ms() + PUT_OFF_MS);
                     }
-                    drop(permit);
+                    drop((under_way, permit));
                 });
             }
         }

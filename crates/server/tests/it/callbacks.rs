@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use std::sync::{Arc, Mutex};
-use store::Admin;
+use store::{Admin, Keyring};
 
 const ALLOW: &str = "[callbacks]\nallow_private = true\nretry_base = \"20ms\"\n";
 
@@ -120,7 +120,7 @@ async fn private_targets_are_not_called() {
     // `localhost` passes the check of the URL and fails the check of the address.
     let id = server.send(&flow("OnCompletion", &receiver.url, "+306900000000")).await;
     server.track_to_end(&id).await;
-    let admin = Admin::open(&server::database(&server.data)).unwrap();
+    let admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
     until("the dead callback", || !admin.dead_callbacks(10).unwrap().is_empty()).await;
     assert!(admin.dead_callbacks(10).unwrap()[0].error.contains("no public address"));
     assert_eq!(receiver.count(), 0);
@@ -131,7 +131,7 @@ async fn dead_callbacks_are_kept_and_replayed() {
     let server = TestServer::start(&format!("{ALLOW}give_up = \"0s\"\n")).await;
     let receiver = Receiver::start(&[404, 200]).await;
     server.send(&flow("OnCompletion", &receiver.url, "+306900000000")).await;
-    let admin = Admin::open(&server::database(&server.data)).unwrap();
+    let admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
     until("the dead callback", || !admin.dead_callbacks(10).unwrap().is_empty()).await;
     let dead = &admin.dead_callbacks(10).unwrap()[0];
     assert!(dead.error.contains("404"), "{}", dead.error);

@@ -6,7 +6,7 @@ use serde_json::json;
 use server::clock;
 use std::num::NonZeroU32;
 use std::path::Path;
-use store::{Admin, ApplicationSettings, NewApplication};
+use store::{Admin, ApplicationSettings, Keyring, NewApplication};
 
 const SECRET: &str = "the code is 4711-xyzzy";
 
@@ -101,7 +101,7 @@ async fn an_application_can_have_its_flows_kept_shorter() {
     // This thread, and with it the server, lives two days ago at first.
     clock::simulate(move || today_ms - 2 * DAY_MS);
     let mut server = TestServer::start("[engine]\nminute = \"60s\"\n").await;
-    let admin = Admin::open(&server::database(&server.data)).unwrap();
+    let admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
     let settings =
         ApplicationSettings { retention_days: NonZeroU32::new(1), ..ApplicationSettings::default() };
     let new = NewApplication::draw("short".into(), settings, &admin.secret_key().unwrap(), today_ms).unwrap();

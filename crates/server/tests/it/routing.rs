@@ -5,7 +5,7 @@ use crate::support::*;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
-use store::Admin;
+use store::{Admin, Keyring};
 
 const TO: &str = "+306900000000";
 
@@ -267,7 +267,7 @@ async fn what_recipients_write_reaches_the_inbound_url() {
 async fn a_balance_pays_what_it_can_and_gets_back_what_was_not_charged() {
     let sandbox = SANDBOX.replace("delay", "prices = { Sms = \"0.1\", Viber = \"0.25\" }\ndelay");
     let server = TestServer::start(&format!("{HEAD}{sandbox}")).await;
-    let admin = Admin::open(&server::database(&server.data)).unwrap();
+    let admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
     let application = &server.application.id;
     let balance = || admin.balance(application).unwrap().unwrap().to_string();
     let set = |amount: &str| assert!(admin.set_balance(application, Some(amount.parse().unwrap())).unwrap());

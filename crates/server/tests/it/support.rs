@@ -6,7 +6,7 @@ use server::Server;
 use server::config::Config;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use store::{Admin, ApplicationSettings, NewApplication, callback_secret};
+use store::{Admin, ApplicationSettings, Keyring, NewApplication, callback_secret};
 use tempfile::TempDir;
 
 /// How long anything may take that should happen at all.
@@ -37,7 +37,7 @@ pub fn config(data: &Path, text: &str) -> Config {
 }
 
 pub fn create_application(data: &Path, name: &str) -> TestApplication {
-    let admin = Admin::open(&server::database(data)).unwrap();
+    let admin = Admin::open(&server::database(data), &Keyring::default()).unwrap();
     let key = admin.secret_key().unwrap();
     let new = NewApplication::draw(name.into(), ApplicationSettings::default(), &key, 0).unwrap();
     admin.add_application(&new).unwrap();

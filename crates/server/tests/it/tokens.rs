@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use serde_json::json;
-use store::Admin;
+use store::{Admin, Keyring};
 
 #[tokio::test]
 async fn a_token_is_answered_as_documented() {
@@ -79,7 +79,7 @@ async fn without_a_valid_token_nothing_is_done() {
 async fn a_revocation_from_beside_is_felt_within_seconds() {
     let server = TestServer::start("").await;
     assert_eq!(server.post("/failover/tracking", &json!([])).await.0, 200);
-    let mut admin = Admin::open(&server::database(&server.data)).unwrap();
+    let mut admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
     assert!(admin.revoke_application(&server.application.id, 1).unwrap());
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(15);
     while server.post("/failover/tracking", &json!([])).await.0 != 401 {

@@ -2,7 +2,7 @@
 
 use super::schema::{failed, open_writer};
 use super::{balances, suppressions};
-use crate::{Application, DeadCallback, NewApplication, Result, StoreError, Suppression};
+use crate::{Application, DeadCallback, Keyring, NewApplication, Result, StoreError, Suppression};
 use flow::{Channel, Flow, Price};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use std::path::Path;
@@ -14,12 +14,12 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Opens the database at `path`, and creates it where there is none.
+    /// Opens the database at `path`, and creates it where there is none. Only [`Admin::dead_callbacks`] needs the keys.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub fn open(path: &Path) -> Result<Admin> {
-        Ok(Admin { connection: open_writer(path)? })
+    pub fn open(path: &Path, keys: &Keyring) -> Result<Admin> {
+        Ok(Admin { connection: open_writer(path, keys)? })
     }
 
     /// The key that application secrets are hashed with.
@@ -132,7 +132,8 @@ impl Admin {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub fn dead_callbacks(&self, limit: usize) -> Result<Vec<DeadCallback>> {
-        let sql = "SELECT doc FROM flows INDEXED BY flows_dead WHERE dead > 0 ORDER BY row LIMIT ?1";
+        let sql =
+            "SELECT unseal(id, doc) FROM flows INDEXED BY flows_dead WHERE dead > 0 ORDER BY row LIMIT ?1";
         let mut statement = self.connection.prepare(sql).map_err(failed)?;
         let rows = statement.query_map([limit as i64], flow_of_row).map_err(failed)?;
         let mut found = Vec::new();

@@ -12,8 +12,8 @@ pub use admin::Admin;
 
 use crate::queue::{Lane, TaskQueue};
 use crate::{
-    Accepted, Application, Cautions, Change, Claim, IdempotencyKey, Ids, Matched, Observer, Reserved, Result,
-    Retention, Store, StoreError, Suppression, Token,
+    Accepted, Application, Cautions, Change, Claim, IdempotencyKey, Ids, Keyring, Matched, Observer,
+    Reserved, Result, Retention, Store, StoreError, Suppression, Token,
 };
 use async_trait::async_trait;
 use flow::{Applied, CarrierRef, Channel, Event, Flow, Price, Receipt, Submit, TaskKind};
@@ -55,6 +55,8 @@ pub struct SqliteOptions {
     pub cached_flows_max: NonZeroUsize,
     /// Draws ids.
     pub ids: Ids,
+    /// What flows are sealed with on disk.
+    pub keys: Keyring,
     /// Told every change.
     pub observer: Observer,
 }
@@ -105,6 +107,7 @@ pub struct SqliteStore {
     readers: Arc<Mutex<Vec<Connection>>>,
     secret_key: [u8; 32],
     threads: Threads,
+    keys: Keyring,
 }
 
 impl SqliteStore {
@@ -114,7 +117,8 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub fn open(path: &Path, options: SqliteOptions) -> Result<(SqliteStore, OpenReport)> {
-        let connection = open_writer(path)?;
+        let keys = options.keys;
+        let connection = open_writer(path, &keys)?;
         let threads = options.threads;
         if threads == Threads::Callers {
             connection.pragma_update(None, "synchronous", "OFF").map_err(failed)?;
@@ -125,6 +129,9 @@ impl SqliteStore {
             cache: Mutex::new(LruCache::new(options.cached_flows_max)),
         });
         let report = take_up(&connection, &shared).map_err(failed)?;
+        // Without the right key it would be found out late.
+        let newest = "SELECT unseal(id, doc) FROM flows ORDER BY row DESC LIMIT 1";
+        connection.query_row(newest, [], |_| Ok(())).optional().map_err(failed)?;
         let secret_key = admin::secret_key(&connection).map_err(failed)?;
         let (commands, inbox) = mpsc::channel(options.queue_max);
         let writer =
@@ -138,7 +145,8 @@ impl SqliteStore {
             Threads::Callers => drop(tokio::spawn(writer.run_beside(inbox))),
         }
         let readers = Arc::default();
-        let store = SqliteStore { path: path.to_owned(), shared, commands, readers, secret_key, threads };
+        let store =
+            SqliteStore { path: path.to_owned(), shared, commands, readers, secret_key, threads, keys };
         Ok((store, report))
     }
 
@@ -162,12 +170,12 @@ impl SqliteStore {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
         let readers = Arc::clone(&self.readers);
-        let path = self.path.clone();
+        let (path, keys) = (self.path.clone(), self.keys.clone());
         let read = move || {
             let idle = readers.lock().pop();
             let connection = match idle {
                 Some(connection) => connection,
-                None => open_reader(&path)?,
+                None => open_reader(&path, &keys)?,
             };
             let result = work(&connection).map_err(failed);
             let mut readers = readers.lock();
@@ -190,7 +198,8 @@ fn stopped() -> StoreError {
 /// Fills the queue from every flow that owes something.
 fn take_up(connection: &Connection, shared: &Shared) -> rusqlite::Result<OpenReport> {
     let mut report = OpenReport::default();
-    let mut statement = connection.prepare("SELECT doc FROM flows INDEXED BY flows_owing WHERE owes = 1")?;
+    let mut statement =
+        connection.prepare("SELECT unseal(id, doc) FROM flows INDEXED BY flows_owing WHERE owes = 1")?;
     for flow in statement.query_map([], admin::flow_of_row)? {
         let flow = flow?;
         shared.owe(&flow);
@@ -203,7 +212,7 @@ fn take_up(connection: &Connection, shared: &Shared) -> rusqlite::Result<OpenRep
 
 /// The documents of some flows.
 fn documents(connection: &Connection, ids: &[Uuid]) -> rusqlite::Result<Vec<Option<Vec<u8>>>> {
-    let mut statement = connection.prepare_cached("SELECT doc FROM flows WHERE id = ?1")?;
+    let mut statement = connection.prepare_cached("SELECT unseal(id, doc) FROM flows WHERE id = ?1")?;
     ids.iter().map(|id| statement.query_row([id.as_bytes()], |row| row.get(0)).optional()).collect()
 }
 
@@ -299,7 +308,7 @@ impl Store for SqliteStore {
     async fn changes(&self, after: u64, limit: usize) -> Result<Vec<(u64, Change)>> {
         self.read(move |connection| {
             let (after, most) = (after as i64, limit as i64);
-            let sql = "SELECT doc, change FROM flows WHERE change > ?1 ORDER BY change LIMIT ?2";
+            let sql = "SELECT unseal(id, doc), change FROM flows WHERE change > ?1 ORDER BY change LIMIT ?2";
             let mut statement = connection.prepare_cached(sql)?;
             let flows = statement.query_map([after, most], |row| {
                 Ok((row.get::<_, i64>(1)? as u64, Change::Put(Arc::new(admin::flow_of_row(row)?))))

@@ -23,7 +23,7 @@ impl Work<'_> {
 
         // Rows are in the order of acceptance, so the old ones are the first ones.
         let mut statement = self.connection.prepare_cached(
-            "SELECT doc, row, created_ms, owes FROM flows WHERE row > ?1 ORDER BY row LIMIT 500",
+            "SELECT unseal(id, doc), row, created_ms, owes FROM flows WHERE row > ?1 ORDER BY row LIMIT 500",
         )?;
         let mut old = Vec::new();
         let mut after = 0i64;

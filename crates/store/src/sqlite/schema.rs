@@ -1,6 +1,6 @@
 //! Opening the database and bringing it up to date.
 
-use crate::{Result, StoreError};
+use crate::{Keyring, Result, StoreError};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::path::Path;
 use std::time::Duration;
@@ -21,18 +21,20 @@ pub(super) fn failed(error: rusqlite::Error) -> StoreError {
 }
 
 /// Opens for writing, creates what is missing and migrates what is old.
-pub(super) fn open_writer(path: &Path) -> Result<Connection> {
+pub(super) fn open_writer(path: &Path, keys: &Keyring) -> Result<Connection> {
     let mut connection = Connection::open(path).map_err(failed)?;
     prepare(&connection).map_err(failed)?;
+    keys.attach(&connection).map_err(failed)?;
     migrate(&mut connection)?;
     Ok(connection)
 }
 
 /// Opens for reading.
-pub(super) fn open_reader(path: &Path) -> Result<Connection> {
+pub(super) fn open_reader(path: &Path, keys: &Keyring) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    keys.attach(&connection).map_err(failed)?;
     Ok(connection)
 }
 
@@ -81,10 +83,10 @@ mod tests {
     fn a_newer_database_is_refused_and_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("db");
-        let connection = open_writer(&path).unwrap();
+        let connection = open_writer(&path, &Keyring::default()).unwrap();
         connection.pragma_update(None, "user_version", 99).unwrap();
         drop(connection);
-        let error = open_writer(&path).unwrap_err();
+        let error = open_writer(&path, &Keyring::default()).unwrap_err();
         assert!(error.to_string().contains("version 99"), "{error}");
     }
 }

@@ -182,7 +182,7 @@ impl<'a> Work<'a> {
             let stored = match cached {
                 Some(stored) => Some(stored),
                 None => {
-                    let sql = "SELECT doc, row FROM flows WHERE id = ?1";
+                    let sql = "SELECT unseal(id, doc), row FROM flows WHERE id = ?1";
                     let of_row = |row: &rusqlite::Row<'_>| {
                         Ok(Stored { flow: Arc::new(flow_of_row(row)?), row: row.get(1)? })
                     };
@@ -334,8 +334,8 @@ impl<'a> Work<'a> {
     /// Writes every flow that changed.
     pub(super) fn flush(&mut self) -> rusqlite::Result<()> {
         let insert = "INSERT INTO flows (row, id, created_ms, change, owes, dead, doc)
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        let update = "UPDATE flows SET change = ?2, owes = ?3, dead = ?4, doc = ?5 WHERE row = ?1";
+                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, seal(?2, ?7))";
+        let update = "UPDATE flows SET change = ?2, owes = ?3, dead = ?4, doc = seal(id, ?5) WHERE row = ?1";
         let mut insert = self.connection.prepare_cached(insert)?;
         let mut update = self.connection.prepare_cached(update)?;
         for id in &self.dirty {
