@@ -69,22 +69,7 @@ impl Server {
 
     /// Creates an application: its credentials as `Authorization: Basic` has them, and a token of it.
     pub fn login(&self) -> anyhow::Result<(String, String)> {
-        let data = self.data();
-        let output = Command::new(&self.program)
-            .args(["app", "create", "--name", "load", "--token-ttl", "unlimited", "--data"])
-            .arg(&data)
-            .output()?;
-        let application: Value = serde_json::from_slice(&output.stdout)?;
-        let text = |name: &str| application[name].as_str().map(str::to_owned).context("no credentials");
-        let basic = base64(format!("{}:{}", text("applicationId")?, text("applicationSecret")?).as_bytes());
-        let mut client = Client::connect(&self.address)?;
-        let request = format!(
-            "POST /oauth/token?grant_type=client_credentials HTTP/1.1\r\nhost: x\r\nauthorization: Basic {basic}\r\n\
-             content-length: 0\r\n\r\n"
-        );
-        let answer: Value = serde_json::from_slice(client.exchange(request.as_bytes())?)?;
-        let token = answer["access_token"].as_str().context("no token")?.to_owned();
-        Ok((basic, token))
+        login(&self.program, &self.data(), &self.address)
     }
 
     /// Its data directory.
@@ -129,6 +114,25 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// Creates an application: its credentials as `Authorization: Basic` has them, and a token of it.
+pub fn login(program: &Path, data: &Path, address: &str) -> anyhow::Result<(String, String)> {
+    let output = Command::new(program)
+        .args(["app", "create", "--name", "load", "--token-ttl", "unlimited", "--data"])
+        .arg(data)
+        .output()?;
+    let application: Value = serde_json::from_slice(&output.stdout)?;
+    let text = |name: &str| application[name].as_str().map(str::to_owned).context("no credentials");
+    let basic = base64(format!("{}:{}", text("applicationId")?, text("applicationSecret")?).as_bytes());
+    let mut client = Client::connect(address)?;
+    let request = format!(
+        "POST /oauth/token?grant_type=client_credentials HTTP/1.1\r\nhost: x\r\nauthorization: Basic {basic}\r\n\
+         content-length: 0\r\n\r\n"
+    );
+    let answer: Value = serde_json::from_slice(client.exchange(request.as_bytes())?)?;
+    let token = answer["access_token"].as_str().context("no token")?.to_owned();
+    Ok((basic, token))
 }
 
 /// The body of a search for flows that have not ended.

@@ -3,6 +3,7 @@
 
 mod bench;
 mod check_presets;
+mod crash;
 mod http;
 mod load;
 mod pages;
@@ -40,6 +41,7 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    Crash(crash::Crash),
     /// Measure.
     #[command(subcommand)]
     Bench(Bench),
@@ -68,6 +70,7 @@ fn main() -> anyhow::Result<()> {
             all.extend(arguments.iter().map(String::as_str));
             run("cargo", &all)
         }
+        Chore::Crash(crash) => crash.run(),
         Chore::Bench(Bench::Lifecycle(lifecycle)) => lifecycle.run(),
         Chore::Bench(Bench::Search(search)) => search.run(),
         Chore::Bench(Bench::Pages(pages)) => pages.run(),

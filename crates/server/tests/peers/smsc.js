@@ -108,6 +108,6 @@ function serve(session) {
 const tls = process.env.TLS_KEY
   ? { key: fs.readFileSync(process.env.TLS_KEY), cert: fs.readFileSync(process.env.TLS_CERT), tls: true } : {};
 const server = smpp.createServer(tls, serve);
-server.listen(0, '127.0.0.1', () => tell({ listening: server.address().port }));
+server.listen(Number(process.env.PORT || 0), '127.0.0.1', () => tell({ listening: server.address().port }));
 // The test that started it closes its standard input by ending.
 process.stdin.on('end', () => process.exit(0)).resume();
