@@ -5,6 +5,8 @@
 
 pub mod backoff;
 pub mod config;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod http;
 mod sandbox;
 mod sip;

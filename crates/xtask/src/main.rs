@@ -4,6 +4,7 @@
 mod bench;
 mod check_presets;
 mod crash;
+mod fuzz;
 mod http;
 mod load;
 mod pages;
@@ -42,6 +43,7 @@ enum Chore {
         arguments: Vec<String>,
     },
     Crash(crash::Crash),
+    Fuzz(fuzz::Fuzz),
     /// Measure.
     #[command(subcommand)]
     Bench(Bench),
@@ -71,6 +73,7 @@ fn main() -> anyhow::Result<()> {
             run("cargo", &all)
         }
         Chore::Crash(crash) => crash.run(),
+        Chore::Fuzz(fuzz) => fuzz.run(),
         Chore::Bench(Bench::Lifecycle(lifecycle)) => lifecycle.run(),
         Chore::Bench(Bench::Search(search)) => search.run(),
         Chore::Bench(Bench::Pages(pages)) => pages.run(),

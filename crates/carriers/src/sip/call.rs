@@ -319,3 +319,17 @@ fn refusal(status: &StatusCode) -> Receipt {
     };
     Receipt { description: Some(format!("SIP {status}")), ..Receipt::new(known, detail) }
 }
+
+/// Reads an answer, and a packet of media, that are made of any octets.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(data: &[u8]) {
+    use super::rtp;
+    if let Ok(response) = Response::try_from(data) {
+        let _ = (is_down(&response.status_code), refusal(&response.status_code));
+        let _ = sdp::read_answer(&response.body);
+    }
+    let _ = sdp::read_answer(data);
+    if let Some(packet) = rtp::read(data) {
+        let _ = rtp::key(packet.payload);
+    }
+}

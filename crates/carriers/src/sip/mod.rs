@@ -12,6 +12,8 @@ mod sdp;
 mod speech;
 mod trunk;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use call::fuzz as fuzz_answer;
 pub use config::SipConfig;
 
 use crate::{Carrier, Fetch, Outcome, Outgoing, ReceiptSink};

@@ -6,6 +6,8 @@ mod receipt;
 mod submit;
 
 pub use config::SmppConfig;
+#[cfg(feature = "fuzzing")]
+pub(crate) use receipt::fuzz as fuzz_receipt;
 
 use crate::{Carrier, Outcome, Outgoing, ReceiptSink};
 use async_trait::async_trait;

@@ -119,6 +119,7 @@ impl SqliteStore {
     pub fn open(path: &Path, options: SqliteOptions) -> Result<(SqliteStore, OpenReport)> {
         let keys = options.keys;
         let connection = open_writer(path, &keys)?;
+        schema::check(&connection, path)?;
         let threads = options.threads;
         if threads == Threads::Callers {
             connection.pragma_update(None, "synchronous", "OFF").map_err(failed)?;

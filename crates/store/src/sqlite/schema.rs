@@ -1,7 +1,7 @@
 //! Opening the database and bringing it up to date.
 
 use crate::{Keyring, Result, StoreError};
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,8 +16,28 @@ const MIGRATIONS: [&str; 4] = [
 /// How long a writer waits for another process's transaction.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A start looks through databases of at most so many octets: half a second.
+const CHECKED_MAX: u64 = 256 << 20;
+
 pub(super) fn failed(error: rusqlite::Error) -> StoreError {
-    StoreError::Unavailable(error.to_string())
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => damaged(&error.to_string()),
+        _ => StoreError::Unavailable(error.to_string()),
+    }
+}
+
+fn damaged(why: &str) -> StoreError {
+    StoreError::Unavailable(format!("the database is damaged ({why}): bring back a backup (docs/operating.md)"))
+}
+
+/// Looks through a database that is not large for damage. Nothing is written.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<()> {
+    if std::fs::metadata(path).is_ok_and(|file| file.len() > CHECKED_MAX) {
+        return Ok(());
+    }
+    let found: String =
+        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
+    if found == "ok" { Ok(()) } else { Err(damaged(found.lines().last().unwrap_or_default())) }
 }
 
 /// Opens for writing, creates what is missing and migrates what is old.

@@ -3,4 +3,6 @@
 
 mod cli;
 mod crash;
+mod disk;
+mod load;
 mod support;

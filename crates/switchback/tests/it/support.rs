@@ -3,7 +3,7 @@
 use reqwest::Client;
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_switchback");
@@ -17,9 +17,15 @@ pub struct Process {
 impl Process {
     /// Starts `serve` and waits until it is ready.
     pub fn serve(data: &Path, config: &Path) -> Process {
+        Process::serve_with(data, config, &[])
+    }
+
+    /// Starts `serve` with more environment.
+    pub fn serve_with(data: &Path, config: &Path, environment: &[(&str, PathBuf)]) -> Process {
         let mut command = Command::new(PROGRAM);
         command.arg("serve").arg("--data").arg(data).arg("--config").arg(config);
         command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "error").stdout(Stdio::piped());
+        command.envs(environment.iter().cloned());
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -66,4 +72,9 @@ pub async fn login(client: &Client, url: &str, application: &Value) -> String {
     let text = request.basic_auth(id, secret).send().await.unwrap().text().await.unwrap();
     let answer: Value = serde_json::from_str(&text).unwrap();
     answer["access_token"].as_str().unwrap().to_owned()
+}
+
+/// How often a crash is tried: `$SWITCHBACK_ROUNDS`, or so often.
+pub fn rounds(usual: usize) -> usize {
+    std::env::var("SWITCHBACK_ROUNDS").map_or(usual, |rounds| rounds.parse().unwrap())
 }

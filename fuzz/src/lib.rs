@@ -1,0 +1,95 @@
+//! The server's HTTP API on a store of its own, without a network: what the fuzz targets ask.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Method, Request};
+use parking_lot::Mutex;
+use serde_json::Value;
+use server::config::Config;
+use server::engine::{Engine, Network};
+use server::indexing::Followed;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+use store::{
+    Admin, Application, ApplicationSettings, Keyring, NewApplication, SqliteOptions, SqliteStore, Store,
+    Threads, Token,
+};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tower::ServiceExt;
+
+const APPLICATION: &str = "5c0ffee0aa11bb22cc33dd44";
+const TOKEN: &str = "fuzz";
+
+struct Api {
+    runtime: Runtime,
+    router: Router,
+    _directory: TempDir,
+}
+
+static API: LazyLock<Mutex<Api>> =
+    LazyLock::new(|| Mutex::new(Api::start().expect("the server starts")));
+
+impl Api {
+    fn start() -> Result<Api, Box<dyn std::error::Error>> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let directory = tempfile::tempdir()?;
+        let router = runtime.block_on(router(directory.path()))?;
+        Ok(Api { runtime, router, _directory: directory })
+    }
+}
+
+async fn router(data: &Path) -> Result<Router, Box<dyn std::error::Error>> {
+    // Somebody may have installed it already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let path = server::database(data);
+    let application = Application {
+        id: APPLICATION.into(),
+        name: "fuzz".into(),
+        secret_hash: [0; 32],
+        created_ms: 0,
+        revoked_ms: None,
+        settings: ApplicationSettings::default(),
+    };
+    let admin = Admin::open(&path, &Keyring::default())?;
+    admin.add_application(&NewApplication { application, secret: String::new() })?;
+    let followed = Followed::default();
+    let observed = followed.clone();
+    let options = SqliteOptions {
+        threads: Threads::Callers,
+        queue_max: 64,
+        cached_flows_max: std::num::NonZeroUsize::MIN,
+        ids: Arc::new(server::clock::new_id),
+        keys: Keyring::default(),
+        observer: Box::new(move |changes, position| observed.follow(changes, position)),
+    };
+    let store = Arc::new(SqliteStore::open(&path, options)?.0);
+    let scope = "MT_ROLE_SMS MT_ROLE_VIBER MT_ROLE_VOICE MT_ROLE_FAILOVER".to_owned();
+    let token =
+        Token { hash: Token::hash_of(TOKEN), application: APPLICATION.into(), expires_ms: i64::MAX, scope };
+    store.add_token(token).await?;
+    let config = Config::parse("", data, [])?;
+    let index = followed.index;
+    let engine =
+        Engine::start(&config, Arc::clone(&store) as _, Arc::clone(&index), &Network(&config)).await?;
+    Ok(server::router(&config, store as _, index, engine))
+}
+
+/// Asks the API; answers with the status and what was read as JSON. Panics where the answer is none that the contract
+/// (section 6) allows to any request.
+pub fn ask(method: Method, uri: &str, content: &[u8]) -> Option<(u16, Value)> {
+    let request = Request::builder().method(method).uri(uri).header("content-type", "application/json");
+    let request = request.header("authorization", format!("Bearer {TOKEN}"));
+    // What is no URI never comes so far.
+    let request = request.body(Body::from(content.to_vec())).ok()?;
+    let api = API.lock();
+    let (status, octets) = api.runtime.block_on(async {
+        let Ok(response) = api.router.clone().oneshot(request).await;
+        let status = response.status().as_u16();
+        (status, to_bytes(response.into_body(), usize::MAX).await.expect("a body"))
+    });
+    let answer: Value = serde_json::from_slice(&octets).expect("JSON");
+    assert!(status < 500, "{status}: {answer}");
+    assert!(status < 400 || answer["code"].is_string() && answer["developerMessage"].is_string(), "{answer}");
+    Some((status, answer))
+}
