@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use server::clock::parse_iso;
 use server::database;
 use server::indexing::{Followed, index_directory};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
@@ -91,6 +91,8 @@ pub async fn check(
         receipts: seen.posted.len(),
         callbacks: seen.called.len(),
         doubles,
+        slowest_hand_over_ms: seen.slowest_hand_over_ms(),
+        slowest_callback_ms: seen.slowest_callback_ms(),
         fingerprint: seen.fingerprint(),
     })
 }
@@ -376,6 +378,27 @@ impl Seen {
             return Err("a callback was given up that was not acknowledged".into());
         }
         Ok(())
+    }
+
+    /// See [`Summary::slowest_hand_over_ms`].
+    fn slowest_hand_over_ms(&self) -> i64 {
+        let waited = self.requests.iter().filter(|request| request.steps[0].channel != Channel::Voice);
+        let waited = waited.filter_map(|request| {
+            let acknowledged = request.acknowledged?;
+            let first = self.submissions.iter().find(|submission| submission.to == request.to)?;
+            Some(first.begun.elapsed_ms - acknowledged.elapsed_ms)
+        });
+        waited.max().unwrap_or_default()
+    }
+
+    /// See [`Summary::slowest_callback_ms`].
+    fn slowest_callback_ms(&self) -> i64 {
+        let hanging = self.requests.iter().filter(|request| request.hangs);
+        let hanging: HashSet<_> = hanging.filter_map(|request| request.tracking.as_deref()).collect();
+        let mut webhooks = HashSet::new();
+        let first = self.called.iter().filter(|called| webhooks.insert(&called.webhook));
+        let waited = first.filter(|called| !hanging.contains(called.tracking.as_str()));
+        waited.map(|called| called.after_ms).max().unwrap_or_default()
     }
 
     fn fingerprint(&self) -> u64 {

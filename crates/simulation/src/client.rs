@@ -12,6 +12,9 @@ use tokio::time::sleep;
 /// Flows are sent within so long, milliseconds.
 pub const SENDING_MS: i64 = 1_800_000;
 
+/// The host of a target that hangs during an outage.
+pub const HANGING: &str = "hanging";
+
 /// What is asked for in a step.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -29,6 +32,8 @@ pub struct Request {
     pub to: String,
     pub steps: Vec<Plan>,
     pub callback: Option<CallbackStrategy>,
+    /// Its callbacks go to a target that hangs during an outage.
+    pub hangs: bool,
     /// With it a client asks again when it was not answered; without it, it never knows.
     key: Option<String>,
     due_ms: i64,
@@ -38,6 +43,8 @@ pub struct Request {
     pub settled: bool,
     /// It was posted once at least.
     pub posted: bool,
+    /// When it was acknowledged.
+    pub acknowledged: Option<At>,
     /// What it was answered.
     pub tracking: Option<String>,
     /// When a cancellation was first asked for, and when one was acknowledged.
@@ -81,21 +88,25 @@ impl Request {
             1 => Some((CallbackStrategy::OnChange, "OnChange")),
             _ => Some((CallbackStrategy::OnCompletion, "OnCompletion")),
         };
+        let hangs = number % 2 == 1;
         let mut body = json!({"flow": bodies});
         if let Some((_, strategy)) = callback {
-            body["callback"] = json!({"strategy": strategy, "url": "https://target.example/"});
+            let host = if hangs { HANGING } else { "target" };
+            body["callback"] = json!({"strategy": strategy, "url": format!("https://{host}.example/")});
         }
         let cancels = random.f64() < mood.cancels;
         Request {
             to,
             steps,
             callback: callback.map(|(strategy, _)| strategy),
+            hangs,
             key: (random.u8(0..4) > 0).then(|| format!("key {number}")),
             due_ms: random.i64(0..SENDING_MS),
             cancel_after_ms: cancels.then(|| random.u64(0..900_000)),
             body,
             settled: false,
             posted: false,
+            acknowledged: None,
             tracking: None,
             cancel_asked: None,
             cancelled: None,
@@ -124,7 +135,11 @@ pub async fn run(world: Arc<World>, index: usize, api: Http) -> Result<(), Strin
         match status {
             200 => {
                 let id = answer["trackingId"].as_str().ok_or("an answer without an id")?.to_owned();
-                world.with(|state| state.requests[index].tracking = Some(id.clone()));
+                world.with(|state| {
+                    let now = state.now();
+                    let request = &mut state.requests[index];
+                    (request.tracking, request.acknowledged) = (Some(id.clone()), Some(now));
+                });
                 tracking = Some(id);
             }
             // Nothing was stored, so that anybody can ask again.

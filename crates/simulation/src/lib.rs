@@ -48,6 +48,9 @@ pub struct Options {
     pub flows: usize,
     /// A bug to be found.
     pub bug: Option<Bug>,
+    /// Nothing goes wrong but this: for an hour, the carriers of Voice are down, and the target of every other flow's
+    /// callbacks hangs.
+    pub outage: bool,
 }
 
 /// What happened in a run in which every promise was kept.
@@ -65,12 +68,18 @@ pub struct Summary {
     pub callbacks: usize,
     /// Parts that reached carriers twice, as the guarantees allow it.
     pub doubles: usize,
+    /// The longest that a first step over another channel than Voice waited for its carrier, milliseconds.
+    pub slowest_hand_over_ms: i64,
+    /// The longest that the first callback to a target waited that does not hang, milliseconds after the change.
+    pub slowest_callback_ms: i64,
     /// A number that stands for the whole course: equal for equal courses.
     pub fingerprint: u64,
 }
 
 /// After the last flow was sent things go wrong for so long, milliseconds.
 const TROUBLE_MS: i64 = 900_000;
+/// An outage lasts so long, milliseconds.
+const OUTAGE_MS: i64 = 3_600_000;
 /// Then everything has to end within so long, milliseconds: steps, and clocks that were set back.
 const ENDING_MS: i64 = 48 * 3_600_000;
 /// What the application may spend.
@@ -235,7 +244,8 @@ async fn live(
             let told = state.posted.iter().all(|posted| posted.acknowledged.is_some());
             (state.now().elapsed_ms, settled && told)
         });
-        if elapsed_ms > client::SENDING_MS + TROUBLE_MS {
+        let trouble_ms = if options.outage { OUTAGE_MS } else { client::SENDING_MS + TROUBLE_MS };
+        if elapsed_ms > trouble_ms {
             world.heal();
         }
         if quiet && Lane::ALL.iter().all(|lane| store.next_due_ms(*lane).is_none()) {
@@ -254,6 +264,9 @@ async fn live(
 /// Carriers go down and come back, clocks are set.
 fn weather(world: &World) {
     world.with(|state| {
+        if state.outage {
+            return;
+        }
         if state.happens(state.mood.goes_down / 10.0) {
             let name = ["eager", "careful", "second"][state.random.usize(0..3)].to_owned();
             state.down.push(name);

@@ -24,7 +24,7 @@ struct Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let options = Options { flows: cli.flows, bug: cli.bug };
+    let options = Options { flows: cli.flows, bug: cli.bug, outage: false };
     let started = Instant::now();
     let mut sum = Summary::default();
     for seed in cli.from..cli.from + cli.seeds {

@@ -81,6 +81,8 @@ pub struct Called {
     pub statuses: Vec<String>,
     pub updated: String,
     pub at: At,
+    /// How long after the change, milliseconds by the server's clock.
+    pub after_ms: i64,
     /// Whether the server was told 2xx; none when it died meanwhile.
     pub acknowledged: Option<bool>,
 }
@@ -147,6 +149,8 @@ pub struct State {
     pub called: Vec<Called>,
     /// Carriers that take nothing now.
     pub down: Vec<String>,
+    /// The one trouble of [`Options::outage`] goes on.
+    pub outage: bool,
     /// Where receipts go in this life.
     pub sink: Option<Arc<dyn ReceiptSink>>,
     number: u64,
@@ -195,7 +199,7 @@ impl World {
     /// The world of a seed.
     pub fn new(seed: u64, options: &Options) -> Arc<World> {
         let mut random = Rng::with_seed(seed);
-        let mood = Mood::draw(&mut random);
+        let mood = if options.outage { Mood::default() } else { Mood::draw(&mut random) };
         let requests = (0..options.flows).map(|number| Request::draw(number, &mut random, &mood)).collect();
         let state = State {
             random,
@@ -204,7 +208,8 @@ impl World {
             submissions: Vec::new(),
             posted: Vec::new(),
             called: Vec::new(),
-            down: Vec::new(),
+            down: if options.outage { vec!["careful".into(), "second".into()] } else { Vec::new() },
+            outage: options.outage,
             sink: None,
             number: 0,
             life: 0,
@@ -340,6 +345,7 @@ impl World {
         self.with(|state| {
             state.mood = Mood::default();
             state.down.clear();
+            state.outage = false;
         });
     }
 }

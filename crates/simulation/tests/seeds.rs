@@ -23,7 +23,7 @@ fn on_all_cores(end: u64, work: impl Fn(u64) + Sync) {
 fn every_promise_is_kept() {
     let (flows, crashes) = (AtomicU64::new(0), AtomicU64::new(0));
     on_all_cores(300, |seed| {
-        let summary = run(seed, &Options { flows: FLOWS, bug: None });
+        let summary = run(seed, &Options { flows: FLOWS, bug: None, outage: false });
         let summary = summary.unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
         flows.fetch_add(summary.acknowledged as u64, Ordering::Relaxed);
         crashes.fetch_add(summary.crashes.into(), Ordering::Relaxed);
@@ -36,7 +36,7 @@ fn every_promise_is_kept() {
 #[test]
 fn a_seed_tells_the_whole_course() {
     for seed in [3, 14] {
-        let options = Options { flows: FLOWS, bug: None };
+        let options = Options { flows: FLOWS, bug: None, outage: false };
         assert_eq!(run(seed, &options).unwrap(), run(seed, &options).unwrap());
     }
 }
@@ -46,9 +46,18 @@ fn every_planted_bug_is_found() {
     let bugs = Bug::value_variants();
     on_all_cores(bugs.len() as u64, |number| {
         let bug = bugs[number as usize];
-        let options = Options { flows: FLOWS, bug: Some(bug) };
+        let options = Options { flows: FLOWS, bug: Some(bug), outage: false };
         let found = (0..1000).find_map(|seed| Some((seed, run(seed, &options).err()?)));
         let (seed, broken) = found.unwrap_or_else(|| panic!("{bug:?} was not found in 1000 seeds"));
         println!("{bug:?}: seed {seed}: {}", broken.lines().next().unwrap_or_default());
     });
+}
+
+#[test]
+fn an_hour_of_outage_and_a_hanging_target_slow_nobody_else() {
+    for seed in [1, 2] {
+        let summary = run(seed, &Options { flows: 500, bug: None, outage: true }).unwrap();
+        // In virtual time, which has no noise: who is well is served at once.
+        assert!(summary.slowest_hand_over_ms <= 10 && summary.slowest_callback_ms <= 10, "{summary:?}");
+    }
 }

@@ -26,7 +26,7 @@ impl Lane {
         Lane::Callback,
     ];
 
-    fn of(task: TaskKind) -> Lane {
+    pub(crate) fn of(task: TaskKind) -> Lane {
         match task {
             TaskKind::Submit { channel, .. } => Lane::Submit(channel),
             TaskKind::Expire { .. } => Lane::Expire,
@@ -107,15 +107,16 @@ impl TaskQueue {
         claimed
     }
 
-    /// Moves a task that is still owed to another due time.
-    pub(crate) fn put_off(&mut self, flow: Uuid, kind: TaskKind, until_ms: i64) {
+    /// Moves a task that is still owed to another due time; answers whether its lane's first due time moved forward.
+    pub(crate) fn put_off(&mut self, flow: Uuid, kind: TaskKind, until_ms: i64) -> bool {
         let entries = self.flows.get_mut(&flow).into_iter().flatten();
-        if let Some(entry) = entries.into_iter().find(|entry| entry.kind == kind) {
-            let lane = &mut self.lanes[Lane::of(kind).index()];
-            lane.remove(&(entry.due_ms, flow, kind));
-            lane.insert((until_ms, flow, kind));
-            entry.due_ms = until_ms;
-        }
+        let Some(entry) = entries.into_iter().find(|entry| entry.kind == kind) else { return false };
+        let lane = &mut self.lanes[Lane::of(kind).index()];
+        lane.remove(&(entry.due_ms, flow, kind));
+        let sooner = lane.first().is_none_or(|(first_ms, ..)| until_ms < *first_ms);
+        lane.insert((until_ms, flow, kind));
+        entry.due_ms = until_ms;
+        sooner
     }
 
     /// When the lane's first task is due.
@@ -133,6 +134,16 @@ mod tests {
 
     fn task(kind: TaskKind, due_ms: i64) -> Task {
         Task { kind, due_ms }
+    }
+
+    #[test]
+    fn a_lane_is_told_when_a_lease_ends_early() {
+        let (mut queue, flow) = (TaskQueue::default(), Uuid::from_u128(1));
+        assert_eq!(queue.replace(flow, &[task(CALLBACK, 10)]), 1 << Lane::Callback.index());
+        assert_eq!(queue.claim(Lane::Callback, 1, 10, 300_000), [(flow, CALLBACK)]);
+        assert!(queue.put_off(flow, CALLBACK, 260));
+        assert_eq!(queue.next_due_ms(Lane::Callback), Some(260));
+        assert!(!queue.put_off(Uuid::from_u128(2), CALLBACK, 0));
     }
 
     #[test]

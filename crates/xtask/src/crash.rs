@@ -12,8 +12,8 @@ use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -143,7 +143,10 @@ impl Crash {
         match self.unknown_submit.as_str() {
             "wait" => {
                 ensure!(doubled == 0, "{doubled} messages were doubled although unknown_submit is \"wait\"");
-                ensure!(lost <= at_crashes, "{lost} messages did not arrive: only {at_crashes} were under way");
+                ensure!(
+                    lost <= at_crashes,
+                    "{lost} messages did not arrive: only {at_crashes} were under way"
+                );
             }
             _ => {
                 ensure!(lost == 0, "{lost} messages were lost");
@@ -309,7 +312,9 @@ fn until<T>(mut attempt: impl FnMut() -> anyhow::Result<T>) -> anyhow::Result<T>
     loop {
         match attempt() {
             Ok(done) => return Ok(done),
-            Err(error) if Instant::now() > deadline => return Err(error.context("the gateway does not start")),
+            Err(error) if Instant::now() > deadline => {
+                return Err(error.context("the gateway does not start"));
+            }
             Err(_) => std::thread::sleep(Duration::from_millis(20)),
         }
     }

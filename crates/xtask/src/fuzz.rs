@@ -27,7 +27,10 @@ impl Fuzz {
         let installed = peers::folder().join("cargo");
         if !works("cargo", &["fuzz", "--version"]) && !installed.join("bin/cargo-fuzz").exists() {
             let to = installed.to_string_lossy();
-            run("cargo", &["install", "--quiet", "--locked", "--root", &to, "--version", VERSION, "cargo-fuzz"])?;
+            run(
+                "cargo",
+                &["install", "--quiet", "--locked", "--root", &to, "--version", VERSION, "cargo-fuzz"],
+            )?;
         }
         let path = std::env::var("PATH").unwrap_or_default();
         let cargo = |arguments: &[&str]| {
@@ -38,27 +41,27 @@ impl Fuzz {
             command
         };
         ensure!(cargo(&["build"]).status()?.success(), "the fuzz targets do not build");
-        let targets: Vec<&str> =
-            TARGETS.into_iter().filter(|name| self.target.as_deref().is_none_or(|only| only == *name)).collect();
+        let targets: Vec<&str> = TARGETS
+            .into_iter()
+            .filter(|name| self.target.as_deref().is_none_or(|only| only == *name))
+            .collect();
         ensure!(!targets.is_empty(), "there is no such target; there are {}", TARGETS.join(", "));
         for pair in targets.chunks(2) {
-            let started = pair.iter().map(|target| self.start(cargo, target)).collect::<anyhow::Result<Vec<_>>>()?;
+            let started =
+                pair.iter().map(|target| self.start(cargo, target)).collect::<anyhow::Result<Vec<_>>>()?;
             for (target, process) in pair.iter().zip(started) {
                 let output = process.wait_with_output()?;
                 let told = String::from_utf8_lossy(&output.stderr);
                 ensure!(output.status.success(), "{told}\n{target}: a finding");
-                let runs = told.lines().find_map(|line| line.strip_prefix("Done ")).context("it tells no runs")?;
+                let runs =
+                    told.lines().find_map(|line| line.strip_prefix("Done ")).context("it tells no runs")?;
                 println!("{target}: {runs}, no finding");
             }
         }
         Ok(())
     }
 
-    fn start(
-        &self,
-        cargo: impl Fn(&[&str]) -> Command,
-        target: &str,
-    ) -> anyhow::Result<std::process::Child> {
+    fn start(&self, cargo: impl Fn(&[&str]) -> Command, target: &str) -> anyhow::Result<std::process::Child> {
         let corpus = root().join("fuzz/corpus").join(target);
         std::fs::create_dir_all(&corpus)?;
         let (corpus, seeds) = (corpus.to_string_lossy().into_owned(), format!("fuzz/seeds/{target}"));

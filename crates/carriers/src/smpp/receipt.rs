@@ -59,14 +59,18 @@ pub(super) fn read(pdu: &DeliverSm, config: &SmppConfig) -> Option<(String, Rece
 /// Reads a receipt that is made of any octets.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz(data: &[u8], config: &SmppConfig) {
-    use rusmpp::types::AnyOctetString;
     use rusmpp::tlvs::MessageDeliveryRequestTlvValue;
+    use rusmpp::types::AnyOctetString;
     use rusmpp::values::MessagePayload;
     let Some((class, text)) = data.split_first() else { return };
     let pdu = DeliverSm::builder().esm_class((*class).into());
     let pdu = match rusmpp::types::OctetString::from_slice(text) {
         Ok(text) if class & 1 == 0 => pdu.short_message(text).build(),
-        _ => pdu.push_tlv(MessageDeliveryRequestTlvValue::MessagePayload(MessagePayload::new(AnyOctetString::from_slice(text)))).build(),
+        _ => pdu
+            .push_tlv(MessageDeliveryRequestTlvValue::MessagePayload(MessagePayload::new(
+                AnyOctetString::from_slice(text),
+            )))
+            .build(),
     };
     let _ = read(&pdu, config);
 }

@@ -430,7 +430,9 @@ mod tests {
         assert!(error(&format!("{sandbox}{sandbox}")).contains("same name"));
         assert!(error("[engine]\nminute = \"soon\"").contains("expected a duration"));
         assert!(error("[callbacks]\ntimeout = \"10m\"").contains("callbacks.timeout"));
-        assert!(error("[store]\nencryption_key = \"c2hvcnQ=\"").starts_with("store.encryption_key: must be 32"));
+        assert!(
+            error("[store]\nencryption_key = \"c2hvcnQ=\"").starts_with("store.encryption_key: must be 32")
+        );
         assert!(error("[store]\nold_encryption_keys = [\"c2hvcnQ=\"]").contains("need store.encryption_key"));
     }
 

@@ -270,7 +270,10 @@ impl Store for SqliteStore {
     }
 
     fn put_off(&self, id: Uuid, task: TaskKind, at_ms: i64) {
-        self.shared.queue.lock().put_off(id, task, at_ms);
+        // The lane may sleep until what came after the lease that ends here.
+        if self.shared.queue.lock().put_off(id, task, at_ms) {
+            self.shared.wakers[Lane::of(task).index()].notify_one();
+        }
     }
 
     fn next_due_ms(&self, lane: Lane) -> Option<i64> {

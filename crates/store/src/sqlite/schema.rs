@@ -27,7 +27,9 @@ pub(super) fn failed(error: rusqlite::Error) -> StoreError {
 }
 
 fn damaged(why: &str) -> StoreError {
-    StoreError::Unavailable(format!("the database is damaged ({why}): bring back a backup (docs/operating.md)"))
+    StoreError::Unavailable(format!(
+        "the database is damaged ({why}): bring back a backup (docs/operating.md)"
+    ))
 }
 
 /// Looks through a database that is not large for damage. Nothing is written.

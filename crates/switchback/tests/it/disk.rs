@@ -20,7 +20,8 @@ impl Disk {
         let directory = tempfile::tempdir().unwrap();
         let shim = directory.path().join("disk.so");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/disk.c");
-        let compiled = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).arg(source).status();
+        let compiled =
+            Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).arg(source).status();
         assert!(compiled.unwrap().success());
         let config = "[engine]\nminute = \"100ms\"\n[store]\nindex_save = \"20ms\"\n";
         std::fs::write(directory.path().join("switchback.toml"), config).unwrap();

@@ -100,7 +100,8 @@ impl Load {
 
     /// Waits until every flow has ended, and finds each that was acknowledged.
     pub async fn check(&self, url: &str) {
-        let not = |status: &str| json!({"fieldName": "status", "searchOperator": "is_not", "searchTerm": status});
+        let not =
+            |status: &str| json!({"fieldName": "status", "searchOperator": "is_not", "searchTerm": status});
         let deadline = tokio::time::Instant::now() + DEADLINE;
         loop {
             let open = self.search(url, json!([not("Succeeded"), not("Failed")]), 0).await;
@@ -125,7 +126,8 @@ impl Load {
 
     async fn search(&self, url: &str, filters: Value, page: usize) -> Value {
         let url = format!("{url}/failover/tracking?size=1000&page={page}");
-        let request = self.client.post(url).bearer_auth(&self.token).header("content-type", "application/json");
+        let request =
+            self.client.post(url).bearer_auth(&self.token).header("content-type", "application/json");
         let text = request.body(filters.to_string()).send().await.unwrap().text().await.unwrap();
         serde_json::from_str(&text).unwrap()
     }
