@@ -8,6 +8,7 @@ pub mod engine;
 pub mod files;
 mod inbound;
 pub mod indexing;
+mod listener;
 mod metrics;
 mod numbers;
 pub mod rates;
@@ -24,13 +25,12 @@ use engine::{Engine, Network};
 use futures::future::join_all;
 use index::Index;
 use indexing::{Followed, Keeper, index_directory};
+use listener::Listener;
 use std::fs::File;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use store::{SqliteOptions, SqliteStore, Store, Threads};
-use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// The database's file in a data directory.
@@ -47,9 +47,7 @@ pub struct Server {
     engine: Arc<Engine>,
     keeper: Keeper,
     working: JoinHandle<()>,
-    serving: JoinHandle<std::io::Result<()>>,
-    /// Becomes true when the listener is to close.
-    closing: watch::Sender<bool>,
+    listener: Listener,
     /// Held as long as the data directory is ours.
     _lock: File,
 }
@@ -64,10 +62,9 @@ impl Server {
         std::fs::create_dir_all(data).with_context(|| format!("creating {}", data.display()))?;
         let lock = lock(data)?;
         // The listener first: an address that is taken should cost nothing else.
-        let listener = TcpListener::bind(config.server.listen)
-            .await
-            .with_context(|| config.server.listen.to_string())?;
-        let address = listener.local_addr()?;
+        let socket =
+            TcpListener::bind(config.server.listen).with_context(|| config.server.listen.to_string())?;
+        let address = socket.local_addr()?;
         metrics::recorder();
         // Callbacks and TLS carriers use it; somebody may have installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -113,11 +110,8 @@ impl Server {
         let save_every = config.store.index_save;
         let keeper = Keeper::start(followed, Arc::clone(&store) as _, index_directory(data), save_every)?;
         let routes = router(&config, Arc::clone(&store) as _, index, Arc::clone(&engine));
-        let (closing, mut closed) = watch::channel(false);
-        let shutdown = async move { drop(closed.wait_for(|&closing| closing).await) };
-        let serve = axum::serve(listener, routes).with_graceful_shutdown(shutdown);
-        let serving = tokio::spawn(async move { serve.await });
-        Ok(Server { address, config, store, engine, keeper, working, serving, closing, _lock: lock })
+        let listener = Listener::start(&config.server, socket, routes).await?;
+        Ok(Server { address, config, store, engine, keeper, working, listener, _lock: lock })
     }
 
     /// Whether a carrier could take a message now, as far as it knows.
@@ -125,13 +119,21 @@ impl Server {
         self.engine.outlet(name).is_some_and(|outlet| outlet.carrier.is_up())
     }
 
+    /// Reads the listener's certificate again.
+    ///
+    /// # Errors
+    /// When there is none, or the new one can't be used; then the old one stays.
+    pub async fn reload_tls(&self) -> anyhow::Result<()> {
+        self.listener.reload().await
+    }
+
     /// Stops accepting, finishes what is in flight within the configured time, unbinds, and closes the store.
     pub async fn stop(self) {
         let deadline = self.config.server.shutdown;
         self.engine.close();
-        self.closing.send_replace(true);
+        self.listener.close(deadline);
         let finished = async {
-            let _ = self.serving.await;
+            self.listener.closed().await;
             let _ = self.working.await;
         };
         if tokio::time::timeout(deadline, finished).await.is_err() {

@@ -7,6 +7,7 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use store::Keyring;
+use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 #[derive(clap::Args)]
@@ -37,9 +38,20 @@ impl Serve {
         }
         // Caught from now on, so that a stop during the start is a clean one.
         let stopped = stop_signal()?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let scheme = if config.server.tls.is_some() { "https" } else { "http" };
         let server = Server::start(config).await?;
-        println!("listening on http://{}", server.address);
-        stopped.await;
+        println!("listening on {scheme}://{}", server.address);
+        tokio::pin!(stopped);
+        loop {
+            tokio::select! {
+                () = &mut stopped => break,
+                _ = hangup.recv() => match server.reload_tls().await {
+                    Ok(()) => tracing::info!("certificate reloaded"),
+                    Err(error) => tracing::error!("the certificate stays as it was: {error:#}"),
+                },
+            }
+        }
         tracing::info!("stopping");
         server.stop().await;
         Ok(())
@@ -74,7 +86,6 @@ pub fn start_log(json: bool, default: &str) {
 
 /// Resolves at SIGTERM or Ctrl-C.
 pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {

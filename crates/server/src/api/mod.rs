@@ -5,6 +5,7 @@ mod cancel;
 mod erase;
 mod error;
 mod export;
+mod failures;
 mod health;
 mod link;
 mod message_filter;
@@ -31,19 +32,21 @@ use axum::extract::rejection::BytesRejection;
 use axum::extract::{
     DefaultBodyLimit, FromRequest, FromRequestParts, MatchedPath, Query, RawPathParams, Request,
 };
-use axum::http::{StatusCode, header, request::Parts};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use axum::middleware::Next;
 use axum::response::Response;
 use axum::routing::{delete, get, post, put};
 use error::ApiError;
+use failures::Failures;
 use flow::ChannelSet;
 use index::Index;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use store::Store;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
@@ -57,6 +60,9 @@ pub struct Api {
     index: Arc<Index>,
     engine: Arc<Engine>,
     gate: Gate,
+    failures: Failures,
+    /// How long a body may take to arrive.
+    request_timeout: Duration,
     /// The channels that some carrier carries.
     carried: ChannelSet,
     minute_ms: u64,
@@ -77,6 +83,8 @@ impl Api {
             index,
             engine,
             gate: Gate::new(config.server.requests_per_second),
+            failures: Failures::default(),
+            request_timeout: config.server.request_timeout,
             carried: carried.fold(ChannelSet::default(), |set, &channel| set.with(channel)),
             minute_ms: config.engine.minute.as_millis() as u64,
             lenient_order: config.engine.lenient_order,
@@ -150,9 +158,19 @@ pub fn router(api: Arc<Api>) -> Router {
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .fallback(async || ApiError::NotFound("path"))
         .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(header_unless(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(header_unless(header::REFERRER_POLICY, "no-referrer"))
+        .layer(header_unless(header::CONTENT_SECURITY_POLICY, "frame-ancestors 'none'"))
+        // Answers tell who was sent what.
+        .layer(header_unless(header::CACHE_CONTROL, "no-store"))
         .layer(axum::middleware::from_fn(measure))
         // A handler that panics costs its request, not the connection of others.
         .layer(CatchPanicLayer::new())
+}
+
+/// Adds a header where a handler did not.
+fn header_unless(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
 /// How long each route takes.
@@ -186,10 +204,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
 /// A body of any type, within the limit.
 pub struct Body(Bytes);
 
-impl<S: Send + Sync> FromRequest<S> for Body {
+impl FromRequest<Arc<Api>> for Body {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<Body, ApiError> {
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Body, ApiError> {
         let refused = |rejection: BytesRejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
                 ApiError::TooLarge(BODY_MAX)
@@ -197,7 +215,10 @@ impl<S: Send + Sync> FromRequest<S> for Body {
                 ApiError::NotJson("it was cut off".into())
             }
         };
-        Bytes::from_request(request, state).await.map(Body).map_err(refused)
+        let read = Bytes::from_request(request, api);
+        let read = tokio::time::timeout(api.request_timeout, read).await;
+        let late = |_| ApiError::NotJson(format!("it did not arrive within {:?}", api.request_timeout));
+        read.map_err(late)?.map(Body).map_err(refused)
     }
 }
 
@@ -207,17 +228,17 @@ pub struct JsonBody {
     octets: Bytes,
 }
 
-impl<S: Send + Sync> FromRequest<S> for JsonBody {
+impl FromRequest<Arc<Api>> for JsonBody {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &S) -> Result<JsonBody, ApiError> {
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<JsonBody, ApiError> {
         let media_type =
             request.headers().get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"));
         let is_json = media_type.is_none_or(|text| {
             let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
             essence == "application/json" || essence.ends_with("+json")
         });
-        let Body(octets) = Body::from_request(request, state).await?;
+        let Body(octets) = Body::from_request(request, api).await?;
         if octets.is_empty() {
             return Ok(JsonBody { value: Value::Null, octets });
         }

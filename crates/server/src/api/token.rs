@@ -5,12 +5,15 @@ use super::error::ApiError;
 use super::{Api, Parameters};
 use crate::clock::now_ms;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use store::Token;
 use utoipa::{IntoParams, ToSchema};
@@ -68,6 +71,7 @@ fn refuse(status: StatusCode, error: &'static str, error_description: &'static s
         (status = 400, body = TokenError, description = "`unsupported_grant_type` or `invalid_scope`."),
         (status = 401, body = TokenError, description = "`invalid_client`."),
         (status = 413, body = super::error::ErrorBody),
+        (status = 429, body = super::error::ErrorBody, description = "Too many wrong secrets."),
         (status = 503, body = super::error::ErrorBody),
     ),
     security(("application" = []))
@@ -75,16 +79,24 @@ fn refuse(status: StatusCode, error: &'static str, error_description: &'static s
 pub async fn post(
     State(api): State<Arc<Api>>,
     query: Parameters<TokenRequest>,
+    Peer(peer): Peer,
     headers: HeaderMap,
     body: super::Body,
 ) -> Result<Response, ApiError> {
     let invalid =
         || refuse(StatusCode::UNAUTHORIZED, "invalid_client", "the application's id or secret is wrong");
     let Some((id, secret)) = credentials(&headers) else { return Ok(invalid()) };
+    let guesser = (peer, id.clone());
+    let wait_ms = api.failures.wait_ms(&guesser, now_ms());
+    if wait_ms > 0 {
+        return Err(ApiError::TooManyRequests { retry_after_s: wait_ms.unsigned_abs().div_ceil(1000) });
+    }
     let application = api.store.application(id).await?;
     let key = api.store.secret_key();
     let Some(application) = application.filter(|a| a.has_secret(key, &secret) && a.revoked_ms.is_none())
     else {
+        metrics::counter!("switchback_logins_refused_total").increment(1);
+        api.failures.note(guesser, now_ms());
         return Ok(invalid());
     };
 
@@ -123,6 +135,17 @@ pub async fn post(
     api.store.add_token(token).await?;
     let response = TokenResponse { access_token, token_type: "bearer", expires_in, scope, permissions };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(response)).into_response())
+}
+
+/// The address that asks, where it came over a network.
+pub struct Peer(Option<IpAddr>);
+
+impl<S: Sync> FromRequestParts<S> for Peer {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Peer, Infallible> {
+        Ok(Peer(parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip())))
+    }
 }
 
 /// `Authorization: Basic` (RFC 7617).

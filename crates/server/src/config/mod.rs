@@ -57,6 +57,27 @@ pub struct ServerConfig {
     /// How long a shutdown waits for what is in flight.
     #[serde(deserialize_with = "duration")]
     pub shutdown: Duration,
+    /// How long a client may take to send a request: its head, and then its body.
+    #[serde(deserialize_with = "duration")]
+    pub request_timeout: Duration,
+    /// Speaks TLS alone.
+    pub tls: Option<TlsConfig>,
+}
+
+/// The certificate of the listener.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsConfig {
+    /// A PEM file with the certificate and those that it was signed with.
+    pub cert: PathBuf,
+    /// A PEM file with its private key.
+    pub key: PathBuf,
+}
+
+impl std::fmt::Display for TlsConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "server.tls: {} and {}", self.cert.display(), self.key.display())
+    }
 }
 
 /// The store.
@@ -179,6 +200,8 @@ impl Default for ServerConfig {
             public_url: None,
             requests_per_second: 0,
             shutdown: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(30),
+            tls: None,
         }
     }
 }
@@ -292,7 +315,10 @@ impl Config {
             let tables = sections.carrier.into_iter().enumerate();
             tables.map(|(i, table)| carrier::read(i, table, directory)).collect::<Result<_, _>>()?
         };
-        let Sections { server, store, engine, callbacks, shortener, mut pricing, .. } = sections;
+        let Sections { mut server, store, engine, callbacks, shortener, mut pricing, .. } = sections;
+        if let Some(TlsConfig { cert, key }) = &mut server.tls {
+            (*cert, *key) = (directory.join(&cert), directory.join(&key));
+        }
         pricing.rates = pricing.rates.map(|path| directory.join(path));
         let (routes, senders) = (sections.route, sections.sender);
         let config =
@@ -325,6 +351,9 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), String> {
+        if self.server.request_timeout.is_zero() {
+            return Err("server.request_timeout: must be more than 0".into());
+        }
         if self.engine.minute.as_millis() < 10 {
             return Err("engine.minute: must be at least 10ms".into());
         }

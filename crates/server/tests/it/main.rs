@@ -11,6 +11,7 @@ mod provider;
 mod routing;
 mod sandbox;
 mod searching;
+mod security;
 mod sending;
 mod smpp;
 mod smsc;
