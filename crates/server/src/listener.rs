@@ -32,7 +32,11 @@ impl Listener {
     ///
     /// # Errors
     /// When the certificate or its key can't be used.
-    pub async fn start(config: &ServerConfig, socket: TcpListener, routes: Router) -> anyhow::Result<Listener> {
+    pub async fn start(
+        config: &ServerConfig,
+        socket: TcpListener,
+        routes: Router,
+    ) -> anyhow::Result<Listener> {
         socket.set_nonblocking(true)?;
         let handle = Handle::new();
         let mut server = axum_server::from_tcp(socket)?

@@ -46,11 +46,22 @@ pub struct Server {
 impl Server {
     /// Starts `program serve` with a configuration.
     pub fn start(program: &Path, config: &str) -> anyhow::Result<Server> {
+        Server::start_on(program, config, None)
+    }
+
+    /// Starts `program serve` with a configuration, on a disk whose flushes take 100 ms where there is a shim for it.
+    pub fn start_on(program: &Path, config: &str, slow: Option<&Path>) -> anyhow::Result<Server> {
         let directory = tempfile::tempdir()?;
         let file = directory.path().join("switchback.toml");
         std::fs::write(&file, config)?;
         let mut command = Command::new(program);
         command.arg("serve").arg("--data").arg(directory.path().join("data")).arg("--config").arg(&file);
+        if let Some(shim) = slow {
+            let mode = directory.path().join("mode");
+            std::fs::write(&mode, "slow")?;
+            command.env("LD_PRELOAD", shim).env("DISK_DIR", directory.path().join("data"));
+            command.env("DISK_MODE", mode);
+        }
         let (process, line) =
             Process::start(command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "warn"))?;
         let address = line.strip_prefix("listening on http://").context("the server did not start")?;

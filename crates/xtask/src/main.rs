@@ -7,6 +7,7 @@ mod crash;
 mod fuzz;
 mod http;
 mod load;
+mod overload;
 mod pages;
 mod peers;
 mod schema;
@@ -58,6 +59,7 @@ enum Bench {
     Lifecycle(bench::Lifecycle),
     Search(search::Search),
     Pages(pages::Pages),
+    Overload(overload::Overload),
     Http(http::Http),
     Voice(voice::Voice),
 }
@@ -77,6 +79,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Bench(Bench::Lifecycle(lifecycle)) => lifecycle.run(),
         Chore::Bench(Bench::Search(search)) => search.run(),
         Chore::Bench(Bench::Pages(pages)) => pages.run(),
+        Chore::Bench(Bench::Overload(overload)) => overload.run(),
         Chore::Bench(Bench::Http(http)) => http.run(),
         Chore::Bench(Bench::Voice(voice)) => voice.run(),
         Chore::BareEcho => bench::bare_echo(),

@@ -293,11 +293,7 @@ impl Call {
         {
             Ok(prompts) => prompts,
             Err(why) => {
-                tracing::warn!(
-                    url,
-                    why,
-                    "the dial plan for a machine could not be had; it hears the other one"
-                );
+                tracing::warn!(why, "the dial plan for a machine could not be had; it hears the other one");
                 prompts
             }
         }

@@ -27,19 +27,28 @@ async fn an_application_sees_and_touches_nothing_of_another() {
     };
     let unknown = "01900000-0000-7000-8000-000000000000";
     for id in [&done, &open] {
-        for (method, path) in
-            [(Method::GET, "/failover/tracking"), (Method::DELETE, "/failover/tracking"), (Method::DELETE, "/failover")]
-        {
+        for (method, path) in [
+            (Method::GET, "/failover/tracking"),
+            (Method::DELETE, "/failover/tracking"),
+            (Method::DELETE, "/failover"),
+        ] {
             let theirs = answer(server.request(method.clone(), &format!("{path}/{id}"))).await;
             let nobodys = answer(server.request(method, &format!("{path}/{unknown}"))).await;
             assert_eq!(theirs.0, StatusCode::NOT_FOUND);
             assert_eq!(without_request(theirs.1), without_request(nobodys.1));
         }
     }
-    for filters in [json!([]), json!({"fieldName": "to", "searchTerm": to}), json!({"fieldName": "status", "searchOperator": "is_not", "searchTerm": "Queued"})] {
+    for filters in [
+        json!([]),
+        json!({"fieldName": "to", "searchTerm": to}),
+        json!({"fieldName": "status", "searchOperator": "is_not", "searchTerm": "Queued"}),
+    ] {
         assert_eq!(server.search("", filters).await["totalElements"], 0);
     }
-    assert_eq!(answer(server.request(Method::DELETE, "/failover/tracking?to=%2B306987654321")).await.1["erased"], 0);
+    assert_eq!(
+        answer(server.request(Method::DELETE, "/failover/tracking?to=%2B306987654321")).await.1["erased"],
+        0
+    );
     let suppressed = format!("/suppressions/Sms/{to}");
     assert!(answer(server.request(Method::PUT, &suppressed)).await.0.is_success());
 
@@ -127,7 +136,9 @@ async fn the_listener_speaks_tls_and_takes_a_new_certificate() {
 #[tokio::test]
 async fn answers_carry_the_headers_that_browsers_heed() {
     let server = TestServer::start("").await;
-    for path in ["/failover/tracking/01900000-0000-7000-8000-000000000000", "/health/live", "/docs/", "/nowhere"] {
+    for path in
+        ["/failover/tracking/01900000-0000-7000-8000-000000000000", "/health/live", "/docs/", "/nowhere"]
+    {
         let response = server.request(Method::GET, path).send().await.unwrap();
         let headers = response.headers();
         assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
@@ -187,7 +198,10 @@ async fn a_request_is_never_two() {
         ("a bad chunk", format!("transfer-encoding: chunked\r\n\r\n+5\r\n{body}\r\n0\r\n\r\n")),
     ] {
         let answer = exchange(&server, format!("{head}{rest}").as_bytes()).await;
-        assert!(!answer.contains("trackingId") && answer.matches("HTTP/1.1").count() <= 1, "{what}: {answer}");
+        assert!(
+            !answer.contains("trackingId") && answer.matches("HTTP/1.1").count() <= 1,
+            "{what}: {answer}"
+        );
     }
     // A coding wins over a length, and the connection ends.
     let both = format!("{head}content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n{chunked}");
