@@ -91,6 +91,8 @@ impl Server {
             rebuilt = opened.rebuilt,
             "data opened"
         );
+        // Nobody knows which of them a killed process had handed over: the most that can be sent twice.
+        ::metrics::counter!("switchback_resumed_parts_total").increment(report.owed_parts as u64);
         if report.handed_parts > 0 {
             tracing::warn!(
                 parts = report.handed_parts,

@@ -81,15 +81,21 @@ impl NewApplication {
         now_ms: i64,
     ) -> Result<NewApplication, getrandom::Error> {
         let mut id = [0; 12];
-        let mut secret = [0; 32];
         getrandom::fill(&mut id)?;
-        getrandom::fill(&mut secret)?;
-        let secret = hex(&secret);
-        let secret_hash = secret_hash(key, &secret);
+        let (secret, secret_hash) = draw_secret(key)?;
         let application =
             Application { id: hex(&id), name, secret_hash, created_ms: now_ms, revoked_ms: None, settings };
         Ok(NewApplication { application, secret })
     }
+}
+
+/// A new secret and its hash.
+pub(crate) fn draw_secret(key: &[u8; 32]) -> Result<(String, [u8; 32]), getrandom::Error> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret)?;
+    let secret = hex(&secret);
+    let hash = secret_hash(key, &secret);
+    Ok((secret, hash))
 }
 
 impl Application {

@@ -210,8 +210,16 @@ async fn applications_are_made_and_revoked_from_beside() {
     let found = store.application(id.clone()).await.unwrap().unwrap();
     assert!(found.has_secret(store.secret_key(), &new.secret));
     assert!(!found.has_secret(store.secret_key(), "guess"));
-    let token = Token { hash: [1; 32], application: id.clone(), expires_ms: 9, scope: String::new() };
-    store.add_token(token).await.unwrap();
+    let token = || Token { hash: [1; 32], application: id.clone(), expires_ms: 9, scope: String::new() };
+    store.add_token(token()).await.unwrap();
+    let secret = admin.rotate_secret(&id).unwrap().unwrap();
+    let found = store.application(id.clone()).await.unwrap().unwrap();
+    assert!(
+        found.has_secret(store.secret_key(), &secret) && !found.has_secret(store.secret_key(), &new.secret)
+    );
+    assert!(store.token([1; 32]).await.unwrap().is_none());
+    assert_eq!(admin.rotate_secret("nobody").unwrap(), None);
+    store.add_token(token()).await.unwrap();
     assert_eq!(store.token([1; 32]).await.unwrap().unwrap().1.name, "A");
     assert!(admin.revoke_application(&id, 5).unwrap());
     assert!(!admin.revoke_application(&id, 6).unwrap());

@@ -55,6 +55,14 @@ pub enum App {
         #[arg(long, value_name = "DIR", default_value = "switchback-data")]
         data: PathBuf,
     },
+    /// Give an application another secret, print it, and end its tokens: for when a secret or a token leaked.
+    Rotate {
+        /// Its id.
+        id: String,
+        /// Data directory.
+        #[arg(long, value_name = "DIR", default_value = "switchback-data")]
+        data: PathBuf,
+    },
     /// Take all rights from an application; its flows stay, and those under way go on.
     Revoke {
         /// Its id.
@@ -139,6 +147,12 @@ impl App {
                     Some(balance) => println!("{balance}"),
                     None => println!("unlimited"),
                 }
+            }
+            App::Rotate { id, data } => {
+                let Some(secret) = open(&data)?.rotate_secret(&id)? else {
+                    bail!("there is no application {id} that could have a secret");
+                };
+                println!("{}", json!({"applicationId": id, "applicationSecret": secret}));
             }
             App::Revoke { id, data } => {
                 if !open(&data)?.revoke_application(&id, now_ms())? {

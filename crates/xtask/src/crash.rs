@@ -2,7 +2,7 @@
 //! that it had taken.
 
 use crate::load::{Client, login, post};
-use crate::{peers, root, run};
+use crate::{peers, root};
 use anyhow::{Context, bail, ensure};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -38,6 +38,9 @@ pub struct Crash {
     /// Messages a second, in all; 0 for as many as it takes.
     #[arg(long, default_value_t = 0)]
     rate: u64,
+    /// Build it without optimization, as the tests have it anyhow.
+    #[arg(long)]
+    debug: bool,
     /// What Switchback does about a hand-over of unknown outcome: `resend` or `wait`.
     #[arg(long, default_value = "resend")]
     unknown_submit: String,
@@ -166,8 +169,7 @@ impl Crash {
                 path: format!("/{path}"),
             });
         }
-        run("cargo", &["build", "--release", "--quiet"])?;
-        let program = root().join("target/release/switchback");
+        let program = crate::build(self.debug)?;
         let directory = tempfile::tempdir()?;
         let config = format!(
             "[engine]\nminute = \"{}ms\"\n[store]\nindex_save = \"100ms\"\n\

@@ -1,6 +1,6 @@
 //! `cargo xtask fuzz`.
 
-use crate::{peers, root, run, works};
+use crate::{peers, root};
 use anyhow::{Context, ensure};
 use std::process::Command;
 
@@ -24,20 +24,11 @@ pub struct Fuzz {
 impl Fuzz {
     /// Builds the targets and runs them, two at a time.
     pub fn run(self) -> anyhow::Result<()> {
-        let installed = peers::folder().join("cargo");
-        if !works("cargo", &["fuzz", "--version"]) && !installed.join("bin/cargo-fuzz").exists() {
-            let to = installed.to_string_lossy();
-            run(
-                "cargo",
-                &["install", "--quiet", "--locked", "--root", &to, "--version", VERSION, "cargo-fuzz"],
-            )?;
-        }
-        let path = std::env::var("PATH").unwrap_or_default();
+        let tool = peers::cargo("cargo-fuzz", VERSION)?;
         let cargo = |arguments: &[&str]| {
-            let mut command = Command::new("cargo");
+            let mut command = Command::new(&tool);
             // The sanitizers need a nightly compiler; without `unsafe` code there is little for them to find.
             command.arg("fuzz").args(arguments).args(["--sanitizer", "none"]).current_dir(root());
-            command.env("PATH", format!("{}:{path}", installed.join("bin").display()));
             command
         };
         ensure!(cargo(&["build"]).status()?.success(), "the fuzz targets do not build");

@@ -31,6 +31,10 @@ struct Cli {
 enum Chore {
     /// Install what the tests need, then check formatting and lints and run every test.
     Test,
+    /// The long form of what the tests try shortly: simulate, crash, overload and fuzz for hours.
+    Prove,
+    /// Look for known vulnerabilities in what we depend on; needs the network, for the RustSec advisory database.
+    Audit,
     /// Run schemathesis against a server of its own.
     Schema,
     /// Send every kind of message through the presets of carriers over HTTP to mock servers made of the providers'
@@ -67,6 +71,11 @@ enum Bench {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
         Chore::Test => test::run_tests(),
+        Chore::Prove => test::prove(),
+        Chore::Audit => {
+            let tool = peers::cargo("cargo-audit", "0.22.0")?;
+            run(tool, &["audit"])
+        }
         Chore::Schema => schema::run(),
         Chore::CheckPresets(check) => check.run(),
         Chore::Simulate { arguments } => {
@@ -93,9 +102,19 @@ fn root() -> PathBuf {
 
 /// Runs a command in the repository to its end; fails where it fails.
 fn run(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> anyhow::Result<()> {
+    run_with(program, arguments, &[])
+}
+
+/// Runs it with more environment.
+fn run_with(
+    program: impl AsRef<std::ffi::OsStr>,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> anyhow::Result<()> {
     let program = program.as_ref();
     eprintln!("$ {} {}", program.display(), arguments.join(" "));
-    let status = Command::new(program).args(arguments).current_dir(root()).status();
+    let mut command = Command::new(program);
+    let status = command.args(arguments).envs(environment.iter().copied()).current_dir(root()).status();
     let status = status.with_context(|| program.display().to_string())?;
     if !status.success() {
         bail!("{} {} failed: {status}", program.display(), arguments.join(" "));
@@ -106,4 +125,11 @@ fn run(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> anyhow::Resu
 /// Whether a command can be run.
 fn works(program: &str, arguments: &[&str]) -> bool {
     Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
+}
+
+/// Builds the program: its path.
+fn build(debug: bool) -> anyhow::Result<PathBuf> {
+    let (profile, folder) = if debug { ("dev", "debug") } else { ("release", "release") };
+    run("cargo", &["build", "--quiet", "--package", "switchback", "--profile", profile])?;
+    Ok(root().join("target").join(folder).join("switchback"))
 }

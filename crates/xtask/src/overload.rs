@@ -2,7 +2,7 @@
 
 use crate::bench::{config, percentile, sms_body};
 use crate::load::{Client, Server, open_flows, post};
-use crate::{root, run};
+use crate::root;
 use anyhow::ensure;
 use serde_json::Value;
 use std::process::Command;
@@ -28,6 +28,9 @@ pub struct Overload {
     /// How long it is overloaded.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
+    /// Build it without optimization, as the tests have it anyhow.
+    #[arg(long)]
+    debug: bool,
 }
 
 /// How long answers took, microseconds.
@@ -39,7 +42,7 @@ struct Answers {
 
 impl Overload {
     pub fn run(&self) -> anyhow::Result<()> {
-        run("cargo", &["build", "--release", "--package", "switchback"])?;
+        let program = crate::build(self.debug)?;
         let directory = tempfile::tempdir()?;
         let shim = directory.path().join("disk.so");
         let source = root().join("crates/switchback/tests/it/disk.c");
@@ -47,7 +50,7 @@ impl Overload {
             Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).arg(source).status()?;
         ensure!(compiled.success(), "the shim does not compile");
         let config = format!("{}\n[store]\nqueue_max = {QUEUE_MAX}\n", config(""));
-        let server = Server::start_on(&root().join("target/release/switchback"), &config, Some(&shim))?;
+        let server = Server::start_on(&program, &config, Some(&shim))?;
         let token = server.token()?;
 
         // First only as many connections as may wait: nobody is refused.

@@ -1,6 +1,6 @@
 //! `cargo xtask test`.
 
-use crate::{peers, run, schema, works};
+use crate::{peers, run, run_with, schema, works};
 
 /// Installs what the tests need, then runs every check; the test runner comes last.
 pub fn run_tests() -> anyhow::Result<()> {
@@ -8,9 +8,25 @@ pub fn run_tests() -> anyhow::Result<()> {
     run("cargo", &["fmt", "--all", "--check"])?;
     run("cargo", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     schema::run()?;
+    run("cargo", &["xtask", "crash", "--debug", "--rounds", "10"])?;
+    run("cargo", &["xtask", "crash", "--debug", "--rounds", "10", "--unknown-submit", "wait"])?;
+    run("cargo", &["xtask", "bench", "overload", "--debug", "--seconds", "5"])?;
+    run("cargo", &["xtask", "fuzz", "--seconds", "30"])?;
     if works("cargo", &["nextest", "--version"]) {
         run("cargo", &["nextest", "run", "--workspace", "--no-fail-fast"])
     } else {
         run("cargo", &["test", "--workspace", "--no-fail-fast"])
     }
+}
+
+/// The long form of what [`run_tests`] tries shortly: hours on two cores.
+pub fn prove() -> anyhow::Result<()> {
+    run("cargo", &["xtask", "simulate", "--seeds", "20000", "--from", "1000000"])?;
+    run("cargo", &["xtask", "crash", "--rounds", "200"])?;
+    run("cargo", &["xtask", "crash", "--rounds", "200", "--unknown-submit", "wait"])?;
+    let long = [("SWITCHBACK_ROUNDS", "200")];
+    let crashes = ["test", "--package", "switchback", "--", "--nocapture", "crash::", "disk::"];
+    run_with("cargo", &crashes, &long)?;
+    run("cargo", &["xtask", "bench", "overload"])?;
+    run("cargo", &["xtask", "fuzz"])
 }

@@ -2,6 +2,7 @@
 
 use super::schema::{failed, open_writer};
 use super::{balances, suppressions};
+use crate::application::draw_secret;
 use crate::{Application, DeadCallback, Keyring, NewApplication, Result, StoreError, Suppression};
 use flow::{Channel, Flow, Price};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
@@ -63,6 +64,22 @@ impl Admin {
         transaction.execute("DELETE FROM tokens WHERE application = ?1", [id]).map_err(failed)?;
         transaction.commit().map_err(failed)?;
         Ok(revoked > 0)
+    }
+
+    /// Gives an application another secret and ends its tokens: the new secret, or none where there is no such
+    /// application, or it was revoked.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn rotate_secret(&mut self, id: &str) -> Result<Option<String>> {
+        let key = self.secret_key()?;
+        let (secret, hash) = draw_secret(&key).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let transaction = self.connection.transaction().map_err(failed)?;
+        let sql = "UPDATE applications SET secret_hash = ?2 WHERE id = ?1 AND revoked_ms IS NULL";
+        let changed = transaction.execute(sql, params![id, hash]).map_err(failed)?;
+        transaction.execute("DELETE FROM tokens WHERE application = ?1", [id]).map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+        Ok((changed > 0).then_some(secret))
     }
 
     /// What an application may still spend; none where nobody counts.

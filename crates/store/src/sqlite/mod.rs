@@ -69,6 +69,9 @@ pub struct OpenReport {
     /// Parts whose hand-over to a carrier was under way when the process ended, and which are not handed over
     /// again (`unknown_submit = "wait"`).
     pub handed_parts: usize,
+    /// Parts that are still to be handed over. Where the process was killed, some may have been
+    /// (`unknown_submit = "resend"`).
+    pub owed_parts: usize,
 }
 
 /// Where a flow is and what it is.
@@ -205,8 +208,13 @@ fn take_up(connection: &Connection, shared: &Shared) -> rusqlite::Result<OpenRep
         let flow = flow?;
         shared.owe(&flow);
         report.owing_flows += 1;
-        let parts = flow.state.messages.iter().flat_map(|message| &message.parts);
-        report.handed_parts += parts.filter(|part| matches!(part.submit, Submit::Handed { .. })).count();
+        for part in flow.state.messages.iter().flat_map(|message| &message.parts) {
+            match part.submit {
+                Submit::Handed { .. } => report.handed_parts += 1,
+                Submit::Owed { .. } => report.owed_parts += 1,
+                Submit::Done => {}
+            }
+        }
     }
     Ok(report)
 }
