@@ -25,8 +25,6 @@ pub enum Bug {
     AcknowledgeBeforeStore,
     /// That a part is about to be handed to a carrier that must not get it twice is not written down.
     ForgetHandOver,
-    /// A task is given out while somebody works on it.
-    ClaimTwice,
     /// Idempotency keys are not looked at.
     IgnoreKeys,
     /// A callback that failed is not made again.
@@ -131,12 +129,6 @@ impl Store for Faulty {
                 }
                 !memory.forgotten.contains(&place)
             });
-        }
-        if self.has(Bug::ClaimTwice)
-            && matches!(lane, Lane::Submit(_))
-            && self.world.with(|state| state.random.u8(0..10)) == 0
-        {
-            claims.iter().for_each(|claim| self.inner.put_off(claim.flow.id, claim.task, now_ms));
         }
         self.after(Ok(claims)).await
     }

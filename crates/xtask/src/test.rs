@@ -7,6 +7,7 @@ pub fn run_tests() -> anyhow::Result<()> {
     peers::install()?;
     run("cargo", &["fmt", "--all", "--check"])?;
     run("cargo", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    run(peers::cargo("cargo-deny", "0.20.2")?, &["check", "bans", "licenses", "sources"])?;
     schema::run()?;
     run("cargo", &["xtask", "crash", "--debug", "--rounds", "10"])?;
     run("cargo", &["xtask", "crash", "--debug", "--rounds", "10", "--unknown-submit", "wait"])?;
