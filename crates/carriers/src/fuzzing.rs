@@ -1,12 +1,16 @@
 //! Ways in for the fuzz targets (`fuzz/`); no part of the interface.
 
 use crate::{SmppConfig, sip, smpp};
+use std::sync::LazyLock;
+
+static CONFIG: LazyLock<SmppConfig> = LazyLock::new(|| {
+    let config = r#"{"host": "x", "system_id": "x", "password": "x", "receipt_id": "decimal"}"#;
+    serde_json::from_str(config).unwrap_or_else(|error| panic!("{error}"))
+});
 
 /// Reads a receipt of an SMSC: an octet for `esm_class`, then the text, in the message or in a TLV.
 pub fn smpp_receipt(data: &[u8]) {
-    let config = r#"{"host": "x", "system_id": "x", "password": "x", "receipt_id": "decimal"}"#;
-    let config: SmppConfig = serde_json::from_str(config).unwrap_or_else(|error| panic!("{error}"));
-    smpp::fuzz_receipt(data, &config);
+    smpp::fuzz_receipt(data, &CONFIG);
 }
 
 /// Reads an answer to an INVITE with its session description, and the same octets as a packet of media.

@@ -21,8 +21,12 @@ use tempfile::TempDir;
 const SENDERS: usize = 8;
 /// Submits that Switchback has under way at once: so many hand-overs may be of unknown outcome at each crash.
 const WINDOW: usize = 10;
-/// How long the time to live is for Switchback's flows: 60 minutes of this length.
-const MINUTE: Duration = Duration::from_millis(500);
+/// The time to live of Switchback's flows is 60 minutes of this length: long enough for any backlog, but what is
+/// waited for (`unknown_submit = "wait"`) has to come to its end.
+const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE_WAITING: Duration = Duration::from_millis(500);
+/// How long a backlog may take.
+const SETTLE_MAX: Duration = Duration::from_secs(900);
 /// How long a gateway may take to start, and to take a message.
 const START_MAX: Duration = Duration::from_secs(120);
 
@@ -176,7 +180,7 @@ impl Crash {
              [[carrier]]\nname = \"smsc\"\nkind = \"smpp\"\nchannels = [\"Sms\"]\nhost = \"127.0.0.1\"\n\
              port = {smsc_port}\nsystem_id = \"crash\"\npassword = \"secret\"\nwindow = {WINDOW}\n\
              unknown_submit = \"{}\"\n",
-            MINUTE.as_millis(),
+            if self.unknown_submit == "wait" { MINUTE_WAITING } else { MINUTE }.as_millis(),
             self.unknown_submit,
         );
         std::fs::write(directory.path().join("switchback.toml"), config)?;
@@ -211,7 +215,7 @@ impl Crash {
         let mut client = Client::connect(&gateway.address())?;
         let flows = seen.lock().acknowledged.clone();
         let (mut succeeded, mut failed) = (0, 0);
-        let deadline = Instant::now() + MINUTE * 60 + Duration::from_secs(60);
+        let deadline = Instant::now() + SETTLE_MAX;
         for (text, id) in flows {
             let id = id.context("an answer without a tracking id")?;
             let request = format!(
