@@ -30,7 +30,9 @@ static PROVIDERS: LazyLock<Vec<Http>> = LazyLock::new(|| {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = Config::parse(CONFIG, Path::new(""), []).expect("it is right");
     let carriers = config.carriers.iter().filter_map(|carrier| match &carrier.kind {
-        KindConfig::Http(http) => Some(Http::new(&http.1, &http.0, Some("https://sms.example/r")).expect("right")),
+        KindConfig::Http(http) => {
+            Some(Http::new(&http.1, &http.0, Some("https://sms.example/r")).expect("right"))
+        }
         _ => None,
     });
     carriers.collect()

@@ -27,8 +27,7 @@ struct Api {
     _directory: TempDir,
 }
 
-static API: LazyLock<Mutex<Api>> =
-    LazyLock::new(|| Mutex::new(Api::start().expect("the server starts")));
+static API: LazyLock<Mutex<Api>> = LazyLock::new(|| Mutex::new(Api::start().expect("the server starts")));
 
 impl Api {
     fn start() -> Result<Api, Box<dyn std::error::Error>> {

@@ -10,7 +10,10 @@ pub fn run_tests() -> anyhow::Result<()> {
     run(peers::cargo("cargo-deny", "0.20.2")?, &["check", "bans", "licenses", "sources"])?;
     schema::run()?;
     run("cargo", &["xtask", "crash", "--debug", "--rounds", "10", "--rate", "400"])?;
-    run("cargo", &["xtask", "crash", "--debug", "--rounds", "10", "--rate", "400", "--unknown-submit", "wait"])?;
+    run(
+        "cargo",
+        &["xtask", "crash", "--debug", "--rounds", "10", "--rate", "400", "--unknown-submit", "wait"],
+    )?;
     run("cargo", &["xtask", "bench", "overload", "--debug", "--seconds", "5"])?;
     run("cargo", &["xtask", "fuzz", "--seconds", "30"])?;
     if works("cargo", &["nextest", "--version"]) {
