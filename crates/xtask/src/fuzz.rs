@@ -10,6 +10,9 @@ const TARGETS: [&str; 7] =
 /// The version of cargo-fuzz that is installed where there is none.
 const VERSION: &str = "0.13.2";
 
+/// Shorter runs are not worth optimizing for, seconds.
+const SHORT: u32 = 120;
+
 /// Feed every fuzz target for a while; fails at the first finding.
 #[derive(clap::Args)]
 pub struct Fuzz {
@@ -29,6 +32,8 @@ impl Fuzz {
             let mut command = Command::new(&tool);
             // The sanitizers need a nightly compiler; without `unsafe` code there is little for them to find.
             command.arg("fuzz").args(arguments).args(["--sanitizer", "none"]).current_dir(root());
+            // To optimize takes longer than a short run.
+            command.args((self.seconds < SHORT).then_some("--dev"));
             command
         };
         ensure!(cargo(&["build"]).status()?.success(), "the fuzz targets do not build");

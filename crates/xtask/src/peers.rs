@@ -47,7 +47,10 @@ pub fn cargo(name: &str, version: &str) -> anyhow::Result<PathBuf> {
     }
     if !installed.exists() {
         let root = root.to_string_lossy();
-        run("cargo", &["install", "--quiet", "--locked", "--root", &root, "--version", version, name])?;
+        // Without optimization, which takes longer than it saves.
+        let install =
+            ["install", "--quiet", "--locked", "--debug", "--root", &root, "--version", version, name];
+        run("cargo", &install)?;
     }
     Ok(installed)
 }
