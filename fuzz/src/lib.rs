@@ -11,14 +11,12 @@ use server::indexing::Followed;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use store::{
-    Admin, Application, ApplicationSettings, Keyring, NewApplication, SqliteOptions, SqliteStore, Store,
-    Threads, Token,
+    Admin, ApplicationSettings, Keyring, NewApplication, SqliteOptions, SqliteStore, Store, Threads, Token,
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
-const APPLICATION: &str = "5c0ffee0aa11bb22cc33dd44";
 const TOKEN: &str = "fuzz";
 
 struct Api {
@@ -42,16 +40,9 @@ async fn router(data: &Path) -> Result<Router, Box<dyn std::error::Error>> {
     // Somebody may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let path = server::database(data);
-    let application = Application {
-        id: APPLICATION.into(),
-        name: "fuzz".into(),
-        secret_hash: [0; 32],
-        created_ms: 0,
-        revoked_ms: None,
-        settings: ApplicationSettings::default(),
-    };
     let admin = Admin::open(&path, &Keyring::default())?;
-    admin.add_application(&NewApplication { application, secret: String::new() })?;
+    let new = NewApplication::draw("fuzz".into(), ApplicationSettings::default(), &admin.secret_key()?, 0)?;
+    admin.add_application(&new)?;
     let followed = Followed::default();
     let observed = followed.clone();
     let options = SqliteOptions {
@@ -65,7 +56,7 @@ async fn router(data: &Path) -> Result<Router, Box<dyn std::error::Error>> {
     let store = Arc::new(SqliteStore::open(&path, options)?.0);
     let scope = "MT_ROLE_SMS MT_ROLE_VIBER MT_ROLE_VOICE MT_ROLE_FAILOVER".to_owned();
     let token =
-        Token { hash: Token::hash_of(TOKEN), application: APPLICATION.into(), expires_ms: i64::MAX, scope };
+        Token { hash: Token::hash_of(TOKEN), application: new.application.id, expires_ms: i64::MAX, scope };
     store.add_token(token).await?;
     let config = Config::parse("", data, [])?;
     let index = followed.index;

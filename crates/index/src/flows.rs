@@ -24,12 +24,16 @@ impl Flows {
         self.segments.iter().map(|segment| segment.len() - segment.dead).sum::<usize>() + self.loose.len()
     }
 
-    /// The segment and the row with a key, unless the row was removed.
-    fn find(&self, key: Key) -> Option<(usize, usize)> {
+    /// The segment and the row with a key, also where the row was removed.
+    fn place(&self, key: Key) -> Option<(usize, usize)> {
         let at = self.segments.partition_point(|segment| segment.last < key);
         let segment = self.segments.get(at).filter(|segment| segment.first <= key)?;
-        let row = segment.keys().find(key)?;
-        (segment.code(row) != DEAD).then_some((at, row))
+        segment.keys().find(key).map(|row| (at, row))
+    }
+
+    /// The segment and the row with a key, unless the row was removed.
+    fn find(&self, key: Key) -> Option<(usize, usize)> {
+        self.place(key).filter(|&(at, row)| self.segments[at].code(row) != DEAD)
     }
 
     /// What is known of a flow.
@@ -60,12 +64,7 @@ impl Flows {
     pub(crate) fn erase(&mut self, key: Key) {
         self.remove(key);
         // Its recipients may be there although it has moved on.
-        let at = self.segments.partition_point(|segment| segment.last < key);
-        if self
-            .segments
-            .get(at)
-            .is_some_and(|segment| segment.first <= key && segment.keys().find(key).is_some())
-        {
+        if let Some((at, _)) = self.place(key) {
             Arc::make_mut(&mut self.segments)[at].erases = true;
         }
     }

@@ -31,7 +31,7 @@ pub struct ApplicationSettings {
     /// Whether Sms steps that don't say are sent in the GSM alphabet.
     #[serde(default)]
     pub transcode: bool,
-    /// How many days its closed flows are kept; absent: as all others'.
+    /// How many days its closed flows are kept, where that is less than for all others'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<std::num::NonZeroU32>,
 }

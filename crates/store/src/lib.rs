@@ -205,7 +205,7 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Unavailable`].
     async fn flows_beside(&self, application: String, recipient: String) -> Result<Vec<Uuid>>;
 
-    /// The applications whose flows are kept for another time than all others', with the days.
+    /// The applications with a [`ApplicationSettings::retention_days`] of their own, and it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].

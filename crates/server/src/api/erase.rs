@@ -66,19 +66,18 @@ pub async fn delete_all(
     // A plus sign that was not escaped arrives as a space.
     let to = to.strip_prefix(' ').map_or_else(|| to.clone(), |rest| format!("+{rest}"));
     let application = &caller.application.id;
+    let query = Query {
+        application: application.clone(),
+        from: None,
+        until: None,
+        filters: vec![Filter { predicate: Predicate::To(TextOperator::Is, to.clone()), negated: false }],
+        order: Order::OldestFirst,
+        offset: 0,
+        limit: ERASED_MAX,
+    };
     let mut erased = 0;
     loop {
         let mut ids = api.store.flows_beside(application.clone(), to.clone()).await?;
-        let is = Predicate::To(TextOperator::Is, to.clone());
-        let query = Query {
-            application: application.clone(),
-            from: None,
-            until: None,
-            filters: vec![Filter { predicate: is, negated: false }],
-            order: Order::OldestFirst,
-            offset: 0,
-            limit: ERASED_MAX,
-        };
         ids.extend(api.index.search(&query).keys.into_iter().map(|(_, id)| id));
         ids.sort_unstable();
         ids.dedup();
