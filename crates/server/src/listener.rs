@@ -16,8 +16,6 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 /// Octets of a request's head; more are answered 431.
 const HEAD_MAX: usize = 64 * 1024;
-/// Headers of a request; more are answered 431.
-const HEADERS_MAX: usize = 100;
 
 /// A listener that serves.
 pub struct Listener {
@@ -46,7 +44,8 @@ impl Listener {
             .http1_only();
         let mut http = server.http_builder().http1();
         http.timer(TokioTimer::new()).header_read_timeout(config.request_timeout);
-        http.max_headers(HEADERS_MAX).max_buf_size(HEAD_MAX);
+        // Of headers hyper takes at most 100 by itself, and keeps them on the stack where nothing is set.
+        http.max_buf_size(HEAD_MAX);
         let Some(paths) = config.tls.clone() else {
             let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
             return Ok(Listener { handle, tls: None, serving: tokio::spawn(server.serve(routes)) });

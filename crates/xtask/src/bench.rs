@@ -29,9 +29,9 @@ pub fn config(rate: &str) -> String {
 
 /// A flow that Viber does not deliver and Sms does: two submits, three receipts or refusals, one failover.
 fn failover_body(i: usize) -> String {
-    let to = format!("+30690{:06}0", i % 1_000_000);
+    let to = format!("+30690{:05}10", i % 100_000);
     json!({"flow": [
-        {"type": "Viber", "order": 1, "senderInfoTrackingId": "acme", "to": format!("{}10", &to[..11]), "ttl": 10,
+        {"type": "Viber", "order": 1, "senderInfoTrackingId": "acme", "to": to, "ttl": 10,
          "message": {"text": "Your parcel is here.",
                      "action": {"caption": "Track", "targetUrl": "https://acme.example/t/1"}}},
         {"type": "Sms", "order": 2, "from": "Acme", "to": to, "message": {"body": "Your parcel is here."}},
@@ -94,21 +94,24 @@ impl Lifecycle {
         run("cargo", &["build", "--release", "--package", "switchback", "--package", "xtask"])?;
         let (mut bare, mut accepted, mut single, mut failover) = (vec![], vec![], vec![], vec![]);
         let (mut p50, mut p99) = (vec![], vec![]);
-        let (mut disk, mut idle) = (vec![], vec![]);
+        let (mut disk, mut idle, mut cpu) = (vec![], vec![], [vec![], vec![], vec![]]);
         for number in 1..=self.runs {
             eprintln!("run {number} of {}", self.runs);
             bare.push(self.bare()?);
-            let run = self.accept()?;
+            let (run, used) = self.accept()?;
+            cpu[0].push(used);
             accepted.push(run.per_second);
             p50.push(percentile(&run.latencies_us, 50));
             p99.push(percentile(&run.latencies_us, 99));
-            let (rate, bytes, kib) = self.lifecycles(sms_body)?;
-            single.push(rate);
-            disk.push(bytes);
-            idle.push(kib / 1024.0);
-            let (rate, bytes, _) = self.lifecycles(failover_body)?;
-            failover.push(rate);
-            disk.push(bytes);
+            let whole = self.lifecycles(sms_body)?;
+            single.push(whole.per_second);
+            disk.push(whole.disk_bytes);
+            idle.push(whole.idle_mib);
+            cpu[1].push(whole.cpu_us);
+            let whole = self.lifecycles(failover_body)?;
+            failover.push(whole.per_second);
+            disk.push(whole.disk_bytes);
+            cpu[2].push(whole.cpu_us);
         }
         println!(
             "{} runs of {} flows over {} connections, {} cores; median (least to most)\n",
@@ -120,17 +123,20 @@ impl Lifecycle {
         let bare = spread(&mut bare);
         let row = |name: &str, (median, least, most): (f64, f64, f64), unit: &str, digits: usize| {
             let figures = format!("{median:.digits$} ({least:.digits$} to {most:.digits$}) {unit}");
-            println!("{name:<42}{figures:<40}");
+            println!("{name:<46}{figures:<40}");
         };
         row("bare endpoint, parse and echo", bare, "requests/s", 0);
         let accepted = spread(&mut accepted);
         row("accepted, durable, carrier at 500/s", accepted, "flows/s", 0);
-        println!("{:<42}{:.2}", "  ratio to bare", accepted.0 / bare.0);
+        println!("{:<46}{:.2}", "  ratio to bare", accepted.0 / bare.0);
         row("  accept latency p50", spread(&mut p50), "ms", 2);
         row("  accept latency p99", spread(&mut p99), "ms", 2);
         row("lifecycles, Sms delivered", spread(&mut single), "flows/s", 0);
         row("lifecycles, Viber fails over to Sms", spread(&mut failover), "flows/s", 0);
         let (one, two): (Vec<_>, Vec<_>) = disk.chunks(2).map(|pair| (pair[0], pair[1])).unzip();
+        for (name, cpu) in ["an accepted flow", "an Sms delivered", "a failover"].into_iter().zip(&mut cpu) {
+            row(&format!("core time of the server for {name}"), spread(cpu), "µs", 0);
+        }
         row("disk a finished flow, Sms delivered", spread(&mut one.clone()), "bytes", 0);
         row("disk a finished flow, failed over", spread(&mut two.clone()), "bytes", 0);
         row("resident memory of a fresh, idle server", spread(&mut idle), "MiB", 1);
@@ -147,18 +153,20 @@ impl Lifecycle {
         Ok(drive(&address, self.connections, &self.requests("none", failover_body))?.per_second)
     }
 
-    fn accept(&self) -> anyhow::Result<Run> {
+    /// And the server's core time a flow, µs.
+    fn accept(&self) -> anyhow::Result<(Run, f64)> {
         // As behind an SMSC that takes 500 messages a second: what is accepted beyond that waits on disk.
         let server = Server::start(&root().join("target/release/switchback"), &config("rate = 500"))?;
-        drive(&server.address, self.connections, &self.requests(&server.token()?, failover_body))
+        let requests = self.requests(&server.token()?, failover_body);
+        let run = drive(&server.address, self.connections, &requests)?;
+        Ok((run, server.cpu_seconds()? * 1e6 / self.flows as f64))
     }
 
-    /// Sends every flow and waits until the last has ended: flows a second, disk bytes a flow, and the memory
-    /// that the server had before (KiB).
-    fn lifecycles(&self, body: fn(usize) -> String) -> anyhow::Result<(f64, f64, f64)> {
+    /// Sends every flow and waits until the last has ended.
+    fn lifecycles(&self, body: fn(usize) -> String) -> anyhow::Result<Whole> {
         let mut server = Server::start(&root().join("target/release/switchback"), &config(""))?;
         let token = server.token()?;
-        let idle_kib = server.resident_kib()? as f64;
+        let idle_mib = server.resident_kib()? as f64 / 1024.0;
         let requests = self.requests(&token, body);
         let started = Instant::now();
         drive(&server.address, self.connections, &requests)?;
@@ -172,9 +180,22 @@ impl Lifecycle {
             std::thread::sleep(Duration::from_millis(5));
         }
         let per_second = self.flows as f64 / started.elapsed().as_secs_f64();
+        let flows = self.flows as f64;
+        let cpu_us = server.cpu_seconds()? * 1e6 / flows;
         server.stop()?;
-        Ok((per_second, server.disk_bytes()? as f64 / self.flows as f64, idle_kib))
+        Ok(Whole { per_second, cpu_us, disk_bytes: server.disk_bytes()? as f64 / flows, idle_mib })
     }
+}
+
+/// What whole lifecycles came to.
+struct Whole {
+    per_second: f64,
+    /// Of the server, a flow.
+    cpu_us: f64,
+    /// A flow.
+    disk_bytes: f64,
+    /// Before the first one.
+    idle_mib: f64,
 }
 
 /// Serves an endpoint that parses JSON and echoes it.

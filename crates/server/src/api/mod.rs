@@ -46,7 +46,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::Store;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
@@ -157,27 +156,28 @@ pub fn router(api: Arc<Api>) -> Router {
         .merge(SwaggerUi::new("/docs").url("/openapi.json", Description::openapi()))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .fallback(async || ApiError::NotFound("path"))
-        .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(header_unless(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(header_unless(header::REFERRER_POLICY, "no-referrer"))
-        .layer(header_unless(header::CONTENT_SECURITY_POLICY, "frame-ancestors 'none'"))
-        // Answers tell who was sent what.
-        .layer(header_unless(header::CACHE_CONTROL, "no-store"))
-        .layer(axum::middleware::from_fn(measure))
-        // A handler that panics costs its request, not the connection of others.
-        .layer(CatchPanicLayer::new())
+        // One layer, the first one outermost: axum copies the layers inside each one for every request. A handler that
+        // panics costs its request, not the connection of others.
+        .layer((CatchPanicLayer::new(), axum::middleware::from_fn(measure), DefaultBodyLimit::max(BODY_MAX)))
 }
 
-/// Adds a header where a handler did not.
-fn header_unless(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
-}
+/// What every answer has where its handler did not choose another value.
+const HEADERS: [(HeaderName, HeaderValue); 4] = [
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("frame-ancestors 'none'")),
+    // Answers tell who was sent what.
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+];
 
-/// How long each route takes.
+/// Adds the headers, and notes how long each route takes.
 async fn measure(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let started = Instant::now();
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(value);
+    }
     if let Some(route) = route {
         let status = response.status().as_str().to_owned();
         metrics::histogram!("switchback_http_request_seconds", "route" => route.as_str().to_owned(), "status" => status)
