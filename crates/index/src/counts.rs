@@ -7,7 +7,7 @@
 //! The counts of an image never change. What changed since stands in an overlay of the nodes that were touched,
 //! shared between whoever reads and the writer, who copies a node only while somebody reads it.
 
-use crate::facet::{DEAD, Mask};
+use crate::facet::{DEAD, Mask, TOGETHER};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -194,8 +194,8 @@ where
 /// A mask for the slots of one segment: all bits set where the slot's code matches.
 pub(crate) struct SlotMask<'a> {
     mask: &'a Mask,
-    low: [u16; 256],
-    high: [u32; 256],
+    low: Vec<u16>,
+    high: Vec<u32>,
 }
 
 /// The facets of a segment as they are now.
@@ -208,14 +208,9 @@ pub(crate) struct Counts<'a> {
 impl<'a> Counts<'a> {
     pub(crate) fn mask<'m>(&self, mask: &'m Mask) -> SlotMask<'m> {
         let codes = self.overlay.map_or(self.base.codes, |overlay| &overlay.codes);
-        let mut slots = SlotMask { mask, low: [0; 256], high: [0; 256] };
-        for (slot, code) in codes.iter().enumerate() {
-            if mask.has(*code) {
-                slots.low[slot] = u16::MAX;
-                slots.high[slot] = u32::MAX;
-            }
-        }
-        slots
+        let bits = |code: &u8| if mask.has(*code) { u32::MAX } else { 0 };
+        let high: Vec<u32> = codes.iter().map(bits).collect();
+        SlotMask { mask, low: high.iter().map(|bits| *bits as u16).collect(), high }
     }
 
     fn width(&self) -> usize {
@@ -287,18 +282,18 @@ impl<'a> Counts<'a> {
         let chunk = last_child(&mut k, counts.len() / width, |child| sum16(counts, width, child, mask));
         let chunk = leaf * FAN + chunk;
         let codes = self.chunk(chunk);
-        // Steps of 32 first: their counts are quick.
+        // Steps first: their counts are quick.
         let mut at = 0;
-        while let Some(step) = codes.get(at..at + 32) {
+        while let Some(step) = codes.get(at..at + TOGETHER) {
             let matching = mask.mask.count(step);
             if matching > k {
                 break;
             }
             k -= matching;
-            at += 32;
+            at += TOGETHER;
         }
-        let matching = codes[at..].iter().enumerate().filter(|(_, code)| mask.mask.has(**code));
-        chunk * CHUNK + at + matching.map(|(i, _)| i).nth(k).unwrap_or_default()
+        let step = &codes[at..codes.len().min(at + TOGETHER)];
+        chunk * CHUNK + at + bits_of(mask.mask.bits(step)).nth(k).unwrap_or_default()
     }
 
     /// Calls `each` with the positions of a range that match, in order, while it answers true.
@@ -307,14 +302,23 @@ impl<'a> Counts<'a> {
         while at < range.end {
             let chunk = at / CHUNK;
             let end = ((chunk + 1) * CHUNK).min(range.end);
-            for (i, code) in self.chunk(chunk)[at % CHUNK..][..end - at].iter().enumerate() {
-                if mask.has(*code) && !each(at + i) {
+            for codes in self.chunk(chunk)[at % CHUNK..][..end - at].chunks(TOGETHER) {
+                if !bits_of(mask.bits(codes)).all(|bit| each(at + bit)) {
                     return;
                 }
+                at += codes.len();
             }
-            at = end;
         }
     }
+}
+
+/// Which bits are set, in order.
+fn bits_of(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = (bits != 0).then_some(bits.trailing_zeros() as usize)?;
+        bits &= bits - 1;
+        Some(bit)
+    })
 }
 
 fn sum32(counts: &[u32], width: usize, child: usize, mask: &SlotMask<'_>) -> usize {

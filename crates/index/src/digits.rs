@@ -3,6 +3,7 @@
 //! numbers at a time are asked whether they contain some digits.
 
 use crate::number::{DIGITS, LIMIT, Pattern, nibble};
+use multiversion::multiversion;
 use std::ops::Range;
 
 /// Numbers of a block.
@@ -10,7 +11,11 @@ const BLOCK: usize = 4096;
 /// Words of a plane.
 const WORDS: usize = BLOCK / 64;
 /// Words that are looked at together: so many stay in registers.
-const TILE: usize = 8;
+const TILE: usize = 32;
+/// Words of a cache line.
+const LINE: usize = 8;
+/// Words of the next block that are fetched with each tile.
+const FETCHED: usize = 20 * LINE;
 /// The bits of a digit.
 const BITS: usize = 4;
 
@@ -118,13 +123,15 @@ impl<'a> Digits<'a> {
     /// ascending, may stay as they are.
     pub(crate) fn mark(&self, pattern: &Pattern, at_end: bool, skip: &[Range<usize>], bits: &mut [u64]) {
         let mut skip = skip.iter().peekable();
-        for (block, bits) in bits.chunks_mut(WORDS).enumerate().take(self.blocks.len() / 2) {
+        let blocks = self.blocks.len() / 2;
+        for (block, bits) in bits.chunks_mut(WORDS).enumerate().take(blocks) {
             let start = block * BLOCK;
             while skip.next_if(|range| range.end <= start).is_some() {}
             if skip.peek().is_some_and(|range| range.start <= start && start + BLOCK <= range.end) {
                 continue;
             }
-            self.block(block).mark(pattern, at_end, bits);
+            let next = if block + 1 < blocks { self.block(block + 1).planes } else { &[] };
+            self.block(block).mark(pattern, at_end, bits, next);
             if start + BLOCK > self.len {
                 // Behind the last number of all.
                 let rest = self.len - start;
@@ -158,9 +165,9 @@ impl Block<'_> {
         })
     }
 
-    fn mark(&self, pattern: &Pattern, at_end: bool, bits: &mut [u64]) {
-        // One read of each cache line, in order: memory is fetched ahead then, as it is not for what follows.
-        std::hint::black_box(self.planes.iter().step_by(TILE).fold(0, |all, word| all ^ word));
+    /// Marks its numbers, and fetches the planes that are `next`.
+    fn mark(&self, pattern: &Pattern, at_end: bool, bits: &mut [u64], next: &[u64]) {
+        let mut next = next.chunks(FETCHED);
         for start in 0..=DIGITS - pattern.len {
             let end = at_end.then_some((start + pattern.len, 0));
             let digits = (0..pattern.len).map(|i| (start + i, pattern.nibble(i))).chain(end);
@@ -176,17 +183,33 @@ impl Block<'_> {
                     if digit >> bit & 1 == 0 { zeros.add(plane) } else { ones.add(plane) }
                 }
             }
-            for (tile, bits) in bits.chunks_mut(TILE).enumerate() {
-                let mut left = [u64::MAX; TILE];
-                for words in ones.tiles(self.planes, tile) {
-                    left.iter_mut().zip(words).for_each(|(left, word)| *left &= word);
-                }
-                for words in zeros.tiles(self.planes, tile) {
-                    left.iter_mut().zip(words).for_each(|(left, word)| *left &= !word);
-                }
-                bits.iter_mut().zip(left).for_each(|(bits, left)| *bits |= left);
-            }
+            keep(self.planes, ones.list(), zeros.list(), bits, &mut next);
         }
+        next.for_each(fetch);
+    }
+}
+
+/// Reads a word of each cache line, in order: the memory arrives while something else is computed.
+fn fetch(words: &[u64]) {
+    std::hint::black_box(words.iter().step_by(LINE).fold(0, |all, word| all ^ word));
+}
+
+/// Sets the bits where some planes are all 1 and others all 0, with the widest vectors that the processor has; fetches
+/// some of the next block meanwhile.
+#[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
+fn keep(planes: &[u64], ones: &[u8], zeros: &[u8], bits: &mut [u64], next: &mut std::slice::Chunks<'_, u64>) {
+    let (tiles, _) = planes.as_chunks::<TILE>();
+    let tile_of = |plane: &u8, tile: usize| &tiles[usize::from(*plane) * (WORDS / TILE) + tile];
+    for (tile, bits) in bits.chunks_mut(TILE).enumerate() {
+        next.next().into_iter().for_each(fetch);
+        let mut left = [u64::MAX; TILE];
+        for plane in ones {
+            left.iter_mut().zip(tile_of(plane, tile)).for_each(|(left, word)| *left &= word);
+        }
+        for plane in zeros {
+            left.iter_mut().zip(tile_of(plane, tile)).for_each(|(left, word)| *left &= !word);
+        }
+        bits.iter_mut().zip(left).for_each(|(bits, left)| *bits |= left);
     }
 }
 
@@ -204,10 +227,8 @@ impl Planes {
         self.len += 1;
     }
 
-    /// The words of each plane at a tile.
-    fn tiles<'p>(&self, planes: &'p [u64], tile: usize) -> impl Iterator<Item = &'p [u64; TILE]> {
-        let (tiles, _) = planes.as_chunks::<TILE>();
-        self.planes[..self.len].iter().map(move |plane| &tiles[usize::from(*plane) * (WORDS / TILE) + tile])
+    fn list(&self) -> &[u8] {
+        &self.planes[..self.len]
     }
 }
 

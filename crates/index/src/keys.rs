@@ -13,6 +13,8 @@ const SHORT: usize = 14;
 const LONG: usize = 24;
 /// Every so many rows the time is kept once more, so that a search seldom leaves the processor's cache.
 const SAMPLE: usize = 1024;
+/// How many rows a key is usually away from where it should be.
+const NEAR: usize = 8;
 
 /// The bits of an id that a short key keeps, if the rest of it follows from its time.
 fn shorten((ms, id): Key, base_ms: i64) -> Option<u128> {
@@ -75,10 +77,28 @@ impl Keys<'_> {
         // The samples of earlier times are less, those of later times are not; some between may be equal.
         let from = samples.partition_point(|ms| *ms < key.0);
         let until = from + samples[from..].partition_point(|ms| *ms <= key.0);
-        let mut range: Range<usize> = from.saturating_sub(1) * SAMPLE..(until * SAMPLE).min(self.len);
+        let before = from.saturating_sub(1);
+        let mut range: Range<usize> = before * SAMPLE..(until * SAMPLE).min(self.len);
+        let middle = |range: &Range<usize>| (range.start + range.end) / 2;
+        // Rows come about evenly between two samples, and each look elsewhere may be a read from memory: the first
+        // one is where the key should be, the next ones move away from there.
+        let (mut at, mut step) = (middle(&range), NEAR);
+        if let (Some(first), Some(behind)) = (samples.get(before), samples.get(until))
+            && from != 0
+        {
+            let share = (key.0 as f64 - *first as f64) / (*behind as f64 - *first as f64);
+            at = range.start + (share * range.len() as f64) as usize;
+        }
         while range.start < range.end {
-            let middle = (range.start + range.end) / 2;
-            if self.get(middle) < key { range.start = middle + 1 } else { range.end = middle }
+            let next = if self.get(at) < key {
+                range.start = at + 1;
+                range.start + step
+            } else {
+                range.end = at;
+                range.end.saturating_sub(step)
+            };
+            step *= 2;
+            at = if range.contains(&next) { next } else { middle(&range) };
         }
         range.start
     }

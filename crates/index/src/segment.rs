@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Words of recipients whose counts are read together.
-const READ_TOGETHER: usize = 64;
+const READ_TOGETHER: usize = 16;
 
 /// Some rows of one application in the order of creation.
 #[derive(Clone)]
@@ -238,32 +238,29 @@ impl Segment {
         let counts = self.image.section(Section::PostingCounts);
         // A sample stands for the recipients of one word.
         const _: () = assert!(SAMPLE == 64);
-        let mut words = bits.iter().enumerate().filter(|(_, bits)| **bits != 0);
-        // They may lie far apart: memory is read some at a time where nothing is decided between the reads.
-        let mut some = Vec::with_capacity(READ_TOGETHER);
-        loop {
-            some.clear();
-            some.extend(words.by_ref().take(READ_TOGETHER).map(|(word, bits)| {
-                let counts = &counts[word * SAMPLE..];
-                let mut own = [0; SAMPLE];
-                match counts.first_chunk() {
-                    Some(counts) => own = *counts,
-                    None => own[..counts.len()].copy_from_slice(counts),
-                }
-                (word, *bits, samples[word] as usize, own)
-            }));
-            if some.is_empty() {
-                return;
-            }
-            for (word, bits, start, counts) in &some {
-                let (mut start, mut left, mut at) = (*start, *bits, 0);
+        let words = bits.iter().enumerate().filter(|(_, bits)| **bits != 0);
+        let words: Vec<(usize, u64)> = words.map(|(word, bits)| (word, *bits)).collect();
+        // They may lie far apart: memory is read some at a time where nothing is decided between the reads, and while
+        // those before are looked at.
+        let fetch = |words: &[(usize, u64)]| {
+            let read =
+                |all, (word, _): &(usize, u64)| all ^ samples[*word] ^ u32::from(counts[word * SAMPLE]);
+            std::hint::black_box(words.iter().fold(0, read));
+        };
+        let mut ahead = words.chunks(READ_TOGETHER);
+        ahead.next().into_iter().for_each(fetch);
+        for some in words.chunks(READ_TOGETHER) {
+            ahead.next().into_iter().for_each(fetch);
+            for (word, bits) in some {
+                let first = word * SAMPLE;
+                let (mut start, mut left, mut at) = (samples[*word] as usize, *bits, first);
                 while left != 0 {
-                    let bit = left.trailing_zeros() as usize;
-                    start += self.count_all(word * SAMPLE + at, &counts[at..bit]);
-                    let count = self.count(word * SAMPLE + bit, counts[bit]);
+                    let ordinal = first + left.trailing_zeros() as usize;
+                    start += self.count_all(at, &counts[at..ordinal]);
+                    let count = self.count(ordinal, counts[ordinal]);
                     each(start..start + count);
                     start += count;
-                    at = bit + 1;
+                    at = ordinal + 1;
                     left &= left - 1;
                 }
             }
