@@ -40,32 +40,47 @@ pub struct Server {
     /// Its address.
     pub address: String,
     program: PathBuf,
-    directory: TempDir,
+    data: PathBuf,
+    /// Where what is not kept is.
+    _directory: TempDir,
 }
 
 impl Server {
     /// Starts `program serve` with a configuration.
     pub fn start(program: &Path, config: &str) -> anyhow::Result<Server> {
-        Server::start_on(program, config, None)
+        Server::start_with(program, config, None, None)
     }
 
-    /// Starts `program serve` with a configuration, on a disk whose flushes take 100 ms where there is a shim for it.
-    pub fn start_on(program: &Path, config: &str, slow: Option<&Path>) -> anyhow::Result<Server> {
+    /// Starts `program serve` with a configuration, in a data directory that is kept, and on a disk whose flushes take
+    /// 100 ms where there is a shim for it.
+    pub fn start_with(
+        program: &Path,
+        config: &str,
+        kept: Option<&Path>,
+        slow: Option<&Path>,
+    ) -> anyhow::Result<Server> {
         let directory = tempfile::tempdir()?;
+        let data = kept.map_or_else(|| directory.path().join("data"), Path::to_owned);
         let file = directory.path().join("switchback.toml");
         std::fs::write(&file, config)?;
         let mut command = Command::new(program);
-        command.arg("serve").arg("--data").arg(directory.path().join("data")).arg("--config").arg(&file);
+        command.arg("serve").arg("--data").arg(&data).arg("--config").arg(&file);
         if let Some(shim) = slow {
             let mode = directory.path().join("mode");
             std::fs::write(&mode, "slow")?;
-            command.env("LD_PRELOAD", shim).env("DISK_DIR", directory.path().join("data"));
+            command.env("LD_PRELOAD", shim).env("DISK_DIR", &data);
             command.env("DISK_MODE", mode);
         }
         let (process, line) =
             Process::start(command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "warn"))?;
         let address = line.strip_prefix("listening on http://").context("the server did not start")?;
-        Ok(Server { process, address: address.to_owned(), program: program.to_owned(), directory })
+        Ok(Server {
+            process,
+            address: address.to_owned(),
+            program: program.to_owned(),
+            data,
+            _directory: directory,
+        })
     }
 
     /// Its base URL.
@@ -80,12 +95,7 @@ impl Server {
 
     /// Creates an application: its credentials as `Authorization: Basic` has them, and a token of it.
     pub fn login(&self) -> anyhow::Result<(String, String)> {
-        login(&self.program, &self.data(), &self.address)
-    }
-
-    /// Its data directory.
-    pub fn data(&self) -> PathBuf {
-        self.directory.path().join("data")
+        login(&self.program, &self.data, &self.address)
     }
 
     /// Resident memory, KiB.
@@ -107,7 +117,7 @@ impl Server {
     /// Bytes of its database, after everything in the log was moved into it.
     pub fn disk_bytes(&self) -> anyhow::Result<u64> {
         let mut total = 0;
-        for entry in std::fs::read_dir(self.data())? {
+        for entry in std::fs::read_dir(&self.data)? {
             total += entry?.metadata()?.len();
         }
         Ok(total)

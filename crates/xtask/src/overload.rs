@@ -50,7 +50,7 @@ impl Overload {
             Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).arg(source).status()?;
         ensure!(compiled.success(), "the shim does not compile");
         let config = format!("{}\n[store]\nqueue_max = {QUEUE_MAX}\n", config(""));
-        let server = Server::start_on(&program, &config, Some(&shim))?;
+        let server = Server::start_with(&program, &config, None, Some(&shim))?;
         let token = server.token()?;
 
         // First only as many connections as may wait: nobody is refused.

@@ -3,8 +3,10 @@
 use crate::bench::{config, drive, percentile, sms_body};
 use crate::load::{Client, Server, open_flows, post};
 use crate::{root, run};
+use anyhow::Context;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Requests that are prepared at once.
@@ -26,6 +28,9 @@ pub struct Pages {
     /// Seconds.
     #[arg(long, default_value_t = 20)]
     seconds: usize,
+    /// Keeps the data directory here, and uses what is there.
+    #[arg(long)]
+    data: Option<PathBuf>,
 }
 
 /// The searches, in turn; pages anywhere in the result.
@@ -67,25 +72,43 @@ fn pace(address: &str, connections: usize, rate: usize, requests: &[Vec<u8>]) ->
 impl Pages {
     pub fn run(&self) -> anyhow::Result<()> {
         run("cargo", &["build", "--release", "--package", "switchback"])?;
-        let server = Server::start(&root().join("target/release/switchback"), &config(""))?;
-        let token = server.token()?;
+        let program = root().join("target/release/switchback");
+        let mut server = Server::start_with(&program, &config(""), self.data.as_deref(), None)?;
+        // The application of the flows that are there already.
+        let kept = self.data.as_ref().map(|data| data.join("token"));
+        let token = match kept.as_ref().map(std::fs::read_to_string) {
+            Some(Ok(token)) => token,
+            _ => server.token()?,
+        };
+        if let Some(kept) = &kept {
+            std::fs::write(kept, &token)?;
+        }
+        let count = |filters: &str| -> anyhow::Result<u64> {
+            let mut client = Client::connect(&server.address)?;
+            let found = client.exchange(&post("/failover/tracking?size=1", &token, filters))?;
+            serde_json::from_slice::<Value>(found)?["totalElements"].as_u64().context("no total")
+        };
         let started = Instant::now();
-        for first in (0..self.flows).step_by(BATCH) {
+        let present = count("[]")? as usize;
+        for first in (present..self.flows).step_by(BATCH) {
             let requests =
                 (first..self.flows.min(first + BATCH)).map(|i| post("/failover", &token, &sms_body(i)));
             drive(&server.address, 64, &requests.collect::<Vec<_>>())?;
         }
-        let mut client = Client::connect(&server.address)?;
-        let open = post("/failover/tracking?size=1", &token, &open_flows());
-        while serde_json::from_slice::<Value>(client.exchange(&open)?)?["totalElements"] != 0 {
+        while count(&open_flows())? != 0 {
             std::thread::sleep(Duration::from_millis(50));
         }
-        println!("{} flows, all ended, after {:.0} s", self.flows, started.elapsed().as_secs_f64());
+        println!(
+            "{} flows, of which {present} were there, all ended, after {:.0} s",
+            self.flows.max(present),
+            started.elapsed().as_secs_f64()
+        );
 
         println!("\none connection, nothing beside it, 2000 requests each{:>19}{:>12}", "p50 ms", "p99 ms");
         let row = |name: &str, latencies: &[u64]| {
             println!("{name:<60}{:>12.2}{:>12.2}", percentile(latencies, 50), percentile(latencies, 99));
         };
+        let mut client = Client::connect(&server.address)?;
         let live = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n".to_vec();
         let none = post(
             "/failover/tracking?size=20",
@@ -129,6 +152,6 @@ impl Pages {
         println!("\nat the same time, for {} s{:>47}{:>12}", self.seconds, "p50 ms", "p99 ms");
         row(&format!("{} searches a second, pages of 20", self.searches), &searched?);
         row(&format!("{} flows accepted a second", self.accepted), &accepted?);
-        Ok(())
+        server.stop()
     }
 }
