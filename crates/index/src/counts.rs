@@ -282,7 +282,7 @@ impl<'a> Counts<'a> {
         let chunk = last_child(&mut k, counts.len() / width, |child| sum16(counts, width, child, mask));
         let chunk = leaf * FAN + chunk;
         let codes = self.chunk(chunk);
-        // Steps first: their counts are quick.
+        // Steps first, whose counts are quick.
         let mut at = 0;
         while let Some(step) = codes.get(at..at + TOGETHER) {
             let matching = mask.mask.count(step);
