@@ -281,19 +281,17 @@ impl<'a> Counts<'a> {
         let counts = self.low_counts(leaf);
         let chunk = last_child(&mut k, counts.len() / width, |child| sum16(counts, width, child, mask));
         let chunk = leaf * FAN + chunk;
-        let codes = self.chunk(chunk);
-        // Steps first, whose counts are quick.
-        let mut at = 0;
-        while let Some(step) = codes.get(at..at + TOGETHER) {
-            let matching = mask.mask.count(step);
-            if matching > k {
-                break;
+        let mut at = chunk * CHUNK;
+        for codes in self.chunk(chunk).chunks(TOGETHER) {
+            let bits = mask.mask.bits(codes);
+            let matching = bits.count_ones() as usize;
+            if k < matching {
+                return at + bits_of(bits).nth(k).unwrap_or_default();
             }
             k -= matching;
             at += TOGETHER;
         }
-        let step = &codes[at..codes.len().min(at + TOGETHER)];
-        chunk * CHUNK + at + bits_of(mask.mask.bits(step)).nth(k).unwrap_or_default()
+        at
     }
 
     /// Calls `each` with the positions of a range that match, in order, while it answers true.

@@ -183,7 +183,7 @@ impl Block<'_> {
                     if digit >> bit & 1 == 0 { zeros.add(plane) } else { ones.add(plane) }
                 }
             }
-            keep(self.planes, ones.list(), zeros.list(), bits, &mut next);
+            mark_planes(self.planes, ones.list(), zeros.list(), bits, &mut next);
         }
         next.for_each(fetch);
     }
@@ -197,7 +197,13 @@ fn fetch(words: &[u64]) {
 /// Sets the bits where some planes are all 1 and others all 0, with the widest vectors that the processor has; fetches
 /// some of the next block meanwhile.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
-fn keep(planes: &[u64], ones: &[u8], zeros: &[u8], bits: &mut [u64], next: &mut std::slice::Chunks<'_, u64>) {
+fn mark_planes(
+    planes: &[u64],
+    ones: &[u8],
+    zeros: &[u8],
+    bits: &mut [u64],
+    next: &mut std::slice::Chunks<'_, u64>,
+) {
     let (tiles, _) = planes.as_chunks::<TILE>();
     let tile_of = |plane: &u8, tile: usize| &tiles[usize::from(*plane) * (WORDS / TILE) + tile];
     for (tile, bits) in bits.chunks_mut(TILE).enumerate() {

@@ -78,11 +78,14 @@ impl Pages {
         let kept = self.data.as_ref().map(|data| data.join("token"));
         let token = match kept.as_ref().map(std::fs::read_to_string) {
             Some(Ok(token)) => token,
-            _ => server.token()?,
+            _ => {
+                let token = server.token()?;
+                if let Some(kept) = kept {
+                    std::fs::write(kept, &token)?;
+                }
+                token
+            }
         };
-        if let Some(kept) = &kept {
-            std::fs::write(kept, &token)?;
-        }
         let count = |filters: &str| -> anyhow::Result<u64> {
             let mut client = Client::connect(&server.address)?;
             let found = client.exchange(&post("/failover/tracking?size=1", &token, filters))?;
