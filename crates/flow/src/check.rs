@@ -1,6 +1,8 @@
 //! The limits of the contract's section 2, checked on a whole step.
 
-use crate::{Channel, Content, Sms, Step, Ttl, Verb, Viber, ViberBody, ViberMessage, Voice, VoiceTarget};
+use crate::{
+    Channel, Content, Limits, Sms, Step, Ttl, Verb, Viber, ViberBody, ViberMessage, Voice, VoiceTarget,
+};
 
 /// Longest label, in characters.
 const LABEL_MAX: usize = 350;
@@ -86,13 +88,13 @@ fn is_sender_id(value: &str) -> bool {
 
 impl Step {
     /// Every rule of the contract's section 2 that this step breaks.
-    pub fn violations(&self) -> Vec<Violation> {
+    pub fn violations(&self, limits: &Limits) -> Vec<Violation> {
         let mut found = Violations(Vec::new());
         check_ttl(self.channel(), self.ttl, &mut found);
         match &self.content {
             Content::Sms(sms) => check_sms(sms, &mut found),
-            Content::Viber(viber) => check_viber(viber, &mut found),
-            Content::Voice(voice) => check_voice(voice, &mut found),
+            Content::Viber(viber) => check_viber(viber, limits, &mut found),
+            Content::Voice(voice) => check_voice(voice, limits, &mut found),
         }
         found.0
     }
@@ -129,7 +131,7 @@ fn check_sms(sms: &Sms, found: &mut Violations) {
     }
 }
 
-fn check_viber(viber: &Viber, found: &mut Violations) {
+fn check_viber(viber: &Viber, limits: &Limits, found: &mut Violations) {
     found.length("senderInfoTrackingId", &viber.sender, 1, 255);
     found.phone("to", &viber.to);
     found.label("label", viber.label.as_ref());
@@ -141,6 +143,21 @@ fn check_viber(viber: &Viber, found: &mut Violations) {
         ViberMessage::Template(template) => {
             found.length("templateId", &template.id, 1, 255);
             found.length("templateLang", &template.language, 1, 35);
+            let (count, most) = (template.params.len(), limits.template_params_max);
+            if count > most {
+                found.add(
+                    "templateParams",
+                    "length",
+                    format!("must have at most {most} members; it has {count}"),
+                );
+            }
+            let octets: usize = template.params.iter().map(|(name, value)| name.len() + value.len()).sum();
+            let most = limits.template_params_bytes_max;
+            if octets > most {
+                let rule =
+                    format!("names and values must have at most {most} octets together; they have {octets}");
+                found.add("templateParams", "length", rule);
+            }
         }
     }
 }
@@ -183,7 +200,7 @@ fn check_viber_body(body: &ViberBody, found: &mut Violations) {
     }
 }
 
-fn check_voice(voice: &Voice, found: &mut Violations) {
+fn check_voice(voice: &Voice, limits: &Limits, found: &mut Violations) {
     found.length("from", &voice.from, 1, 64);
     match &voice.to {
         VoiceTarget::Phone(to) => found.phone("to.phone", to),
@@ -198,7 +215,11 @@ fn check_voice(voice: &Voice, found: &mut Violations) {
     if voice.verbs.is_empty() {
         found.add("dialPlan.verbs", "required", "must have at least one verb");
     }
-    for (i, verb) in voice.verbs.iter().enumerate() {
+    let (count, most) = (voice.verbs.len(), limits.verbs_max);
+    if count > most {
+        found.add("dialPlan.verbs", "length", format!("must have at most {most} verbs; it has {count}"));
+    }
+    for (i, verb) in voice.verbs.iter().take(most).enumerate() {
         let repeat = match verb {
             Verb::Say { text, repeat, gender, language, .. } => {
                 found.length(&format!("dialPlan.verbs[{i}].message.text"), text, 1, 4000);

@@ -7,6 +7,7 @@
 mod channel;
 mod check;
 mod facets;
+mod limits;
 pub mod links;
 mod machine;
 mod model;
@@ -22,6 +23,7 @@ pub mod text;
 pub use channel::{Channel, ChannelSet};
 pub use check::{Violation, is_e164};
 pub use facets::Facets;
+pub use limits::Limits;
 pub use machine::{Applied, Event, Note};
 pub use model::{
     Callback, CallbackStrategy, CarrierRef, Flow, FlowKind, FlowStatus, Message, NewFlow, Part,

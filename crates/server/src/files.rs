@@ -4,7 +4,7 @@ use crate::api::read_dial_plan;
 use crate::targets::{GuardedResolver, check_url};
 use async_trait::async_trait;
 use carriers::Fetch;
-use flow::Verb;
+use flow::{Limits, Verb};
 use reqwest::{Client, RequestBuilder, Url, redirect::Policy};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +18,15 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Files {
     client: Client,
     allow_private: bool,
+    limits: Limits,
 }
 
 impl Files {
-    /// `allow_private`: whether private addresses may be asked.
+    /// `allow_private`: whether private addresses may be asked; `limits`: what a dial plan may have.
     ///
     /// # Errors
     /// When the HTTP client can't be set up.
-    pub fn new(allow_private: bool) -> Result<Files, String> {
+    pub fn new(allow_private: bool, limits: Limits) -> Result<Files, String> {
         let client = Client::builder()
             .timeout(TIMEOUT)
             .redirect(Policy::none())
@@ -34,7 +35,7 @@ impl Files {
             .user_agent(concat!("Switchback/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Files { client, allow_private })
+        Ok(Files { client, allow_private, limits })
     }
 
     fn url(&self, url: &str) -> Result<Url, String> {
@@ -72,6 +73,6 @@ impl Fetch for Files {
         let request = self.client.post(self.url(url)?).header("content-type", "application/json");
         let answer = body(request.body(event.to_string())).await?;
         let answer = serde_json::from_slice(&answer).map_err(|error| error.to_string())?;
-        read_dial_plan(&answer)
+        read_dial_plan(&answer, &self.limits)
     }
 }

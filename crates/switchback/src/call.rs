@@ -55,7 +55,7 @@ impl Call {
     pub async fn run(self) -> anyhow::Result<()> {
         let (course, mut receipts) = mpsc::unbounded_channel();
         // What a person names on the command line may be a private address.
-        let files = Files::new(true).map_err(anyhow::Error::msg)?;
+        let files = Files::new(true, flow::Limits::default()).map_err(anyhow::Error::msg)?;
         let sip = Sip::start("call".into(), self.carrier()?, Arc::new(Course(course)), Arc::new(files));
         let sip = sip.await.map_err(anyhow::Error::msg)?;
         let outgoing = self.outgoing();

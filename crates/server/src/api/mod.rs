@@ -38,7 +38,7 @@ use axum::response::Response;
 use axum::routing::{delete, get, post, put};
 use error::ApiError;
 use failures::Failures;
-use flow::ChannelSet;
+use flow::{ChannelSet, Limits};
 use index::Index;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -66,6 +66,7 @@ pub struct Api {
     carried: ChannelSet,
     minute_ms: u64,
     lenient_order: bool,
+    limits: Limits,
     allow_private: bool,
     /// What providers call this server by.
     public_url: Option<String>,
@@ -87,6 +88,7 @@ impl Api {
             carried: carried.fold(ChannelSet::default(), |set, &channel| set.with(channel)),
             minute_ms: config.engine.minute.as_millis() as u64,
             lenient_order: config.engine.lenient_order,
+            limits: config.limits.flow(),
             allow_private: config.callbacks.allow_private,
             public_url: config.server.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
             short_base: config.shortener.base_url.clone(),

@@ -3,8 +3,8 @@
 use super::error::FieldError;
 use super::reader::{Problems, Reader};
 use flow::{
-    Action, Channel, Content, FlowKind, MachineDetection, MachineStrategy, ShortLink, Shortened, Sms, Status,
-    Step, Ttl, Verb, Viber, ViberBody, ViberFile, ViberMessage, ViberTemplate, ViberVideo, Voice,
+    Action, Channel, Content, FlowKind, Limits, MachineDetection, MachineStrategy, ShortLink, Shortened, Sms,
+    Status, Step, Ttl, Verb, Viber, ViberBody, ViberFile, ViberMessage, ViberTemplate, ViberVideo, Voice,
     VoiceTarget,
 };
 use serde_json::Value;
@@ -69,8 +69,8 @@ pub fn read_step(value: &Value, path: &str, context: &StepContext<'_>, problems:
 }
 
 /// Notes the rules of section 2 that a step breaks, unless reading it said so already.
-pub fn check_step(step: &Step, path: &str, known: &mut Vec<FieldError>) {
-    for violation in step.violations() {
+pub fn check_step(step: &Step, path: &str, limits: &Limits, known: &mut Vec<FieldError>) {
+    for violation in step.violations(limits) {
         let field = format!("{path}.{}", violation.field);
         let said = |error: &FieldError| {
             error.field == field || error.field.strip_prefix(&field).is_some_and(|rest| rest.starts_with('.'))
@@ -321,14 +321,15 @@ fn verbs_of(plan: &Reader<'_>) -> Vec<Verb> {
 ///
 /// # Errors
 /// The first rule that it breaks.
-pub fn read_dial_plan(value: &Value) -> Result<Vec<Verb>, String> {
+pub fn read_dial_plan(value: &Value, limits: &Limits) -> Result<Vec<Verb>, String> {
     let problems = Problems::default();
     let verbs = Reader::of(value, "", &problems).map(|plan| verbs_of(&plan)).unwrap_or_default();
     let to = VoiceTarget::Phone("+306900000000".into());
     let voice = Voice { from: "+306900000000".into(), to, verbs: verbs.clone(), machine_detection: None };
     let (ttl, content) = (Ttl::default_for(Channel::Voice), Content::Voice(voice));
     let mut errors = problems.into_vec();
-    check_step(&Step { order: 1, failover_on: vec![], ttl, content, country: None }, "step", &mut errors);
+    let step = Step { order: 1, failover_on: vec![], ttl, content, country: None };
+    check_step(&step, "step", limits, &mut errors);
     match errors.into_iter().next() {
         None => Ok(verbs),
         Some(error) => Err(format!("{} {}", error.field, error.message)),

@@ -22,8 +22,6 @@ use store::{Accepted, IdempotencyKey};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// Most steps of a flow.
-const STEPS_MAX: usize = 32;
 /// Longest callback URL, in characters.
 const URL_MAX: usize = 2000;
 /// Longest `Idempotency-Key`, in characters.
@@ -214,8 +212,13 @@ fn read(api: &Api, caller: &Caller, body: &Value, kind: FlowKind) -> Result<NewF
         if !request.has("flow") {
             request.refuse("flow", "required", "must have at least one step");
         }
-        if given.len() > STEPS_MAX {
-            request.refuse("flow", "length", format!("must have at most {STEPS_MAX} steps"));
+        let most = api.limits.steps_max;
+        if given.len() > most {
+            request.refuse(
+                "flow",
+                "length",
+                format!("must have at most {most} steps; it has {}", given.len()),
+            );
         }
         let read = |(path, value): (String, &Value)| {
             if is_blank(value) {
@@ -224,7 +227,7 @@ fn read(api: &Api, caller: &Caller, body: &Value, kind: FlowKind) -> Result<NewF
             }
             Some((read_step(value, &path, &context, &problems)?, path))
         };
-        steps = given.into_iter().take(STEPS_MAX).filter_map(read).collect();
+        steps = given.into_iter().take(most).filter_map(read).collect();
         callback = read_callback(&request, api.allow_private);
         restrictions = request.object(&["restrictions"]).map(|ids| Restrictions {
             content_template_id: ids.text("contentTemplateId"),
@@ -234,7 +237,7 @@ fn read(api: &Api, caller: &Caller, body: &Value, kind: FlowKind) -> Result<NewF
     let mut errors = problems.into_vec();
     for (step, path) in &mut steps {
         let known = errors.len();
-        check_step(step, path, &mut errors);
+        check_step(step, path, &api.limits, &mut errors);
         if !api.carried.contains(step.channel()) {
             let message = format!("no carrier for {} is configured on this server", step.channel());
             errors.push(FieldError::new(format!("{path}.type"), "unavailable", message));

@@ -1,9 +1,11 @@
 //! `switchback.toml`: read, overridden by the environment, checked. `switchback.example.toml` explains every key.
 
 mod carrier;
+mod limits;
 mod routing;
 
 pub use carrier::{CarrierConfig, CommonConfig, KindConfig, UnknownSubmit};
+pub use limits::LimitsConfig;
 pub use routing::{Choice, RouteConfig, SenderConfig};
 
 use crate::rates::Rates;
@@ -31,6 +33,8 @@ pub struct Config {
     pub engine: EngineConfig,
     /// `[callbacks]`
     pub callbacks: CallbackConfig,
+    /// `[limits]`
+    pub limits: LimitsConfig,
     /// `[shortener]`
     pub shortener: ShortenerConfig,
     /// `[pricing]`
@@ -259,6 +263,8 @@ struct Sections {
     #[serde(default)]
     callbacks: CallbackConfig,
     #[serde(default)]
+    limits: LimitsConfig,
+    #[serde(default)]
     shortener: ShortenerConfig,
     #[serde(default)]
     pricing: PricingConfig,
@@ -315,14 +321,24 @@ impl Config {
             let tables = sections.carrier.into_iter().enumerate();
             tables.map(|(i, table)| carrier::read(i, table, directory)).collect::<Result<_, _>>()?
         };
-        let Sections { mut server, store, engine, callbacks, shortener, mut pricing, .. } = sections;
+        let Sections { mut server, store, engine, callbacks, limits, shortener, mut pricing, .. } = sections;
         if let Some(TlsConfig { cert, key }) = &mut server.tls {
             (*cert, *key) = (directory.join(&cert), directory.join(&key));
         }
         pricing.rates = pricing.rates.map(|path| directory.join(path));
         let (routes, senders) = (sections.route, sections.sender);
-        let config =
-            Config { server, store, engine, callbacks, shortener, pricing, carriers, routes, senders };
+        let config = Config {
+            server,
+            store,
+            engine,
+            callbacks,
+            limits,
+            shortener,
+            pricing,
+            carriers,
+            routes,
+            senders,
+        };
         config.check()?;
         Ok(config)
     }
@@ -366,6 +382,7 @@ impl Config {
         if self.callbacks.timeout > ANSWER_MAX {
             return Err("callbacks.timeout: must be at most 2m".into());
         }
+        self.limits.check()?;
         let urls = [
             ("shortener.base_url", &self.shortener.base_url),
             ("server.public_url", &self.server.public_url),

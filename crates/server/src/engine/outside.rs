@@ -42,7 +42,7 @@ impl Outside for Network<'_> {
             KindConfig::Sandbox(sandbox) => Arc::new(Sandbox::new(name, &sandbox, sink)),
             KindConfig::Smpp(smpp) => Arc::new(Smpp::start(name, *smpp, sink)?),
             KindConfig::Sip(sip) => {
-                let fetch = Arc::new(Files::new(self.0.callbacks.allow_private)?);
+                let fetch = Arc::new(Files::new(self.0.callbacks.allow_private, self.0.limits.flow())?);
                 Arc::new(Sip::start(name, *sip, sink, fetch).await?)
             }
             KindConfig::Http(http) => {
