@@ -90,7 +90,9 @@ impl Store for Faulty {
             Event::Handed { .. } if self.has(Bug::ForgetHandOver) => {
                 return Ok(Applied { changed: true, notes: vec![] });
             }
-            Event::CallbackFailed { id, .. } if self.has(Bug::ForgetCallback) => Event::CallbackDone { id },
+            Event::CallbackFailed { number, .. } if self.has(Bug::ForgetCallback) => {
+                Event::CallbackDone { number }
+            }
             event => event,
         };
         if let (true, Event::Submitted { message, carrier, .. }) = (self.has(Bug::WrongPart), &event) {

@@ -44,7 +44,7 @@ fn new_flow(now_ms: i64) -> Flow {
 }
 
 fn of(reference: &str) -> CarrierRef {
-    CarrierRef { carrier: "c".into(), reference: reference.into() }
+    CarrierRef::new("c", reference)
 }
 
 fn delivered() -> Receipt {
@@ -80,7 +80,7 @@ async fn what_is_owed_survives_a_restart() {
     store.receipt(of("r1"), delivered(), 1020).await.unwrap();
     let claims = store.claim(Lane::Callback, 10, 1020, 60_000).await.unwrap();
     assert!(matches!(claims[0].task, TaskKind::Callback { .. }));
-    let done = Event::CallbackDone { id: claims[0].flow.callbacks[0].id };
+    let done = Event::CallbackDone { number: claims[0].flow.callbacks.first().unwrap().number };
     store.apply(flow.id, done, 1030).await.unwrap();
     store.close().await;
 
@@ -136,8 +136,8 @@ async fn pruning_takes_old_closed_flows_only() {
     for (flow, reference) in [(&closed, "r1"), (&young, "r2")] {
         store.apply(flow.id, submitted(0, 0, "c", reference), 9000).await.unwrap();
         store.receipt(of(reference), delivered(), 9000).await.unwrap();
-        let id = load(&store, flow.id).await.callbacks[0].id;
-        store.apply(flow.id, Event::CallbackDone { id }, 9000).await.unwrap();
+        let number = load(&store, flow.id).await.callbacks.first().unwrap().number;
+        store.apply(flow.id, Event::CallbackDone { number }, 9000).await.unwrap();
     }
     let retention = Retention { flows_before_ms: 5000, keys_before_ms: 0 };
     assert_eq!(store.prune(retention, 10).await.unwrap(), 1);
@@ -184,8 +184,11 @@ async fn dead_callbacks_are_listed_and_replayed_from_beside() {
     store.accept(flow.clone(), None, 1000).await.unwrap();
     store.apply(flow.id, submitted(0, 0, "c", "r1"), 1000).await.unwrap();
     store.receipt(of("r1"), delivered(), 1000).await.unwrap();
-    let id = load(&store, flow.id).await.callbacks[0].id;
-    store.apply(flow.id, Event::CallbackFailed { id, at_ms: None, error: "404".into() }, 1001).await.unwrap();
+    let number = load(&store, flow.id).await.callbacks.first().unwrap().number;
+    store
+        .apply(flow.id, Event::CallbackFailed { number, at_ms: None, error: "404".into() }, 1001)
+        .await
+        .unwrap();
 
     let admin = Admin::open(&path, &Keyring::default()).unwrap();
     let dead = admin.dead_callbacks(10).unwrap();

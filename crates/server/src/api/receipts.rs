@@ -63,7 +63,7 @@ pub async fn post(
     for heard in heard {
         match heard {
             Heard::Receipt { reference, receipt } => {
-                receipts.push((CarrierRef { carrier: name.clone(), reference }, receipt));
+                receipts.push((CarrierRef::new(&name, reference), receipt));
             }
             Heard::Unknown { reference, word } => {
                 count_refused_receipt(&name, "unknown status");

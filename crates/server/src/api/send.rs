@@ -254,7 +254,7 @@ fn read(api: &Api, caller: &Caller, body: &Value, kind: FlowKind) -> Result<NewF
     let mut steps: Vec<Step> = steps.into_iter().map(|(step, _)| step).collect();
     // Stable: equal orders stay in the order of the array.
     steps.sort_by_key(|step| step.order);
-    Ok(NewFlow {
+    let mut new = NewFlow {
         id: Uuid::nil(),
         application: caller.application.id.clone(),
         kind,
@@ -262,7 +262,11 @@ fn read(api: &Api, caller: &Caller, body: &Value, kind: FlowKind) -> Result<NewF
         steps,
         callback,
         restrictions,
-    })
+        callback_bytes_max: flow::CALLBACK_BYTES,
+    };
+    let measured = new.measure(&api.limits);
+    measured.map_err(|broken| ApiError::field(broken.field, broken.rule, broken.message))?;
+    Ok(new)
 }
 
 /// Checks who sends, and that some carrier could carry it; fills in the sender's name.

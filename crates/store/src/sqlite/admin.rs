@@ -156,14 +156,14 @@ impl Admin {
         let mut found = Vec::new();
         for flow in rows {
             let flow = flow.map_err(failed)?;
-            let url = flow.callback.map(|callback| callback.url).unwrap_or_default();
-            found.extend(flow.dead_callbacks.into_iter().map(|dead| DeadCallback {
+            let url = flow.callback.as_ref().map(|callback| callback.url.clone()).unwrap_or_default();
+            found.extend(flow.callbacks.dead().map(|dead| DeadCallback {
                 tracking_id: flow.id,
                 application_id: flow.application.clone(),
                 url: url.clone(),
-                webhook_id: dead.id,
+                webhook_id: flow.webhook_id(dead),
                 attempts: dead.attempts,
-                error: dead.error.unwrap_or_default(),
+                error: dead.error.clone().unwrap_or_default(),
             }));
         }
         Ok(found)
@@ -216,7 +216,14 @@ pub(super) fn secret_key(connection: &Connection) -> rusqlite::Result<[u8; 32]> 
 
 /// Reads a flow from the first column of a row.
 pub(super) fn flow_of_row(row: &Row<'_>) -> rusqlite::Result<Flow> {
-    json(0, row.get_ref(0)?.as_blob()?)
+    flow_of_document(row.get_ref(0)?.as_blob()?)
+}
+
+/// Reads a flow from its document.
+pub(super) fn flow_of_document(document: &[u8]) -> rusqlite::Result<Flow> {
+    let mut flow: Flow = json(0, document)?;
+    flow.adopt_old_callbacks();
+    Ok(flow)
 }
 
 /// Reads JSON from a column.

@@ -226,7 +226,7 @@ fn documents(connection: &Connection, ids: &[Uuid]) -> rusqlite::Result<Vec<Opti
 }
 
 fn parse(documents: &[Option<Vec<u8>>]) -> rusqlite::Result<Vec<Option<Flow>>> {
-    documents.iter().map(|doc| doc.as_deref().map(|doc| admin::json(0, doc)).transpose()).collect()
+    documents.iter().map(|doc| doc.as_deref().map(admin::flow_of_document).transpose()).collect()
 }
 
 #[async_trait]

@@ -346,7 +346,7 @@ impl<'a> Work<'a> {
             let change = self.counters.change;
             let doc = serde_json::to_vec(&**flow)
                 .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-            let (owes, dead) = (!flow.tasks().is_empty(), flow.dead_callbacks.len());
+            let (owes, dead) = (!flow.tasks().is_empty(), flow.callbacks.dead().count());
             if *new {
                 insert.execute(params![
                     row,
