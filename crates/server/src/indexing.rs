@@ -88,12 +88,13 @@ impl Followed {
     /// # Errors
     /// When the store cannot be read.
     pub async fn open(&self, store: &dyn Store, directory: &Path) -> anyhow::Result<Opened> {
-        let last = store.position().await.context("reading the store's position")?;
         let read = self.index.read(directory, &identity(store));
         let from = match read {
-            Ok(report) if report.position <= last => Some(report.position),
+            Ok(report) if store.has(report.writer, report.position).await? => Some(report.position),
             Ok(_) => {
-                tracing::warn!("the index is ahead of the store, as after a backup came back: rebuilding it");
+                tracing::warn!(
+                    "the index is of another database than this, as after a backup came back: rebuilding it"
+                );
                 self.index.clear();
                 None
             }
@@ -185,7 +186,7 @@ impl Followed {
                 _ => *erased_after = None,
             }
         }
-        let written = self.index.save(directory, &identity(store), position);
+        let written = self.index.save(directory, &identity(store), store.writer(), position);
         let written = written.with_context(|| format!("writing {}", directory.display()))?;
         store.forget_removals(position).await?;
         Ok(written)

@@ -30,7 +30,7 @@ use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use store::{SqliteOptions, SqliteStore, Store, Threads};
+use store::{SqliteOptions, SqliteStore, Store};
 use tokio::task::JoinHandle;
 
 /// The database's file in a data directory.
@@ -49,7 +49,7 @@ pub struct Server {
     working: JoinHandle<()>,
     listener: Listener,
     /// Held as long as the data directory is ours.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Server {
@@ -72,12 +72,13 @@ impl Server {
         let followed = Followed::default();
         let observed = followed.clone();
         let options = SqliteOptions {
-            threads: Threads::Own,
             queue_max: config.store.queue_max,
+            queue_bytes_max: config.store.queue_bytes_max,
             cached_flows_max: config.store.cached_flows_max,
-            ids: Arc::new(clock::new_id),
+            cached_bytes_max: config.store.cached_bytes_max,
             keys: config.store.keys().map_err(|error| anyhow!(error))?,
             observer: Box::new(move |changes, position| observed.follow(changes, position)),
+            ..SqliteOptions::new(clock::now_ms(), Arc::new(clock::new_id))
         };
         let path = database(data);
         let (store, report) =
@@ -91,6 +92,10 @@ impl Server {
             rebuilt = opened.rebuilt,
             "data opened"
         );
+        if report.quarantined_flows > 0 {
+            let flows = report.quarantined_flows;
+            tracing::warn!(flows, "flows are set aside: `switchback flows quarantined` lists them");
+        }
         // Nobody knows which of them a killed process had handed over: the most that can be sent twice.
         ::metrics::counter!("switchback_resumed_parts_total").increment(report.owed_parts as u64);
         if report.handed_parts > 0 {
@@ -153,20 +158,33 @@ pub fn router(config: &Config, store: Arc<dyn Store>, index: Arc<Index>, engine:
     api::router(Api::new(config, store, index, engine))
 }
 
-/// Makes the data directory ours, until the file is dropped.
+/// Keeps a data directory from other processes, until it is dropped.
+pub struct Lock {
+    _directory: File,
+    _file: File,
+}
+
+/// Makes the data directory ours.
 ///
 /// # Errors
 /// When it is another process's.
-pub fn lock(data: &Path) -> anyhow::Result<File> {
+pub fn lock(data: &Path) -> anyhow::Result<Lock> {
+    // The directory itself, which nobody can take away from under us; versions up to 0.1 lock the file.
+    let directory = locked(data, File::open(data))?;
     let path = data.join("lock");
-    let file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+    let file = locked(data, File::create(&path))?;
+    Ok(Lock { _directory: directory, _file: file })
+}
+
+fn locked(data: &Path, file: std::io::Result<File>) -> anyhow::Result<File> {
+    let file = file.with_context(|| format!("opening what locks {}", data.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => {
             Err(anyhow!("another server runs on the data directory {}", data.display()))
         }
         Err(std::fs::TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("locking {}", path.display()))
+            Err(error).with_context(|| format!("locking {}", data.display()))
         }
     }
 }

@@ -164,6 +164,14 @@ impl Store for Faulty {
         self.inner.position().await
     }
 
+    fn writer(&self) -> i64 {
+        self.inner.writer()
+    }
+
+    async fn has(&self, writer: i64, position: u64) -> Result<bool> {
+        self.inner.has(writer, position).await
+    }
+
     async fn forget_removals(&self, until: u64) -> Result<()> {
         self.inner.forget_removals(until).await
     }
@@ -182,8 +190,8 @@ impl Store for Faulty {
         self.after(self.inner.erase(application, ids, now_ms).await).await
     }
 
-    async fn flows_beside(&self, application: String, recipient: String) -> Result<Vec<Uuid>> {
-        self.inner.flows_beside(application, recipient).await
+    async fn later_flows(&self, application: String, recipient: String) -> Result<Vec<Uuid>> {
+        self.inner.later_flows(application, recipient).await
     }
 
     async fn retentions(&self) -> Result<Vec<(String, u32)>> {

@@ -178,17 +178,16 @@ async fn live(
     let observed = followed.clone();
     let (skips, chance) = (options.bug == Some(Bug::SkipIndex), Arc::clone(world));
     let store_options = SqliteOptions {
-        keys: Keyring::default(),
         threads: Threads::Callers,
         queue_max: 64,
         // Small, so that flows are read from the database as well.
         cached_flows_max: const { std::num::NonZeroUsize::new(8).unwrap() },
-        ids: Arc::new(clock::new_id),
         observer: Box::new(move |changes, position| {
             if !(skips && chance.with(|state| state.random.u8(0..50)) == 0) {
                 observed.follow(changes, position);
             }
         }),
+        ..SqliteOptions::new(clock::now_ms(), Arc::new(clock::new_id))
     };
     let (store, _) = SqliteStore::open(&database(data), store_options).map_err(|e| e.to_string())?;
     let store = Arc::new(store);

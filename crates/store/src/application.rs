@@ -109,21 +109,27 @@ impl Application {
 /// Secrets are 256 random bits, so there is nothing to guess that a slow hash (argon2) would slow down; the
 /// installation's key makes hashes useless elsewhere.
 fn secret_hash(key: &[u8; 32], secret: &str) -> [u8; 32] {
-    keyed_hash(key, secret)
+    keyed_hash(key, secret.as_bytes())
 }
 
 /// The key that an application's callbacks are signed with: derived, so that there is nothing to store.
 pub fn callback_secret(key: &[u8; 32], application: &str) -> [u8; 32] {
-    keyed_hash(key, &format!("callbacks of {application}"))
+    keyed_hash(key, format!("callbacks of {application}").as_bytes())
+}
+
+/// A hash that nobody without the installation's key can try values against: of values of one kind, and of one
+/// application.
+pub(crate) fn blind(key: &[u8; 32], kind: &str, application: &str, value: &[u8]) -> [u8; 32] {
+    keyed_hash(key, &[kind.as_bytes(), b"\0", application.as_bytes(), b"\0", value].concat())
 }
 
 /// HMAC-SHA-256.
-fn keyed_hash(key: &[u8; 32], text: &str) -> [u8; 32] {
+fn keyed_hash(key: &[u8; 32], octets: &[u8]) -> [u8; 32] {
     let mut block = [0; 64];
     block[..32].copy_from_slice(key);
     // RFC 2104: a key shorter than the hash's block is filled up with zeros.
     let mut mac = Hmac::<Sha256>::new(&block.into());
-    mac.update(text.as_bytes());
+    mac.update(octets);
     mac.finalize().into_bytes().into()
 }
 

@@ -32,9 +32,18 @@ pub enum StoreError {
     /// The idempotency key was used with another body.
     #[error("the idempotency key was used with another body")]
     KeyReused,
+    /// The idempotency key was used for a flow that has been erased since.
+    #[error("the idempotency key was used for a flow that has been erased since")]
+    KeySpent,
     /// No such flow.
     #[error("no such flow")]
     NotFound,
+    /// The flow was set aside: it can't be read, changed or stored.
+    #[error("the flow was set aside: it can't be read, changed or stored")]
+    Quarantined,
+    /// The disk is full; nothing of the request was stored.
+    #[error("the disk is full")]
+    Full,
     /// The disk, the database or its file failed; nothing of the request was stored.
     #[error("the store failed: {0}")]
     Unavailable(String),
@@ -95,6 +104,20 @@ pub enum Change {
         /// Nothing of it may be left anywhere.
         erased: bool,
     },
+}
+
+/// A flow that was set aside.
+#[derive(Debug, Clone, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Quarantined {
+    /// Its id.
+    pub tracking_id: Uuid,
+    /// Since when, Unix milliseconds.
+    pub since_ms: i64,
+    /// Why.
+    pub reason: String,
+    /// Octets of its document, where it is there.
+    pub octets: Option<u64>,
 }
 
 /// Called with the changes of each commit, in order, and the position that the change feed has with them, before the
@@ -174,6 +197,16 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Unavailable`].
     async fn position(&self) -> Result<u64>;
 
+    /// The number of this life of the process, drawn when the store was opened.
+    fn writer(&self) -> i64;
+
+    /// Whether the store has everything that life `writer` had in its feed up to `position`: not so where a database came
+    /// back from a backup, or went on elsewhere.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn has(&self, writer: i64, position: u64) -> Result<bool>;
+
     /// Lets the feed forget removals up to a position: whoever follows it has them.
     ///
     /// # Errors
@@ -199,11 +232,11 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Unavailable`].
     async fn erase(&self, application: String, ids: Vec<Uuid>, now_ms: i64) -> Result<usize>;
 
-    /// The flows of an application that have a step to a recipient, where its first step goes to another one.
+    /// The flows of an application whose second or later step goes to a recipient, and the first one to another.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    async fn flows_beside(&self, application: String, recipient: String) -> Result<Vec<Uuid>>;
+    async fn later_flows(&self, application: String, recipient: String) -> Result<Vec<Uuid>>;
 
     /// The applications with a [`ApplicationSettings::retention_days`] of their own, and it.
     ///

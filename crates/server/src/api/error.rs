@@ -91,6 +91,10 @@ pub enum ApiError {
     MethodNotAllowed,
     /// The idempotency key was used with another body.
     KeyReused,
+    /// The idempotency key was used for a flow that has been erased since.
+    KeySpent,
+    /// The flow was set aside.
+    Quarantined,
     /// The flow has ended and can't be cancelled.
     Ended,
     /// The body is too large.
@@ -123,7 +127,9 @@ impl ApiError {
             ApiError::Forbidden(_) => StatusCode::FORBIDDEN,
             ApiError::NotFound(_) => StatusCode::NOT_FOUND,
             ApiError::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            ApiError::KeyReused | ApiError::Ended => StatusCode::CONFLICT,
+            ApiError::KeyReused | ApiError::KeySpent | ApiError::Quarantined | ApiError::Ended => {
+                StatusCode::CONFLICT
+            }
             ApiError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -142,6 +148,8 @@ impl ApiError {
             ApiError::MethodNotAllowed => "000002",
             ApiError::KeyReused => "022003",
             ApiError::Ended => "022005",
+            ApiError::KeySpent => "022006",
+            ApiError::Quarantined => "022007",
             ApiError::TooLarge(_) => "000003",
             ApiError::UnsupportedMediaType => "000004",
             ApiError::TooManyRequests { .. } => "000005",
@@ -164,6 +172,15 @@ impl ApiError {
             ApiError::NotFound(what) => format!("there is no such {what}"),
             ApiError::MethodNotAllowed => "this path does not take this method".into(),
             ApiError::KeyReused => "the Idempotency-Key was used with another body".into(),
+            ApiError::KeySpent => {
+                "the Idempotency-Key was used for a flow that has been erased since; nothing was sent: to send it \
+                 again, use another key"
+                    .into()
+            }
+            ApiError::Quarantined => {
+                "the flow was set aside by the server, since it can't be read, changed or stored: tell its operator"
+                    .into()
+            }
             ApiError::Ended => "the flow has ended and can't be cancelled".into(),
             ApiError::TooLarge(limit) => format!("the body has more than {limit} octets"),
             ApiError::UnsupportedMediaType => "the Content-Type must be application/json".into(),
@@ -190,7 +207,10 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::Overloaded => ApiError::Overloaded,
             StoreError::KeyReused => ApiError::KeyReused,
+            StoreError::KeySpent => ApiError::KeySpent,
             StoreError::NotFound => ApiError::NotFound("tracking"),
+            StoreError::Quarantined => ApiError::Quarantined,
+            StoreError::Full => ApiError::Store,
             StoreError::Unavailable(why) => {
                 // The store itself tells the log when it begins to fail.
                 tracing::debug!(why, "the store failed a request");

@@ -94,8 +94,12 @@ pub struct StoreConfig {
     pub retention_days: u32,
     /// Writes that may wait; beyond it, new flows get 503.
     pub queue_max: usize,
+    /// Octets that new flows that wait may have; beyond it, they get 503.
+    pub queue_bytes_max: usize,
     /// Flows kept in memory for the events to come.
     pub cached_flows_max: std::num::NonZeroUsize,
+    /// Octets of memory that they may take, about.
+    pub cached_bytes_max: usize,
     /// How often the search index is written to disk.
     #[serde(deserialize_with = "duration")]
     pub index_save: Duration,
@@ -216,7 +220,9 @@ impl Default for StoreConfig {
             path: "switchback-data".into(),
             retention_days: 365,
             queue_max: 8192,
+            queue_bytes_max: 64 << 20,
             cached_flows_max: const { std::num::NonZeroUsize::new(16_384).unwrap() },
+            cached_bytes_max: 128 << 20,
             index_save: Duration::from_secs(60),
             encryption_key: None,
             old_encryption_keys: Vec::new(),
@@ -373,8 +379,16 @@ impl Config {
         if self.engine.minute.as_millis() < 10 {
             return Err("engine.minute: must be at least 10ms".into());
         }
-        if self.store.queue_max == 0 {
-            return Err("store.queue_max: must be at least 1".into());
+        if !(1..=1_000_000).contains(&self.store.queue_max) {
+            return Err("store.queue_max: must be 1 to 1000000".into());
+        }
+        for (key, octets) in [
+            ("queue_bytes_max", self.store.queue_bytes_max),
+            ("cached_bytes_max", self.store.cached_bytes_max),
+        ] {
+            if !(1 << 20..=1 << 40).contains(&octets) {
+                return Err(format!("store.{key}: must be 1048576 to 1099511627776 octets, not {octets}"));
+            }
         }
         if self.callbacks.concurrency == 0 || self.callbacks.concurrency_per_host == 0 {
             return Err("callbacks.concurrency and callbacks.concurrency_per_host: must be at least 1".into());

@@ -1,9 +1,11 @@
 //! The small door: applications and dead callbacks, for the command line, beside a running server or without one.
 
-use super::schema::{failed, open_writer};
-use super::{balances, suppressions};
+use super::schema::{failed, open_writer, secret_key};
+use super::{balances, quarantine, suppressions};
 use crate::application::draw_secret;
-use crate::{Application, DeadCallback, Keyring, NewApplication, Result, StoreError, Suppression};
+use crate::{
+    Application, DeadCallback, Keyring, NewApplication, Quarantined, Result, StoreError, Suppression,
+};
 use flow::{Channel, Flow, Price};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use std::path::Path;
@@ -169,6 +171,22 @@ impl Admin {
         Ok(found)
     }
 
+    /// At most `limit` flows that were set aside, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>> {
+        quarantine::list(&self.connection, limit).map_err(failed)
+    }
+
+    /// Lets a flow that was set aside be tried again from the server's next start on; answers whether it was.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn release(&self, id: Uuid) -> Result<bool> {
+        quarantine::release(&self.connection, id).map_err(failed)
+    }
+
     /// Asks the server (the running one, or the next) to make a flow's dead callbacks again, or those of every
     /// flow; answers for how many flows.
     ///
@@ -208,10 +226,6 @@ pub(super) fn applications(connection: &Connection) -> rusqlite::Result<Vec<Appl
 pub(super) fn application(connection: &Connection, id: &str) -> rusqlite::Result<Option<Application>> {
     let sql = format!("SELECT {APPLICATION_COLUMNS} FROM applications a WHERE a.id = ?1");
     connection.prepare_cached(&sql)?.query_row([id], application_of_row).optional()
-}
-
-pub(super) fn secret_key(connection: &Connection) -> rusqlite::Result<[u8; 32]> {
-    connection.query_row("SELECT secret_key FROM installation", [], |row| row.get(0))
 }
 
 /// Reads a flow from the first column of a row.
