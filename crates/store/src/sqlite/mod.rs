@@ -168,6 +168,16 @@ impl SqliteStore {
         answer.await.map_err(|_| stopped())?
     }
 
+    /// Sends a command that does not wait for room in the queue.
+    async fn send_now<T>(&self, command: impl FnOnce(oneshot::Sender<Result<T>>) -> Command) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.try_send(command(reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => stopped(),
+        })?;
+        answer.await.map_err(|_| stopped())?
+    }
+
     /// Reads on a connection of its own.
     async fn read<T: Send + 'static>(
         &self,
@@ -219,26 +229,50 @@ fn take_up(connection: &Connection, shared: &Shared) -> rusqlite::Result<OpenRep
     Ok(report)
 }
 
-/// The documents of some flows.
-fn documents(connection: &Connection, ids: &[Uuid]) -> rusqlite::Result<Vec<Option<Vec<u8>>>> {
+/// The documents of the first of some flows: those that have at most `bytes_max` octets together, and at least one.
+fn documents(
+    connection: &Connection,
+    ids: &[Uuid],
+    bytes_max: usize,
+) -> rusqlite::Result<Vec<Option<Vec<u8>>>> {
     let mut statement = connection.prepare_cached("SELECT unseal(id, doc) FROM flows WHERE id = ?1")?;
-    ids.iter().map(|id| statement.query_row([id.as_bytes()], |row| row.get(0)).optional()).collect()
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    for id in ids {
+        let doc: Option<Vec<u8>> = statement.query_row([id.as_bytes()], |row| row.get(0)).optional()?;
+        bytes += doc.as_ref().map_or(0, Vec::len);
+        if bytes > bytes_max && !found.is_empty() {
+            break;
+        }
+        found.push(doc);
+    }
+    Ok(found)
 }
 
 fn parse(documents: &[Option<Vec<u8>>]) -> rusqlite::Result<Vec<Option<Flow>>> {
     documents.iter().map(|doc| doc.as_deref().map(|doc| admin::json(0, doc)).transpose()).collect()
 }
 
+/// Parses on two threads where there are many: reading JSON takes most of the time.
+fn parse_all(documents: &[Option<Vec<u8>>]) -> rusqlite::Result<Vec<Option<Flow>>> {
+    if documents.len() < PARSED_ALONE_MAX {
+        return parse(documents);
+    }
+    let (first, second) = documents.split_at(documents.len() / 2);
+    let (first, second) = std::thread::scope(|scope| {
+        let second = scope.spawn(|| parse(second));
+        (parse(first), second.join())
+    });
+    let second = second.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    first.and_then(|mut flows| {
+        flows.extend(second?);
+        Ok(flows)
+    })
+}
+
 #[async_trait]
 impl Store for SqliteStore {
     async fn accept(&self, flow: Flow, key: Option<IdempotencyKey>, now_ms: i64) -> Result<Accepted> {
-        let (reply, answer) = oneshot::channel();
-        let command = Command::Accept { flow: Box::new(flow), key, now_ms, reply };
-        self.commands.try_send(command).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => stopped(),
-        })?;
-        answer.await.map_err(|_| stopped())?
+        self.send_now(|reply| Command::Accept { flow: Box::new(flow), key, now_ms, reply }).await
     }
 
     async fn apply(&self, id: Uuid, event: Event, now_ms: i64) -> Result<Applied> {
@@ -297,24 +331,7 @@ impl Store for SqliteStore {
     }
 
     async fn load(&self, ids: Vec<Uuid>) -> Result<Vec<Option<Flow>>> {
-        self.read(move |connection| {
-            let docs = documents(connection, &ids)?;
-            let (first, second) = docs.split_at(docs.len() / 2);
-            if docs.len() < PARSED_ALONE_MAX {
-                return parse(&docs);
-            }
-            // Reading JSON takes most of the time.
-            let (first, second) = std::thread::scope(|scope| {
-                let second = scope.spawn(|| parse(second));
-                (parse(first), second.join())
-            });
-            let second = second.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            first.and_then(|mut flows| {
-                flows.extend(second?);
-                Ok(flows)
-            })
-        })
-        .await
+        self.read(move |connection| parse_all(&documents(connection, &ids, usize::MAX)?)).await
     }
 
     async fn changes(&self, after: u64, limit: usize) -> Result<Vec<(u64, Change)>> {
@@ -446,8 +463,16 @@ impl Store for SqliteStore {
         self.read(move |connection| admin::application(connection, &id)).await
     }
 
-    async fn add_token(&self, token: Token) -> Result<()> {
-        self.send(|reply| Command::AddToken { token, reply }).await
+    async fn add_token(&self, token: Token, most: usize) -> Result<()> {
+        self.send(|reply| Command::AddToken { token, most, reply }).await
+    }
+
+    async fn probe(&self) -> Result<()> {
+        self.send_now(|reply| Command::Probe { reply }).await
+    }
+
+    async fn load_within(&self, ids: Vec<Uuid>, bytes_max: usize) -> Result<Vec<Option<Flow>>> {
+        self.read(move |connection| parse_all(&documents(connection, &ids, bytes_max)?)).await
     }
 
     async fn token(&self, hash: [u8; 32]) -> Result<Option<(Token, Application)>> {

@@ -62,6 +62,10 @@ pub(super) enum Command {
     },
     AddToken {
         token: Token,
+        most: usize,
+        reply: Reply<()>,
+    },
+    Probe {
         reply: Reply<()>,
     },
     Reserve {
