@@ -17,9 +17,16 @@ use uuid::Uuid;
 /// Changes read from the store at once.
 const PAGE: usize = 5000;
 
-/// How nice the index's thread is to the others, as nice(1) counts.
+/// How nice such threads are to the others, as nice(1) counts.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
+
+/// Lets this thread come after those who wait for an answer. On Linux this is the thread's own. Where it is refused, it
+/// only goes on as before.
+pub fn come_after_others() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, NICE);
+}
 
 /// The index's directory in a data directory.
 pub fn index_directory(data: &Path) -> PathBuf {
@@ -220,10 +227,8 @@ impl Keeper {
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, keeping, runtime) = (Arc::clone(&stop), followed.clone(), Handle::current());
         let keep = move || {
-            // Segments can wait a little, who asked something should not. On Linux this is the thread's own. Where it
-            // is refused, it only goes on as before.
-            #[cfg(target_os = "linux")]
-            let _ = rustix::process::setpriority_process(None, NICE);
+            // Segments can wait a little, who asked something should not.
+            come_after_others();
             let (mut saved_at, mut failing) = (Instant::now(), false);
             let mut saved_position = None;
             loop {

@@ -249,8 +249,18 @@ impl Store for Faulty {
         self.inner.application(id).await
     }
 
-    async fn add_token(&self, token: Token) -> Result<()> {
-        self.inner.add_token(token).await
+    async fn add_token(&self, token: Token, most: usize) -> Result<()> {
+        self.inner.add_token(token, most).await
+    }
+
+    async fn probe(&self) -> Result<()> {
+        self.before().await?;
+        self.after(self.inner.probe().await).await
+    }
+
+    async fn load_within(&self, ids: Vec<Uuid>, bytes_max: usize) -> Result<Vec<Option<Flow>>> {
+        self.before().await?;
+        self.after(self.inner.load_within(ids, bytes_max).await).await
     }
 
     async fn token(&self, hash: [u8; 32]) -> Result<Option<(Token, Application)>> {

@@ -87,6 +87,9 @@ const BALANCE: &str = "1000";
 const APPLICATION: &str = "5c0ffee0aa11bb22cc33dd44";
 
 const CONFIG: &str = r#"
+[server]
+# Its time is not the clients'.
+requests_per_second = 0
 [engine]
 retry_max = "20s"
 [callbacks]
@@ -197,7 +200,7 @@ async fn live(
     if store.token(hash).await.map_err(|error| error.to_string())?.is_none() {
         let scope = "MT_ROLE_SMS MT_ROLE_VIBER MT_ROLE_VOICE MT_ROLE_FAILOVER".to_owned();
         let token = Token { hash, application: APPLICATION.into(), expires_ms: i64::MAX, scope };
-        store.add_token(token).await.map_err(|error| error.to_string())?;
+        store.add_token(token, usize::MAX).await.map_err(|error| error.to_string())?;
     }
     let faulty =
         Arc::new(Faulty { inner: Arc::clone(&store), world: Arc::clone(world), bug: options.bug, memory });

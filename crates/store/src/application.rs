@@ -34,6 +34,30 @@ pub struct ApplicationSettings {
     /// How many days its closed flows are kept, where that is less than for all others'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<std::num::NonZeroU32>,
+    /// Limits of its own, in place of the server's.
+    #[serde(default, skip_serializing_if = "ApplicationLimits::is_empty")]
+    pub limits: ApplicationLimits,
+}
+
+/// An application's own limits; where one is absent, the server's configuration says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ApplicationLimits {
+    /// Requests a second; 0 for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_second: Option<u32>,
+    /// Costly searches at the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searches_max: Option<std::num::NonZeroU32>,
+    /// Living tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_max: Option<std::num::NonZeroU32>,
+}
+
+impl ApplicationLimits {
+    /// Whether the server's configuration says them all.
+    pub fn is_empty(&self) -> bool {
+        *self == ApplicationLimits::default()
+    }
 }
 
 /// How long an application's tokens live (contract, section 1).

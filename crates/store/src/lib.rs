@@ -11,7 +11,8 @@ mod sqlite;
 mod suppression;
 
 pub use application::{
-    Application, ApplicationSettings, DeadCallback, NewApplication, Token, TokenTtl, callback_secret,
+    Application, ApplicationLimits, ApplicationSettings, DeadCallback, NewApplication, Token, TokenTtl,
+    callback_secret,
 };
 pub use queue::Lane;
 pub use sealing::Keyring;
@@ -307,17 +308,32 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Unavailable`].
     async fn application(&self, id: String) -> Result<Option<Application>>;
 
-    /// Keeps a token until it expires.
+    /// Keeps a token until it expires, and ends tokens of its application that would end first, so that it has at most
+    /// `most`.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    async fn add_token(&self, token: Token) -> Result<()>;
+    async fn add_token(&self, token: Token, most: usize) -> Result<()>;
 
     /// The token with this SHA-256, and its application.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn token(&self, hash: [u8; 32]) -> Result<Option<(Token, Application)>>;
+
+    /// Writes something of no meaning as a new flow would be written, and of a new flow's size: whether flows can be
+    /// accepted now.
+    ///
+    /// # Errors
+    /// [`StoreError::Overloaded`] at once when the queue is full; [`StoreError::Unavailable`].
+    async fn probe(&self) -> Result<()>;
+
+    /// Reads flows as [`Store::load`] does, but only as many of the first ids as have at most `bytes_max` octets on disk
+    /// together, and at least one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn load_within(&self, ids: Vec<Uuid>, bytes_max: usize) -> Result<Vec<Option<Flow>>>;
 
     /// The key that this installation's application secrets are hashed with.
     fn secret_key(&self) -> &[u8; 32];

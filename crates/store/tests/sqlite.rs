@@ -217,7 +217,7 @@ async fn applications_are_made_and_revoked_from_beside() {
     assert!(found.has_secret(store.secret_key(), &new.secret));
     assert!(!found.has_secret(store.secret_key(), "guess"));
     let token = || Token { hash: [1; 32], application: id.clone(), expires_ms: 9, scope: String::new() };
-    store.add_token(token()).await.unwrap();
+    store.add_token(token(), 1000).await.unwrap();
     let secret = admin.rotate_secret(&id).unwrap().unwrap();
     let found = store.application(id.clone()).await.unwrap().unwrap();
     assert!(
@@ -225,12 +225,72 @@ async fn applications_are_made_and_revoked_from_beside() {
     );
     assert!(store.token([1; 32]).await.unwrap().is_none());
     assert_eq!(admin.rotate_secret("nobody").unwrap(), None);
-    store.add_token(token()).await.unwrap();
+    store.add_token(token(), 1000).await.unwrap();
     assert_eq!(store.token([1; 32]).await.unwrap().unwrap().1.name, "A");
     assert!(admin.revoke_application(&id, 5).unwrap());
     assert!(!admin.revoke_application(&id, 6).unwrap());
     assert!(store.token([1; 32]).await.unwrap().is_none());
     assert_eq!(store.application(id).await.unwrap().unwrap().revoked_ms, Some(5));
+}
+
+#[tokio::test]
+async fn living_tokens_are_limited_and_those_that_end_first_go() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let (store, ..) = open(&path);
+    let admin = Admin::open(&path, &Keyring::default()).unwrap();
+    let mut ids = Vec::new();
+    for name in ["A", "B"] {
+        let settings = ApplicationSettings::default();
+        let new = NewApplication::draw(name.into(), settings, store.secret_key(), 1).unwrap();
+        admin.add_application(&new).unwrap();
+        ids.push(new.application.id);
+    }
+    let add = async |application: &str, number: u8, expires_ms: i64| {
+        let token =
+            Token { hash: [number; 32], application: application.into(), expires_ms, scope: String::new() };
+        store.add_token(token, 2).await.unwrap();
+    };
+    add(&ids[1], 9, 1).await;
+    add(&ids[0], 1, 300).await;
+    add(&ids[0], 2, 200).await;
+    add(&ids[0], 3, 400).await;
+    let lives = async |number: u8| store.token([number; 32]).await.unwrap().is_some();
+    assert!(lives(1).await && !lives(2).await && lives(3).await, "the second would have ended first");
+    // A new one lives, also where it ends before all others; another application's are not concerned.
+    add(&ids[0], 4, 100).await;
+    assert!(!lives(1).await && lives(3).await && lives(4).await && lives(9).await);
+}
+
+#[tokio::test]
+async fn a_probe_is_a_commit_and_leaves_no_change() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, ..) = open(&directory.path().join("db"));
+    store.probe().await.unwrap();
+    store.probe().await.unwrap();
+    assert_eq!(store.position().await.unwrap(), 0);
+    store.close().await;
+    assert!(matches!(store.probe().await, Err(StoreError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn flows_are_read_as_far_as_octets_allow() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, ..) = open(&directory.path().join("db"));
+    let mut ids = Vec::new();
+    for _ in 0..10 {
+        let flow = new_flow(0);
+        ids.push(flow.id);
+        store.accept(flow, None, 0).await.unwrap();
+    }
+    let read = async |bytes_max: usize| store.load_within(ids.clone(), bytes_max).await.unwrap();
+    assert_eq!(read(usize::MAX).await.len(), 10);
+    // At least one, so that a reader comes forward.
+    assert_eq!(read(0).await.len(), 1);
+    let some = read(3000).await;
+    assert!((2..10).contains(&some.len()), "{}", some.len());
+    assert!(some.iter().zip(&ids).all(|(flow, id)| flow.as_ref().unwrap().id == *id));
+    assert_eq!(store.load_within(vec![], 1).await.unwrap().len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -65,6 +65,8 @@ impl Server {
         std::fs::write(&file, config)?;
         let mut command = Command::new(program);
         command.arg("serve").arg("--data").arg(&data).arg("--config").arg(&file);
+        // One application asks for all.
+        command.env("SWITCHBACK__SERVER__REQUESTS_PER_SECOND", "0");
         if let Some(shim) = slow {
             let mode = directory.path().join("mode");
             std::fs::write(&mode, "slow")?;

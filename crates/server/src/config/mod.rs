@@ -13,6 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use carriers::Http;
 use carriers::config::{Secret, duration};
+use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -56,8 +57,11 @@ pub struct ServerConfig {
     /// What providers call this server by, such as `https://sms.example.com`; receipts come to `/carriers/NAME/receipts`
     /// there.
     pub public_url: Option<String>,
-    /// Requests a second that an application may make; 0 for no limit.
+    /// Requests a second that an application may make where it has no limit of its own, and an address before it is
+    /// known as whom it asks; 0 for no limit.
     pub requests_per_second: u32,
+    /// Networks of the proxies whose `X-Forwarded-For` tells a client's address.
+    pub trusted_proxies: Vec<IpNet>,
     /// How long a shutdown waits for what is in flight.
     #[serde(deserialize_with = "duration")]
     pub shutdown: Duration,
@@ -206,7 +210,8 @@ impl Default for ServerConfig {
         ServerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: None,
-            requests_per_second: 0,
+            requests_per_second: 1000,
+            trusted_proxies: Vec::new(),
             shutdown: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             tls: None,
@@ -494,6 +499,15 @@ mod tests {
             error("[store]\nencryption_key = \"c2hvcnQ=\"").starts_with("store.encryption_key: must be 32")
         );
         assert!(error("[store]\nold_encryption_keys = [\"c2hvcnQ=\"]").contains("need store.encryption_key"));
+    }
+
+    #[test]
+    fn networks_of_trusted_proxies_are_read_and_mistakes_named() {
+        let config = parse("[server]\ntrusted_proxies = [\"10.0.0.0/8\", \"::1/128\"]").unwrap();
+        assert!(config.server.trusted_proxies[0].contains(&std::net::IpAddr::from([10, 1, 2, 3])));
+        let error = parse("[server]\ntrusted_proxies = [\"10.0.0.0\"]").err().unwrap();
+        assert!(error.contains("trusted_proxies"), "{error}");
+        assert_eq!(parse("").unwrap().server.requests_per_second, 1000);
     }
 
     #[test]

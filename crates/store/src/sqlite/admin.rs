@@ -4,7 +4,8 @@ use super::schema::{failed, open_writer, secret_key};
 use super::{balances, quarantine, suppressions};
 use crate::application::draw_secret;
 use crate::{
-    Application, DeadCallback, Keyring, NewApplication, Quarantined, Result, StoreError, Suppression,
+    Application, ApplicationLimits, DeadCallback, Keyring, NewApplication, Quarantined, Result, StoreError,
+    Suppression,
 };
 use flow::{Channel, Flow, Price};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
@@ -53,6 +54,31 @@ impl Admin {
     /// [`StoreError::Unavailable`].
     pub fn applications(&self) -> Result<Vec<Application>> {
         applications(&self.connection).map_err(failed)
+    }
+
+    /// Gives an application limits of its own; answers whether there is such an application.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn set_limits(&mut self, id: &str, limits: ApplicationLimits) -> Result<bool> {
+        let immediate = TransactionBehavior::Immediate;
+        let transaction = self.connection.transaction_with_behavior(immediate).map_err(failed)?;
+        let Some(mut known) = application(&transaction, id).map_err(failed)? else { return Ok(false) };
+        known.settings.limits = limits;
+        let settings =
+            serde_json::to_string(&known.settings).map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        let sql = "UPDATE applications SET settings = ?2 WHERE id = ?1";
+        transaction.execute(sql, params![id, settings]).map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+        Ok(true)
+    }
+
+    /// An application, revoked or not.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn application(&self, id: &str) -> Result<Option<Application>> {
+        application(&self.connection, id).map_err(failed)
     }
 
     /// Takes all rights from an application and ends its tokens; answers whether there was one to revoke.

@@ -231,6 +231,21 @@ impl SqliteStore {
         answer.await.map_err(|_| stopped())?
     }
 
+    /// The same for what does not wait for room in the queue.
+    async fn write_now<T: Send + 'static>(
+        &self,
+        subject: Subject,
+        work: impl FnMut(&mut Work<'_>) -> rusqlite::Result<Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Typed { work, result: None, reply, subject });
+        self.commands.try_send(Command::Do(job)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => stopped(),
+        })?;
+        answer.await.map_err(|_| stopped())?
+    }
+
     /// Reads on a connection of its own.
     async fn read<T: Send + 'static>(
         &self,
@@ -315,12 +330,26 @@ impl OpenReport {
     }
 }
 
-/// The documents of some flows; none for those that are too large to be read.
-fn documents(connection: &Connection, ids: &[Uuid]) -> rusqlite::Result<Vec<Option<Vec<u8>>>> {
+/// The documents of the first of some flows: those that have at most `bytes_max` octets together, and at least one; none
+/// for those that are too large to be read.
+fn documents(
+    connection: &Connection,
+    ids: &[Uuid],
+    bytes_max: usize,
+) -> rusqlite::Result<Vec<Option<Vec<u8>>>> {
     let sql = "SELECT unseal(id, doc) FROM flows WHERE id = ?1 AND length(doc) <= ?2";
     let mut statement = connection.prepare_cached(sql)?;
-    let document = |id: &Uuid| statement.query_row(params![id.as_bytes(), DOCUMENT_MAX], |row| row.get(0));
-    ids.iter().map(document).map(OptionalExtension::optional).collect()
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    for id in ids {
+        let of_row = |row: &rusqlite::Row<'_>| row.get::<_, Vec<u8>>(0);
+        let doc = statement.query_row(params![id.as_bytes(), DOCUMENT_MAX], of_row).optional()?;
+        bytes += doc.as_ref().map_or(0, Vec::len);
+        if bytes > bytes_max && !found.is_empty() {
+            break;
+        }
+        found.push(doc);
+    }
+    Ok(found)
 }
 
 /// The flows that changed after a position, each with its own. Those that can't be read are left out; the last one of a
@@ -349,6 +378,20 @@ fn parse(documents: &[Option<Vec<u8>>]) -> Vec<Option<Flow>> {
     documents.iter().map(|document| document.as_deref().and_then(read)).collect()
 }
 
+/// Parses on two threads where there are many: reading JSON takes most of the time.
+fn parse_all(documents: &[Option<Vec<u8>>]) -> Vec<Option<Flow>> {
+    if documents.len() < PARSED_ALONE_MAX {
+        return parse(documents);
+    }
+    let (first, second) = documents.split_at(documents.len() / 2);
+    let (first, second) = std::thread::scope(|scope| {
+        let second = scope.spawn(|| parse(second));
+        (parse(first), second.join())
+    });
+    let second = second.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    [first, second].concat()
+}
+
 #[async_trait]
 impl Store for SqliteStore {
     async fn accept(&self, flow: Flow, key: Option<IdempotencyKey>, now_ms: i64) -> Result<Accepted> {
@@ -358,15 +401,8 @@ impl Store for SqliteStore {
         let place = Arc::clone(&self.places).try_acquire_many_owned(places);
         let place = Some(place.map_err(|_| StoreError::Overloaded)?);
         let subject = Subject { flow: None, octets: document.len(), urgent: false, place };
-        let (reply, answer) = oneshot::channel();
         let flow = Arc::new(flow);
-        let work = move |work: &mut Work<'_>| work.accept(&flow, &document, key.as_ref(), now_ms);
-        let job = Box::new(Typed { work, result: None, reply, subject });
-        self.commands.try_send(Command::Do(job)).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => stopped(),
-        })?;
-        answer.await.map_err(|_| stopped())?
+        self.write_now(subject, move |work| work.accept(&flow, &document, key.as_ref(), now_ms)).await
     }
 
     async fn apply(&self, id: Uuid, event: Event, now_ms: i64) -> Result<Applied> {
@@ -431,21 +467,7 @@ impl Store for SqliteStore {
     }
 
     async fn load(&self, ids: Vec<Uuid>) -> Result<Vec<Option<Flow>>> {
-        self.read(move |connection| {
-            let docs = documents(connection, &ids)?;
-            let (first, second) = docs.split_at(docs.len() / 2);
-            if docs.len() < PARSED_ALONE_MAX {
-                return Ok(parse(&docs));
-            }
-            // Reading JSON takes most of the time.
-            let (first, second) = std::thread::scope(|scope| {
-                let second = scope.spawn(|| parse(second));
-                (parse(first), second.join())
-            });
-            let second = second.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            Ok([first, second].concat())
-        })
-        .await
+        self.read(move |connection| Ok(parse_all(&documents(connection, &ids, usize::MAX)?))).await
     }
 
     async fn changes(&self, after: u64, limit: usize) -> Result<Vec<(u64, Change)>> {
@@ -580,9 +602,17 @@ impl Store for SqliteStore {
         self.read(move |connection| admin::application(connection, &id)).await
     }
 
-    async fn add_token(&self, token: Token) -> Result<()> {
+    async fn add_token(&self, token: Token, most: usize) -> Result<()> {
         let subject = Subject { urgent: true, ..Subject::default() };
-        self.write(subject, move |work| work.add_token(&token).map(Ok)).await
+        self.write(subject, move |work| work.add_token(&token, most).map(Ok)).await
+    }
+
+    async fn probe(&self) -> Result<()> {
+        self.write_now(Subject::default(), |work| work.probe().map(Ok)).await
+    }
+
+    async fn load_within(&self, ids: Vec<Uuid>, bytes_max: usize) -> Result<Vec<Option<Flow>>> {
+        self.read(move |connection| Ok(parse_all(&documents(connection, &ids, bytes_max)?))).await
     }
 
     async fn token(&self, hash: [u8; 32]) -> Result<Option<(Token, Application)>> {

@@ -15,6 +15,9 @@ use uuid::Uuid;
 /// Most receipts kept without a message; beyond it the oldest are forgotten.
 const EARLY_MAX: i64 = 100_000;
 
+/// Octets that a probe writes: as many as a large flow, so that it fails where such a flow would.
+const PROBE_BYTES: i64 = 16 * 1024;
+
 /// A flow as this transaction leaves it.
 pub(super) struct Staged {
     stored: Stored,
@@ -296,10 +299,21 @@ impl<'a> Work<'a> {
         Ok(ids.len())
     }
 
-    pub(super) fn add_token(&mut self, token: &Token) -> rusqlite::Result<()> {
+    pub(super) fn add_token(&mut self, token: &Token, most: usize) -> rusqlite::Result<()> {
+        let sql = "DELETE FROM tokens WHERE hash IN (
+                       SELECT hash FROM tokens WHERE application = ?1 ORDER BY expires_ms DESC LIMIT -1 OFFSET ?2)";
+        let others = i64::try_from(most.saturating_sub(1)).unwrap_or(i64::MAX);
+        self.connection.prepare_cached(sql)?.execute(params![token.application, others])?;
         let sql = "INSERT INTO tokens (hash, application, expires_ms, scope) VALUES (?1, ?2, ?3, ?4)";
         let values = params![token.hash, token.application, token.expires_ms, token.scope];
         self.connection.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+
+    /// Writes what says nothing.
+    pub(super) fn probe(&mut self) -> rusqlite::Result<()> {
+        let sql = "INSERT OR REPLACE INTO probe (row, filler) VALUES (1, randomblob(?1))";
+        self.connection.prepare_cached(sql)?.execute([PROBE_BYTES])?;
         Ok(())
     }
 

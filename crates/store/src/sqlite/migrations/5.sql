@@ -25,3 +25,12 @@ CREATE TABLE quarantine (
     since_ms INTEGER NOT NULL,
     reason   TEXT    NOT NULL
 ) WITHOUT ROWID;
+
+-- One row: what a probe wrote last. It says nothing.
+CREATE TABLE probe (
+    row    INTEGER PRIMARY KEY,
+    filler BLOB NOT NULL
+);
+
+-- An application's tokens, those that end first at the front.
+CREATE INDEX tokens_application ON tokens (application, expires_ms);
