@@ -15,6 +15,7 @@ mod price;
 mod receipt;
 #[cfg(feature = "sample")]
 pub mod sample;
+mod sip;
 mod status;
 mod step;
 mod task;
@@ -31,6 +32,7 @@ pub use model::{
 };
 pub use price::{Price, Rate};
 pub use receipt::Receipt;
+pub use sip::{SipAddress, SipHost};
 pub use status::{Detail, Status};
 pub use step::{
     Action, Content, MachineDetection, MachineStrategy, Restrictions, ShortLink, Shortened, Sms, Step, Ttl,
