@@ -1,10 +1,11 @@
 //! Calls over SIP to sipp and baresip.
 
-use crate::callee::{Callee, INVITE, answer, answered, bye, free_port};
+use crate::callee::{Callee, INVITE, answer, answered, bye};
 use crate::support::*;
 use axum::Router;
 use axum::routing::get;
 use serde_json::{Value, json};
+use std::net::UdpSocket;
 
 /// A carrier with trunks at these ports.
 fn config(ports: &[u16], more: &str) -> String {
@@ -166,7 +167,8 @@ async fn who_hangs_up_early_is_told_from_who_listens() {
     let server = TestServer::start(&config(&[callee.port], "")).await;
     let message = made(&server, phone(json!([say(&"This will take a while. ".repeat(10))]))).await;
     assert_eq!(message["status"]["name"], "Terminated", "{message:#}");
-    assert!((1..=3).contains(&message["duration"].as_u64().unwrap()), "{message:#}");
+    // What it was to hear takes longer.
+    assert!((1..=10).contains(&message["duration"].as_u64().unwrap()), "{message:#}");
 }
 
 #[tokio::test]
@@ -175,6 +177,7 @@ async fn a_machine_is_hung_up_on_or_told_something_else() {
     let noise: Vec<u8> = (0..8000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let greeting = "<nop><action><exec rtp_stream=\"noise.alaw,20,8\"/></action></nop>\n";
     let scenario = format!("{}{greeting}{}", answered(), bye());
+    let mut durations = Vec::new();
     for (strategy, status) in [("Hangup", "NoAnswer"), ("Continue", "Completed")] {
         let callee = Callee::sipp_with(&scenario, &[("noise.alaw", &noise)], &[]).await;
         let server = TestServer::start(&config(&[callee.port], "")).await;
@@ -184,25 +187,27 @@ async fn a_machine_is_hung_up_on_or_told_something_else() {
         let message = made(&server, step).await;
         assert_eq!(message["status"]["name"], status, "{message:#}");
         assert_eq!(message["answeredBy"], "machine");
-        let duration = message["duration"].as_u64().unwrap();
-        // The tone of the other dial plan takes three seconds more.
-        assert!(if strategy == "Hangup" { duration <= 4 } else { duration >= 5 }, "{duration}");
+        durations.push(message["duration"].as_u64().unwrap());
     }
+    // The tone of the other dial plan takes three seconds more than what tells a machine.
+    assert!(durations[1] >= 5 && durations[0] < durations[1], "{durations:?}");
 }
 
 #[tokio::test]
 async fn a_key_ends_a_prompt_that_it_may_end() {
     let key = "<pause milliseconds=\"500\"/>\n<nop><action><exec play_pcap_audio=\"/usr/share/sip-tester/dtmf_2833_1.pcap\"/></action></nop>\n";
-    for (barge_in, least, most) in [(true, 1, 3), (false, 6, 8)] {
+    let mut durations = Vec::new();
+    for barge_in in [true, false] {
         let scenario = format!("{}{key}{}", answered(), bye());
         let callee = Callee::sipp(&scenario).await;
         let server = TestServer::start(&config(&[callee.port], "")).await;
         let play = json!([{"type": "PLAY", "fileURL": format!("{}/tone.wav", files().await), "repeat": 2, "bargeIn": barge_in}]);
         let message = made(&server, phone(play)).await;
         assert_eq!(message["status"]["name"], "Completed", "{message:#}");
-        let duration = message["duration"].as_u64().unwrap();
-        assert!((least..=most).contains(&duration), "{barge_in}: {duration} s");
+        durations.push(message["duration"].as_u64().unwrap());
     }
+    let whole = 2 * SECONDS as u64;
+    assert!(durations[0] < whole && durations[1] >= whole, "{durations:?} s");
 }
 
 #[tokio::test]
@@ -259,7 +264,9 @@ async fn another_trunk_takes_a_call_that_the_first_one_does_not() {
     let unavailable =
         format!("{INVITE}{}<recv request=\"ACK\"/>\n", answer("503 Service Unavailable", "", ""));
     let (working, broken) = (Callee::sipp(&scenario).await, Callee::sipp(&unavailable).await);
-    for first in [free_port(), broken.port] {
+    // It takes what comes and says nothing.
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for first in [silent.local_addr().unwrap().port(), broken.port] {
         let server = TestServer::start(&config(&[first, working.port], "")).await;
         let message = made(&server, phone(json!([say("Hello.")]))).await;
         assert_eq!(message["status"]["name"], "Completed", "{message:#}");
