@@ -1,5 +1,6 @@
 //! Which addresses callbacks may reach: public ones, unless the operator allows more.
 
+use flow::{SipAddress, SipHost};
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -64,6 +65,22 @@ pub fn check_url(url: &Url, allow_private: bool) -> Result<(), String> {
     }
 }
 
+/// Checks what a SIP address shows by itself: its host, where that is an address or this machine's own name.
+///
+/// # Errors
+/// Why it may not be called.
+pub fn check_sip_address(address: &SipAddress, allow_private: bool) -> Result<(), String> {
+    let public = match &address.host {
+        SipHost::Address(address) => is_public(*address),
+        // RFC 6761, 6.3.
+        SipHost::Name(name) => name != "localhost" && !name.ends_with(".localhost"),
+    };
+    if public || allow_private {
+        return Ok(());
+    }
+    Err(format!("{} is not a public address, and callbacks.allow_private is off", address.host))
+}
+
 /// Resolves host names, and leaves out addresses that may not be called: the check is on the address that is then
 /// connected to, so a name that changes its mind gains nothing.
 pub struct GuardedResolver {
@@ -90,6 +107,34 @@ impl Resolve for GuardedResolver {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sip_addresses_of_this_machine_and_of_its_network_are_refused() {
+        for address in [
+            "sip:x@127.0.0.1:5099",
+            "x@10.0.0.1",
+            "sip:x@169.254.169.254",
+            "sip:x@0.0.0.0",
+            "sip:x@224.0.0.1",
+            "sip:x@255.255.255.255",
+            "sips:x@[::1]:5061",
+            "sip:x@[::ffff:192.168.0.1]",
+            "sip:x@[fe80::1]",
+            "sip:x@localhost",
+            "sip:x@LOCALHOST.:5060",
+            "sip:x@a.localhost",
+        ] {
+            let parsed = SipAddress::parse(address).unwrap();
+            let why = check_sip_address(&parsed, false).unwrap_err();
+            assert!(why.contains("callbacks.allow_private"), "{address}: {why}");
+            assert_eq!(check_sip_address(&parsed, true), Ok(()), "{address}");
+        }
+        for address in
+            ["sip:x@example.com", "1111@test.com:55080", "sip:x@8.8.8.8", "sip:x@localhost.example"]
+        {
+            assert_eq!(check_sip_address(&SipAddress::parse(address).unwrap(), false), Ok(()), "{address}");
+        }
+    }
 
     #[test]
     fn private_addresses_are_refused_however_they_are_written() {

@@ -8,11 +8,14 @@ use super::step_view::StepView;
 use super::tracking::flow_kind;
 use super::{Api, JsonBody};
 use crate::clock::{iso, new_id, now_ms};
-use crate::targets::check_url;
+use crate::targets::{check_sip_address, check_url};
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use flow::{Callback, CallbackStrategy, Channel, Content, Flow, FlowKind, NewFlow, Restrictions, Step};
+use flow::{
+    Callback, CallbackStrategy, Channel, Content, Flow, FlowKind, NewFlow, Restrictions, SipAddress, Step,
+    Voice, VoiceTarget,
+};
 use reqwest::Url;
 use serde::Serialize;
 use serde_json::Value;
@@ -235,6 +238,7 @@ fn read(api: &Api, caller: &Caller, body: &Value, kind: FlowKind) -> Result<NewF
         }
         let known = problems.count();
         check_step(step, path, &api.limits, &problems);
+        check_sip(step, path, api.allow_private, &problems);
         if !api.carried.contains(step.channel()) {
             let message = format!("no carrier for {} is configured on this server", step.channel());
             problems.add(format!("{path}.type"), "unavailable", message);
@@ -295,6 +299,15 @@ fn check_carriers(
     }
     let message = format!("can't be carried: {}", refusals.join("; "));
     problems.add(path, "carrier", message);
+}
+
+/// Checks that a call goes to where this server may send; an address that can't be read was refused before.
+fn check_sip(step: &Step, path: &str, allow_private: bool, problems: &Problems) {
+    let Content::Voice(Voice { to: VoiceTarget::Sip(address), .. }) = &step.content else { return };
+    let Ok(address) = SipAddress::parse(address) else { return };
+    if let Err(why) = check_sip_address(&address, allow_private) {
+        problems.add(format!("{path}.to.sip"), "format", why);
+    }
 }
 
 fn check_orders(steps: &[(Step, String)], problems: &Problems) {

@@ -202,8 +202,9 @@ fn a_test_call_tells_why_it_can_not_be_made() {
     let output = run(&["call", "--to", "+306900000000", "--say", "hello"], &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("--config"), "{output:?}");
-    // Nobody listens there.
-    let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Nobody answers there.
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
     let output = run(&["call", "--to", &format!("sip:x@127.0.0.1:{port}"), "--say", "hello"], &[]);
     assert!(text(&output.stdout).contains("calling"));
     assert!(text(&output.stderr).contains("no trunk"), "{output:?}");
