@@ -2,6 +2,7 @@
 
 use super::Api;
 use super::error::ApiError;
+use super::scope::{Grant, Grants, Right, Sends};
 use crate::clock::now_ms;
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
@@ -11,54 +12,47 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use parking_lot::RwLock;
 use std::collections::HashMap;
+use std::marker::PhantomData;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use store::{Application, Store, Token};
-
-/// The role that every flow needs (contract, section 1).
-pub const FAILOVER_ROLE: &str = "MT_ROLE_FAILOVER";
-/// What a token has that was not narrowed: the role of each channel, and that of flows.
-pub const ROLES: [&str; 4] =
-    [role_of(Channel::Sms), role_of(Channel::Viber), role_of(Channel::Voice), FAILOVER_ROLE];
 
 /// How long a token is believed before the store is asked again, so that a revocation is felt soon.
 const BELIEVED_MS: i64 = 3000;
 /// Most tokens remembered; beyond it all are forgotten, and the store is asked again.
 const REMEMBERED_MAX: usize = 10_000;
 
-/// The role of a channel.
-pub const fn role_of(channel: Channel) -> &'static str {
-    match channel {
-        Channel::Sms => "MT_ROLE_SMS",
-        Channel::Viber => "MT_ROLE_VIBER",
-        Channel::Voice => "MT_ROLE_VOICE",
-    }
-}
-
-/// Who calls.
-pub struct Caller {
+/// Who calls, with the right that the endpoint asks for.
+pub struct Caller<R: Right> {
     /// Its application.
     pub application: Arc<Application>,
-    scope: Arc<str>,
+    grants: Grants,
+    right: PhantomData<R>,
 }
 
-impl Caller {
-    /// Checks that the token carries a role.
+impl Caller<Sends> {
+    /// Checks that the token may send steps over a channel.
     ///
     /// # Errors
     /// [`ApiError::Forbidden`].
-    pub fn require(&self, role: &str) -> Result<(), ApiError> {
-        if self.scope.split(' ').any(|held| held == role) {
-            Ok(())
-        } else {
-            Err(ApiError::Forbidden(role.into()))
-        }
+    pub fn require(&self, channel: Channel) -> Result<(), ApiError> {
+        require(self.grants, Sends::channel(channel))
     }
+}
+
+fn require(grants: Grants, grant: Grant) -> Result<(), ApiError> {
+    if grants.include(grant) { Ok(()) } else { Err(ApiError::Forbidden(grant.role())) }
+}
+
+/// The application of a token, and what the token may do.
+struct Identity {
+    application: Arc<Application>,
+    grants: Grants,
 }
 
 struct Believed {
     application: Arc<Application>,
-    scope: Arc<str>,
+    grants: Grants,
     expires_ms: i64,
     asked_ms: i64,
 }
@@ -76,7 +70,7 @@ impl Gate {
         Gate { believed: RwLock::default(), limiter: quota.map(RateLimiter::keyed) }
     }
 
-    async fn admit(&self, store: &dyn Store, token: &str) -> Result<Caller, ApiError> {
+    async fn admit(&self, store: &dyn Store, token: &str) -> Result<Identity, ApiError> {
         let caller = self.identify(store, Token::hash_of(token)).await?;
         if let Some(limiter) = &self.limiter
             && let Err(not_until) = limiter.check_key(&caller.application.id)
@@ -87,16 +81,13 @@ impl Gate {
         Ok(caller)
     }
 
-    async fn identify(&self, store: &dyn Store, hash: [u8; 32]) -> Result<Caller, ApiError> {
+    async fn identify(&self, store: &dyn Store, hash: [u8; 32]) -> Result<Identity, ApiError> {
         let now_ms = now_ms();
         if let Some(known) = self.believed.read().get(&hash)
             && now_ms < known.expires_ms
             && now_ms - known.asked_ms < BELIEVED_MS
         {
-            return Ok(Caller {
-                application: Arc::clone(&known.application),
-                scope: Arc::clone(&known.scope),
-            });
+            return Ok(Identity { application: Arc::clone(&known.application), grants: known.grants });
         }
         let found = store.token(hash).await?;
         let valid = found
@@ -105,33 +96,35 @@ impl Gate {
             self.believed.write().remove(&hash);
             return Err(ApiError::Unauthorized("the token is unknown, expired or revoked"));
         };
-        let (application, scope): (_, Arc<str>) = (Arc::new(application), token.scope.into());
+        let (application, grants) = (Arc::new(application), Grants::of_roles(&token.scope));
         let mut believed = self.believed.write();
         if believed.len() >= REMEMBERED_MAX {
             believed.clear();
         }
         let known = Believed {
             application: Arc::clone(&application),
-            scope: Arc::clone(&scope),
+            grants,
             expires_ms: token.expires_ms,
             asked_ms: now_ms,
         };
         believed.insert(hash, known);
-        Ok(Caller { application, scope })
+        Ok(Identity { application, grants })
     }
 }
 
-impl FromRequestParts<Arc<Api>> for Caller {
+impl<R: Right> FromRequestParts<Arc<Api>> for Caller<R> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Caller, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Caller<R>, ApiError> {
         let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let header = header.ok_or(ApiError::Unauthorized("an Authorization: Bearer header is required"))?;
-        match header.split_once(' ') {
+        let Identity { application, grants } = match header.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-                api.gate.admit(&*api.store, token.trim()).await
+                api.gate.admit(&*api.store, token.trim()).await?
             }
-            _ => Err(ApiError::Unauthorized("an Authorization: Bearer header is required")),
-        }
+            _ => return Err(ApiError::Unauthorized("an Authorization: Bearer header is required")),
+        };
+        require(grants, R::GRANT)?;
+        Ok(Caller { application, grants, right: PhantomData })
     }
 }

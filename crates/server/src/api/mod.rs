@@ -13,6 +13,7 @@ mod read_search;
 mod read_step;
 mod reader;
 mod receipts;
+mod scope;
 mod search;
 mod send;
 mod step_view;

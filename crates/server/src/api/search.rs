@@ -5,6 +5,7 @@ use super::error::{ApiError, BodyErrors, CommonErrors};
 use super::export::{Format, export};
 use super::message_filter::MessageFilter;
 use super::read_search::{Search, read_search};
+use super::scope::Reads;
 use super::tracking::TrackingView;
 use super::walk::{Walk, ask_index};
 use super::{Api, JsonBody, Parameters};
@@ -89,7 +90,7 @@ pub struct PageView {
 )]
 pub async fn post(
     State(api): State<Arc<Api>>,
-    caller: Caller,
+    caller: Caller<Reads>,
     headers: HeaderMap,
     Parameters(parameters): Parameters<HashMap<String, String>>,
     body: JsonBody,
