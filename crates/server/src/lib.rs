@@ -4,6 +4,7 @@ mod api;
 pub mod callbacks;
 pub mod clock;
 pub mod config;
+pub mod data;
 pub mod engine;
 pub mod files;
 mod inbound;
@@ -59,7 +60,7 @@ impl Server {
     /// When the data directory is in use or broken, a carrier is misconfigured, or the address is taken.
     pub async fn start(config: Config) -> anyhow::Result<Server> {
         let data = &config.store.path;
-        std::fs::create_dir_all(data).with_context(|| format!("creating {}", data.display()))?;
+        data::create_directory(data).with_context(|| format!("creating {}", data.display()))?;
         let lock = lock(data)?;
         // The listener first: an address that is taken should cost nothing else.
         let socket =
@@ -91,6 +92,7 @@ impl Server {
             rebuilt = opened.rebuilt,
             "data opened"
         );
+        data::warn_of_others(data);
         // Nobody knows which of them a killed process had handed over: the most that can be sent twice.
         ::metrics::counter!("switchback_resumed_parts_total").increment(report.owed_parts as u64);
         if report.handed_parts > 0 {
@@ -159,7 +161,7 @@ pub fn router(config: &Config, store: Arc<dyn Store>, index: Arc<Index>, engine:
 /// When it is another process's.
 pub fn lock(data: &Path) -> anyhow::Result<File> {
     let path = data.join("lock");
-    let file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+    let file = data::create_file(&path).with_context(|| format!("creating {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => {
