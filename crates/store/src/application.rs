@@ -34,6 +34,41 @@ pub struct ApplicationSettings {
     /// How many days its closed flows are kept, where that is less than for all others'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<std::num::NonZeroU32>,
+    /// Which key its callbacks are signed with.
+    #[serde(default, skip_serializing_if = "CallbackKey::is_first")]
+    pub callback_key: CallbackKey,
+}
+
+/// Which of an application's keys its callbacks are signed with. Keys are derived, so a number stands for each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct CallbackKey {
+    /// How often the key was changed.
+    pub generation: u32,
+    /// When it was changed last, Unix milliseconds.
+    pub changed_ms: i64,
+}
+
+impl CallbackKey {
+    /// How long the key of before signs as well, milliseconds: so long receivers have to take up the new one.
+    pub const GRACE_MS: i64 = 24 * 3600 * 1000;
+
+    /// Whether it was never changed.
+    pub fn is_first(&self) -> bool {
+        self.generation == 0
+    }
+
+    /// The key after this one.
+    pub fn next(self, now_ms: i64) -> CallbackKey {
+        CallbackKey { generation: self.generation.saturating_add(1), changed_ms: now_ms }
+    }
+
+    /// The keys that sign a callback of an application, the newest first. `key` is the installation's.
+    pub fn secrets(self, key: &[u8; 32], application: &str, now_ms: i64) -> Vec<[u8; 32]> {
+        let in_grace = now_ms.saturating_sub(self.changed_ms) < Self::GRACE_MS;
+        let before = self.generation.checked_sub(1).filter(|_| in_grace);
+        let generations = std::iter::once(self.generation).chain(before);
+        generations.map(|generation| callback_secret(key, application, generation)).collect()
+    }
 }
 
 /// How long an application's tokens live (contract, section 1).
@@ -112,9 +147,13 @@ fn secret_hash(key: &[u8; 32], secret: &str) -> [u8; 32] {
     keyed_hash(key, secret)
 }
 
-/// The key that an application's callbacks are signed with: derived, so that there is nothing to store.
-pub fn callback_secret(key: &[u8; 32], application: &str) -> [u8; 32] {
-    keyed_hash(key, &format!("callbacks of {application}"))
+/// The key of a generation that an application's callbacks are signed with: derived, so that there is nothing to store.
+pub fn callback_secret(key: &[u8; 32], application: &str, generation: u32) -> [u8; 32] {
+    let text = match generation {
+        0 => format!("callbacks of {application}"),
+        later => format!("callbacks of {application}, key {later}"),
+    };
+    keyed_hash(key, &text)
 }
 
 /// HMAC-SHA-256.
@@ -172,4 +211,32 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_before_signs_for_a_day_and_no_older_one() {
+        let key = [7; 32];
+        let first = CallbackKey::default();
+        let secret = |generation| callback_secret(&key, "a", generation);
+        assert_eq!(first.secrets(&key, "a", 5), [secret(0)]);
+        let second = first.next(1000);
+        assert_eq!(second.secrets(&key, "a", 1000), [secret(1), secret(0)]);
+        assert_eq!(second.secrets(&key, "a", 999 + CallbackKey::GRACE_MS), [secret(1), secret(0)]);
+        assert_eq!(second.secrets(&key, "a", 1000 + CallbackKey::GRACE_MS), [secret(1)]);
+        assert_eq!(second.next(2000).secrets(&key, "a", 2001), [secret(2), secret(1)]);
+        assert_ne!(secret(0), secret(1));
+        assert_ne!(secret(1), callback_secret(&key, "b", 1));
+    }
+
+    #[test]
+    fn settings_of_before_are_read_and_keep_their_form() {
+        let stored = r#"{"token_ttl":"hour","transcode":false}"#;
+        let settings: ApplicationSettings = serde_json::from_str(stored).unwrap();
+        assert_eq!(settings, ApplicationSettings::default());
+        assert_eq!(serde_json::to_string(&settings).unwrap(), stored);
+    }
 }

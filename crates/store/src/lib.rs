@@ -11,7 +11,8 @@ mod sqlite;
 mod suppression;
 
 pub use application::{
-    Application, ApplicationSettings, DeadCallback, NewApplication, Token, TokenTtl, callback_secret,
+    Application, ApplicationSettings, CallbackKey, DeadCallback, NewApplication, Token, TokenTtl,
+    callback_secret,
 };
 pub use queue::Lane;
 pub use sealing::Keyring;
@@ -262,7 +263,8 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Suppression>>;
 
-    /// The applications whose messages are looked at before they are handed over.
+    /// The applications whose messages are looked at before they are handed over, and the callback keys that were
+    /// changed.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
