@@ -1,13 +1,14 @@
 //! `switchback app`.
 
 use crate::client::base64;
+use crate::output::{self, say};
 use crate::table::table;
-use anyhow::bail;
+use anyhow::{Context, bail};
 use flow::Price;
 use serde_json::json;
 use server::clock::{iso, now_ms};
 use std::path::{Path, PathBuf};
-use store::{Admin, ApplicationSettings, Keyring, NewApplication, TokenTtl, callback_secret};
+use store::{Admin, ApplicationSettings, CallbackKey, Keyring, NewApplication, TokenTtl, callback_secret};
 
 #[derive(clap::Subcommand)]
 pub enum App {
@@ -59,6 +60,10 @@ pub enum App {
     Rotate {
         /// Its id.
         id: String,
+        /// Instead change the key of its callbacks' signatures, and print the new one: for a day callbacks have the
+        /// signatures of both. Secret and tokens stay.
+        #[arg(long)]
+        callback_secret: bool,
         /// Data directory.
         #[arg(long, value_name = "DIR", default_value = "switchback-data")]
         data: PathBuf,
@@ -98,7 +103,7 @@ pub fn open(data: &Path) -> anyhow::Result<Admin> {
 
 /// Opens it with the keys that flows are encrypted with.
 pub fn open_with(data: &Path, keys: &Keyring) -> anyhow::Result<Admin> {
-    std::fs::create_dir_all(data)?;
+    server::data::create_directory(data).with_context(|| format!("creating {}", data.display()))?;
     Ok(Admin::open(&server::database(data), keys)?)
 }
 
@@ -107,13 +112,21 @@ pub fn create(data: &Path, name: String, settings: ApplicationSettings) -> anyho
     if name.trim().is_empty() {
         bail!("--name must not be empty");
     }
+    if name.contains(char::is_control) {
+        bail!("--name must not have control characters");
+    }
     let admin = open(data)?;
     let key = admin.secret_key()?;
     let new = NewApplication::draw(name, settings, &key, now_ms())?;
     admin.add_application(&new)?;
     let id = new.application.id;
-    let callback_secret = format!("whsec_{}", base64(&callback_secret(&key, &id)));
+    let callback_secret = webhook_secret(&key, &id, CallbackKey::default());
     Ok(Credentials { id, secret: new.secret, callback_secret })
+}
+
+/// The key of an application's callbacks' signatures, in the form that Standard Webhooks libraries take.
+fn webhook_secret(key: &[u8; 32], application: &str, of: CallbackKey) -> String {
+    format!("whsec_{}", base64(&callback_secret(key, application, of.generation)))
 }
 
 impl App {
@@ -125,9 +138,17 @@ impl App {
                     Ttl::Day => TokenTtl::Day,
                     Ttl::Unlimited => TokenTtl::Unlimited,
                 };
-                let Credentials { id, secret, callback_secret } =
-                    create(&data, name, ApplicationSettings { token_ttl, transcode, retention_days })?;
-                println!(
+                let Credentials { id, secret, callback_secret } = create(
+                    &data,
+                    name,
+                    ApplicationSettings {
+                        token_ttl,
+                        transcode,
+                        retention_days,
+                        ..ApplicationSettings::default()
+                    },
+                )?;
+                say!(
                     "{}",
                     json!({"applicationId": id, "applicationSecret": secret, "callbackSecret": callback_secret})
                 );
@@ -144,21 +165,33 @@ impl App {
                     bail!("application {id} has no balance to add to: --set one first");
                 }
                 match admin.balance(&id)? {
-                    Some(balance) => println!("{balance}"),
-                    None => println!("unlimited"),
+                    Some(balance) => say!("{balance}"),
+                    None => say!("unlimited"),
                 }
             }
-            App::Rotate { id, data } => {
+            App::Rotate { id, callback_secret: true, data } => {
+                let mut admin = open(&data)?;
+                let Some(key) = admin.rotate_callback_key(&id, now_ms())? else {
+                    bail!("there is no application {id} that could have a callback secret");
+                };
+                let secret = webhook_secret(&admin.secret_key()?, &id, key);
+                let until = iso(key.changed_ms.saturating_add(CallbackKey::GRACE_MS));
+                say!(
+                    "{}",
+                    json!({"applicationId": id, "callbackSecret": secret, "previousSignsUntil": until})
+                );
+            }
+            App::Rotate { id, data, .. } => {
                 let Some(secret) = open(&data)?.rotate_secret(&id)? else {
                     bail!("there is no application {id} that could have a secret");
                 };
-                println!("{}", json!({"applicationId": id, "applicationSecret": secret}));
+                say!("{}", json!({"applicationId": id, "applicationSecret": secret}));
             }
             App::Revoke { id, data } => {
                 if !open(&data)?.revoke_application(&id, now_ms())? {
                     bail!("there is no application {id} to revoke");
                 }
-                println!("revoked {id}; a running server notices within seconds");
+                say!("revoked {id}; a running server notices within seconds");
             }
         }
         Ok(())
@@ -180,17 +213,17 @@ fn list(data: &Path, as_json: bool) -> anyhow::Result<()> {
                     "revokedAt": a.revoked_ms.map(iso),
                     "tokenSeconds": a.settings.token_ttl.seconds(),
                     "transcode": a.settings.transcode,
-                    "callbackSecret": format!("whsec_{}", base64(&callback_secret(&key, &a.id))),
+                    "callbackSecret": webhook_secret(&key, &a.id, a.settings.callback_key),
                 })
             })
             .collect();
-        println!("{}", serde_json::to_string_pretty(&rows)?);
+        say!("{}", output::json(&rows)?);
         return Ok(());
     }
     let mut table = table(["application", "name", "created", "revoked"]);
     for a in applications {
         table.add_row([a.id, a.name, iso(a.created_ms), a.revoked_ms.map(iso).unwrap_or_default()]);
     }
-    println!("{table}");
+    say!("{table}");
     Ok(())
 }
