@@ -7,12 +7,12 @@ use crate::targets::{GuardedResolver, check_url};
 use async_trait::async_trait;
 use carriers::backoff;
 use flow::{Event, Flow, PendingCallback};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use reqwest::{Client, Url, redirect::Policy};
 use standardwebhooks::Webhook;
 use std::collections::HashMap;
 use std::sync::Arc;
-use store::callback_secret;
+use store::CallbackKey;
 use uuid::Uuid;
 
 /// The headers of a callback.
@@ -65,6 +65,8 @@ pub struct Callbacks {
     under_way: Arc<Mutex<HashMap<String, usize>>>,
     /// What the applications' signing keys are derived from.
     secret_key: [u8; 32],
+    /// Which key an application signs with, where it was changed.
+    keys: RwLock<HashMap<String, CallbackKey>>,
 }
 
 /// One of a host's slots; given back on drop.
@@ -88,7 +90,12 @@ impl Drop for Slot {
 impl Callbacks {
     /// `secret_key` is the installation's.
     pub fn new(config: CallbackConfig, post: Box<dyn Post>, secret_key: [u8; 32]) -> Callbacks {
-        Callbacks { post, config, under_way: Arc::default(), secret_key }
+        Callbacks { post, config, under_way: Arc::default(), secret_key, keys: RwLock::default() }
+    }
+
+    /// Signs with these keys from now on; who is not among them has its first one.
+    pub fn use_keys(&self, keys: Vec<(String, CallbackKey)>) {
+        *self.keys.write() = keys.into_iter().collect();
     }
 
     /// How many callbacks are made at once.
@@ -157,14 +164,19 @@ impl Callbacks {
     async fn post_signed(&self, url: Url, application: &str, id: Uuid, body: String) -> Result<(), String> {
         let id = id.to_string();
         let timestamp = now_ms() / 1000;
-        let signature = Webhook::from_bytes(callback_secret(&self.secret_key, application).into())
-            .and_then(|webhook| webhook.sign(&id, timestamp, body.as_bytes()))
-            .map_err(|error| error.to_string())?;
+        let key = self.keys.read().get(application).copied().unwrap_or_default();
+        // Each key's signature, with a blank between them: who checks takes the one it knows (Standard Webhooks).
+        let mut signatures = Vec::new();
+        for secret in key.secrets(&self.secret_key, application, now_ms()) {
+            let webhook = Webhook::from_bytes(secret.into());
+            let signed = webhook.and_then(|webhook| webhook.sign(&id, timestamp, body.as_bytes()));
+            signatures.push(signed.map_err(|error| error.to_string())?);
+        }
         let headers = [
             ("content-type", "application/json".to_owned()),
             ("webhook-id", id),
             ("webhook-timestamp", timestamp.to_string()),
-            ("webhook-signature", signature),
+            ("webhook-signature", signatures.join(" ")),
         ];
         match self.post.post(url, headers, body).await? {
             200..300 => Ok(()),

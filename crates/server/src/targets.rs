@@ -11,13 +11,19 @@ pub fn is_public(address: IpAddr) -> bool {
         IpAddr::V4(v4) => is_public_v4(v4),
         IpAddr::V6(v6) => match embedded_v4(v6) {
             Some(v4) => is_public_v4(v4),
-            // Global unicast only, less documentation (2001:db8::/32) and Teredo (2001::/32).
-            None => {
-                let [a, b, ..] = v6.segments();
-                a & 0xe000 == 0x2000 && !(a == 0x2001 && (b == 0x0db8 || b == 0))
-            }
+            None => is_public_v6(v6),
         },
     }
+}
+
+/// Global unicast (2000::/3) alone, which leaves out loopback, unique and link-local addresses, local NAT64
+/// (64:ff9b:1::/48), discarding (100::/64, 100:0:0:1::/64), segment routing (5f00::/16) and multicast.
+fn is_public_v6(v6: Ipv6Addr) -> bool {
+    let [a, b, ..] = v6.segments();
+    let special = (a == 0x2001 && b < 0x0200) // protocol assignments: Teredo, benchmarking, ORCHID
+        || (a == 0x2001 && b == 0x0db8) // documentation
+        || (a == 0x3fff && b < 0x1000); // documentation
+    a & 0xe000 == 0x2000 && !special
 }
 
 /// The IPv4 address that an IPv6 one stands for: mapped, compatible, NAT64 (64:ff9b::/96), 6to4 (2002::/16).
@@ -43,8 +49,22 @@ fn is_public_v4(v4: Ipv4Addr) -> bool {
         || a >= 240
         || (a == 100 && b & 0xc0 == 64) // shared address space (RFC 6598)
         || (a == 192 && b == 0 && c == 0) // protocol assignments
+        || (a == 192 && b == 88 && c == 99) // 6to4 relays, deprecated
         || (a == 198 && b & 0xfe == 18); // benchmarking
     !special
+}
+
+/// Reads a URL that a client wrote: without control characters (RFC 3986, 2), which the parser would leave out or
+/// encode, so that what is stored and shown would be another one.
+///
+/// # Errors
+/// As [`check_url`], and when it is none.
+pub fn read_url(text: &str, allow_private: bool) -> Result<Url, String> {
+    if text.contains(char::is_control) {
+        return Err("must not have control characters (RFC 3986)".into());
+    }
+    let url = Url::parse(text).map_err(|_| "must be an http or https URL".to_owned())?;
+    check_url(&url, allow_private).map(|()| url)
 }
 
 /// Checks what a URL shows by itself: its scheme, and its host where that is an address.
@@ -153,12 +173,97 @@ mod tests {
             "http://[2002:7f00:1::]/",
             "ftp://example.com/",
         ] {
-            let parsed = Url::parse(url).unwrap();
-            assert!(check_url(&parsed, false).is_err(), "{url}");
+            assert!(read_url(url, false).is_err(), "{url}");
         }
         for url in ["https://example.com/cb", "http://8.8.8.8/", "http://[2606:4700::1]/"] {
-            assert_eq!(check_url(&Url::parse(url).unwrap(), false), Ok(()), "{url}");
+            assert!(read_url(url, false).is_ok(), "{url}");
         }
-        assert_eq!(check_url(&Url::parse("http://127.0.0.1/").unwrap(), true), Ok(()));
+        assert!(read_url("http://127.0.0.1/", true).is_ok());
+    }
+
+    #[test]
+    fn a_url_has_no_control_characters() {
+        for c in ['\u{1b}', '\u{7}', '\t', '\n', '\r', '\0', '\u{7f}', '\u{9b}'] {
+            for url in [
+                format!("http://a.example/{c}]0;PWNED"),
+                format!("http://a.example/x{c}"),
+                format!("{c}http://a/"),
+            ] {
+                let error = read_url(&url, true).unwrap_err();
+                assert!(error.contains("control characters"), "{url:?}: {error}");
+            }
+        }
+    }
+
+    /// The IANA IPv4 and IPv6 special-purpose address registries: what is not globally reachable, its first and its
+    /// last address, and the public neighbours.
+    #[test]
+    fn special_purpose_addresses_are_not_public() {
+        for address in [
+            "0.0.0.0",
+            "10.255.255.255",
+            "100.64.0.0",
+            "100.127.255.255",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.88.99.0",
+            "192.88.99.255",
+            "192.168.0.1",
+            "198.18.0.0",
+            "198.19.255.255",
+            "198.51.100.1",
+            "203.0.113.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:192.88.99.1",
+            "64:ff9b::192.88.99.1",
+            "64:ff9b:1::1",
+            "64:ff9b:1:ffff::8.8.8.8",
+            "100::1",
+            "100:0:0:1::1",
+            "2001::1",
+            "2001:2::1",
+            "2001:10::1",
+            "2001:20::1",
+            "2001:2f:ffff::",
+            "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff",
+            "2001:db8::1",
+            "2002:c058:6301::1",
+            "3fff::",
+            "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff",
+            "5f00::1",
+            "fc00::1",
+            "fdff::1",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+        ] {
+            assert!(!is_public(address.parse().unwrap()), "{address}");
+        }
+        for address in [
+            "100.63.255.255",
+            "100.128.0.0",
+            "192.0.1.1",
+            "192.31.196.1",
+            "192.88.98.255",
+            "192.88.100.0",
+            "198.17.255.255",
+            "198.20.0.0",
+            "223.255.255.255",
+            "64:ff9b::8.8.8.8",
+            "2001:200::1",
+            "2001:4860:4860::8888",
+            "2002:808:808::1",
+            "3ffe:ffff::1",
+            "3fff:1000::1",
+        ] {
+            assert!(is_public(address.parse().unwrap()), "{address}");
+        }
     }
 }

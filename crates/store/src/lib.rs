@@ -11,8 +11,8 @@ mod sqlite;
 mod suppression;
 
 pub use application::{
-    Application, ApplicationLimits, ApplicationSettings, DeadCallback, NewApplication, Token, TokenTtl,
-    callback_secret,
+    Application, ApplicationLimits, ApplicationSettings, CallbackKey, DeadCallback, NewApplication, Token,
+    TokenTtl, callback_secret,
 };
 pub use queue::Lane;
 pub use sealing::Keyring;
@@ -296,7 +296,8 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Suppression>>;
 
-    /// The applications whose messages are looked at before they are handed over.
+    /// The applications whose messages are looked at before they are handed over, and the callback keys that were
+    /// changed.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].

@@ -115,6 +115,11 @@ impl Reader {
         self.verifier.url(url)
     }
 
+    /// What is wrong with the secret that tells forged receipts, though it can be used.
+    pub(super) fn weakness(&self) -> Option<&str> {
+        self.verifier.weakness()
+    }
+
     /// Reads a body.
     pub(super) fn read(
         &self,

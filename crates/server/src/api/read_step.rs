@@ -169,12 +169,19 @@ fn shorten(sms: &mut Sms, shortener: &Reader<'_>, base: &str) {
         }
     };
     let mut links = Vec::new();
+    let mut drawn = true;
     sms.body = flow::links::replace(&sms.body, |url| {
-        let code = new_code();
+        let Ok(code) = new_code() else {
+            drawn = false;
+            return url.to_owned();
+        };
         let short = format!("{}/{code}", base.trim_end_matches('/'));
         links.push(ShortLink { code, url: url.to_owned() });
         short
     });
+    if !drawn {
+        shortener.refuse("urlValidity", "unavailable", "the system has no randomness to make short links of");
+    }
     sms.shortened = Some(Shortened { validity_s, links });
 }
 

@@ -203,12 +203,13 @@ impl Engine {
         })
     }
 
-    /// Reads whose messages are looked at before they are handed over.
+    /// Reads whose messages are looked at before they are handed over, and which callback keys were changed.
     ///
     /// # Errors
     /// When the store does not answer; what is known stays.
     pub async fn read_cautions(&self) -> Result<(), StoreError> {
-        let Cautions { balances, suppressions } = self.store.cautions().await?;
+        let Cautions { balances, suppressions, callback_keys } = self.store.cautions().await?;
+        self.callbacks.use_keys(callback_keys);
         let (balances, suppressions) = (balances.into_iter().collect(), suppressions.into_iter().collect());
         *self.cautions.write() = Cautioned { balances, suppressions };
         Ok(())

@@ -73,6 +73,47 @@ async fn on_completion_calls_once_with_the_signed_tracking() {
 }
 
 #[tokio::test]
+async fn a_changed_key_signs_beside_the_one_of_before() {
+    let server = TestServer::start(ALLOW).await;
+    let mut admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
+    let id = &server.application.id;
+    let key = admin.rotate_callback_key(id, server::clock::now_ms()).unwrap().unwrap();
+    let secret = store::callback_secret(&admin.secret_key().unwrap(), id, key.generation);
+    let (old, new) = (server.application.callback_secret.clone(), secret.to_vec());
+    let signed_by = |receiver: &Receiver| {
+        let (headers, body) = receiver.got.lock().unwrap()[0].clone();
+        [&old, &new].map(|key| Webhook::from_bytes(key.clone()).unwrap().verify(&body, &headers).is_ok())
+    };
+    // The running server takes the key up within a second or so.
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        let receiver = Receiver::start(&[200]).await;
+        server.send(&flow("OnCompletion", &receiver.url, "+306900000000")).await;
+        until("the callback", || receiver.count() == 1).await;
+        match signed_by(&receiver) {
+            [true, true] => break,
+            other => assert_eq!(other, [true, false]),
+        }
+        assert!(tokio::time::Instant::now() < deadline);
+    }
+    // A day later only the new one signs.
+    admin.rotate_callback_key(id, 0).unwrap().unwrap();
+    admin.rotate_callback_key(id, 0).unwrap().unwrap();
+    loop {
+        let receiver = Receiver::start(&[200]).await;
+        server.send(&flow("OnCompletion", &receiver.url, "+306900000000")).await;
+        until("the callback", || receiver.count() == 1).await;
+        if signed_by(&receiver) == [false, false] {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline);
+    }
+    assert!(admin.revoke_application(id, 1).unwrap());
+    assert!(admin.rotate_callback_key(id, 2).unwrap().is_none());
+    assert!(admin.rotate_callback_key("nobody", 2).unwrap().is_none());
+}
+
+#[tokio::test]
 async fn on_change_tells_every_change_in_order() {
     let server = TestServer::start(ALLOW).await;
     // The first attempts fail: what comes later has to wait.
