@@ -18,7 +18,7 @@ mod world;
 
 pub use faults::Bug;
 
-use api::{Http, TOKEN};
+use api::{HOSTILE_TOKEN, Http, TOKEN};
 use async_trait::async_trait;
 use carrier::SimulatedCarrier;
 use carriers::{Carrier, ReceiptSink};
@@ -48,9 +48,24 @@ pub struct Options {
     pub flows: usize,
     /// A bug to be found.
     pub bug: Option<Bug>,
-    /// Nothing goes wrong but this: for an hour, the carriers of Voice are down, and the target of every other flow's
+    /// What goes wrong.
+    pub trial: Trial,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Trial {
+    /// Whatever the seed draws.
+    #[default]
+    Any,
+    /// Nothing but this: for an hour, the carriers of Voice are down, and the target of every other flow's
     /// callbacks hangs.
-    pub outage: bool,
+    Outage,
+    /// Nothing but this: another application sends hundreds of flows at once over the same slow carriers,
+    /// with callbacks to as many hosts that hang, some of which can't be stored any more once they were
+    /// accepted; and now and then the clock is wrong for some seconds, by hours or by years, with the
+    /// carriers down.
+    Hostile,
 }
 
 /// What happened in a run in which every promise was kept.
@@ -85,6 +100,8 @@ const ENDING_MS: i64 = 48 * 3_600_000;
 /// What the application may spend.
 const BALANCE: &str = "1000";
 const APPLICATION: &str = "5c0ffee0aa11bb22cc33dd44";
+/// The other application, that takes what it can.
+const HOSTILE: &str = "5c0ffee0aa11bb22cc33dd55";
 
 const CONFIG: &str = r#"
 [engine]
@@ -150,18 +167,20 @@ pub fn run(seed: u64, options: &Options) -> Result<Summary, String> {
     }
 }
 
-/// Makes the application that all flows belong to.
+/// Makes the applications that flows belong to.
 fn prepare(data: &Path) -> anyhow::Result<()> {
     let admin = Admin::open(&database(data), &Keyring::default())?;
-    let application = Application {
-        id: APPLICATION.into(),
-        name: "simulated".into(),
-        secret_hash: [0; 32],
-        created_ms: 0,
-        revoked_ms: None,
-        settings: ApplicationSettings::default(),
-    };
-    admin.add_application(&NewApplication { application, secret: String::new() })?;
+    for id in [APPLICATION, HOSTILE] {
+        let application = Application {
+            id: id.into(),
+            name: format!("simulated {id}"),
+            secret_hash: [0; 32],
+            created_ms: 0,
+            revoked_ms: None,
+            settings: ApplicationSettings::default(),
+        };
+        admin.add_application(&NewApplication { application, secret: String::new() })?;
+    }
     admin.set_balance(APPLICATION, Some(BALANCE.parse()?))?;
     Ok(())
 }
@@ -194,11 +213,13 @@ async fn live(
     let store = Arc::new(store);
     let directory = index_directory(data);
     followed.open(&*store, &directory).await.map_err(|error| format!("{error:#}"))?;
-    let hash = Token::hash_of(TOKEN);
-    if store.token(hash).await.map_err(|error| error.to_string())?.is_none() {
-        let scope = "MT_ROLE_SMS MT_ROLE_VIBER MT_ROLE_VOICE MT_ROLE_FAILOVER".to_owned();
-        let token = Token { hash, application: APPLICATION.into(), expires_ms: i64::MAX, scope };
-        store.add_token(token).await.map_err(|error| error.to_string())?;
+    for (token, application) in [(TOKEN, APPLICATION), (HOSTILE_TOKEN, HOSTILE)] {
+        let hash = Token::hash_of(token);
+        if store.token(hash).await.map_err(|error| error.to_string())?.is_none() {
+            let scope = "MT_ROLE_SMS MT_ROLE_VIBER MT_ROLE_VOICE MT_ROLE_FAILOVER".to_owned();
+            let token = Token { hash, application: application.into(), expires_ms: i64::MAX, scope };
+            store.add_token(token).await.map_err(|error| error.to_string())?;
+        }
     }
     let faulty =
         Arc::new(Faulty { inner: Arc::clone(&store), world: Arc::clone(world), bug: options.bug, memory });
@@ -207,8 +228,11 @@ async fn live(
     let engine = Engine::start(&config, Arc::clone(&faulty) as _, Arc::clone(&index), &outside).await?;
     engine.read_cautions().await.map_err(|error| error.to_string())?;
     let router = server::router(&config, Arc::clone(&faulty) as _, index, Arc::clone(&engine));
-    let api = Http(router);
+    let api = Http { router, token: TOKEN };
     tokio::spawn(engine.run());
+    if options.trial == Trial::Hostile {
+        tokio::spawn(client::flood(Http { token: HOSTILE_TOKEN, ..api.clone() }));
+    }
 
     let (waiting, clients) = world.with(|state| {
         let posted = state.posted.iter().enumerate();
@@ -244,7 +268,8 @@ async fn live(
             let told = state.posted.iter().all(|posted| posted.acknowledged.is_some());
             (state.now().elapsed_ms, settled && told)
         });
-        let trouble_ms = if options.outage { OUTAGE_MS } else { client::SENDING_MS + TROUBLE_MS };
+        let outage = options.trial == Trial::Outage;
+        let trouble_ms = if outage { OUTAGE_MS } else { client::SENDING_MS + TROUBLE_MS };
         if elapsed_ms > trouble_ms {
             world.heal();
         }
@@ -264,7 +289,12 @@ async fn live(
 /// Carriers go down and come back, clocks are set.
 fn weather(world: &World) {
     world.with(|state| {
-        if state.outage {
+        state.mend_clock();
+        let likelihood = if state.trial == Trial::Hostile { 0.03 } else { state.mood.clock_errs / 10.0 };
+        if state.happens(likelihood) {
+            state.err_clock();
+        }
+        if state.trial != Trial::Any {
             return;
         }
         if state.happens(state.mood.goes_down / 10.0) {

@@ -13,7 +13,9 @@ use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 use store::{Application, Store, Token};
+use tokio::time::Instant;
 
 /// The role that every flow needs (contract, section 1).
 pub const FAILOVER_ROLE: &str = "MT_ROLE_FAILOVER";
@@ -22,7 +24,7 @@ pub const ROLES: [&str; 4] =
     [role_of(Channel::Sms), role_of(Channel::Viber), role_of(Channel::Voice), FAILOVER_ROLE];
 
 /// How long a token is believed before the store is asked again, so that a revocation is felt soon.
-const BELIEVED_MS: i64 = 3000;
+const BELIEVED: Duration = Duration::from_secs(3);
 /// Most tokens remembered; beyond it all are forgotten, and the store is asked again.
 const REMEMBERED_MAX: usize = 10_000;
 
@@ -60,7 +62,8 @@ struct Believed {
     application: Arc<Application>,
     scope: Arc<str>,
     expires_ms: i64,
-    asked_ms: i64,
+    /// By the monotonic clock: a revocation is felt whatever the wall clock does.
+    asked: Instant,
 }
 
 /// Knows tokens and limits.
@@ -91,7 +94,7 @@ impl Gate {
         let now_ms = now_ms();
         if let Some(known) = self.believed.read().get(&hash)
             && now_ms < known.expires_ms
-            && now_ms - known.asked_ms < BELIEVED_MS
+            && known.asked.elapsed() < BELIEVED
         {
             return Ok(Caller {
                 application: Arc::clone(&known.application),
@@ -114,7 +117,7 @@ impl Gate {
             application: Arc::clone(&application),
             scope: Arc::clone(&scope),
             expires_ms: token.expires_ms,
-            asked_ms: now_ms,
+            asked: Instant::now(),
         };
         believed.insert(hash, known);
         Ok(Caller { application, scope })

@@ -92,6 +92,10 @@ pub struct StoreConfig {
     pub path: PathBuf,
     /// Closed flows older than this are pruned; 0 keeps them for ever.
     pub retention_days: u32,
+    /// For how long the wall clock must have been steady before anything is deleted because of its age;
+    /// thirty times as long where it is a day or more from where it should be.
+    #[serde(deserialize_with = "duration")]
+    pub clock_agreement: Duration,
     /// Writes that may wait; beyond it, new flows get 503.
     pub queue_max: usize,
     /// Flows kept in memory for the events to come.
@@ -215,6 +219,7 @@ impl Default for StoreConfig {
         StoreConfig {
             path: "switchback-data".into(),
             retention_days: 365,
+            clock_agreement: Duration::from_secs(120),
             queue_max: 8192,
             cached_flows_max: const { std::num::NonZeroUsize::new(16_384).unwrap() },
             index_save: Duration::from_secs(60),
@@ -250,6 +255,9 @@ impl Default for CallbackConfig {
 
 /// The longest that anything may be waited for: well below the engine's lease, after which a task is taken up again.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
+
+/// The longest that the clock has to be steady before anything is deleted.
+const AGREEMENT_MAX: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -378,6 +386,9 @@ impl Config {
         }
         if self.callbacks.concurrency == 0 || self.callbacks.concurrency_per_host == 0 {
             return Err("callbacks.concurrency and callbacks.concurrency_per_host: must be at least 1".into());
+        }
+        if self.store.clock_agreement > AGREEMENT_MAX {
+            return Err("store.clock_agreement: must be at most 24h".into());
         }
         if self.callbacks.timeout > ANSWER_MAX {
             return Err("callbacks.timeout: must be at most 2m".into());

@@ -5,6 +5,7 @@ mod callbacks;
 mod callee;
 mod http;
 mod operating;
+mod panics;
 mod presets;
 mod privacy;
 mod provider;

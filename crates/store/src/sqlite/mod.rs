@@ -10,9 +10,9 @@ mod writer;
 
 pub use admin::Admin;
 
-use crate::queue::{Lane, TaskQueue};
+use crate::queue::{Admit, Lane, TaskQueue};
 use crate::{
-    Accepted, Application, Cautions, Change, Claim, IdempotencyKey, Ids, Keyring, Matched, Observer,
+    Accepted, Application, Cautions, Change, Claim, IdempotencyKey, Ids, Keyring, Matched, Observer, Pruned,
     Reserved, Result, Retention, Store, StoreError, Suppression, Token,
 };
 use async_trait::async_trait;
@@ -30,6 +30,10 @@ use writer::{Command, Writer};
 
 /// Open readers that are kept for the next reader.
 const IDLE_READERS_MAX: usize = 8;
+
+/// When flows are tried again that can't be read now, and one that can't be while others can, milliseconds.
+const UNREAD_MS: i64 = 5000;
+const UNREADABLE_MS: i64 = 60_000;
 
 /// Fewer documents than this are read by one thread.
 const PARSED_ALONE_MAX: usize = 200;
@@ -93,7 +97,7 @@ struct Shared {
 
 impl Shared {
     fn owe(&self, flow: &Flow) {
-        let woken = self.queue.lock().replace(flow.id, &flow.tasks());
+        let woken = self.queue.lock().owe(flow);
         for (lane, waker) in self.wakers.iter().enumerate() {
             if woken & (1 << lane) != 0 {
                 waker.notify_one();
@@ -166,6 +170,30 @@ impl SqliteStore {
         let (reply, answer) = oneshot::channel();
         self.commands.send(command(reply)).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
+    }
+
+    /// Reads the flows of tasks that were taken. Where they can't be read together each is read alone, and
+    /// one that can't be is put off, so that it stands before no other.
+    async fn load_claims(&self, tasks: Vec<(Uuid, TaskKind)>, now_ms: i64) -> Vec<Claim> {
+        let claim = |flow: Option<Flow>, task| flow.map(|flow| Claim { flow: Arc::new(flow), task });
+        if let Ok(flows) = self.load(tasks.iter().map(|&(id, _)| id).collect()).await {
+            let flows = flows.into_iter().zip(tasks);
+            return flows.filter_map(|(flow, (_, task))| claim(flow, task)).collect();
+        }
+        let (mut claims, mut unread) = (Vec::new(), Vec::new());
+        for (id, task) in tasks {
+            match self.load(vec![id]).await {
+                Ok(mut flows) => claims.extend(claim(flows.pop().flatten(), task)),
+                Err(error) => unread.push((id, task, error)),
+            }
+        }
+        // Where others can be read it is the flow, and else the disk.
+        let pause_ms = if claims.is_empty() { UNREAD_MS } else { UNREADABLE_MS };
+        for (id, task, error) in unread {
+            tracing::error!(flow = %id, %error, pause_ms, "a flow can't be read; it is tried again");
+            self.put_off(id, task, now_ms.saturating_add(pause_ms));
+        }
+        claims
     }
 
     /// Reads on a connection of its own.
@@ -249,9 +277,16 @@ impl Store for SqliteStore {
         self.send(|reply| Command::Receipt { carrier, receipt, now_ms, reply }).await
     }
 
-    async fn claim(&self, lane: Lane, limit: usize, now_ms: i64, lease_ms: i64) -> Result<Vec<Claim>> {
+    async fn claim(
+        &self,
+        lane: Lane,
+        limit: usize,
+        now_ms: i64,
+        lease_ms: i64,
+        admit: Admit<'_>,
+    ) -> Result<Vec<Claim>> {
         let until_ms = now_ms.saturating_add(lease_ms);
-        let due = self.shared.queue.lock().claim(lane, limit, now_ms, until_ms);
+        let due = self.shared.queue.lock().claim(lane, limit, now_ms, until_ms, admit);
         let mut claims = Vec::with_capacity(due.len());
         let mut missing = Vec::new();
         {
@@ -264,15 +299,7 @@ impl Store for SqliteStore {
             }
         }
         if !missing.is_empty() {
-            let give_back = missing.clone();
-            let found = self.load(missing.iter().map(|&(id, _)| id).collect()).await.inspect_err(|_| {
-                for (id, task) in give_back {
-                    self.put_off(id, task, now_ms);
-                }
-            })?;
-            for (flow, (_, task)) in found.into_iter().zip(missing) {
-                claims.extend(flow.map(|flow| Claim { flow: Arc::new(flow), task }));
-            }
+            claims.extend(self.load_claims(missing, now_ms).await);
         }
         Ok(claims)
     }
@@ -282,6 +309,20 @@ impl Store for SqliteStore {
         if self.shared.queue.lock().put_off(id, task, at_ms) {
             self.shared.wakers[Lane::of(task).index()].notify_one();
         }
+    }
+
+    fn resume(&self, lane: Lane, application: &str, target: &str) {
+        if self.shared.queue.lock().resume(lane, application, target) {
+            self.shared.wakers[lane.index()].notify_one();
+        }
+    }
+
+    fn pull_in(&self, lane: Lane, now_ms: i64, back_ms: i64, latest_ms: i64) -> usize {
+        let moved = self.shared.queue.lock().pull_in(lane, now_ms, back_ms, latest_ms);
+        if moved > 0 {
+            self.shared.wakers[lane.index()].notify_one();
+        }
+        moved
     }
 
     fn next_due_ms(&self, lane: Lane) -> Option<i64> {
@@ -353,8 +394,17 @@ impl Store for SqliteStore {
         self.send(|reply| Command::ForgetRemovals { until, reply }).await
     }
 
-    async fn prune(&self, retention: Retention, limit: usize) -> Result<usize> {
+    async fn prune(&self, retention: Retention, limit: usize) -> Result<Pruned> {
         self.send(|reply| Command::Prune { retention, limit, reply }).await
+    }
+
+    async fn last_seen_ms(&self) -> Result<Option<i64>> {
+        self.read(|connection| connection.query_row("SELECT seen_ms FROM installation", [], |row| row.get(0)))
+            .await
+    }
+
+    async fn see(&self, now_ms: i64) -> Result<()> {
+        self.send(|reply| Command::See { now_ms, reply }).await
     }
 
     async fn prune_flows(&self, application: String, ids: Vec<Uuid>) -> Result<usize> {

@@ -69,6 +69,9 @@ impl<'a> Work<'a> {
             Command::Prune { retention, limit, reply } => {
                 self.settle(reply, answers, skip, |work| work.prune(retention, limit).map(Ok))
             }
+            Command::See { now_ms, reply } => {
+                self.settle(reply, answers, skip, |work| work.see(now_ms).map(Ok))
+            }
             Command::PruneFlows { application, ids, reply } => {
                 self.settle(reply, answers, skip, |work| work.prune_flows(&application, &ids).map(Ok))
             }

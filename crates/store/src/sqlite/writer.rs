@@ -4,8 +4,8 @@ use super::schema::{BUSY_TIMEOUT, failed};
 use super::work::Work;
 use super::{Shared, Stored};
 use crate::{
-    Accepted, Change, IdempotencyKey, Ids, Matched, Observer, Reserved, Result, Retention, StoreError,
-    Suppression, Token,
+    Accepted, Change, IdempotencyKey, Ids, Matched, Observer, Pruned, Reserved, Result, Retention,
+    StoreError, Suppression, Token,
 };
 use flow::{Applied, CarrierRef, Channel, Event, Flow, Price, Receipt};
 use rusqlite::Connection;
@@ -43,7 +43,11 @@ pub(super) enum Command {
     Prune {
         retention: Retention,
         limit: usize,
-        reply: Reply<usize>,
+        reply: Reply<Pruned>,
+    },
+    See {
+        now_ms: i64,
+        reply: Reply<()>,
     },
     PruneFlows {
         application: String,
@@ -208,7 +212,7 @@ impl Writer {
                 for change in removed {
                     if let Change::Removed { id, erased, .. } = &change {
                         self.shared.cache.lock().pop(id);
-                        self.shared.queue.lock().replace(*id, &[]);
+                        self.shared.queue.lock().remove(*id);
                         self.wal_has_erased |= erased;
                     }
                     changes.push(change);
