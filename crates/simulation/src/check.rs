@@ -414,7 +414,7 @@ impl Seen {
     /// How long after its change a callback came. Where the clock was set, the moment of the change is not
     /// known exactly: the latest that it can be.
     fn after_ms(&self, called: &Called) -> Option<i64> {
-        let moments = self.skews.moments(parse_iso(&called.updated)?);
+        let moments = self.skews.right_moments(parse_iso(&called.updated)?);
         moments.map(|changed_ms| called.at.elapsed_ms - changed_ms).filter(|after_ms| *after_ms >= 0).min()
     }
 

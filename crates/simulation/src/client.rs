@@ -19,7 +19,7 @@ pub const HANGING: &str = "hanging";
 /// How the hosts of the hostile application's targets are called.
 pub const HOSTILE_HOST: &str = "hostile";
 /// Flows that the hostile application sends, and hosts of its targets.
-const HOSTILE_FLOWS: usize = 600;
+const HOSTILE_FLOWS: usize = 300;
 const HOSTILE_HOSTS: usize = 200;
 /// Between the hostile application's floods.
 const FLOOD_INTERVAL: Duration = Duration::from_secs(600);
@@ -133,7 +133,8 @@ pub async fn flood(api: Http) {
             let url = format!("https://{HOSTILE_HOST}{}.example/", i % HOSTILE_HOSTS);
             let step = json!({"type": "Sms", "to": to, "from": "Acme", "message": {"body": "hi"}, "ttl": 60});
             // What is refused was too much: it has done what it is for.
-            api.send(&json!({"flow": [step], "callback": {"strategy": "OnChange", "url": url}}), None).await;
+            api.send(&json!({"flow": [step], "callback": {"strategy": "OnCompletion", "url": url}}), None)
+                .await;
         }
         sleep(FLOOD_INTERVAL).await;
     }

@@ -140,10 +140,19 @@ impl Skews {
     /// The moments at which the server's clock showed a time, Unix milliseconds, as milliseconds of the
     /// simulation. None where it never did, more than one where it was set back.
     pub fn moments(&self, shown_ms: i64) -> impl Iterator<Item = i64> {
-        let ends = self.0[1..].iter().map(|(since_ms, _)| *since_ms).chain([i64::MAX]);
+        self.found(shown_ms).map(|(at_ms, _)| at_ms)
+    }
+
+    /// Those at which it was right.
+    pub fn right_moments(&self, shown_ms: i64) -> impl Iterator<Item = i64> {
+        self.found(shown_ms).filter(|(_, skew_ms)| *skew_ms == 0).map(|(at_ms, _)| at_ms)
+    }
+
+    fn found(&self, shown_ms: i64) -> impl Iterator<Item = (i64, i64)> {
+        let ends = self.0.iter().skip(1).map(|(since_ms, _)| *since_ms).chain([i64::MAX]);
         self.0.iter().zip(ends).filter_map(move |((since_ms, skew_ms), end_ms)| {
             let at_ms = shown_ms - START_MS - skew_ms;
-            (*since_ms..=end_ms).contains(&at_ms).then_some(at_ms)
+            (*since_ms..=end_ms).contains(&at_ms).then_some((at_ms, *skew_ms))
         })
     }
 }

@@ -6,7 +6,7 @@
 //! Within a target, the task that was due first comes first.
 
 use crate::turns::Turns;
-use flow::{Channel, Flow, Task, TaskKind};
+use flow::{Channel, Flow, Submit, Task, TaskKind};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -239,6 +239,21 @@ pub(crate) struct TaskQueue {
     applications: HashSet<Arc<str>>,
     /// The target of what has none.
     nowhere: Arc<str>,
+    /// The time when it was last asked for tasks, Unix milliseconds.
+    now_ms: i64,
+}
+
+/// Whether a task was never tried: it is due at once, whatever a clock that was ahead wrote down.
+fn is_first_try(flow: &Flow, kind: TaskKind) -> bool {
+    match kind {
+        TaskKind::Submit { message, part, .. } => {
+            let parts = flow.state.messages.get(usize::from(message)).map(|message| &message.parts);
+            let state = parts.and_then(|parts| parts.get(usize::from(part)));
+            state.is_some_and(|state| matches!(state.submit, Submit::Owed { attempts: 0, .. }))
+        }
+        TaskKind::Callback { .. } => flow.callbacks.first().is_some_and(|pending| pending.attempts == 0),
+        TaskKind::Expire { .. } => false,
+    }
 }
 
 /// The host of a flow's callback URL, as far as it shows; lower case is taken for granted where it is written
@@ -268,6 +283,11 @@ impl TaskQueue {
         }
         let calls_back = tasks.iter().any(|task| matches!(task.kind, TaskKind::Callback { .. }));
         let target = if calls_back { target_of(flow) } else { "".into() };
+        let now_ms = self.now_ms;
+        let due_ms = |task: &Task| {
+            if is_first_try(flow, task.kind) { task.due_ms.min(now_ms) } else { task.due_ms }
+        };
+        let tasks: Vec<_> = tasks.iter().map(|task| (*task, due_ms(task))).collect();
         self.replace(flow.id, &flow.application, &target, &tasks)
     }
 
@@ -281,7 +301,8 @@ impl TaskQueue {
         }
     }
 
-    fn replace(&mut self, flow: Uuid, application: &str, target: &str, tasks: &[Task]) -> u8 {
+    /// Each task with when it can be taken.
+    fn replace(&mut self, flow: Uuid, application: &str, target: &str, tasks: &[(Task, i64)]) -> u8 {
         let (application, target) = self.names(application, target);
         let old = self.flows.remove(&flow);
         // A flow's callbacks go to one host as long as it has any.
@@ -289,7 +310,7 @@ impl TaskQueue {
         let old = old.map(|owing| owing.entries).unwrap_or_default();
         let mut owing = Owing { application, target, entries: Vec::with_capacity(tasks.len()) };
         let mut woken = 0;
-        for task in tasks {
+        for &(task, due_ms) in tasks {
             let leased = old.iter().find(|entry| entry.kind == task.kind && entry.owed_ms == task.due_ms);
             if let Some(&entry) = leased {
                 owing.entries.push(entry);
@@ -299,12 +320,12 @@ impl TaskQueue {
             let lane = &mut self.lanes[index];
             let before_ms = lane.turns.first_due_ms();
             let target = owing.target(task.kind, &self.nowhere);
-            lane.insert(&owing.application, target, (task.due_ms, flow, task.kind));
+            lane.insert(&owing.application, target, (due_ms, flow, task.kind));
             let first_ms = lane.turns.first_due_ms();
             if first_ms.is_some_and(|ms| before_ms.is_none_or(|before_ms| ms < before_ms)) {
                 woken |= 1 << index;
             }
-            owing.entries.push(Entry { kind: task.kind, owed_ms: task.due_ms, due_ms: task.due_ms });
+            owing.entries.push(Entry { kind: task.kind, owed_ms: task.due_ms, due_ms });
         }
         for entry in old {
             let kept = owing.entries.iter().any(|new| new.kind == entry.kind && new.due_ms == entry.due_ms);
@@ -348,6 +369,7 @@ impl TaskQueue {
         until_ms: i64,
         admit: Admit<'_>,
     ) -> Vec<(Uuid, TaskKind)> {
+        self.now_ms = now_ms;
         let mut claimed = Vec::new();
         let mut not_admitted = 0;
         let queue = &mut self.lanes[lane.index()];
@@ -404,6 +426,7 @@ impl TaskQueue {
     /// by that clock is due as much earlier, and nothing is due after `latest_ms`, but a task is never due
     /// before now. Answers how many tasks were moved.
     pub(crate) fn pull_in(&mut self, lane: Lane, now_ms: i64, back_ms: i64, latest_ms: i64) -> usize {
+        self.now_ms = now_ms;
         let sooner_ms = |due_ms: i64| (due_ms - back_ms).max(now_ms).min(latest_ms.max(now_ms));
         let mut moved = Vec::new();
         for queue in self.lanes[lane.index()].applications.values_mut() {
@@ -443,8 +466,8 @@ mod tests {
     const SUBMIT: TaskKind = TaskKind::Submit { channel: Channel::Sms, message: 0, part: 0 };
     const SMS: Lane = Lane::Submit(Channel::Sms);
 
-    fn task(kind: TaskKind, due_ms: i64) -> Task {
-        Task { kind, due_ms }
+    fn task(kind: TaskKind, due_ms: i64) -> (Task, i64) {
+        (Task { kind, due_ms }, due_ms)
     }
 
     fn flow(number: u128) -> Uuid {
@@ -547,6 +570,21 @@ mod tests {
         queue.pull_in(Lane::Expire, 1000, 2 * hour_ms, i64::MAX);
         assert_eq!(queue.next_due_ms(Lane::Expire), Some(3 * hour_ms));
         assert_eq!(queue.pull_in(Lane::Callback, 1000, 0, 60_000), 0);
+    }
+
+    #[test]
+    fn what_was_never_tried_is_due_at_once_whatever_clock_it_was_made_by() {
+        let steps = vec![flow::sample::step(1, flow::sample::sms("+306900000000", "hi"))];
+        let year_ms = 31_536_000_000;
+        let ahead = flow::sample::flow(steps, None, year_ms, &mut || Uuid::from_u128(1));
+        let mut queue = TaskQueue::default();
+        assert!(queue.claim(SMS, 1, 1000, 2000, &mut admit_all).is_empty());
+        queue.owe(&ahead);
+        assert_eq!(claim(&mut queue, SMS, 1, 1000), [1]);
+        // Its lease holds, whatever happens to the flow.
+        queue.owe(&ahead);
+        assert!(claim(&mut queue, SMS, 1, 1000).is_empty());
+        assert_eq!(queue.next_due_ms(Lane::Expire), Some(year_ms + 600_000));
     }
 
     #[test]

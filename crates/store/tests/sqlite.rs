@@ -193,7 +193,7 @@ async fn dead_callbacks_are_listed_and_replayed_from_beside() {
     assert_eq!(store.replay_requested(2000).await.unwrap(), 0);
     assert_eq!(admin.request_replay(None).unwrap(), 1);
     assert_eq!(store.replay_requested(2000).await.unwrap(), 1);
-    assert_eq!(store.next_due_ms(Lane::Callback), Some(2000));
+    assert!(store.next_due_ms(Lane::Callback).is_some_and(|due_ms| due_ms <= 2000), "due at once");
     assert!(admin.dead_callbacks(10).unwrap().is_empty());
 }
 
@@ -385,7 +385,7 @@ async fn what_is_not_admitted_is_not_taken() {
     assert!(store.claim(lane, 10, 1000, 60_000, &mut full).await.unwrap().is_empty());
     assert!(store.next_due_ms(lane).is_some_and(|due_ms| due_ms > 1000));
     store.resume(lane, "app", "");
-    assert_eq!(store.next_due_ms(lane), Some(1000));
+    assert!(store.next_due_ms(lane).is_some_and(|due_ms| due_ms <= 1000));
     assert_eq!(store.claim(lane, 10, 1000, 60_000, &mut admit_all).await.unwrap().len(), 1);
 }
 

@@ -88,8 +88,11 @@ pub async fn post(
         .buffered(RECEIPTS_AT_ONCE)
         .fold(true, async |all, stored| all && stored.is_ok());
     let stored = stored.await;
-    let taken = stream::iter(&inbound)
-        .map(|heard| inbound::take(&api.store, &api.index, &api.engine, &name, heard, now_ms()))
+    let (api, name) = (&api, &name);
+    let taken = stream::iter(inbound)
+        .map(|heard| async move {
+            inbound::take(&api.store, &api.index, &api.engine, name, &heard, now_ms()).await
+        })
         .buffered(INBOUND_AT_ONCE)
         .fold(Ok(()), async |all, taken| all.and(taken));
     taken.await?;

@@ -57,6 +57,7 @@ const OWN_FAULT_TRIES: u32 = 3;
 /// The lanes whose tasks are never due long after now.
 const PLANNED_LANES: &[Lane] =
     &[Lane::Submit(Channel::Sms), Lane::Submit(Channel::Viber), Lane::Submit(Channel::Voice), Lane::Expire];
+const ALL_LANES: &[Lane] = &Lane::ALL;
 /// The longest time to live, minutes (contract, section 2).
 const TTL_MAX_MINUTES: i64 = 1440;
 
@@ -391,7 +392,7 @@ impl Engine {
     async fn expire_lane(self: &Arc<Self>) {
         let slots = Arc::new(Semaphore::new(CLAIM_MAX));
         while self.until_due(Lane::Expire).await {
-            if !self.clock.lock().is_settled() {
+            if !self.is_settled() {
                 // A clock that is wrong for some seconds ends no time to live.
                 self.pause(WATCH_INTERVAL).await;
                 continue;
@@ -424,7 +425,8 @@ impl Engine {
             let free = self.callbacks.until_free().await.min(CLAIM_MAX);
             let mut slots = HashMap::new();
             let mut admit = |offer: &store::Offer<'_>| self.callbacks.admit(offer, &mut slots);
-            for claim in self.claim(Lane::Callback, free, &mut admit).await {
+            let claims = self.claim(Lane::Callback, free, &mut admit).await;
+            for claim in claims {
                 let Some(slot) = slots.remove(&claim.flow.id) else { continue };
                 let Some(under_way) = UnderWay::begin(self, &claim) else {
                     self.store.put_off(claim.flow.id, claim.task, now_ms() + PUT_OFF_MS);
@@ -432,7 +434,7 @@ impl Engine {
                 };
                 let engine = Arc::clone(self);
                 tokio::spawn(async move {
-                    let tells_age = engine.clock.lock().tells_age();
+                    let tells_age = engine.tells_age();
                     let called = engine.callbacks.call(&claim.flow, &slot, tells_age).await;
                     let (application, target) = (slot.application().to_owned(), slot.host().to_owned());
                     match called {
@@ -451,7 +453,7 @@ impl Engine {
     /// Looks at the clocks, the carriers, and whose messages are looked at before they are handed over.
     async fn watch(&self) {
         // What a clock that was wrong put off before this start.
-        self.pull_in(&Lane::ALL, 0, self.retry_max);
+        self.pull_in(ALL_LANES, 0, self.retry_max);
         while self.pause(WATCH_INTERVAL).await {
             self.look_at_clocks();
             for outlet in &self.outlets {
@@ -461,6 +463,19 @@ impl Engine {
                 tracing::error!(%error, "balances and suppressions could not be read");
             }
         }
+    }
+
+    /// The time, Unix milliseconds, where the clock is believed.
+    fn trusted_ms(&self) -> Option<i64> {
+        self.clock.lock().trusted_ms()
+    }
+
+    fn is_settled(&self) -> bool {
+        self.clock.lock().is_settled()
+    }
+
+    fn tells_age(&self) -> bool {
+        self.clock.lock().tells_age()
     }
 
     fn look_at_clocks(&self) {
@@ -480,7 +495,7 @@ impl Engine {
                     "the clock jumped; nothing is deleted by age until it was steady for a while"
                 );
                 self.outlets.iter().for_each(|outlet| outlet.forget_parked());
-                ((-jump_ms).max(0), &Lane::ALL[..])
+                ((-jump_ms).max(0), ALL_LANES)
             }
         };
         self.pull_in(lanes, back_ms, self.retry_max.max(Duration::from_millis(LEASE_MS.unsigned_abs())));

@@ -31,7 +31,7 @@ pub(super) async fn run(engine: &Engine) {
 }
 
 async fn prune(engine: &Engine) -> Result<(), StoreError> {
-    let Some(now_ms) = engine.clock.lock().trusted_ms() else {
+    let Some(now_ms) = engine.trusted_ms() else {
         // A commit a minute lets the store do what it does after commits.
         engine.store.prune(Retention::EVERYTHING, 1).await?;
         return Ok(());
@@ -48,7 +48,7 @@ async fn prune(engine: &Engine) -> Result<(), StoreError> {
         }
     }
     for (application, days) in engine.store.retentions().await? {
-        let Some(now_ms) = engine.clock.lock().trusted_ms() else { return Ok(()) };
+        let Some(now_ms) = engine.trusted_ms() else { return Ok(()) };
         prune_application(engine, application, now_ms - i64::from(days) * DAY_MS).await?;
     }
     Ok(())
@@ -56,7 +56,7 @@ async fn prune(engine: &Engine) -> Result<(), StoreError> {
 
 /// How old things may get, by the clock as it is now; nothing while that is not believed.
 fn retention(engine: &Engine) -> Option<Retention> {
-    let now_ms = engine.clock.lock().trusted_ms()?;
+    let now_ms = engine.trusted_ms()?;
     let kept_ms = i64::from(engine.retention_days) * DAY_MS;
     let flows_before_ms = if kept_ms == 0 { 0 } else { now_ms - kept_ms };
     Some(Retention { flows_before_ms, keys_before_ms: now_ms - KEYS_KEPT_MS })
@@ -81,7 +81,7 @@ async fn prune_application(engine: &Engine, application: String, before_ms: i64)
         let pruned = count(engine.store.prune_flows(application.clone(), ids).await?);
         // Those that still owe callbacks stay for now.
         query.offset += asked - pruned;
-        let trusted = engine.clock.lock().is_trusted();
+        let trusted = engine.trusted_ms().is_some();
         if asked < PRUNE_MAX || !trusted || !engine.pause(PRUNE_PAUSE).await {
             return Ok(());
         }
