@@ -199,9 +199,9 @@ mod tests {
         let slots = Slots::new(256, 32);
         let mut held = Vec::new();
         assert_eq!(take_all(&slots, "hostile", 200, &mut held), 86);
-        // Another one gets in, and so do the next hundred.
+        // Another one gets in, and so do the next ones, before anybody has given a slot back.
         assert!(slots.take("honest", "good", None).is_ok());
-        for i in 0..100 {
+        for i in 0..8 {
             assert!(take_all(&slots, &format!("hostile {i}"), 200, &mut held) > 0, "{i}");
         }
         assert!(slots.take("honest", "good", None).is_ok());

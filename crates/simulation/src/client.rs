@@ -126,18 +126,22 @@ impl Request {
 }
 
 /// Sends what the hostile application sends: hundreds of flows at once, again and again.
-pub async fn flood(api: Http) {
+pub async fn flood(api: Http) -> Result<(), String> {
     for flood in 0..3 {
         for i in 0..HOSTILE_FLOWS {
             let to = format!("+3070{:08}", flood * HOSTILE_FLOWS + i);
             let url = format!("https://{HOSTILE_HOST}{}.example/", i % HOSTILE_HOSTS);
-            let step = json!({"type": "Sms", "to": to, "from": "Acme", "message": {"body": "hi"}, "ttl": 60});
-            // What is refused was too much: it has done what it is for.
-            api.send(&json!({"flow": [step], "callback": {"strategy": "OnCompletion", "url": url}}), None)
-                .await;
+            let step = json!({"type": "Sms", "order": 1, "to": to, "from": "Acme", "message": {"body": "hi"}, "ttl": 60});
+            let body = json!({"flow": [step], "callback": {"strategy": "OnCompletion", "url": url}});
+            // What was too much is not sent again.
+            match api.send(&body, None).await {
+                (200 | 429 | 503, _) => {}
+                (status, answer) => return Err(format!("a flood was answered {status}: {answer}")),
+            }
         }
         sleep(FLOOD_INTERVAL).await;
     }
+    Ok(())
 }
 
 /// Lives a client's life, or what is left of it after a crash. An error is a broken promise.

@@ -260,9 +260,6 @@ async fn live(
     let router = server::router(&config, Arc::clone(&faulty) as _, index, Arc::clone(&engine));
     let api = Http { router, token: TOKEN };
     tokio::spawn(engine.run());
-    if options.trial == Trial::Hostile {
-        tokio::spawn(client::flood(Http { token: HOSTILE_TOKEN, ..api.clone() }));
-    }
 
     let (waiting, clients) = world.with(|state| {
         let posted = state.posted.iter().enumerate();
@@ -274,14 +271,20 @@ async fn live(
     });
     waiting.into_iter().for_each(|index| drop(tokio::spawn(Arc::clone(world).deliver(index))));
     let broken = Arc::new(Mutex::new(None));
+    let note = |broken: Arc<Mutex<Option<String>>>, client: Result<(), String>| {
+        if let Err(promise) = client {
+            broken.lock().get_or_insert(promise);
+        }
+    };
     for index in clients {
         let client = client::run(Arc::clone(world), index, api.clone());
         let broken = Arc::clone(&broken);
-        tokio::spawn(async move {
-            if let Err(promise) = client.await {
-                broken.lock().get_or_insert(promise);
-            }
-        });
+        tokio::spawn(async move { note(broken, client.await) });
+    }
+    if options.trial == Trial::Hostile {
+        let flood = client::flood(Http { token: HOSTILE_TOKEN, ..api.clone() });
+        let broken = Arc::clone(&broken);
+        tokio::spawn(async move { note(broken, flood.await) });
     }
     loop {
         sleep(Duration::from_secs(5)).await;

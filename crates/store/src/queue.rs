@@ -96,6 +96,8 @@ struct Entry {
     owed_ms: i64,
     /// When it can be taken: `owed_ms`, or the end of its lease.
     due_ms: i64,
+    /// What the clock showed when that was decided.
+    decided_ms: i64,
 }
 
 /// What a flow owes, and whose turn it takes.
@@ -239,8 +241,8 @@ pub(crate) struct TaskQueue {
     applications: HashSet<Arc<str>>,
     /// The target of what has none.
     nowhere: Arc<str>,
-    /// The time when it was last asked for tasks, Unix milliseconds.
-    now_ms: i64,
+    /// What the clock showed when the queue was last told, Unix milliseconds.
+    pub(crate) now_ms: i64,
 }
 
 /// Whether a task was never tried: it is due at once, whatever a clock that was ahead wrote down.
@@ -325,7 +327,8 @@ impl TaskQueue {
             if first_ms.is_some_and(|ms| before_ms.is_none_or(|before_ms| ms < before_ms)) {
                 woken |= 1 << index;
             }
-            owing.entries.push(Entry { kind: task.kind, owed_ms: task.due_ms, due_ms });
+            let decided_ms = self.now_ms;
+            owing.entries.push(Entry { kind: task.kind, owed_ms: task.due_ms, due_ms, decided_ms });
         }
         for entry in old {
             let kept = owing.entries.iter().any(|new| new.kind == entry.kind && new.due_ms == entry.due_ms);
@@ -380,7 +383,10 @@ impl TaskQueue {
                 Admission::Granted => {
                     queue.reschedule(&application, &target, task, until_ms);
                     let owing = self.flows.get_mut(&flow).into_iter().flat_map(|owing| &mut owing.entries);
-                    owing.filter(|entry| entry.kind == kind).for_each(|entry| entry.due_ms = until_ms);
+                    let entry = owing.into_iter().find(|entry| entry.kind == kind);
+                    entry.into_iter().for_each(|entry| {
+                        (entry.due_ms, entry.decided_ms) = (until_ms, now_ms);
+                    });
                     claimed.push((flow, kind));
                 }
                 refusal => {
@@ -416,19 +422,26 @@ impl TaskQueue {
             (Arc::clone(&owing.application), owing.target(kind, &self.nowhere).clone());
         let Some(entry) = owing.entries.iter_mut().find(|entry| entry.kind == kind) else { return false };
         let due_ms = std::mem::replace(&mut entry.due_ms, until_ms);
+        entry.decided_ms = self.now_ms;
         let lane = &mut self.lanes[Lane::of(kind).index()];
         let before_ms = lane.turns.first_due_ms();
         lane.reschedule(&application, &target, (due_ms, flow, kind), until_ms);
         lane.turns.first_due_ms() < before_ms
     }
 
-    /// Corrects the due times of a lane's tasks after the clock was set back by `back_ms`: what was put off
-    /// by that clock is due as much earlier, and nothing is due after `latest_ms`, but a task is never due
-    /// before now. Answers how many tasks were moved.
+    /// Corrects the due times of a lane's tasks after the clock was set back by `back_ms`: what was decided while it was
+    /// ahead is due as much earlier. And nothing is due after `latest_ms`. Answers how many tasks were moved.
     pub(crate) fn pull_in(&mut self, lane: Lane, now_ms: i64, back_ms: i64, latest_ms: i64) -> usize {
         self.now_ms = now_ms;
-        let sooner_ms = |due_ms: i64| (due_ms - back_ms).max(now_ms).min(latest_ms.max(now_ms));
+        let latest_ms = latest_ms.max(now_ms);
         let mut moved = Vec::new();
+        if back_ms > 0 {
+            for (flow, owing) in &self.flows {
+                let ahead = |entry: &&Entry| Lane::of(entry.kind) == lane && entry.decided_ms > now_ms;
+                let entries = owing.entries.iter().filter(ahead);
+                moved.extend(entries.map(|entry| (entry.due_ms, *flow, entry.kind)));
+            }
+        }
         for queue in self.lanes[lane.index()].applications.values_mut() {
             if back_ms > 0 {
                 queue.held_until_ms = None;
@@ -437,13 +450,13 @@ impl TaskQueue {
                 if back_ms > 0 {
                     target.held_until_ms = None;
                 }
-                let first_ms = if back_ms > 0 { now_ms } else { latest_ms.max(now_ms) };
-                let late = target.tasks.range((first_ms.saturating_add(1), Uuid::nil(), FIRST_KIND)..);
-                moved.extend(late.copied());
+                moved.extend(target.tasks.range((latest_ms.saturating_add(1), Uuid::nil(), FIRST_KIND)..));
             }
         }
+        moved.sort_unstable();
+        moved.dedup();
         for &(due_ms, flow, kind) in &moved {
-            self.put_off(flow, kind, sooner_ms(due_ms));
+            self.put_off(flow, kind, (due_ms - back_ms).max(now_ms).min(latest_ms));
         }
         moved.len()
     }
@@ -567,8 +580,13 @@ mod tests {
         assert_eq!(queue.next_due_ms(SMS), Some(1000));
         assert_eq!(claim(&mut queue, SMS, 9, 1000), [1]);
         assert_eq!(claim(&mut queue, SMS, 9, 60_000), [2]);
-        queue.pull_in(Lane::Expire, 1000, 2 * hour_ms, i64::MAX);
-        assert_eq!(queue.next_due_ms(Lane::Expire), Some(3 * hour_ms));
+        // What was decided before that clock was ahead is right, and what was decided by it is not.
+        assert_eq!(queue.pull_in(Lane::Expire, 1000, 2 * hour_ms, i64::MAX), 0);
+        assert_eq!(queue.next_due_ms(Lane::Expire), Some(5 * hour_ms));
+        queue.claim(SMS, 0, 2 * hour_ms, 0, &mut admit_all);
+        queue.replace(flow(3), "a", "", &[task(EXPIRE, 4 * hour_ms)]);
+        assert_eq!(queue.pull_in(Lane::Expire, 1000, 2 * hour_ms, i64::MAX), 1);
+        assert_eq!(queue.next_due_ms(Lane::Expire), Some(2 * hour_ms));
         assert_eq!(queue.pull_in(Lane::Callback, 1000, 0, 60_000), 0);
     }
 

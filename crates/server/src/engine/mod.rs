@@ -49,6 +49,8 @@ const REPLAY_INTERVAL: Duration = Duration::from_secs(1);
 const PUT_OFF_MS: i64 = 250;
 /// Between two looks at the clocks, the carriers and the cautions.
 const WATCH_INTERVAL: Duration = Duration::from_secs(1);
+/// Reading both clocks takes no longer, milliseconds, or they tell nothing about each other.
+const READ_MAX_MS: i64 = 100;
 /// How long the store may take to end a time to live, before others have their turn.
 const EXPIRE_MAX: Duration = Duration::from_secs(30);
 /// After so many tries it is asked whether the store fails for this flow alone.
@@ -392,6 +394,7 @@ impl Engine {
     async fn expire_lane(self: &Arc<Self>) {
         let slots = Arc::new(Semaphore::new(CLAIM_MAX));
         while self.until_due(Lane::Expire).await {
+            self.look_at_clocks();
             if !self.is_settled() {
                 // A clock that is wrong for some seconds ends no time to live.
                 self.pause(WATCH_INTERVAL).await;
@@ -434,6 +437,7 @@ impl Engine {
                 };
                 let engine = Arc::clone(self);
                 tokio::spawn(async move {
+                    engine.look_at_clocks();
                     let tells_age = engine.tells_age();
                     let called = engine.callbacks.call(&claim.flow, &slot, tells_age).await;
                     let (application, target) = (slot.application().to_owned(), slot.host().to_owned());
@@ -456,6 +460,8 @@ impl Engine {
         self.pull_in(ALL_LANES, 0, self.retry_max);
         while self.pause(WATCH_INTERVAL).await {
             self.look_at_clocks();
+            // Where it jumped there and back between two looks.
+            self.pull_in(PLANNED_LANES, 0, self.longest_planned());
             for outlet in &self.outlets {
                 metrics::show_carrier(outlet, now_ms());
             }
@@ -478,27 +484,36 @@ impl Engine {
         self.clock.lock().tells_age()
     }
 
+    /// Looks at the clocks, and sees to what a jump of the wall clock calls for.
     fn look_at_clocks(&self) {
-        let look = Look { wall_ms: now_ms(), monotonic_ms: self.started.elapsed().as_millis() as i64 };
+        let Some(look) = self.read_clocks() else { return };
         let (jump_ms, needed_ms) = {
             let mut clock = self.clock.lock();
             (clock.look(look), clock.needed_ms())
         };
-        let (back_ms, lanes) = match jump_ms {
-            // A jump there and back between two looks.
-            None => (0, PLANNED_LANES),
-            Some(jump_ms) => {
-                let (by_s, for_s) = (jump_ms / 1000, needed_ms / 1000);
-                tracing::warn!(
-                    by_s,
-                    for_s,
-                    "the clock jumped; nothing is deleted by age until it was steady for a while"
-                );
-                self.outlets.iter().for_each(|outlet| outlet.forget_parked());
-                ((-jump_ms).max(0), ALL_LANES)
-            }
-        };
-        self.pull_in(lanes, back_ms, self.retry_max.max(Duration::from_millis(LEASE_MS.unsigned_abs())));
+        let Some(jump_ms) = jump_ms else { return };
+        let (by_s, for_s) = (jump_ms / 1000, needed_ms / 1000);
+        tracing::warn!(
+            by_s,
+            for_s,
+            "the clock jumped; nothing is deleted by age until it was steady for a while"
+        );
+        self.outlets.iter().for_each(|outlet| outlet.forget_parked());
+        self.pull_in(ALL_LANES, (-jump_ms).max(0), self.longest_planned());
+    }
+
+    /// Both clocks at the same moment; nothing where this thread was held up between them.
+    fn read_clocks(&self) -> Option<Look> {
+        let monotonic = || self.started.elapsed().as_millis() as i64;
+        (0..3).find_map(|_| {
+            let (before_ms, wall_ms, monotonic_ms) = (monotonic(), now_ms(), monotonic());
+            (monotonic_ms - before_ms <= READ_MAX_MS).then_some(Look { wall_ms, monotonic_ms })
+        })
+    }
+
+    /// The longest that what is to be handed over can be put off on purpose.
+    fn longest_planned(&self) -> Duration {
+        self.retry_max.max(Duration::from_millis(LEASE_MS.unsigned_abs()))
     }
 
     /// Makes due soon what a wrong clock put off. Nothing that waits for a carrier waits longer than

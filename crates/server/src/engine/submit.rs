@@ -5,7 +5,7 @@ use crate::clock::now_ms;
 use crate::config::UnknownSubmit;
 use crate::metrics;
 use carriers::{Outcome, Outgoing, backoff};
-use flow::{Detail, Event, Flow, Rate, Submit, TaskKind};
+use flow::{Detail, Event, Flow, Message, Rate, Submit, TaskKind};
 use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -34,7 +34,9 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) -> Op
     let flow = still_owed(engine, &claim).await?;
     let attempts = attempts(&flow, message, part)?;
     let (step, name) = (&flow.steps[usize::from(message)], &outlet.config.name);
-    let time_left_ms = flow.state.messages[usize::from(message)].expires_ms - now_ms();
+    let Message { created_ms, expires_ms, .. } = flow.state.messages[usize::from(message)];
+    // At most its whole time to live: a message of the future was made by a clock that was ahead.
+    let time_left_ms = (expires_ms - now_ms()).min(expires_ms - created_ms);
     let outgoing = Outgoing {
         message,
         part,

@@ -24,6 +24,7 @@ use schema::{failed, open_reader, open_writer};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::{Notify, mpsc, oneshot};
 use uuid::Uuid;
 use writer::{Command, Writer};
@@ -90,6 +91,8 @@ type Cache = Mutex<LruCache<Uuid, Stored>>;
 /// What the writer shares with the callers.
 struct Shared {
     queue: Mutex<TaskQueue>,
+    /// What the clock showed when somebody last had something written, Unix milliseconds.
+    now_ms: AtomicI64,
     wakers: [Notify; Lane::ALL.len()],
     /// Flows that were changed lately. Only the writer puts into it, after a commit.
     cache: Cache,
@@ -97,7 +100,11 @@ struct Shared {
 
 impl Shared {
     fn owe(&self, flow: &Flow) {
-        let woken = self.queue.lock().owe(flow);
+        let woken = {
+            let mut queue = self.queue.lock();
+            queue.now_ms = self.now_ms.load(Ordering::Relaxed);
+            queue.owe(flow)
+        };
         for (lane, waker) in self.wakers.iter().enumerate() {
             if woken & (1 << lane) != 0 {
                 waker.notify_one();
@@ -133,6 +140,7 @@ impl SqliteStore {
         }
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
+            now_ms: AtomicI64::new(0),
             wakers: std::array::from_fn(|_| Notify::new()),
             cache: Mutex::new(LruCache::new(options.cached_flows_max)),
         });
@@ -260,6 +268,7 @@ fn parse(documents: &[Option<Vec<u8>>]) -> rusqlite::Result<Vec<Option<Flow>>> {
 #[async_trait]
 impl Store for SqliteStore {
     async fn accept(&self, flow: Flow, key: Option<IdempotencyKey>, now_ms: i64) -> Result<Accepted> {
+        self.shared.now_ms.store(now_ms, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();
         let command = Command::Accept { flow: Box::new(flow), key, now_ms, reply };
         self.commands.try_send(command).map_err(|error| match error {
@@ -270,10 +279,12 @@ impl Store for SqliteStore {
     }
 
     async fn apply(&self, id: Uuid, event: Event, now_ms: i64) -> Result<Applied> {
+        self.shared.now_ms.store(now_ms, Ordering::Relaxed);
         self.send(|reply| Command::Apply { id, event, now_ms, reply }).await
     }
 
     async fn receipt(&self, carrier: CarrierRef, receipt: Receipt, now_ms: i64) -> Result<Matched> {
+        self.shared.now_ms.store(now_ms, Ordering::Relaxed);
         self.send(|reply| Command::Receipt { carrier, receipt, now_ms, reply }).await
     }
 
@@ -285,6 +296,7 @@ impl Store for SqliteStore {
         lease_ms: i64,
         admit: Admit<'_>,
     ) -> Result<Vec<Claim>> {
+        self.shared.now_ms.store(now_ms, Ordering::Relaxed);
         let until_ms = now_ms.saturating_add(lease_ms);
         let due = self.shared.queue.lock().claim(lane, limit, now_ms, until_ms, admit);
         let mut claims = Vec::with_capacity(due.len());
@@ -318,6 +330,7 @@ impl Store for SqliteStore {
     }
 
     fn pull_in(&self, lane: Lane, now_ms: i64, back_ms: i64, latest_ms: i64) -> usize {
+        self.shared.now_ms.store(now_ms, Ordering::Relaxed);
         let moved = self.shared.queue.lock().pull_in(lane, now_ms, back_ms, latest_ms);
         if moved > 0 {
             self.shared.wakers[lane.index()].notify_one();
