@@ -171,11 +171,15 @@ pub enum Heard {
     OptOut {
         /// Who, E.164.
         from: String,
+        /// As [`InboundMessage::key`].
+        key: String,
     },
     /// A recipient takes that back.
     OptIn {
         /// Who, E.164.
         from: String,
+        /// As [`InboundMessage::key`].
+        key: String,
     },
 }
 
@@ -188,6 +192,9 @@ pub struct InboundMessage {
     pub text: Option<String>,
     /// A file with it.
     pub media_url: Option<String>,
+    /// What tells it from others, and is the same each time that the provider tells it: the provider's id of
+    /// it, or a hash of what it posted.
+    pub key: String,
 }
 
 /// Why nothing was read from what was posted.

@@ -15,6 +15,7 @@ mod metrics;
 mod numbers;
 pub mod rates;
 pub mod routing;
+mod slots;
 mod targets;
 
 pub use numbers::country;

@@ -1,9 +1,13 @@
 //! Which addresses callbacks may reach: public ones, unless the operator allows more.
 
 use flow::{SipAddress, SipHost};
+use lru::LruCache;
+use parking_lot::Mutex;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 /// Whether an address is on the public Internet, as far as an address tells (IANA special-purpose registries).
 pub fn is_public(address: IpAddr) -> bool {
@@ -101,6 +105,29 @@ pub fn check_sip_address(address: &SipAddress, allow_private: bool) -> Result<()
     Err(format!("{} is not a public address, and callbacks.allow_private is off", address.host))
 }
 
+/// Hosts whose address is remembered.
+const ADDRESSES_MAX: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
+
+/// Where hosts were last found.
+pub struct Addresses(Mutex<LruCache<String, IpAddr>>);
+
+impl Default for Addresses {
+    fn default() -> Addresses {
+        Addresses(Mutex::new(LruCache::new(ADDRESSES_MAX)))
+    }
+}
+
+impl Addresses {
+    /// The address of a host, where it is known.
+    pub fn of(&self, host: &str) -> Option<IpAddr> {
+        self.0.lock().get(host).copied()
+    }
+
+    fn note(&self, host: &str, address: IpAddr) {
+        self.0.lock().put(host.to_owned(), address);
+    }
+}
+
 /// Resolves host names, and leaves out addresses that may not be called: the check is on the address that is then
 /// connected to, so a name that changes its mind gains nothing.
 pub struct GuardedResolver {
@@ -119,6 +146,29 @@ impl Resolve for GuardedResolver {
                 return Err("the name has no public address, and callbacks.allow_private is off".into());
             }
             let addresses: Addrs = Box::new(allowed.into_iter());
+            Ok(addresses)
+        })
+    }
+}
+
+/// Resolves as [`GuardedResolver`] does, and notes where hosts were found.
+pub struct NotingResolver {
+    /// What resolves.
+    pub guarded: GuardedResolver,
+    /// Where it is noted.
+    pub found: Arc<Addresses>,
+}
+
+impl Resolve for NotingResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let (host, found) = (name.as_str().to_owned(), Arc::clone(&self.found));
+        let resolving = self.guarded.resolve(name);
+        Box::pin(async move {
+            let addresses: Vec<SocketAddr> = resolving.await?.collect();
+            if let Some(first) = addresses.first() {
+                found.note(&host, first.ip());
+            }
+            let addresses: Addrs = Box::new(addresses.into_iter());
             Ok(addresses)
         })
     }

@@ -254,7 +254,7 @@ impl Http {
         }
         if holds(&self.answer.later) {
             let told = || answer.body.pointer(self.answer.retry_after.as_deref()?)?.as_u64();
-            let after = answer.retry_after.or_else(|| told().map(Duration::from_secs));
+            let after = answer.retry_after.or_else(|| told().map(client::pause));
             match after {
                 Some(pause) => self.breaker.hold(Instant::now(), pause),
                 // Too many requests, no failure of the provider's.

@@ -322,6 +322,9 @@ pub struct Inbound {
     /// A file with it.
     #[serde(default)]
     pub media_url: Option<String>,
+    /// The provider's id of it; without one, all that the provider says of it tells it from others.
+    #[serde(default)]
+    pub id: Option<String>,
 }
 
 impl Provider {

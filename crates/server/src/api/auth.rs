@@ -17,9 +17,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Application, Store, Token};
+use tokio::time::Instant;
 
 /// How long a token is believed before the store is asked again, so that a revocation is felt soon.
-const BELIEVED_MS: i64 = 3000;
+const BELIEVED: Duration = Duration::from_secs(3);
 /// Most tokens remembered; beyond it all are forgotten, and the store is asked again.
 const REMEMBERED_MAX: usize = 10_000;
 /// Octets that a token can have; ours have 43. What is longer is none, and is not even hashed.
@@ -57,7 +58,8 @@ struct Believed {
     application: Arc<Application>,
     grants: Grants,
     expires_ms: i64,
-    asked_ms: i64,
+    /// By the monotonic clock: a revocation is felt whatever the wall clock does.
+    asked: Instant,
 }
 
 /// Knows tokens and limits.
@@ -113,7 +115,7 @@ impl Gate {
         let now_ms = now_ms();
         if let Some(known) = self.believed.read().get(&hash)
             && now_ms < known.expires_ms
-            && now_ms - known.asked_ms < BELIEVED_MS
+            && known.asked.elapsed() < BELIEVED
         {
             return Ok(Identity { application: Arc::clone(&known.application), grants: known.grants });
         }
@@ -135,7 +137,7 @@ impl Gate {
             application: Arc::clone(&application),
             grants,
             expires_ms: token.expires_ms,
-            asked_ms: now_ms,
+            asked: Instant::now(),
         };
         believed.insert(hash, known);
         Ok(Identity { application, grants })

@@ -97,6 +97,10 @@ pub struct StoreConfig {
     pub path: PathBuf,
     /// Closed flows older than this are pruned; 0 keeps them for ever.
     pub retention_days: u32,
+    /// For how long the wall clock must have been steady before anything is deleted because of its age;
+    /// thirty times as long where it is a day or more from where it should be.
+    #[serde(deserialize_with = "duration")]
+    pub clock_agreement: Duration,
     /// Writes that may wait; beyond it, new flows get 503.
     pub queue_max: usize,
     /// Octets that new flows that wait may have; beyond it, they get 503.
@@ -225,6 +229,7 @@ impl Default for StoreConfig {
         StoreConfig {
             path: "switchback-data".into(),
             retention_days: 365,
+            clock_agreement: Duration::from_secs(120),
             queue_max: 8192,
             queue_bytes_max: 64 << 20,
             cached_flows_max: const { std::num::NonZeroUsize::new(16_384).unwrap() },
@@ -262,6 +267,9 @@ impl Default for CallbackConfig {
 
 /// The longest that anything may be waited for: well below the engine's lease, after which a task is taken up again.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
+
+/// The longest that the clock has to be steady before anything is deleted.
+const AGREEMENT_MAX: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -405,6 +413,9 @@ impl Config {
         }
         if self.callbacks.concurrency == 0 || self.callbacks.concurrency_per_host == 0 {
             return Err("callbacks.concurrency and callbacks.concurrency_per_host: must be at least 1".into());
+        }
+        if self.store.clock_agreement > AGREEMENT_MAX {
+            return Err("store.clock_agreement: must be at most 24h".into());
         }
         if self.callbacks.timeout > ANSWER_MAX {
             return Err("callbacks.timeout: must be at most 2m".into());

@@ -180,3 +180,45 @@ async fn dead_callbacks_are_kept_and_replayed() {
     until("the replay", || receiver.count() == 2).await;
     until("the end of it", || admin.dead_callbacks(10).unwrap().is_empty()).await;
 }
+
+/// Accepts connections at every address of the loopback network and never answers.
+async fn hang() -> u16 {
+    let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((connection, _)) = listener.accept().await {
+            kept.push(connection);
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn targets_that_hang_under_many_names_delay_only_their_own_application() {
+    // Each hangs for longer than this test may take.
+    let server = TestServer::start(&format!("{ALLOW}timeout = \"2m\"\nconcurrency = 16\n")).await;
+    let (port, receiver) = (hang().await, Receiver::start(&[200]).await);
+    for i in 1..=200 {
+        let url = format!("http://127.0.0.{i}:{port}/x");
+        server.send(&flow("OnCompletion", &url, "+306900000000")).await;
+    }
+    let honest = create_application(&server.data, "honest");
+    let token = token(&server.client, &server.url, &honest).await;
+    for _ in 0..20 {
+        let body = flow("OnCompletion", &receiver.url, "+306900000000");
+        let request = server.client.post(format!("{}/failover", server.url)).bearer_auth(&token);
+        assert_eq!(answer(request.json(&body)).await.0, 200);
+    }
+    until("the other application's callbacks", || receiver.count() == 20).await;
+}
+
+#[tokio::test]
+async fn a_target_that_is_gone_is_not_called_again() {
+    let server = TestServer::start(ALLOW).await;
+    let receiver = Receiver::start(&[410, 200]).await;
+    server.send(&flow("OnCompletion", &receiver.url, "+306900000000")).await;
+    let admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
+    until("the dead callback", || !admin.dead_callbacks(10).unwrap().is_empty()).await;
+    assert_eq!(receiver.count(), 1);
+}

@@ -3,6 +3,7 @@
 use crate::support::*;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use server::clock;
 use store::{Admin, Keyring};
 
 #[tokio::test]
@@ -174,6 +175,23 @@ async fn a_revocation_from_beside_is_felt_within_seconds() {
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(15);
     while server.post("/failover/tracking", &json!([])).await.0 != 401 {
         assert!(tokio::time::Instant::now() < deadline);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_revoked_application_is_out_in_seconds_though_the_clock_goes_back() {
+    let server = TestServer::start("").await;
+    let ask = async || answer(server.request(Method::GET, "/suppressions/Viber")).await.0.as_u16();
+    assert_eq!(ask().await, 200);
+    // This thread, and with it the server, lives an hour ago from now on.
+    let back_ms = clock::now_ms() - 3_600_000;
+    clock::simulate(move || back_ms);
+    let mut admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
+    assert!(admin.revoke_application(&server.application.id, back_ms).unwrap());
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    while ask().await != 401 {
+        assert!(tokio::time::Instant::now() < deadline, "the token still works");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }
