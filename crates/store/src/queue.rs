@@ -17,6 +17,8 @@ const HOLD_MS: i64 = 250;
 /// Between the ends of two holds of an application's targets, microseconds: looking at many of them costs
 /// little.
 const HOLD_GAP_US: i64 = 200;
+/// A clock was set back when it shows so much less than the monotonic clock lets expect, milliseconds.
+const SET_BACK_MS: i64 = 1000;
 /// What is not admitted in one claim, at most, so that the queue is not locked for long.
 const NOT_ADMITTED_MAX: usize = 256;
 
@@ -96,8 +98,8 @@ struct Entry {
     owed_ms: i64,
     /// When it can be taken: `owed_ms`, or the end of its lease.
     due_ms: i64,
-    /// What the clock showed when that was decided.
-    decided_ms: i64,
+    /// How far the wall clock was ahead of the monotonic one when that was decided.
+    ahead_ms: i64,
 }
 
 /// What a flow owes, and whose turn it takes.
@@ -222,6 +224,21 @@ impl LaneQueue {
         Some((application, target, task))
     }
 
+    /// Lets everybody be asked for again.
+    fn end_holds(&mut self) {
+        let mut held = Vec::new();
+        for (application, queue) in &mut self.applications {
+            let of_application = queue.held_until_ms.take().is_some();
+            for (target, queue) in &mut queue.targets {
+                if queue.held_until_ms.take().is_some() || of_application {
+                    held.push((Arc::clone(application), Arc::clone(target)));
+                }
+            }
+        }
+        held.sort_unstable();
+        held.iter().for_each(|(application, target)| self.line_up(application, target));
+    }
+
     fn hold(&mut self, application: &Arc<str>, target: &Arc<str>, admission: Admission, now_ms: i64) {
         let Some(of_application) = self.applications.get_mut(application) else { return };
         match admission {
@@ -242,7 +259,9 @@ pub(crate) struct TaskQueue {
     /// The target of what has none.
     nowhere: Arc<str>,
     /// What the clock showed when the queue was last told, Unix milliseconds.
-    pub(crate) now_ms: i64,
+    now_ms: i64,
+    /// How far it was ahead of the monotonic clock then, milliseconds.
+    ahead_ms: i64,
 }
 
 /// Whether a task was never tried: it is due at once, whatever a clock that was ahead wrote down.
@@ -327,8 +346,8 @@ impl TaskQueue {
             if first_ms.is_some_and(|ms| before_ms.is_none_or(|before_ms| ms < before_ms)) {
                 woken |= 1 << index;
             }
-            let decided_ms = self.now_ms;
-            owing.entries.push(Entry { kind: task.kind, owed_ms: task.due_ms, due_ms, decided_ms });
+            let ahead_ms = self.ahead_ms;
+            owing.entries.push(Entry { kind: task.kind, owed_ms: task.due_ms, due_ms, ahead_ms });
         }
         for entry in old {
             let kept = owing.entries.iter().any(|new| new.kind == entry.kind && new.due_ms == entry.due_ms);
@@ -372,7 +391,6 @@ impl TaskQueue {
         until_ms: i64,
         admit: Admit<'_>,
     ) -> Vec<(Uuid, TaskKind)> {
-        self.now_ms = now_ms;
         let mut claimed = Vec::new();
         let mut not_admitted = 0;
         let queue = &mut self.lanes[lane.index()];
@@ -385,7 +403,7 @@ impl TaskQueue {
                     let owing = self.flows.get_mut(&flow).into_iter().flat_map(|owing| &mut owing.entries);
                     let entry = owing.into_iter().find(|entry| entry.kind == kind);
                     entry.into_iter().for_each(|entry| {
-                        (entry.due_ms, entry.decided_ms) = (until_ms, now_ms);
+                        (entry.due_ms, entry.ahead_ms) = (until_ms, self.ahead_ms);
                     });
                     claimed.push((flow, kind));
                 }
@@ -422,43 +440,53 @@ impl TaskQueue {
             (Arc::clone(&owing.application), owing.target(kind, &self.nowhere).clone());
         let Some(entry) = owing.entries.iter_mut().find(|entry| entry.kind == kind) else { return false };
         let due_ms = std::mem::replace(&mut entry.due_ms, until_ms);
-        entry.decided_ms = self.now_ms;
+        entry.ahead_ms = self.ahead_ms;
         let lane = &mut self.lanes[Lane::of(kind).index()];
         let before_ms = lane.turns.first_due_ms();
         lane.reschedule(&application, &target, (due_ms, flow, kind), until_ms);
         lane.turns.first_due_ms() < before_ms
     }
 
-    /// Corrects the due times of a lane's tasks after the clock was set back by `back_ms`: what was decided while it was
-    /// ahead is due as much earlier. And nothing is due after `latest_ms`. Answers how many tasks were moved.
-    pub(crate) fn pull_in(&mut self, lane: Lane, now_ms: i64, back_ms: i64, latest_ms: i64) -> usize {
-        self.now_ms = now_ms;
-        let latest_ms = latest_ms.max(now_ms);
+    /// Tells what the clock shows, Unix milliseconds, and how far that is ahead of the monotonic clock.
+    pub(crate) fn tell(&mut self, now_ms: i64, ahead_ms: i64) {
+        (self.now_ms, self.ahead_ms) = (now_ms, ahead_ms);
+    }
+
+    /// Corrects the due times of a lane's tasks. Where the clock was `set_back`, what was decided while it was ahead is due
+    /// as much earlier. And nothing is due after `latest_ms`. Answers how many tasks were moved.
+    pub(crate) fn pull_in(&mut self, lane: Lane, set_back: bool, latest_ms: i64) -> usize {
+        let (now_ms, latest_ms) = (self.now_ms, latest_ms.max(self.now_ms));
         let mut moved = Vec::new();
-        if back_ms > 0 {
+        if set_back {
             for (flow, owing) in &self.flows {
-                let ahead = |entry: &&Entry| Lane::of(entry.kind) == lane && entry.decided_ms > now_ms;
-                let entries = owing.entries.iter().filter(ahead);
-                moved.extend(entries.map(|entry| (entry.due_ms, *flow, entry.kind)));
-            }
-        }
-        for queue in self.lanes[lane.index()].applications.values_mut() {
-            if back_ms > 0 {
-                queue.held_until_ms = None;
-            }
-            for target in queue.targets.values_mut() {
-                if back_ms > 0 {
-                    target.held_until_ms = None;
+                for entry in owing.entries.iter().filter(|entry| Lane::of(entry.kind) == lane) {
+                    let back_ms = entry.ahead_ms - self.ahead_ms;
+                    if back_ms >= SET_BACK_MS {
+                        let due_ms = (entry.due_ms - back_ms).clamp(now_ms.min(entry.due_ms), latest_ms);
+                        moved.push((due_ms, *flow, entry.kind));
+                    }
                 }
-                moved.extend(target.tasks.range((latest_ms.saturating_add(1), Uuid::nil(), FIRST_KIND)..));
             }
         }
         moved.sort_unstable();
-        moved.dedup();
-        for &(due_ms, flow, kind) in &moved {
-            self.put_off(flow, kind, (due_ms - back_ms).max(now_ms).min(latest_ms));
+        let mut count = moved.len();
+        for (due_ms, flow, kind) in moved {
+            self.put_off(flow, kind, due_ms);
         }
-        moved.len()
+        if set_back {
+            self.lanes[lane.index()].end_holds();
+        }
+        let mut late = Vec::new();
+        let targets = self.lanes[lane.index()].applications.values().flat_map(|queue| queue.targets.values());
+        for target in targets {
+            late.extend(target.tasks.range((latest_ms.saturating_add(1), Uuid::nil(), FIRST_KIND)..));
+        }
+        late.sort_unstable();
+        count += late.len();
+        for (_, flow, kind) in late {
+            self.put_off(flow, kind, latest_ms);
+        }
+        count
     }
 
     /// When the lane's first task is due.
@@ -566,28 +594,35 @@ mod tests {
         assert!(queue.claim(Lane::Callback, 9, 10, 300_000, &mut none).is_empty());
         assert!(claim(&mut queue, Lane::Callback, 1, 10).is_empty());
         assert_eq!(claim(&mut queue, Lane::Callback, 1, 10 + HOLD_MS).len(), 1);
+        // A clock that was ahead when it was not admitted.
+        assert!(queue.claim(Lane::Callback, 9, 9_000_000, 9_300_000, &mut none).is_empty());
+        queue.tell(20, 0);
+        queue.pull_in(Lane::Callback, true, i64::MAX);
+        assert!(!claim(&mut queue, Lane::Callback, 1, 20).is_empty());
     }
 
     #[test]
     fn what_a_wrong_clock_put_off_is_due_soon_when_the_clock_is_back() {
         let (mut queue, hour_ms) = (TaskQueue::default(), 3_600_000);
         queue.replace(flow(1), "a", "", &[task(SUBMIT, 0), task(EXPIRE, 5 * hour_ms)]);
+        queue.replace(flow(4), "a", "", &[task(SUBMIT, 50_000)]);
         // The clock shows two hours too much.
+        queue.tell(2 * hour_ms, 2 * hour_ms);
         assert_eq!(claim(&mut queue, SMS, 1, 2 * hour_ms), [1]);
         queue.put_off(flow(1), SUBMIT, 2 * hour_ms + 500);
         queue.replace(flow(2), "a", "", &[task(SUBMIT, 30 * hour_ms)]);
-        assert_eq!(queue.pull_in(SMS, 1000, 2 * hour_ms, 60_000), 2);
-        assert_eq!(queue.next_due_ms(SMS), Some(1000));
-        assert_eq!(claim(&mut queue, SMS, 9, 1000), [1]);
-        assert_eq!(claim(&mut queue, SMS, 9, 60_000), [2]);
-        // What was decided before that clock was ahead is right, and what was decided by it is not.
-        assert_eq!(queue.pull_in(Lane::Expire, 1000, 2 * hour_ms, i64::MAX), 0);
-        assert_eq!(queue.next_due_ms(Lane::Expire), Some(5 * hour_ms));
-        queue.claim(SMS, 0, 2 * hour_ms, 0, &mut admit_all);
         queue.replace(flow(3), "a", "", &[task(EXPIRE, 4 * hour_ms)]);
-        assert_eq!(queue.pull_in(Lane::Expire, 1000, 2 * hour_ms, i64::MAX), 1);
+        queue.tell(1000, 0);
+        assert_eq!(queue.pull_in(SMS, true, 60_000), 2);
+        assert_eq!(claim(&mut queue, SMS, 9, 1000), [1]);
+        // What was decided before that is right, and what was decided meanwhile is not.
+        assert_eq!(claim(&mut queue, SMS, 9, 50_000), [4]);
+        assert_eq!(claim(&mut queue, SMS, 9, 60_000), [2]);
+        assert_eq!(queue.pull_in(Lane::Expire, true, i64::MAX), 1);
         assert_eq!(queue.next_due_ms(Lane::Expire), Some(2 * hour_ms));
-        assert_eq!(queue.pull_in(Lane::Callback, 1000, 0, 60_000), 0);
+        assert_eq!(queue.pull_in(Lane::Expire, true, i64::MAX), 0);
+        assert_eq!(queue.pull_in(Lane::Expire, false, 3 * hour_ms), 1);
+        assert_eq!(queue.pull_in(Lane::Callback, true, 60_000), 0);
     }
 
     #[test]
@@ -596,7 +631,7 @@ mod tests {
         let year_ms = 31_536_000_000;
         let ahead = flow::sample::flow(steps, None, year_ms, &mut || Uuid::from_u128(1));
         let mut queue = TaskQueue::default();
-        assert!(queue.claim(SMS, 1, 1000, 2000, &mut admit_all).is_empty());
+        queue.tell(1000, 0);
         queue.owe(&ahead);
         assert_eq!(claim(&mut queue, SMS, 1, 1000), [1]);
         // Its lease holds, whatever happens to the flow.

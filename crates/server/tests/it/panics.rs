@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use store::{Keyring, SqliteOptions, SqliteStore, Store, Threads};
+use store::{SqliteOptions, SqliteStore, Store};
 
 /// A carrier that panics at first, then wants to be left alone for years, then takes what it gets under a
 /// long name.

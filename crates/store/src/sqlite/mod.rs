@@ -34,8 +34,8 @@ use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 use uuid::Uuid;
 use work::Work;
 use writer::{Command, Writer};
@@ -122,8 +122,8 @@ const PLACE_OCTETS: usize = 1024;
 /// What the writer shares with the callers.
 struct Shared {
     queue: Mutex<TaskQueue>,
-    /// What the clock showed when somebody last had something written, Unix milliseconds.
-    now_ms: AtomicI64,
+    /// The zero of the monotonic clock.
+    started: Instant,
     wakers: [Notify; Lane::ALL.len()],
     /// Flows that were changed lately. Only the writer puts into it, after a commit.
     cache: Mutex<Cache>,
@@ -137,12 +137,14 @@ impl Shared {
         self.queue.lock().remove(*id);
     }
 
+    /// Tells the queue what the clock shows.
+    fn tell(&self, now_ms: i64) {
+        let ahead_ms = now_ms - self.started.elapsed().as_millis() as i64;
+        self.queue.lock().tell(now_ms, ahead_ms);
+    }
+
     fn owe(&self, flow: &Flow) {
-        let woken = {
-            let mut queue = self.queue.lock();
-            queue.now_ms = self.now_ms.load(Ordering::Relaxed);
-            queue.owe(flow)
-        };
+        let woken = self.queue.lock().owe(flow);
         for (lane, waker) in self.wakers.iter().enumerate() {
             if woken & (1 << lane) != 0 {
                 waker.notify_one();
@@ -182,7 +184,7 @@ impl SqliteStore {
         }
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
-            now_ms: AtomicI64::new(0),
+            started: Instant::now(),
             wakers: std::array::from_fn(|_| Notify::new()),
             cache: Mutex::new(Cache::new(options.cached_flows_max, options.cached_bytes_max)),
             quarantined: Mutex::new(quarantine::ids(&connection).map_err(failed)?),
@@ -428,7 +430,7 @@ fn parse_all(documents: &[Option<Vec<u8>>]) -> Vec<Option<Flow>> {
 #[async_trait]
 impl Store for SqliteStore {
     async fn accept(&self, flow: Flow, key: Option<IdempotencyKey>, now_ms: i64) -> Result<Accepted> {
-        self.shared.now_ms.store(now_ms, Ordering::Relaxed);
+        self.shared.tell(now_ms);
         // Here, so that the writer need not: it is one for all.
         let document = work::document_of(&flow).map_err(failed)?;
         let places = document.len().div_ceil(PLACE_OCTETS) as u32;
@@ -443,13 +445,13 @@ impl Store for SqliteStore {
         if self.shared.quarantined.lock().contains(&id) {
             return Err(StoreError::Quarantined);
         }
-        self.shared.now_ms.store(now_ms, Ordering::Relaxed);
+        self.shared.tell(now_ms);
         let subject = Subject { flow: Some((id, now_ms)), octets: 1024, ..Subject::default() };
         self.write(subject, move |work| Ok(work.apply(id, &event, now_ms)?.ok_or(StoreError::NotFound))).await
     }
 
     async fn receipt(&self, carrier: CarrierRef, receipt: Receipt, now_ms: i64) -> Result<Matched> {
-        self.shared.now_ms.store(now_ms, Ordering::Relaxed);
+        self.shared.tell(now_ms);
         let receipt = receipt.shortened();
         let subject = Subject { octets: 1024, ..Subject::default() };
         self.write(subject, move |work| work.receipt(&carrier, &receipt, now_ms).map(Ok)).await
@@ -463,7 +465,7 @@ impl Store for SqliteStore {
         lease_ms: i64,
         admit: Admit<'_>,
     ) -> Result<Vec<Claim>> {
-        self.shared.now_ms.store(now_ms, Ordering::Relaxed);
+        self.shared.tell(now_ms);
         let until_ms = now_ms.saturating_add(lease_ms);
         let due = self.shared.queue.lock().claim(lane, limit, now_ms, until_ms, admit);
         let mut claims = Vec::with_capacity(due.len());
@@ -496,9 +498,9 @@ impl Store for SqliteStore {
         }
     }
 
-    fn pull_in(&self, lane: Lane, now_ms: i64, back_ms: i64, latest_ms: i64) -> usize {
-        self.shared.now_ms.store(now_ms, Ordering::Relaxed);
-        let moved = self.shared.queue.lock().pull_in(lane, now_ms, back_ms, latest_ms);
+    fn pull_in(&self, lane: Lane, set_back: bool, now_ms: i64, latest_ms: i64) -> usize {
+        self.shared.tell(now_ms);
+        let moved = self.shared.queue.lock().pull_in(lane, set_back, latest_ms);
         if moved > 0 {
             self.shared.wakers[lane.index()].notify_one();
         }
