@@ -19,8 +19,8 @@ pub const HANGING: &str = "hanging";
 /// How the hosts of the hostile application's targets are called.
 pub const HOSTILE_HOST: &str = "hostile";
 /// Flows that the hostile application sends, and hosts of its targets.
-const HOSTILE_FLOWS: usize = 300;
-const HOSTILE_HOSTS: usize = 200;
+const HOSTILE_FLOWS: usize = 120;
+const HOSTILE_HOSTS: usize = 100;
 /// Between the hostile application's floods.
 const FLOOD_INTERVAL: Duration = Duration::from_secs(600);
 /// Idempotency keys are asked for again so long after everything was sent, milliseconds.
@@ -131,7 +131,7 @@ pub async fn flood(api: Http) -> Result<(), String> {
         for i in 0..HOSTILE_FLOWS {
             let to = format!("+3070{:08}", flood * HOSTILE_FLOWS + i);
             let url = format!("https://{HOSTILE_HOST}{}.example/", i % HOSTILE_HOSTS);
-            let step = json!({"type": "Sms", "order": 1, "to": to, "from": "Acme", "message": {"body": "hi"}, "ttl": 60});
+            let step = json!({"type": "Sms", "order": 1, "to": to, "from": "Acme", "message": {"body": "hi"}, "ttl": 5});
             let body = json!({"flow": [step], "callback": {"strategy": "OnCompletion", "url": url}});
             // What was too much is not sent again.
             match api.send(&body, None).await {

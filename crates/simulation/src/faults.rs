@@ -187,8 +187,8 @@ impl Store for Faulty {
         self.inner.resume(lane, application, target);
     }
 
-    fn pull_in(&self, lane: Lane, set_back: bool, now_ms: i64, latest_ms: i64) -> usize {
-        if self.has(Bug::ForgetClock) { 0 } else { self.inner.pull_in(lane, set_back, now_ms, latest_ms) }
+    fn pull_in(&self, lane: Lane, jumped: bool, now_ms: i64, latest_ms: i64) -> usize {
+        if self.has(Bug::ForgetClock) { 0 } else { self.inner.pull_in(lane, jumped, now_ms, latest_ms) }
     }
 
     fn next_due_ms(&self, lane: Lane) -> Option<i64> {

@@ -147,7 +147,7 @@ concurrency = 16
 name = "eager"
 kind = "sandbox"
 channels = ["Sms", "Viber", "Voice"]
-window = 8
+window = 3
 prices = { Sms = "0.05", Viber = "0.02", Voice = "0.06" }
 "#;
 

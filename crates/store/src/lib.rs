@@ -197,9 +197,9 @@ pub trait Store: Send + Sync + 'static {
     /// Gives a claimed task back, to be taken at `at_ms` at the earliest.
     fn put_off(&self, id: Uuid, task: TaskKind, at_ms: i64);
 
-    /// Corrects the due times of a lane. Where the clock was `set_back`, what was decided while it was ahead is due as
+    /// Corrects the due times of a lane. Where the clock `jumped`, what was decided while it was further ahead is due as
     /// much earlier. And nothing is due after `latest_ms`. Answers how many tasks were moved.
-    fn pull_in(&self, lane: Lane, set_back: bool, now_ms: i64, latest_ms: i64) -> usize;
+    fn pull_in(&self, lane: Lane, jumped: bool, now_ms: i64, latest_ms: i64) -> usize;
 
     /// When the lane's next task is due.
     fn next_due_ms(&self, lane: Lane) -> Option<i64>;

@@ -100,6 +100,8 @@ struct Entry {
     due_ms: i64,
     /// How far the wall clock was ahead of the monotonic one when that was decided.
     ahead_ms: i64,
+    /// It was corrected: its flow was written by a clock that was ahead, so that only the monotonic clock tells its time.
+    corrected: bool,
 }
 
 /// What a flow owes, and whose turn it takes.
@@ -347,7 +349,13 @@ impl TaskQueue {
                 woken |= 1 << index;
             }
             let ahead_ms = self.ahead_ms;
-            owing.entries.push(Entry { kind: task.kind, owed_ms: task.due_ms, due_ms, ahead_ms });
+            owing.entries.push(Entry {
+                kind: task.kind,
+                owed_ms: task.due_ms,
+                due_ms,
+                ahead_ms,
+                corrected: false,
+            });
         }
         for entry in old {
             let kept = owing.entries.iter().any(|new| new.kind == entry.kind && new.due_ms == entry.due_ms);
@@ -403,7 +411,7 @@ impl TaskQueue {
                     let owing = self.flows.get_mut(&flow).into_iter().flat_map(|owing| &mut owing.entries);
                     let entry = owing.into_iter().find(|entry| entry.kind == kind);
                     entry.into_iter().for_each(|entry| {
-                        (entry.due_ms, entry.ahead_ms) = (until_ms, self.ahead_ms);
+                        (entry.due_ms, entry.ahead_ms, entry.corrected) = (until_ms, self.ahead_ms, false);
                     });
                     claimed.push((flow, kind));
                 }
@@ -440,7 +448,7 @@ impl TaskQueue {
             (Arc::clone(&owing.application), owing.target(kind, &self.nowhere).clone());
         let Some(entry) = owing.entries.iter_mut().find(|entry| entry.kind == kind) else { return false };
         let due_ms = std::mem::replace(&mut entry.due_ms, until_ms);
-        entry.ahead_ms = self.ahead_ms;
+        (entry.ahead_ms, entry.corrected) = (self.ahead_ms, false);
         let lane = &mut self.lanes[Lane::of(kind).index()];
         let before_ms = lane.turns.first_due_ms();
         lane.reschedule(&application, &target, (due_ms, flow, kind), until_ms);
@@ -452,16 +460,17 @@ impl TaskQueue {
         (self.now_ms, self.ahead_ms) = (now_ms, ahead_ms);
     }
 
-    /// Corrects the due times of a lane's tasks. Where the clock was `set_back`, what was decided while it was ahead is due
-    /// as much earlier. And nothing is due after `latest_ms`. Answers how many tasks were moved.
-    pub(crate) fn pull_in(&mut self, lane: Lane, set_back: bool, latest_ms: i64) -> usize {
+    /// Corrects the due times of a lane's tasks. Where the clock `jumped`, what was decided while it was further ahead is
+    /// due as much earlier; from then on it keeps its time whatever the clock does. And nothing is due after `latest_ms`.
+    /// Answers how many tasks were moved.
+    pub(crate) fn pull_in(&mut self, lane: Lane, jumped: bool, latest_ms: i64) -> usize {
         let (now_ms, latest_ms) = (self.now_ms, latest_ms.max(self.now_ms));
         let mut moved = Vec::new();
-        if set_back {
+        if jumped {
             for (flow, owing) in &self.flows {
                 for entry in owing.entries.iter().filter(|entry| Lane::of(entry.kind) == lane) {
                     let back_ms = entry.ahead_ms - self.ahead_ms;
-                    if back_ms >= SET_BACK_MS {
+                    if back_ms >= SET_BACK_MS || (entry.corrected && back_ms <= -SET_BACK_MS) {
                         let due_ms = (entry.due_ms - back_ms).clamp(now_ms.min(entry.due_ms), latest_ms);
                         moved.push((due_ms, *flow, entry.kind));
                     }
@@ -472,8 +481,10 @@ impl TaskQueue {
         let mut count = moved.len();
         for (due_ms, flow, kind) in moved {
             self.put_off(flow, kind, due_ms);
+            let owing = self.flows.get_mut(&flow).into_iter().flat_map(|owing| &mut owing.entries);
+            owing.into_iter().filter(|entry| entry.kind == kind).for_each(|entry| entry.corrected = true);
         }
-        if set_back {
+        if jumped {
             self.lanes[lane.index()].end_holds();
         }
         let mut late = Vec::new();
@@ -621,7 +632,11 @@ mod tests {
         assert_eq!(queue.pull_in(Lane::Expire, true, i64::MAX), 1);
         assert_eq!(queue.next_due_ms(Lane::Expire), Some(2 * hour_ms));
         assert_eq!(queue.pull_in(Lane::Expire, true, i64::MAX), 0);
-        assert_eq!(queue.pull_in(Lane::Expire, false, 3 * hour_ms), 1);
+        // It keeps its time when the clock goes on to jump, forward too.
+        queue.tell(hour_ms + 1000, hour_ms);
+        assert_eq!(queue.pull_in(Lane::Expire, true, i64::MAX), 1);
+        assert_eq!(queue.next_due_ms(Lane::Expire), Some(3 * hour_ms));
+        assert_eq!(queue.pull_in(Lane::Expire, false, 4 * hour_ms), 1);
         assert_eq!(queue.pull_in(Lane::Callback, true, 60_000), 0);
     }
 

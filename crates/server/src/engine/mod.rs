@@ -500,7 +500,7 @@ impl Engine {
             "the clock jumped; nothing is deleted by age until it was steady for a while"
         );
         self.outlets.iter().for_each(|outlet| outlet.forget_parked());
-        self.pull_in(ALL_LANES, jump_ms < 0, self.longest_planned());
+        self.pull_in(ALL_LANES, true, self.longest_planned());
     }
 
     /// Both clocks at the same moment; nothing where this thread was held up between them.
@@ -519,7 +519,7 @@ impl Engine {
 
     /// Makes due soon what a wrong clock put off. Nothing that waits for a carrier waits longer than
     /// `submits_max`.
-    fn pull_in(&self, lanes: &[Lane], set_back: bool, submits_max: Duration) {
+    fn pull_in(&self, lanes: &[Lane], jumped: bool, submits_max: Duration) {
         let now_ms = now_ms();
         for &lane in lanes {
             let latest_ms = match lane {
@@ -527,7 +527,7 @@ impl Engine {
                 Lane::Callback => now_ms.saturating_add(self.callbacks.pause_max_ms().max(LEASE_MS)),
                 Lane::Expire => now_ms.saturating_add(self.ttl_max_ms),
             };
-            let moved = self.store.pull_in(lane, set_back, now_ms, latest_ms);
+            let moved = self.store.pull_in(lane, jumped, now_ms, latest_ms);
             if moved > 0 {
                 tracing::info!(?lane, moved, "tasks that a wrong clock had put off are due sooner");
             }

@@ -498,9 +498,9 @@ impl Store for SqliteStore {
         }
     }
 
-    fn pull_in(&self, lane: Lane, set_back: bool, now_ms: i64, latest_ms: i64) -> usize {
+    fn pull_in(&self, lane: Lane, jumped: bool, now_ms: i64, latest_ms: i64) -> usize {
         self.shared.tell(now_ms);
-        let moved = self.shared.queue.lock().pull_in(lane, set_back, latest_ms);
+        let moved = self.shared.queue.lock().pull_in(lane, jumped, latest_ms);
         if moved > 0 {
             self.shared.wakers[lane.index()].notify_one();
         }
