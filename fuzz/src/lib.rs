@@ -3,6 +3,9 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use parking_lot::Mutex;
 use serde_json::Value;
 use server::config::Config;
@@ -14,6 +17,7 @@ use store::{
     Admin, ApplicationSettings, Keyring, NewApplication, SqliteOptions, SqliteStore, Store, Threads, Token,
 };
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
@@ -81,4 +85,33 @@ pub fn ask(method: Method, uri: &str, content: &[u8]) -> Option<(u16, Value)> {
     assert!(status < 500, "{status}: {answer}");
     assert!(status < 400 || answer["code"].is_string() && answer["developerMessage"].is_string(), "{answer}");
     Some((status, answer))
+}
+
+/// Octets of a request's head, as the listener has it.
+const HEAD_MAX: usize = 64 * 1024;
+
+/// Sends octets over a connection to the API, closes it for writing, and answers with what comes back.
+pub fn converse(sent: &[u8]) -> Vec<u8> {
+    let api = API.lock();
+    api.runtime.block_on(async {
+        let (ours, theirs) = tokio::io::duplex(1 << 20);
+        let mut http = http1::Builder::new();
+        // As in the server's listener, but for its timeouts; the answer comes although nothing more is sent.
+        http.max_buf_size(HEAD_MAX).half_close(true);
+        let service = TowerToHyperService::new(api.router.clone());
+        let serving = http.serve_connection(TokioIo::new(theirs), service);
+        let asking = async {
+            let (mut reading, mut writing) = tokio::io::split(ours);
+            let mut answer = Vec::new();
+            let sending = async {
+                // Who refuses a request reads it to its end or not.
+                let _ = writing.write_all(sent).await;
+                let _ = writing.shutdown().await;
+            };
+            let (read, ()) = tokio::join!(reading.read_to_end(&mut answer), sending);
+            read.map(|_| answer).unwrap_or_default()
+        };
+        let (_, answer) = tokio::join!(serving, asking);
+        answer
+    })
 }

@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(open_to_others(&data), Vec::<PathBuf>::new());
         for path in [&data, &files[0], &files[1]] {
             fs::set_permissions(path, fs::Permissions::from_mode(0o744)).unwrap();
-            assert_eq!(open_to_others(&data), [path.clone()]);
+            assert_eq!(open_to_others(&data), std::slice::from_ref(path));
             fs::set_permissions(path, fs::Permissions::from_mode(0o700)).unwrap();
         }
         // Creating it again leaves it as its owner made it.

@@ -24,9 +24,13 @@ pub fn is_public(address: IpAddr) -> bool {
 /// (64:ff9b:1::/48), discarding (100::/64, 100:0:0:1::/64), segment routing (5f00::/16) and multicast.
 fn is_public_v6(v6: Ipv6Addr) -> bool {
     let [a, b, ..] = v6.segments();
-    let special = (a == 0x2001 && b < 0x0200) // protocol assignments: Teredo, benchmarking, ORCHID
-        || (a == 0x2001 && b == 0x0db8) // documentation
-        || (a == 0x3fff && b < 0x1000); // documentation
+    let special = match a {
+        // Protocol assignments (Teredo, benchmarking, ORCHID), and documentation.
+        0x2001 => b < 0x0200 || b == 0x0db8,
+        // Documentation.
+        0x3fff => b < 0x1000,
+        _ => false,
+    };
     a & 0xe000 == 0x2000 && !special
 }
 

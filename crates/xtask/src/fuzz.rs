@@ -5,16 +5,19 @@ use anyhow::{Context, ensure};
 use std::process::Command;
 
 /// Every target of `fuzz/`.
-const TARGETS: [&str; 9] = [
+const TARGETS: [&str; 12] = [
     "bodies",
+    "heads",
     "filters",
     "http_receipts",
+    "provider_answers",
     "smpp_receipts",
     "sip_answers",
     "audio",
     "dial_plans",
     "queries",
     "files",
+    "configurations",
 ];
 /// The version of cargo-fuzz that is installed where there is none.
 const VERSION: &str = "0.13.2";

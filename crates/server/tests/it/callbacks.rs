@@ -217,8 +217,11 @@ async fn targets_that_hang_under_many_names_delay_only_their_own_application() {
 async fn a_target_that_is_gone_is_not_called_again() {
     let server = TestServer::start(ALLOW).await;
     let receiver = Receiver::start(&[410, 200]).await;
-    server.send(&flow("OnCompletion", &receiver.url, "+306900000000")).await;
-    let admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
-    until("the dead callback", || !admin.dead_callbacks(10).unwrap().is_empty()).await;
-    assert_eq!(receiver.count(), 1);
+    let gone = server.send(&flow("OnChange", &receiver.url, "+306900000000")).await;
+    assert_eq!(server.track_to_end(&gone).await["status"], "Succeeded");
+    // Another flow of the same target is called as ever.
+    let other = server.send(&flow("OnCompletion", &receiver.url, "+306900000000")).await;
+    until("the other flow's callback", || receiver.count() >= 2).await;
+    let told: Vec<Value> = receiver.bodies().iter().map(|body| body["trackingId"].clone()).collect();
+    assert_eq!(told, [json!(gone), json!(other)]);
 }

@@ -1,6 +1,8 @@
 //! Room on the disk that is kept aside: where the disk is full, flows can still be erased and tokens taken with it.
 
+use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -57,7 +59,7 @@ impl Reserve {
 }
 
 fn write(path: &Path) -> std::io::Result<()> {
-    let mut file = std::fs::File::create(path)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     let zeros = vec![0; 64 << 10];
     (0..OCTETS / zeros.len()).try_for_each(|_| file.write_all(&zeros))?;
     file.sync_all()

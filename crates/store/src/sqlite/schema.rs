@@ -118,7 +118,10 @@ fn migrate(connection: &mut Connection) -> Result<()> {
     for migration in later.iter().skip(version.saturating_sub(1)) {
         transaction.execute_batch(migration).map_err(failed)?;
     }
-    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as u32).map_err(failed)?;
+    // A database that has them all is not written to.
+    if version < MIGRATIONS.len() {
+        transaction.pragma_update(None, "user_version", MIGRATIONS.len() as u32).map_err(failed)?;
+    }
     transaction.commit().map_err(failed)
 }
 

@@ -173,6 +173,7 @@ impl Writer {
             Err(failure) => failure,
         };
         self.counters = before;
+        self.counters = before;
         let error = match failure {
             Failure::Work(error) if group.len() > 1 && !is_of_the_disk(&error) => {
                 // Someone's trouble is its own: halves find it in few steps.
@@ -264,7 +265,9 @@ impl Writer {
     /// any more (each frame's checksum continues the one before it). Where that fails too, nobody is answered: the
     /// process ends, and the next start tells what is true.
     fn overwrite(&self, error: &rusqlite::Error) {
-        let sql = "BEGIN IMMEDIATE; UPDATE installation SET secret_key = secret_key; COMMIT";
+        // Something new: a page that is as it was would not be written.
+        let sql =
+            "BEGIN IMMEDIATE; INSERT OR REPLACE INTO probe (row, filler) VALUES (1, randomblob(64)); COMMIT";
         if let Err(second) = self.connection.execute_batch(sql) {
             let _ = self.connection.execute_batch("ROLLBACK");
             tracing::error!(%error, %second, "a flush failed, and what it was to store can't be taken back: ending");

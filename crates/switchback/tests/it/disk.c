@@ -3,6 +3,8 @@
 //   ok        nothing
 //   full      writes fail with ENOSPC
 //   readonly  files can't be opened for writing (EROFS)
+//   eio       flushes fail with EIO, after everything was written
+//   eio-once  the same for the next flush alone
 //   slow      a flush takes 100 ms
 //   power     the next write is the last one: it and everything that was not flushed is kept or lost sector by sector,
 //             at random, and the process ends; the number of lost sectors is appended to $DISK_MODE.lost
@@ -130,6 +132,15 @@ static int flush(int fd, long call) {
   if (!concerns(fd)) return (int)syscall(call, fd);
   if (is_mode("full")) {
     errno = ENOSPC;
+    return -1;
+  }
+  if (is_mode("eio")) {
+    if (is_mode("eio-once")) {
+      long mode = syscall(SYS_openat, AT_FDCWD, getenv("DISK_MODE"), O_WRONLY | O_TRUNC);
+      syscall(SYS_write, mode, "ok", 2);
+      syscall(SYS_close, mode);
+    }
+    errno = EIO;
     return -1;
   }
   if (is_mode("slow")) usleep(100 * 1000);

@@ -143,6 +143,32 @@ async fn a_server_whose_disk_is_full_is_not_ready_until_there_is_room() {
     process.stop();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_is_not_stored() {
+    let disk = Disk::new();
+    let mut load = Load::new(&disk.data());
+    let mut process = disk.serve();
+    load.login(&process.url).await;
+    assert!(load.send_one(&process.url).await.unwrap()["trackingId"].is_string());
+    // Sandbox and index have written what they had to.
+    load.check(&process.url).await;
+    disk.set("eio-once");
+    let refused = (load.send_one(&process.url).await, std::fs::read_to_string(disk.mode()).unwrap());
+    assert_eq!((refused.0.unwrap()["code"].as_str(), refused.1.as_str()), (Some("503000007"), "ok"));
+    process.kill();
+    let mut process = disk.serve();
+    assert_eq!(load.found(&process.url).await, 1);
+    // While every flush fails nobody is told a lie: the process ends.
+    disk.set("eio");
+    assert_eq!(load.send_one(&process.url).await, None);
+    assert!(!process.child.wait().unwrap().success());
+    disk.set("ok");
+    let mut process = disk.serve();
+    assert!(load.send_one(&process.url).await.unwrap()["trackingId"].is_string());
+    load.check(&process.url).await;
+    process.stop();
+}
+
 #[test]
 fn a_read_only_disk_and_a_damaged_database_are_told_and_left_alone() {
     let disk = Disk::new();

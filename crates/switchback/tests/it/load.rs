@@ -56,11 +56,16 @@ impl Load {
         Load { client, application, token: String::new(), sent, acknowledged, before: 0 }
     }
 
-    /// Sends until the server is gone.
-    pub async fn start(&mut self, url: &str) -> Senders {
+    /// Takes a token, where there is none yet.
+    pub async fn login(&mut self, url: &str) {
         if self.token.is_empty() {
             self.token = login(&self.client, url, &self.application).await;
         }
+    }
+
+    /// Sends until the server is gone.
+    pub async fn start(&mut self, url: &str) -> Senders {
+        self.login(url).await;
         self.before = self.acknowledged();
         let senders = (0..SENDERS).map(|_| {
             let (client, url, token) = (self.client.clone(), url.to_owned(), self.token.clone());
@@ -96,6 +101,11 @@ impl Load {
     /// Sends one flow: what was answered, or nothing where the server is gone.
     pub async fn send_one(&self, url: &str) -> Option<Value> {
         post(&self.client, url, &self.token, flow(self.sent.fetch_add(1, Ordering::Relaxed))).await
+    }
+
+    /// How many flows a search finds.
+    pub async fn found(&self, url: &str) -> u64 {
+        self.search(url, json!([]), 0).await["totalElements"].as_u64().unwrap()
     }
 
     /// Waits until every flow has ended, and finds each that was acknowledged.
