@@ -173,7 +173,6 @@ impl Writer {
             Err(failure) => failure,
         };
         self.counters = before;
-        self.counters = before;
         let error = match failure {
             Failure::Work(error) if group.len() > 1 && !is_of_the_disk(&error) => {
                 // Someone's trouble is its own: halves find it in few steps.
