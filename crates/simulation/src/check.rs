@@ -407,7 +407,12 @@ impl Seen {
         let hanging: HashSet<_> = hanging.filter_map(|request| request.tracking.as_deref()).collect();
         let mut webhooks = HashSet::new();
         let first = self.called.iter().filter(|called| webhooks.insert(&called.webhook));
-        let waited = first.filter(|called| !hanging.contains(called.tracking.as_str()));
+        let ours: HashSet<_> =
+            self.requests.iter().filter_map(|request| request.tracking.as_deref()).collect();
+        let waited = first.filter(|called| {
+            let tracking = called.tracking.as_str();
+            ours.contains(tracking) && !hanging.contains(tracking)
+        });
         waited.filter_map(|called| self.after_ms(called)).max().unwrap_or_default()
     }
 

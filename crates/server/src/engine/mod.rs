@@ -83,8 +83,8 @@ pub struct Engine {
     /// When it was started: the zero of the monotonic clock.
     started: Instant,
     clock: Mutex<TrustedClock>,
-    /// Events that were stored.
-    stored: AtomicU64,
+    /// Events and receipts that were stored.
+    stored: Arc<AtomicU64>,
     /// How often in a row the store failed for flows that it now fails for.
     failing: Mutex<HashMap<Uuid, u32>>,
     /// Becomes true when nothing new is to be started.
@@ -103,6 +103,8 @@ struct Receipts {
     store: Arc<dyn Store>,
     /// The carriers, once they are there: what they report tells how well they do.
     outlets: OnceLock<Vec<Arc<Outlet>>>,
+    /// Counts what was stored.
+    stored: Arc<AtomicU64>,
 }
 
 #[async_trait]
@@ -114,6 +116,7 @@ impl ReceiptSink for Receipts {
         let status = receipt.clone();
         match self.store.receipt(carrier, receipt, now_ms()).await {
             Ok(matched) => {
+                self.stored.fetch_add(1, Ordering::Relaxed);
                 metrics::count_receipt(&name, &matched);
                 if let store::Matched::Applied(applied) = &matched {
                     metrics::count_applied(applied);
@@ -143,7 +146,10 @@ impl Engine {
         outside: &dyn Outside,
     ) -> Result<Arc<Engine>, String> {
         let secret_key = *store.secret_key();
-        let sink = Arc::new(Receipts { store: Arc::clone(&store), outlets: OnceLock::new() });
+        let stored = Arc::new(AtomicU64::new(0));
+        let receipts =
+            Receipts { store: Arc::clone(&store), outlets: OnceLock::new(), stored: Arc::clone(&stored) };
+        let sink = Arc::new(receipts);
         let mut outlets = Vec::new();
         for carrier in &config.carriers {
             let connected = outside.carrier(carrier, Arc::clone(&sink) as _).await;
@@ -177,7 +183,7 @@ impl Engine {
             ttl_max_ms: (config.engine.minute.as_millis() as i64).saturating_mul(TTL_MAX_MINUTES),
             started: Instant::now(),
             clock: Mutex::new(clock),
-            stored: AtomicU64::new(0),
+            stored,
             failing: Mutex::default(),
             closing: watch::channel(false).0,
         });
@@ -333,8 +339,9 @@ impl Engine {
                 Err(StoreError::NotFound | StoreError::Quarantined) => break,
                 Err(error) => {
                     tracing::debug!(flow = %id, %error, "an event could not be stored; trying again");
-                    let others_work = self.stored.load(Ordering::Relaxed) != stored;
-                    if attempt + 1 >= OWN_FAULT_TRIES && others_work && permit.take().is_some() {
+                    let is_own = attempt + 1 >= OWN_FAULT_TRIES && permit.is_some();
+                    if is_own && self.others_are_stored(stored).await {
+                        permit = None;
                         metrics::count_unstorable();
                         tracing::error!(flow = %id, %error, "an event can't be stored while those of others can");
                     }
@@ -343,6 +350,17 @@ impl Engine {
             }
         }
         Applied::default()
+    }
+
+    /// Whether the store takes what is of others: it did since it had stored so much, or it does now.
+    async fn others_are_stored(&self, stored: u64) -> bool {
+        if self.stored.load(Ordering::Relaxed) != stored {
+            return true;
+        }
+        match self.trusted_ms() {
+            Some(now_ms) => self.store.see(now_ms).await.is_ok(),
+            None => false,
+        }
     }
 
     /// Applies an event that can come again: where the store does not take it, its task is due again later,
