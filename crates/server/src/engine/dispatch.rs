@@ -8,7 +8,7 @@ use flow::{Channel, Detail, Event, Flow, TaskKind};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Claim, Lane, admit_all};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 
 /// How long a lane waits for carriers of which none takes anything before it looks again.
 const DOWN_PAUSE: Duration = Duration::from_millis(200);
@@ -84,14 +84,14 @@ fn hand_over(engine: &Arc<Engine>, outlet: Arc<Outlet>, claim: Claim, mut place:
     tokio::spawn(async move {
         outlet.wait_for_rate(&mut place).await;
         // Others may wait for the rate now.
-        engine.room.iter().for_each(Notify::notify_one);
+        engine.announce_room();
         let (id, task) = (claim.flow.id, claim.task);
         match submit::submit(&engine, &outlet, claim).await {
             Some(event) => engine.record(id, task, event, place).await,
             None => drop(place),
         }
         drop(under_way);
-        engine.room.iter().for_each(Notify::notify_one);
+        engine.announce_room();
     });
 }
 

@@ -25,7 +25,7 @@ use futures::future::join_all;
 use index::Index;
 use parking_lot::{Mutex, RwLock};
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use steady::{Look, TrustedClock};
@@ -76,6 +76,8 @@ pub struct Engine {
     sink: Arc<Receipts>,
     /// Some carrier has room again, by the channel that waits for it.
     room: [Notify; Channel::ALL.len()],
+    /// Counts how often there was room.
+    room_turn: AtomicUsize,
     callbacks: Callbacks,
     retry_max: Duration,
     retention_days: u32,
@@ -177,6 +179,7 @@ impl Engine {
             under_way: Mutex::default(),
             sink,
             room: Default::default(),
+            room_turn: AtomicUsize::new(0),
             callbacks: Callbacks::new(config.callbacks.clone(), outside.post(&config.callbacks)?, secret_key),
             retry_max: config.engine.retry_max,
             retention_days: config.store.retention_days,
@@ -264,6 +267,14 @@ impl Engine {
         let (balances, suppressions) = (balances.into_iter().collect(), suppressions.into_iter().collect());
         *self.cautions.write() = Cautioned { balances, suppressions };
         Ok(())
+    }
+
+    /// Tells the lanes that some carrier has room again: another one first each time, so that what waits in
+    /// one takes not all of the room of a carrier that others use too.
+    fn announce_room(&self) {
+        let first = self.room_turn.fetch_add(1, Ordering::Relaxed);
+        let lanes = self.room.len();
+        (0..lanes).for_each(|i| self.room[first.wrapping_add(i) % lanes].notify_one());
     }
 
     /// Returns when some carrier may have room again, or after a time.
