@@ -64,8 +64,10 @@ struct Case {
     rate: f64,
     /// The server may take this much memory before it is killed, MiB.
     guard_mib: u64,
-    /// Whether the bound on memory is asked for; not where the case itself puts more into the database.
-    memory_bound: bool,
+    /// The server may take this much without a fault, MiB.
+    memory_max_mib: u64,
+    /// Whether what is prepared is the attack itself, so that the other application is measured before it.
+    prepare_is_attack: bool,
     /// What is there before the attack.
     prepare: fn(&mut Stage, &Hostile) -> anyhow::Result<()>,
     /// The attack; it ends soon after [`Attack::over`].
@@ -86,7 +88,8 @@ impl Case {
             limits: "ulimit -S -n 1024",
             rate: 100.0,
             guard_mib: 3072,
-            memory_bound: true,
+            memory_max_mib: MEMORY_MAX_MIB,
+            prepare_is_attack: false,
             prepare: |_, _| Ok(()),
             attack,
         }
@@ -108,7 +111,7 @@ struct Outcome {
     /// How long the next start took, and the memory then; none where it did not start.
     restart: Option<(Duration, u64)>,
     finding: Finding,
-    memory_bound: bool,
+    memory_max_mib: u64,
 }
 
 impl Outcome {
@@ -122,8 +125,8 @@ impl Outcome {
         if self.attacked.failed > 0 {
             faults.push(format!("{} of the other's requests failed", self.attacked.failed));
         }
-        if self.memory_bound && self.peak_mib > MEMORY_MAX_MIB {
-            faults.push(format!("memory is over {MEMORY_MAX_MIB} MiB"));
+        if self.peak_mib > self.memory_max_mib {
+            faults.push(format!("memory is over {} MiB", self.memory_max_mib));
         }
         if !self.lives {
             faults.push("the process ended".into());

@@ -19,6 +19,8 @@ use tempfile::TempDir;
 const GRACE: Duration = Duration::from_secs(60);
 /// How long an attacker waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Octets of a refusal that are shown.
+const REFUSAL_SHOWN: usize = 160;
 /// How long a server that was started again is looked at.
 const AFTERWARDS: Duration = Duration::from_secs(3);
 
@@ -135,8 +137,13 @@ fn launch(program: &Path, limits: &str, config: &str, directory: &Path) -> anyho
 pub fn play(program: &Path, case: &Case, options: &Hostile) -> anyhow::Result<Outcome> {
     eprintln!("{} {}", case.name, case.about);
     let mut stage = Stage::start(program, case)?;
+    let lasting = Duration::from_secs(options.calm);
+    let before = if case.prepare_is_attack { Some(calm(&stage, case, lasting)?) } else { None };
     (case.prepare)(&mut stage, options)?;
-    let calm = calm(&stage, case, Duration::from_secs(options.calm))?;
+    let calm = match before {
+        Some(calm) => calm,
+        None => calm(&stage, case, lasting)?,
+    };
     let (attacked, finding, hung) = attack(&stage, case, Duration::from_secs(options.seconds))?;
     let lives = stage.server.as_mut().is_some_and(|server| server.lives().unwrap_or_default());
     let peak_mib = stage.watch.peak_mib();
@@ -157,8 +164,21 @@ pub fn play(program: &Path, case: &Case, options: &Hostile) -> anyhow::Result<Ou
         }
     };
     let panics = stage.panics();
-    let (name, about, memory_bound) = (case.name, case.about, case.memory_bound);
-    Ok(Outcome { name, about, calm, attacked, peak_mib, lives, hung, panics, restart, finding, memory_bound })
+    let memory_max_mib = finding.memory_max_mib.unwrap_or(case.memory_max_mib);
+    let (name, about) = (case.name, case.about);
+    Ok(Outcome {
+        name,
+        about,
+        calm,
+        attacked,
+        peak_mib,
+        lives,
+        hung,
+        panics,
+        restart,
+        finding,
+        memory_max_mib,
+    })
 }
 
 fn calm(stage: &Stage, case: &Case, lasting: Duration) -> anyhow::Result<Latencies> {
@@ -261,14 +281,10 @@ impl Attack<'_> {
         if client.is_none() {
             *client = self.connect().ok();
         }
-        let answer =
-            client.as_mut().map(|client| client.answer(request).map(|(status, body)| (status, body.len())));
-        match answer {
-            Some(Ok((status, octets))) => {
-                let mut answers = answers.lock();
-                *answers.by_status.entry(status).or_default() += 1;
-                answers.octets_max = answers.octets_max.max(octets);
-                answers.took_us.push(asked.elapsed().as_micros() as u64);
+        match client.as_mut().map(|client| client.answer(request)) {
+            Some(Ok((status, body))) => {
+                let took_us = asked.elapsed().as_micros() as u64;
+                answers.lock().count_one(status, body, took_us);
             }
             _ => {
                 *client = None;
@@ -292,11 +308,6 @@ impl Attack<'_> {
         }
         None
     }
-
-    /// How many connections and files the server has open.
-    pub fn open_files(&self) -> usize {
-        std::fs::read_dir(format!("/proc/{}/fd", self.server.id())).map_or(0, Iterator::count)
-    }
 }
 
 /// What the server answered to an attack.
@@ -307,14 +318,28 @@ pub struct Answers {
     pub without: usize,
     /// The largest body.
     pub octets_max: usize,
+    /// The start of the first body that came with another status than 200.
+    pub refusal: Option<String>,
     /// How long each answer took.
     pub took_us: Vec<u64>,
 }
 
 impl Answers {
     /// One answer.
-    pub fn one(status: u16) -> Answers {
-        Answers { by_status: [(status, 1)].into(), ..Answers::default() }
+    pub fn one((status, body): (u16, String)) -> Answers {
+        let mut answers = Answers::default();
+        answers.count_one(status, body.as_bytes(), 0);
+        answers
+    }
+
+    fn count_one(&mut self, status: u16, body: &[u8], took_us: u64) {
+        *self.by_status.entry(status).or_default() += 1;
+        self.octets_max = self.octets_max.max(body.len());
+        self.took_us.push(took_us);
+        if status != 200 && self.refusal.is_none() {
+            let start = &body[..body.len().min(REFUSAL_SHOWN)];
+            self.refusal = Some(String::from_utf8_lossy(start).into_owned());
+        }
     }
 
     /// How many were 200.
@@ -336,6 +361,9 @@ impl fmt::Display for Answers {
         if self.without > 0 {
             write!(formatter, " and {} without an answer", self.without)?;
         }
+        if let Some(refusal) = &self.refusal {
+            write!(formatter, "; the first refusal: {refusal}")?;
+        }
         Ok(())
     }
 }
@@ -345,17 +373,19 @@ impl fmt::Display for Answers {
 pub struct Finding {
     pub answers: Answers,
     pub promises: Vec<Promise>,
+    /// The case has a bound of its own on the server's memory, MiB.
+    pub memory_max_mib: Option<u64>,
 }
 
 impl Finding {
     /// Answers, and one promise.
     pub fn new(answers: Answers, text: String, kept: bool) -> Finding {
-        Finding { answers, promises: vec![Promise { text, kept }] }
+        Finding { answers, promises: vec![Promise { text, kept }], memory_max_mib: None }
     }
 
     /// Answers alone.
     pub fn answers(answers: Answers) -> Finding {
-        Finding { answers, promises: vec![] }
+        Finding { answers, ..Finding::default() }
     }
 }
 
@@ -367,5 +397,7 @@ pub struct Promise {
 
 /// How long something took, for people.
 pub fn told(took: Option<Duration>) -> String {
-    took.map_or("not while it was looked at".into(), |took| format!("after {:.2} s", took.as_secs_f64()))
+    took.map_or("not within the time of the attack".into(), |took| {
+        format!("after {:.2} s", took.as_secs_f64())
+    })
 }

@@ -79,7 +79,7 @@ fn endless_token(attack: &Attack<'_>) -> anyhow::Result<Finding> {
     let taken = attack.wait(Duration::ZERO, || attack.stage.peers.taken.lock().len() >= 5);
     attack.wait(Duration::ZERO, || false);
     let kept = taken.is_some_and(|took| took < Duration::from_secs(10));
-    Ok(Finding::new(answers, format!("5 messages were handed over {}, at most 10 s", told(taken)), kept))
+    Ok(Finding::new(answers, format!("5 messages were handed over: {} (at most 10 s)", told(taken)), kept))
 }
 
 /// Another application's callbacks to a good target are made soon.
@@ -102,8 +102,11 @@ fn hanging_targets(attack: &Attack<'_>) -> anyhow::Result<Finding> {
     let all = attack.wait(Duration::from_secs(15), || made() >= 20).map(|_| sent.elapsed());
     attack.wait(Duration::ZERO, || false);
     let kept = all.is_some_and(|took| took < Duration::from_secs(5));
-    let text =
-        format!("{} of 20 callbacks of the other were made, all {}, at most 5 s", made().min(20), told(all));
+    let text = format!(
+        "{} of 20 callbacks of the other were made, all: {} (at most 5 s)",
+        made().min(20),
+        told(all)
+    );
     Ok(Finding::new(answers, text, kept))
 }
 
@@ -131,7 +134,11 @@ fn long_queue(attack: &Attack<'_>) -> anyhow::Result<Finding> {
     let took = attack.wait(Duration::from_secs(30), || delivered().unwrap_or_default());
     attack.wait(Duration::ZERO, || false);
     let kept = took.is_some_and(|took| took < Duration::from_secs(3));
-    Ok(Finding::new(answers, format!("the other's message was delivered {}, at most 3 s", told(took)), kept))
+    Ok(Finding::new(
+        answers,
+        format!("the other's message was delivered: {} (at most 3 s)", told(took)),
+        kept,
+    ))
 }
 
 /// Flows to search among, all of the attacker, all ended.
