@@ -186,7 +186,7 @@ fn health(attack: &Attack<'_>) -> anyhow::Result<Finding> {
 fn idle_connections(attack: &Attack<'_>) -> anyhow::Result<Finding> {
     let address = attack.address.parse()?;
     // Until a connection has to wait: then there is no room, and those that have it would end meanwhile.
-    let connect = |_| TcpStream::connect_timeout(&address, Duration::from_millis(500)).ok();
+    let connect = |_| TcpStream::connect_timeout(&address, Duration::from_secs(2)).ok();
     let idle: Vec<_> = (0..IDLE).map_while(connect).collect();
     let mut slowest = Duration::ZERO;
     let mut answers = Answers::default();
