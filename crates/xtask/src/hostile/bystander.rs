@@ -33,8 +33,9 @@ impl Latencies {
 /// A plain Sms of one part, which the sandbox delivers.
 pub fn body(number: usize) -> String {
     let to = format!("+30691{:06}0", number % 1_000_000);
-    json!({"flow": [{"type": "Sms", "order": 1, "from": "Bystander", "to": to, "message": {"body": "Your code"}}]})
-        .to_string()
+    let message = json!({"body": "Your code"});
+    let step = json!({"type": "Sms", "order": 1, "from": "Bystander", "to": to, "message": message});
+    json!({ "flow": [step] }).to_string()
 }
 
 /// Sends so many a second until it is told to end.

@@ -62,8 +62,8 @@ fn impatient(_: &Peers) -> anyhow::Result<String> {
 fn put_trackings(stage: &mut Stage) -> anyhow::Result<()> {
     let attack = stage.attack(Duration::from_secs(120))?;
     let step = |order: usize| {
-        json!({"type": "Viber", "order": order, "senderInfoTrackingId": "acme", "to": "+306900000010", "ttl": 10,
-            "message": {"text": "t".repeat(1_000)}})
+        json!({"type": "Viber", "order": order, "senderInfoTrackingId": "acme", "to": "+306900000010",
+            "ttl": 10, "message": {"text": "t".repeat(1_000)}})
     };
     let body = json!({"flow": (1..=32).map(step).collect::<Vec<_>>()}).to_string();
     let request = post("/failover", &stage.hostile.token, &body);
@@ -100,8 +100,8 @@ fn deaf(attack: &Attack<'_>, request: &[u8]) -> anyhow::Result<Finding> {
     Ok(Finding::new(Answers::default(), text, kept))
 }
 
-/// How many connections from some ports the server still has open, by the system's table. What it has closed, with
-/// octets that nobody took, is in another state there.
+/// How many connections from some ports the server still has open, by the system's table. What it has
+/// closed, with octets that nobody took, is in another state there.
 fn held(server: u16, ports: &[u16]) -> anyhow::Result<usize> {
     const ESTABLISHED: &str = "01";
     let port = |address: &str| u16::from_str_radix(address.rsplit(':').next()?, 16).ok();
@@ -121,8 +121,8 @@ fn deaf_to_pages(attack: &Attack<'_>) -> anyhow::Result<Finding> {
 
 fn deaf_to_exports(attack: &Attack<'_>) -> anyhow::Result<Finding> {
     let request = format!(
-        "POST /failover/tracking HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\naccept: application/x-ndjson\r\n\
-         content-type: application/json\r\ncontent-length: 2\r\n\r\n[]",
+        "POST /failover/tracking HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+         accept: application/x-ndjson\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n[]",
         attack.stage.hostile.token
     );
     deaf(attack, request.as_bytes())

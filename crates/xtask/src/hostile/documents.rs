@@ -75,7 +75,8 @@ fn stays_small(attack: &Attack<'_>, answers: Answers, sent: usize) -> anyhow::Re
 }
 
 fn long_texts(attack: &Attack<'_>) -> anyhow::Result<Finding> {
-    let body = json!({"flow": [sms(1, "+306900000000", &"a".repeat(153 * 255), false)], "callback": callback(attack)});
+    let text = "a".repeat(153 * 255);
+    let body = json!({"flow": [sms(1, "+306900000000", &text, false)], "callback": callback(attack)});
     let answers = repeat(attack, "/failover", &body, 12);
     stays_small(attack, answers, 12 * body.to_string().len())
 }

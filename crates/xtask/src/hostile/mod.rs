@@ -1,8 +1,10 @@
-//! `cargo xtask bench hostile`: what one client that means harm takes from another application of the same server.
+//! `cargo xtask bench hostile`: what one client that means harm takes from another application of the same
+//! server.
 //!
-//! Each [`Case`] gets a server of its own on fresh data ([`stage`]). Another application sends plain messages at a
-//! steady rate ([`bystander`]) before and during the attack; a [`watch`] keeps the server's memory in bounds. The
-//! cases are in the files after what they take: [`documents`], [`sounds`], [`connections`], [`turns`].
+//! Each [`Case`] gets a server of its own on fresh data ([`stage`]). Another application sends plain messages
+//! at a steady rate ([`bystander`]) before and during the attack; a [`watch`] keeps the server's memory in
+//! bounds. The cases are in the files after what they take: [`documents`], [`sounds`], [`connections`],
+//! [`turns`].
 
 mod bystander;
 mod connections;
@@ -27,8 +29,8 @@ const FLOOR_MS: f64 = 50.0;
 const MEMORY_MAX_MIB: u64 = 400;
 
 /// Be a hostile client, one case after the other, each against a server of its own, and measure what another
-/// application still gets: how long accepts take before and during the attack, the server's memory, whether it lives
-/// and starts again. Fails where a case is beyond its bounds.
+/// application still gets: how long accepts take before and during the attack, the server's memory, whether
+/// it lives and starts again. Fails where a case is beyond its bounds.
 #[derive(clap::Args)]
 pub struct Hostile {
     /// Runs the cases whose names start so; all when absent.

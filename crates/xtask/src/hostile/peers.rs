@@ -1,4 +1,4 @@
-//! What the server meets outside: targets that hang, targets that answer, files, a provider, a trunk that says nothing.
+//! What the server meets outside: targets that hang, targets that answer, files, a provider, a silent trunk.
 
 use anyhow::Context as _;
 use axum::Router;

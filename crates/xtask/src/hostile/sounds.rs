@@ -39,8 +39,10 @@ pub const CASES: &[Case] = &[
 fn calls(peers: &Peers) -> anyhow::Result<String> {
     Ok(format!(
         "[callbacks]\nallow_private = true\n\
-         [[carrier]]\nname = \"sandbox\"\nkind = \"sandbox\"\nchannels = [\"Sms\", \"Viber\"]\nwindow = 1000\ndelay = \"1ms\"\n\
-         [[carrier]]\nname = \"voice\"\nkind = \"sip\"\nchannels = [\"Voice\"]\nbind = \"127.0.0.1:0\"\nwindow = 200\n\
+         [[carrier]]\nname = \"sandbox\"\nkind = \"sandbox\"\nchannels = [\"Sms\", \"Viber\"]\n\
+         window = 1000\ndelay = \"1ms\"\n\
+         [[carrier]]\nname = \"voice\"\nkind = \"sip\"\nchannels = [\"Voice\"]\n\
+         bind = \"127.0.0.1:0\"\nwindow = 200\n\
          [[carrier.trunk]]\nhost = \"127.0.0.1\"\nport = {}\n",
         peers.trunk_port()?
     ))

@@ -257,8 +257,8 @@ impl Attack<'_> {
         Ok((status, String::from_utf8_lossy(body).into_owned()))
     }
 
-    /// Sends requests over some connections, each as fast as answers come, until there are no more or its time is
-    /// over.
+    /// Sends requests over some connections, each as fast as answers come, until there are no more or its
+    /// time is over.
     pub fn flood(&self, connections: usize, request: impl Fn(usize) -> Option<Vec<u8>> + Sync) -> Answers {
         let (next, answers) = (AtomicUsize::new(0), Mutex::new(Answers::default()));
         std::thread::scope(|scope| {

@@ -57,8 +57,8 @@ fn provider(peers: &Peers) -> anyhow::Result<String> {
         [auth]\nkind = \"login\"\npath = \"/login\"\nbody = '{\"user\": \"x\"}'\ntoken = \"/token\"\n\
         expires_in = \"/expires_in\"\nheaders = { Authorization = \"{{ token }}\" }\n\
         [[request]]\nname = \"text\"\npath = \"/send\"\n\
-        body = '{\"to\": {{ to }}, \"from\": {{ sender }}, \"text\": {{ text }}, \"reference\": {{ message_id }}, \
-        \"ttl\": {{ ttl_s }}, \"flash\": {{ flash }}}'\n\
+        body = '{\"to\": {{ to }}, \"from\": {{ sender }}, \"text\": {{ text }}, \
+        \"reference\": {{ message_id }}, \"ttl\": {{ ttl_s }}, \"flash\": {{ flash }}}'\n\
         [answer]\naccepted = \"status == 200\"\nid = \"/id\"\n\
         [receipts]\nid = \"/id\"\nstatus = \"/status\"\nstatuses = { delivered = \"Delivered\" }\n\
         verify = { kind = \"header\", name = \"x-secret\", value = \"s3cret-of-the-benchmark\" }\n";
@@ -125,7 +125,8 @@ fn long_queue(attack: &Attack<'_>) -> anyhow::Result<Finding> {
     let answers = attack.flood(16, |i| (i < 2_000).then(|| request.clone()));
     let (status, answer) = attack.post(&attack.stage.other, "/failover", &sms(None))?;
     ensure!(status == 200, "{answer}");
-    let filters = json!([{"fieldName": "to", "searchTerm": "+447700900000"}, {"fieldName": "status", "searchTerm": "Succeeded"}]);
+    let filters = json!([{"fieldName": "to", "searchTerm": "+447700900000"},
+        {"fieldName": "status", "searchTerm": "Succeeded"}]);
     let delivered = || -> anyhow::Result<bool> {
         let (_, found) =
             attack.post(&attack.stage.other, "/failover/tracking?size=1", &filters.to_string())?;
