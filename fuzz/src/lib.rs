@@ -49,16 +49,15 @@ async fn router(data: &Path) -> Result<Router, Box<dyn std::error::Error>> {
         threads: Threads::Callers,
         queue_max: 64,
         cached_flows_max: std::num::NonZeroUsize::MIN,
-        ids: Arc::new(server::clock::new_id),
-        keys: Keyring::default(),
         observer: Box::new(move |changes, position| observed.follow(changes, position)),
+        ..SqliteOptions::new(server::clock::now_ms(), Arc::new(server::clock::new_id))
     };
     let store = Arc::new(SqliteStore::open(&path, options)?.0);
     let scope = "MT_ROLE_SMS MT_ROLE_VIBER MT_ROLE_VOICE MT_ROLE_FAILOVER".to_owned();
     let token =
         Token { hash: Token::hash_of(TOKEN), application: new.application.id, expires_ms: i64::MAX, scope };
-    store.add_token(token).await?;
-    let config = Config::parse("", data, [])?;
+    store.add_token(token, usize::MAX).await?;
+    let config = Config::parse("[server]\nrequests_per_second = 0\n", data, [])?;
     let index = followed.index;
     let engine =
         Engine::start(&config, Arc::clone(&store) as _, Arc::clone(&index), &Network(&config)).await?;

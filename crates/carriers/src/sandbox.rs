@@ -44,7 +44,7 @@ impl Sandbox {
 
     /// Plays receipts, each after its delay.
     fn play(&self, reference: String, receipts: Vec<(Duration, Receipt)>) {
-        let carrier = CarrierRef { carrier: self.name.clone(), reference };
+        let carrier = CarrierRef::new(&*self.name, reference);
         let (sink, mut closing) = (Arc::clone(&self.sink), self.closing.subscribe());
         let play = async move {
             for (delay, receipt) in receipts {

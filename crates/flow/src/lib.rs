@@ -4,6 +4,7 @@
 //! follows. What is owed next is a function of the state: [`Flow::tasks`]. Nothing here does I/O, reads a
 //! clock or draws random numbers: times (milliseconds since the Unix epoch) and ids come in as arguments.
 
+mod callbacks;
 mod channel;
 mod check;
 mod facets;
@@ -15,22 +16,25 @@ mod price;
 mod receipt;
 #[cfg(feature = "sample")]
 pub mod sample;
+mod size;
 mod status;
 mod step;
 mod task;
 pub mod text;
 
+pub use callbacks::{Callbacks, Change, ChangeKind, FlowBefore, PartBefore, PendingCallback};
 pub use channel::{Channel, ChannelSet};
 pub use check::{Violation, is_e164};
 pub use facets::Facets;
 pub use limits::Limits;
 pub use machine::{Applied, Event, Note};
 pub use model::{
-    Callback, CallbackStrategy, CarrierRef, Flow, FlowKind, FlowStatus, Message, NewFlow, Part,
-    PendingCallback, State, StatusCode, StatusRecord, Submit,
+    CALLBACK_BYTES, Callback, CallbackStrategy, CarrierRef, Flow, FlowKind, FlowStatus, Message, NewFlow,
+    Part, State, StatusCode, StatusRecord, Submit,
 };
 pub use price::{Price, Rate};
 pub use receipt::Receipt;
+pub use size::{CARRIER_MAX, REFERENCE_MAX};
 pub use status::{Detail, Status};
 pub use step::{
     Action, Content, MachineDetection, MachineStrategy, Restrictions, ShortLink, Shortened, Sms, Step, Ttl,

@@ -1,9 +1,10 @@
 //! The state machine: the only place that decides what an event does to a flow.
 
 use crate::model::{CarrierRef, State, Submit};
+use crate::size::{detail as short_detail, part_words};
 use crate::{
-    CallbackStrategy, Channel, Detail, Flow, FlowStatus, Message, NewFlow, Part, PendingCallback, Price,
-    Rate, Receipt, Status, StatusCode, StatusRecord,
+    CallbackStrategy, Callbacks, Change, ChangeKind, Channel, Detail, Flow, FlowBefore, FlowStatus, Message,
+    NewFlow, Part, PartBefore, Price, Rate, Receipt, Status, StatusCode, StatusRecord,
 };
 use uuid::Uuid;
 
@@ -80,19 +81,24 @@ pub enum Event {
     },
     /// The application wants no more of it: the flow ends, and nothing is handed over any more.
     Cancel,
-    /// The oldest pending callback was acknowledged.
+    /// The oldest callback that is owed was acknowledged.
     CallbackDone {
-        /// Its id.
-        id: Uuid,
+        /// Its number.
+        number: u32,
     },
     /// It was not; it is due again at `at_ms`, or given up when that is `None`.
     CallbackFailed {
-        /// Its id.
-        id: Uuid,
+        /// Its number.
+        number: u32,
         /// When, Unix milliseconds.
         at_ms: Option<i64>,
         /// Why.
         error: String,
+    },
+    /// Its target wants no more callbacks of this flow (contract, section 5: `410`).
+    CallbacksEnded {
+        /// Its number.
+        number: u32,
     },
     /// Callbacks that were given up are owed again.
     CallbacksReplayed,
@@ -120,6 +126,39 @@ pub struct Applied {
     pub notes: Vec<Note>,
 }
 
+/// An event under way: what it is given, and what is to be told of it.
+struct Course<'a> {
+    now_ms: i64,
+    ids: &'a mut dyn FnMut() -> Uuid,
+    applied: Applied,
+    /// What it replaces, where some callback has to find back to it.
+    before: Option<Before>,
+}
+
+/// What of an event a tracking shows.
+struct Shown {
+    kind: ChangeKind,
+    /// A status changed, which is what callbacks are about.
+    is_shown: bool,
+}
+
+/// What an event replaces.
+struct Before {
+    flow: FlowBefore,
+    parts: Vec<PartBefore>,
+    started: u32,
+}
+
+impl Course<'_> {
+    /// A part is about to become another one.
+    fn replace(&mut self, message: u16, part: u16, now: &Part) {
+        let Some(before) = &mut self.before else { return };
+        if !before.parts.iter().any(|known| (known.message, known.part) == (message, part)) {
+            before.parts.push(PartBefore::of(message, part, now));
+        }
+    }
+}
+
 impl Flow {
     /// Accepts a flow and starts its first step. `ids` draws new ids.
     pub fn accept(new: NewFlow, now_ms: i64, ids: &mut dyn FnMut() -> Uuid) -> Flow {
@@ -142,8 +181,11 @@ impl Flow {
             callback: new.callback,
             restrictions: new.restrictions,
             state,
-            callbacks: Vec::new(),
-            dead_callbacks: Vec::new(),
+            callbacks: Callbacks::default(),
+            callbacks_made: 0,
+            callback_bytes_max: new.callback_bytes_max,
+            callbacks_ended: false,
+            old_dead_callbacks: Vec::new(),
         };
         flow.start_next(now_ms, ids);
         flow
@@ -151,62 +193,92 @@ impl Flow {
 
     /// Applies an event. `now_ms` is the time of the application; `ids` draws new ids.
     pub fn apply(&mut self, event: &Event, now_ms: i64, ids: &mut dyn FnMut() -> Uuid) -> Applied {
-        let mut applied = Applied::default();
-        let before = self.state.status;
-        // Whether a status changes, which is what callbacks are about.
-        let mut visible = true;
-        match event {
-            Event::Handed { message, part } => {
-                applied.changed = self.hand(*message, *part);
-                visible = false;
-            }
-            Event::Reserved { message, part, price } => {
-                applied.changed = self.reserve(*message, *part, *price);
-                visible = false;
-            }
-            Event::Unaffordable { message } => {
-                applied.changed = self.end_unpaid(usize::from(*message), now_ms, &mut applied.notes)
-            }
-            Event::Submitted { message, part, carrier, rate, whole } => {
-                visible = false;
-                for each in self.parts_of(*message, *part, *whole) {
-                    let whole = *whole && each == *part;
-                    if let Some(shown) = self.submitted(*message, each, carrier, rate.as_ref(), whole, now_ms)
-                    {
-                        applied.changed = true;
-                        visible |= shown;
-                    }
-                }
-                if applied.changed && self.state.status == FlowStatus::Queued {
-                    self.state.status = FlowStatus::InProgress;
-                    visible = true;
-                }
-            }
-            Event::Refused { message, part, detail, description } => {
-                applied.changed = self.refused(*message, *part, detail, description.as_ref(), now_ms);
-            }
-            Event::Deferred { message, part, at_ms } => {
-                applied.changed = self.deferred(*message, *part, *at_ms);
-                visible = false;
-            }
-            Event::Receipt { message, part, receipt } => {
-                self.receipt(*message, *part, receipt, now_ms, &mut applied)
-            }
-            Event::Expire { message } => applied.changed = self.expire(usize::from(*message), now_ms),
-            Event::Cancel => applied.changed = self.cancel(now_ms, &mut applied.notes),
-            Event::CallbackDone { id } => return self.callback_done(*id),
-            Event::CallbackFailed { id, at_ms, error } => return self.callback_failed(*id, *at_ms, error),
-            Event::CallbacksReplayed => return self.callbacks_replayed(now_ms),
+        let status = self.state.status;
+        let keep = self.callbacks.keep_changes();
+        let before =
+            keep.then(|| Before { flow: FlowBefore::of(&self.state), parts: Vec::new(), started: 0 });
+        let mut course = Course { now_ms, ids, applied: Applied::default(), before };
+        let told = self.happen(event, &mut course);
+        if !course.applied.changed {
+            return course.applied;
         }
-        if !applied.changed {
-            return applied;
-        }
+        let Some(kind) = told else { return course.applied };
         self.state.updated_ms = self.state.updated_ms.max(now_ms);
-        if visible {
-            self.decide(now_ms, ids, &mut applied);
-            self.owe_callback(before, now_ms, ids);
+        if kind.is_shown {
+            self.decide(&mut course);
+        }
+        let Course { applied, before, .. } = course;
+        if let Some(before) = before {
+            self.keep_change(kind.kind, before);
+        }
+        if kind.is_shown {
+            self.owe_callback(status);
         }
         applied
+    }
+
+    /// Does what an event says and no more; answers what the tracking shows of it, if it is about the tracking.
+    fn happen(&mut self, event: &Event, course: &mut Course<'_>) -> Option<Shown> {
+        let shown = |kind| Some(Shown { kind, is_shown: true });
+        // Nobody sees these.
+        let silent = Some(Shown { kind: ChangeKind::Taken, is_shown: false });
+        let changed = |changed: bool| Applied { changed, notes: Vec::new() };
+        let callback_bytes = self.callback_bytes_max as usize;
+        match event {
+            Event::Handed { message, part } => {
+                course.applied = changed(self.hand(*message, *part));
+                silent
+            }
+            Event::Reserved { message, part, price } => {
+                course.applied = changed(self.reserve(*message, *part, *price));
+                silent
+            }
+            Event::Deferred { message, part, at_ms } => {
+                course.applied = changed(self.deferred(*message, *part, *at_ms));
+                silent
+            }
+            Event::Unaffordable { message } => {
+                self.end_unpaid(usize::from(*message), course);
+                shown(ChangeKind::Unpayable)
+            }
+            Event::Submitted { message, part, carrier, rate, whole } => {
+                let is_shown = self.submitted(*message, *part, carrier, rate.as_ref(), *whole, course);
+                Some(Shown { kind: ChangeKind::Taken, is_shown })
+            }
+            Event::Refused { message, part, detail, description } => {
+                self.refused(*message, *part, detail, description.as_ref(), course);
+                shown(ChangeKind::Refused)
+            }
+            Event::Receipt { message, part, receipt } => {
+                self.receipt(*message, *part, receipt, course);
+                shown(ChangeKind::Receipt)
+            }
+            Event::Expire { message } => {
+                self.expire(usize::from(*message), course);
+                shown(ChangeKind::Expired)
+            }
+            Event::Cancel => {
+                self.cancel(course);
+                shown(ChangeKind::Cancelled)
+            }
+            Event::CallbackDone { number } => {
+                course.applied = changed(self.callbacks.done(*number));
+                None
+            }
+            Event::CallbackFailed { number, at_ms, error } => {
+                course.applied = changed(self.callbacks.failed(*number, *at_ms, error, callback_bytes));
+                None
+            }
+            Event::CallbacksEnded { number } => {
+                course.applied = changed(self.callbacks.end(*number));
+                self.callbacks_ended |= course.applied.changed;
+                None
+            }
+            Event::CallbacksReplayed => {
+                course.applied = changed(self.callbacks.replay(course.now_ms));
+                None
+            }
+        }
     }
 
     fn part_mut(&mut self, message: u16, part: u16) -> Option<&mut Part> {
@@ -266,23 +338,22 @@ impl Flow {
         true
     }
 
-    fn end_unpaid(&mut self, index: usize, now_ms: i64, notes: &mut Vec<Note>) -> bool {
-        if self.live() != Some(index) {
-            return false;
+    fn end_unpaid(&mut self, index: usize, course: &mut Course<'_>) {
+        if self.live() == Some(index) {
+            course.applied.changed = true;
+            self.end(index, FlowStatus::Failed, Some(StatusCode::InsufficientBalance), course);
         }
-        self.end(index, FlowStatus::Failed, Some(StatusCode::InsufficientBalance), now_ms, notes);
-        true
     }
 
-    fn cancel(&mut self, now_ms: i64, notes: &mut Vec<Note>) -> bool {
-        let Some(live) = self.live() else { return false };
+    fn cancel(&mut self, course: &mut Course<'_>) {
+        let Some(live) = self.live() else { return };
+        course.applied.changed = true;
         self.state.cancelled = true;
-        self.leave(live, &Detail::CANCELLED, now_ms);
-        self.end(live, FlowStatus::Failed, Some(StatusCode::ServerError), now_ms, notes);
-        true
+        self.leave(live, &Detail::CANCELLED, course);
+        self.end(live, FlowStatus::Failed, Some(StatusCode::ServerError), course);
     }
 
-    /// Answers whether a status changed; `None` when nothing did.
+    /// Answers whether a status changed.
     fn submitted(
         &mut self,
         message: u16,
@@ -290,20 +361,49 @@ impl Flow {
         carrier: &CarrierRef,
         rate: Option<&Rate>,
         whole: bool,
-        now_ms: i64,
-    ) -> Option<bool> {
-        let state = self.part_mut(message, part).filter(|state| state.carrier.is_none())?;
+        course: &mut Course<'_>,
+    ) -> bool {
+        let mut is_shown = false;
+        for each in self.parts_of(message, part, whole) {
+            let whole = whole && each == part;
+            is_shown |= self.part_submitted(message, each, carrier, rate, whole, course);
+        }
+        if course.applied.changed && self.state.status == FlowStatus::Queued {
+            self.state.status = FlowStatus::InProgress;
+            is_shown = true;
+        }
+        is_shown
+    }
+
+    /// Answers whether its status changed.
+    fn part_submitted(
+        &mut self,
+        message: u16,
+        part: u16,
+        carrier: &CarrierRef,
+        rate: Option<&Rate>,
+        whole: bool,
+        course: &mut Course<'_>,
+    ) -> bool {
+        let (parts, is_call) = (self.part_count(message), self.is_call(message));
+        let Some(state) = self.part_mut(message, part).filter(|state| state.carrier.is_none()) else {
+            return false;
+        };
+        course.replace(message, part, state);
+        course.applied.changed = true;
         state.submit = Submit::Done;
         state.carrier = Some(carrier.clone());
         state.whole = whole;
         if let Some(rate) = rate {
             state.rate = Some(rate.price);
-            state.interval_s = rate.interval_s;
-            state.operator = rate.operator.clone().or(state.operator.take());
+            state.interval_s = rate.interval_s.filter(|_| is_call);
+            let operator = rate.operator.as_ref().map(|operator| part_words(operator, parts));
+            state.operator = operator.or(state.operator.take());
         }
         // The other channels have no status for it.
         let has_status = self.steps[usize::from(message)].channel() == Channel::Sms;
-        Some(has_status && self.set_status(message, part, Status::Sent, &Detail::SENT, None, now_ms))
+        let now_ms = course.now_ms;
+        has_status && self.set_status(message, part, Status::Sent, &Detail::SENT, None, now_ms, course)
     }
 
     fn refused(
@@ -312,15 +412,15 @@ impl Flow {
         part: u16,
         detail: &Detail,
         description: Option<&String>,
-        now_ms: i64,
-    ) -> bool {
-        let Some(state) = self.part_mut(message, part) else { return false };
-        if state.submit == Submit::Done {
-            return false;
-        }
+        course: &mut Course<'_>,
+    ) {
+        let Some(state) = self.part_mut(message, part).filter(|state| state.submit != Submit::Done) else {
+            return;
+        };
+        course.applied.changed = true;
         state.submit = Submit::Done;
-        self.set_status(message, part, Status::Failed, detail, description, now_ms);
-        true
+        let now_ms = course.now_ms;
+        self.set_status(message, part, Status::Failed, detail, description, now_ms, course);
     }
 
     fn deferred(&mut self, message: u16, part: u16, due_ms: i64) -> bool {
@@ -336,28 +436,33 @@ impl Flow {
         true
     }
 
-    fn receipt(&mut self, message: u16, part: u16, receipt: &Receipt, now_ms: i64, applied: &mut Applied) {
+    fn receipt(&mut self, message: u16, part: u16, receipt: &Receipt, course: &mut Course<'_>) {
         let live = self.live() == Some(usize::from(message));
         let whole = self.part_mut(message, part).is_some_and(|state| state.whole);
+        let (parts, is_call) = (self.part_count(message), self.is_call(message));
         let Receipt { status, detail, description, .. } = receipt;
         // Carriers' clocks may be wrong: nothing happened before the message or after now.
+        let now_ms = course.now_ms;
         let started_ms = self.state.messages.get(usize::from(message)).map_or(now_ms, |m| m.created_ms);
         let at_ms = receipt.at_ms.map_or(now_ms, |at_ms| at_ms.max(started_ms).min(now_ms));
         for part in self.parts_of(message, part, whole) {
-            if !self.set_status(message, part, *status, detail, description.as_ref(), at_ms) {
+            if !self.set_status(message, part, *status, detail, description.as_ref(), at_ms, course) {
                 continue;
             }
-            applied.changed = true;
+            course.applied.changed = true;
             // `set_status` found the part.
             if let Some(state) = self.part_mut(message, part) {
+                let words = |text: &String| part_words(text, parts);
                 state.submit = Submit::Done;
-                state.operator = receipt.operator.clone().or(state.operator.take());
-                state.duration_s = receipt.duration_s.or(state.duration_s);
-                state.answered_by = receipt.answered_by.clone().or(state.answered_by.take());
+                state.operator = receipt.operator.as_ref().map(words).or(state.operator.take());
+                if is_call {
+                    state.duration_s = receipt.duration_s.or(state.duration_s);
+                    state.answered_by = receipt.answered_by.as_ref().map(words).or(state.answered_by.take());
+                }
             }
         }
-        if !applied.changed {
-            applied.notes.push(Note::StaleReceipt);
+        if !course.applied.changed {
+            course.applied.notes.push(Note::StaleReceipt);
             return;
         }
         if self.state.status == FlowStatus::Queued {
@@ -366,11 +471,12 @@ impl Flow {
         // Seen after the flow ended with Delivered is the usual course, not a late receipt.
         let usual = *status == Status::Seen && self.state.status == FlowStatus::Succeeded;
         if !live && !usual {
-            applied.notes.push(Note::LateReceipt);
+            course.applied.notes.push(Note::LateReceipt);
         }
     }
 
     /// Sets a status that a carrier reported, if what is known yields to it.
+    #[allow(clippy::too_many_arguments)] // A status and where it belongs.
     fn set_status(
         &mut self,
         message: u16,
@@ -379,18 +485,21 @@ impl Flow {
         detail: &Detail,
         description: Option<&String>,
         at_ms: i64,
+        course: &mut Course<'_>,
     ) -> bool {
         let Some(step) = self.steps.get(usize::from(message)) else { return false };
         let (channel, expire_on_delivery) = (step.channel(), step.expire_on_delivery());
+        let parts = self.part_count(message);
         let Some(state) = self.part_mut(message, part) else { return false };
         let known = &state.status;
         if !known.status.yields_to(status, channel, known.provisional, expire_on_delivery) {
             return false;
         }
+        course.replace(message, part, state);
         state.status = StatusRecord {
             status,
-            detail: detail.clone(),
-            description: description.cloned(),
+            detail: short_detail(detail),
+            description: description.map(|text| part_words(text, parts)),
             at_ms,
             provisional: false,
         };
@@ -398,37 +507,33 @@ impl Flow {
     }
 
     /// Ends a message whose time to live is over, in the channel's way (contract, section 7).
-    fn expire(&mut self, index: usize, now_ms: i64) -> bool {
+    fn expire(&mut self, index: usize, course: &mut Course<'_>) {
+        let now_ms = course.now_ms;
         if self.live() != Some(index) || now_ms < self.state.messages[index].expires_ms {
-            return false;
+            return;
         }
+        course.applied.changed = true;
         let channel = self.steps[index].channel();
         let (status, detail) = match channel {
             Channel::Sms => (Status::Undelivered, Detail::EXPIRED),
             Channel::Viber => (Status::Expired, Detail::TTL_EXPIRED),
             Channel::Voice => (Status::NoAnswer, Detail::NO_ANSWER),
         };
-        for part in &mut self.state.messages[index].parts {
+        for (at, part) in self.state.messages[index].parts.iter_mut().enumerate() {
             if part.status.status.is_final_on(channel) {
                 continue;
             }
+            course.replace(index as u16, at as u16, part);
             if part.status.status == Status::Delivered {
                 part.expired_on_delivery_ms = Some(now_ms);
             }
             part.submit = Submit::Done;
-            part.status = StatusRecord {
-                status,
-                detail: detail.clone(),
-                description: None,
-                at_ms: now_ms,
-                provisional: true,
-            };
+            part.status = provisional(status, &detail, now_ms);
         }
-        true
     }
 
     /// Decides what follows from the live message: nothing yet, the next step, or the end.
-    fn decide(&mut self, now_ms: i64, ids: &mut dyn FnMut() -> Uuid, applied: &mut Applied) {
+    fn decide(&mut self, course: &mut Course<'_>) {
         let Some(live) = self.live() else { return };
         let step = &self.steps[live];
         let channel = step.channel();
@@ -443,9 +548,12 @@ impl Flow {
         let fails_over = step.failover_on.contains(&status);
         let has_next = live + 1 < self.steps.len();
         if fails_over && has_next {
-            self.leave(live, &Detail::NOT_SENT, now_ms);
-            self.start_next(now_ms, ids);
-            applied.notes.push(Note::Failover);
+            self.leave(live, &Detail::NOT_SENT, course);
+            self.start_next(course.now_ms, course.ids);
+            if let Some(before) = &mut course.before {
+                before.started += 1;
+            }
+            course.applied.notes.push(Note::Failover);
             return;
         }
         let (status, code) = if fails_over {
@@ -455,99 +563,61 @@ impl Flow {
         } else {
             (FlowStatus::Failed, Some(StatusCode::FailoverNotTriggered))
         };
-        self.end(live, status, code, now_ms, &mut applied.notes);
+        self.end(live, status, code, course);
     }
 
     /// Ends the flow with the message that decides.
-    fn end(
-        &mut self,
-        live: usize,
-        status: FlowStatus,
-        code: Option<StatusCode>,
-        now_ms: i64,
-        notes: &mut Vec<Note>,
-    ) {
-        self.leave(live, &Detail::NOT_SENT, now_ms);
+    fn end(&mut self, live: usize, status: FlowStatus, code: Option<StatusCode>, course: &mut Course<'_>) {
+        self.leave(live, &Detail::NOT_SENT, course);
         self.state.status = status;
         self.state.status_code = code;
         self.state.termination = Some(self.steps[live].channel());
-        notes.push(Note::Ended(status));
+        course.applied.notes.push(Note::Ended(status));
     }
 
     /// Gives up the parts of a message that were not handed to a carrier, and holds nothing for it any more: what is
     /// charged after all counts all the same.
-    fn leave(&mut self, index: usize, detail: &Detail, now_ms: i64) {
-        for part in &mut self.state.messages[index].parts {
+    fn leave(&mut self, index: usize, detail: &Detail, course: &mut Course<'_>) {
+        for (at, part) in self.state.messages[index].parts.iter_mut().enumerate() {
             part.held = part.held.map(|_| Price::ZERO);
             if matches!(part.submit, Submit::Owed { .. }) {
+                course.replace(index as u16, at as u16, part);
                 part.submit = Submit::Done;
-                part.status = StatusRecord {
-                    status: Status::Unsent,
-                    detail: detail.clone(),
-                    description: None,
-                    at_ms: now_ms,
-                    provisional: true,
-                };
+                part.status = provisional(Status::Unsent, detail, course.now_ms);
             }
         }
     }
 
-    fn owe_callback(&mut self, before: FlowStatus, now_ms: i64, ids: &mut dyn FnMut() -> Uuid) {
-        let Some(callback) = &self.callback else { return };
+    /// Keeps what a change replaced, for the callbacks that tell of before.
+    fn keep_change(&mut self, kind: ChangeKind, before: Before) {
+        let Before { flow, parts, started } = before;
+        let flow = Some(flow).filter(|flow| *flow != FlowBefore::of(&self.state));
+        if !parts.is_empty() || started > 0 || flow.is_some() {
+            self.callbacks.changed(Change { at_ms: self.state.updated_ms, kind, parts, started, flow });
+        }
+    }
+
+    fn owe_callback(&mut self, before: FlowStatus) {
+        let Some(callback) = self.callback.as_ref().filter(|_| !self.callbacks_ended) else { return };
         let ended = self.state.status.is_final() && !before.is_final();
         if callback.strategy == CallbackStrategy::OnCompletion && !ended {
             return;
         }
-        self.callbacks.push(PendingCallback {
-            id: ids(),
-            since_ms: now_ms,
-            at_ms: now_ms,
-            attempts: 0,
-            error: None,
-            state: self.state.clone(),
-        });
+        self.callbacks_made += 1;
+        let octets = self.callback_bytes_max as usize;
+        self.callbacks.owe(self.callbacks_made, self.state.updated_ms, octets);
     }
 
-    fn callback_done(&mut self, id: Uuid) -> Applied {
-        let before = self.callbacks.len();
-        self.callbacks.retain(|callback| callback.id != id);
-        Applied { changed: self.callbacks.len() != before, notes: Vec::new() }
+    fn is_call(&self, message: u16) -> bool {
+        self.steps.get(usize::from(message)).is_some_and(|step| step.channel() == Channel::Voice)
     }
 
-    fn callback_failed(&mut self, id: Uuid, at_ms: Option<i64>, error: &str) -> Applied {
-        let Some(position) = self.callbacks.iter().position(|callback| callback.id == id) else {
-            return Applied::default();
-        };
-        let callback = &mut self.callbacks[position];
-        match at_ms {
-            // Told twice.
-            Some(at_ms) if at_ms <= callback.at_ms => return Applied::default(),
-            Some(at_ms) => {
-                callback.at_ms = at_ms;
-                callback.attempts = callback.attempts.saturating_add(1);
-                callback.error = Some(error.to_owned());
-            }
-            None => {
-                let mut dead = self.callbacks.remove(position);
-                dead.attempts = dead.attempts.saturating_add(1);
-                dead.error = Some(error.to_owned());
-                self.dead_callbacks.push(dead);
-            }
-        }
-        Applied { changed: true, notes: Vec::new() }
+    fn part_count(&self, message: u16) -> usize {
+        self.state.messages.get(usize::from(message)).map_or(0, |message| message.parts.len())
     }
+}
 
-    fn callbacks_replayed(&mut self, now_ms: i64) -> Applied {
-        let changed = !self.dead_callbacks.is_empty();
-        // Older changes come first, as ever.
-        let mut owed: Vec<_> = std::mem::take(&mut self.dead_callbacks);
-        for callback in &mut owed {
-            callback.since_ms = now_ms;
-            callback.at_ms = now_ms;
-            callback.attempts = 0;
-        }
-        owed.append(&mut self.callbacks);
-        self.callbacks = owed;
-        Applied { changed, notes: Vec::new() }
-    }
+/// A status that we set ourselves.
+fn provisional(status: Status, detail: &Detail, at_ms: i64) -> StatusRecord {
+    StatusRecord { status, detail: detail.clone(), description: None, at_ms, provisional: true }
 }

@@ -1,5 +1,7 @@
 //! A flow and what it holds.
 
+use crate::REFERENCE_MAX;
+use crate::callbacks::{Callbacks, PendingCallback};
 use crate::{Channel, ChannelSet, Detail, Facets, Price, Restrictions, Status, Step};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -28,12 +30,36 @@ pub struct Flow {
     pub restrictions: Option<Restrictions>,
     /// What has become of it.
     pub state: State,
-    /// Callbacks still owed, oldest first; only the first is due.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub callbacks: Vec<PendingCallback>,
-    /// Callbacks given up, until they are replayed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub dead_callbacks: Vec<PendingCallback>,
+    /// Its callbacks that are owed or were given up.
+    #[serde(default, skip_serializing_if = "Callbacks::is_empty")]
+    pub callbacks: Callbacks,
+    /// How many callbacks it has owed so far: the last one's number.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub callbacks_made: u32,
+    /// Its target wants no more callbacks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub callbacks_ended: bool,
+    /// Octets that its callbacks may take in its document; what was never sent is told in one beyond it.
+    #[serde(default = "callback_bytes_default", skip_serializing_if = "is_callback_bytes_default")]
+    pub callback_bytes_max: u32,
+    /// Documents of version 0.1: the callbacks that were given up; see [`Flow::adopt_old_callbacks`].
+    #[serde(rename = "dead_callbacks", default, skip_serializing)]
+    pub(crate) old_dead_callbacks: Vec<PendingCallback>,
+}
+
+/// Octets that a flow's callbacks may take in its document, where its steps leave so much.
+pub const CALLBACK_BYTES: u32 = 80 * 1024;
+
+fn callback_bytes_default() -> u32 {
+    CALLBACK_BYTES
+}
+
+fn is_callback_bytes_default(octets: &u32) -> bool {
+    *octets == CALLBACK_BYTES
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 /// The part of a flow that changes and that its tracking shows.
@@ -184,6 +210,18 @@ pub struct CarrierRef {
     pub reference: String,
 }
 
+impl CarrierRef {
+    /// A message as its carrier calls it. An id of more than [`REFERENCE_MAX`] octets is kept by its hash, so that a
+    /// provider can't make a flow larger; its receipts name it alike.
+    pub fn new(carrier: impl Into<String>, reference: impl Into<String>) -> CarrierRef {
+        let mut reference = reference.into();
+        if reference.len() > REFERENCE_MAX {
+            reference = format!("hash:{}", Uuid::new_v5(&Uuid::NAMESPACE_OID, reference.as_bytes()));
+        }
+        CarrierRef { carrier: carrier.into(), reference }
+    }
+}
+
 /// How a part's way to the carrier stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Submit {
@@ -239,25 +277,6 @@ pub enum CallbackStrategy {
     OnCompletion,
 }
 
-/// A callback that is owed, with what it will show.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct PendingCallback {
-    /// The `webhook-id`; the same on every attempt.
-    pub id: Uuid,
-    /// When the change happened, Unix milliseconds.
-    pub since_ms: i64,
-    /// When the next attempt is due, Unix milliseconds.
-    pub at_ms: i64,
-    /// Attempts so far.
-    #[serde(default)]
-    pub attempts: u32,
-    /// Why the last attempt failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-    /// The state at the change.
-    pub state: State,
-}
-
 /// What a client asks for, checked and with every default filled in.
 #[derive(Clone, Debug)]
 pub struct NewFlow {
@@ -275,6 +294,8 @@ pub struct NewFlow {
     pub callback: Option<Callback>,
     /// India: registration ids for all Sms steps.
     pub restrictions: Option<Restrictions>,
+    /// Octets that its callbacks may take in its document: [`NewFlow::measure`].
+    pub callback_bytes_max: u32,
 }
 
 impl Part {

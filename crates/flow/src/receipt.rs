@@ -1,5 +1,6 @@
 //! What carriers report.
 
+use crate::size::{detail as short_detail, part_words};
 use crate::{Detail, Status};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,18 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// With a carrier's words no longer than a flow keeps of them.
+    pub fn shortened(self) -> Receipt {
+        let words = |text: Option<String>| text.map(|text| part_words(&text, 1));
+        Receipt {
+            detail: short_detail(&self.detail),
+            description: words(self.description),
+            operator: words(self.operator),
+            answered_by: words(self.answered_by),
+            ..self
+        }
+    }
+
     /// A receipt that tells a status and why, and no more.
     pub fn new(status: Status, detail: Detail) -> Receipt {
         Receipt {

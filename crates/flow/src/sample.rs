@@ -62,13 +62,14 @@ pub fn flow(
         steps,
         callback: strategy.map(|strategy| Callback { strategy, url: "https://a.example/cb".into() }),
         restrictions: None,
+        callback_bytes_max: CALLBACK_BYTES,
     };
     Flow::accept(new, now_ms, ids)
 }
 
 /// `carrier` took part `part` of message `message` and calls it `reference`.
 pub fn submitted(message: u16, part: u16, carrier: &str, reference: &str) -> Event {
-    let carrier = CarrierRef { carrier: carrier.into(), reference: reference.into() };
+    let carrier = CarrierRef::new(carrier, reference);
     let rate = Rate { price: Price::new(5, 2), interval_s: None, operator: None };
     Event::Submitted { message, part, carrier, rate: Some(rate), whole: false }
 }

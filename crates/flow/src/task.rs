@@ -28,10 +28,10 @@ pub enum TaskKind {
         /// The message's position in the flow.
         message: u16,
     },
-    /// Make the oldest pending callback.
+    /// Make the oldest callback that is owed.
     Callback {
-        /// Its id: what tells it from the next one.
-        id: uuid::Uuid,
+        /// Its number: what tells it from the next one.
+        number: u32,
     },
 }
 
@@ -52,7 +52,10 @@ impl Flow {
             tasks.push(Task { kind: TaskKind::Expire { message: live as u16 }, due_ms: message.expires_ms });
         }
         if let Some(callback) = self.callbacks.first() {
-            tasks.push(Task { kind: TaskKind::Callback { id: callback.id }, due_ms: callback.at_ms });
+            tasks.push(Task {
+                kind: TaskKind::Callback { number: callback.number },
+                due_ms: callback.due_ms(),
+            });
         }
         tasks
     }

@@ -3,6 +3,7 @@
 use flow::sample::step;
 use flow::*;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 const START_MS: i64 = 1_700_000_000_000;
@@ -58,7 +59,7 @@ fn viber_expires_then_sms_arrives() {
     flow.apply(&receipt(1, 0, Status::Delivered), START_MS + 600_030, &mut ids);
     assert_eq!((flow.state.status, flow.state.termination), (FlowStatus::Succeeded, Some(Channel::Sms)));
     assert_eq!(flow.total_price(), Price::new(10, 2));
-    assert_eq!(flow.callbacks.len(), 1);
+    assert_eq!(flow.callbacks.owed().count(), 1);
 }
 
 #[test]
@@ -116,6 +117,15 @@ fn a_carrier_may_take_all_parts_as_one() {
     assert_eq!(flow.state.status, FlowStatus::Succeeded);
     assert!(flow.state.messages[0].parts.iter().all(|part| part.status.status == Status::Delivered));
     assert_eq!(flow.total_price(), Price::new(15, 2));
+}
+
+/// What a tracking shows of a state.
+fn shown(state: &State) -> State {
+    let mut state = state.clone();
+    for part in state.messages.iter_mut().flat_map(|message| &mut message.parts) {
+        (part.submit, part.held, part.whole) = (Submit::Done, None, false);
+    }
+    state
 }
 
 fn contents() -> impl Strategy<Value = Vec<Step>> {
@@ -181,12 +191,13 @@ fn event(flow: &Flow, draw: &Draw, now_ms: i64) -> Event {
         7 => Event::Expire { message },
         8 => match flow.callbacks.first() {
             Some(callback) if draw.status == 0 => {
-                Event::CallbackFailed { id: callback.id, at_ms: None, error: "x".into() }
+                Event::CallbackFailed { number: callback.number, at_ms: None, error: "x".into() }
             }
             Some(callback) if draw.status < 4 => {
-                Event::CallbackFailed { id: callback.id, at_ms: Some(now_ms + 10), error: "x".into() }
+                Event::CallbackFailed { number: callback.number, at_ms: Some(now_ms + 10), error: "x".into() }
             }
-            Some(callback) => Event::CallbackDone { id: callback.id },
+            Some(callback) if draw.status == 4 => Event::CallbacksEnded { number: callback.number },
+            Some(callback) => Event::CallbackDone { number: callback.number },
             None => Event::CallbacksReplayed,
         },
         9 if draw.status == 7 => Event::Cancel,
@@ -214,6 +225,7 @@ proptest! {
         let mut flow = accept(steps, Some(strategy), &mut ids);
         let mut now_ms = START_MS;
         let mut completions = 0;
+        let mut told = BTreeMap::new();
         for draw in &draws {
             now_ms += draw.wait_ms;
             let event = event(&flow, draw, now_ms);
@@ -267,6 +279,23 @@ proptest! {
             let held: Price = parts.filter_map(|part| part.held).sum();
             prop_assert!(flow.committed() >= Price::ZERO);
             prop_assert!(flow.committed() <= sum + held);
+            // A callback tells, whenever it is asked, of the moment that it was owed for.
+            if flow.callbacks_made > before.callbacks_made {
+                told.insert(flow.callbacks_made, shown(&flow.state));
+            }
+            for callback in flow.callbacks.owed().chain(flow.callbacks.dead()) {
+                let then = flow.state_at(callback.number).expect("is kept");
+                prop_assert_eq!(&shown(&then), &told[&callback.number]);
+            }
+            // The one that may be under way stays, and while it fails the others are one.
+            let due = before.callbacks.first().map(|callback| callback.number);
+            if !matches!(event, Event::CallbackDone { .. } | Event::CallbackFailed { at_ms: None, .. }
+                | Event::CallbacksEnded { .. } | Event::CallbacksReplayed) {
+                prop_assert!(due.is_none() || flow.callbacks.first().map(|callback| callback.number) == due);
+            }
+            if flow.callbacks.first().is_some_and(|first| first.attempts > 0) {
+                prop_assert!(flow.callbacks.owed().count() <= 2 + flow.callbacks.dead().count() + 8);
+            }
             // Once is as good as twice.
             let once = flow.clone();
             flow.apply(&event, now_ms, &mut ids);
@@ -276,7 +305,7 @@ proptest! {
             prop_assert_eq!(&serde_json::from_slice::<Flow>(&json).expect("decodes"), &flow);
         }
         if !on_change {
-            prop_assert!(flow.callbacks.len() + flow.dead_callbacks.len() <= completions);
+            prop_assert!(flow.callbacks.owed().count() + flow.callbacks.dead().count() <= completions);
         }
         // Left alone, every flow ends by its clocks.
         for _ in 0..flow.steps.len() {
@@ -340,4 +369,156 @@ fn a_cancelled_flow_ends_at_once_and_hears_only_what_was_under_way() {
     assert_eq!((flow.state.messages.len(), flow.state.status), (1, FlowStatus::Failed));
     // What has ended can't be cancelled.
     assert!(!flow.apply(&Event::Cancel, START_MS + 10, &mut ids).changed);
+}
+
+/// The largest flows that are accepted: one Sms of 255 parts, in the GSM alphabet and outside of it, and many steps.
+fn large_flows() -> Vec<NewFlow> {
+    let new = |bodies: Vec<String>| NewFlow {
+        id: Uuid::from_u128(1),
+        application: "a".repeat(24),
+        kind: FlowKind::Plain,
+        minute_ms: 60_000,
+        steps: (1..).zip(bodies).map(|(order, body)| step(order, sms(&body))).collect(),
+        callback: Some(Callback {
+            strategy: CallbackStrategy::OnChange,
+            url: "https://a.example/".repeat(100),
+        }),
+        restrictions: None,
+        callback_bytes_max: CALLBACK_BYTES,
+    };
+    let few_parts = (0..12).map(|_| "x".repeat(16 * 153)).collect();
+    vec![
+        new(vec!["a".repeat(153 * 255)]),
+        new(vec!["é".repeat(153 * 255)]),
+        new(vec!["字".repeat(67 * 255)]),
+        new(vec!["x".repeat(153 * 20)]),
+        new(few_parts),
+    ]
+}
+
+/// Hostile carriers' words, as long as they like.
+fn wordy(status: Status, at_ms: i64) -> Receipt {
+    Receipt {
+        description: Some("\"\\words\u{1b}".repeat(100)),
+        at_ms: Some(at_ms),
+        operator: Some("O\u{0}\"".repeat(100)),
+        duration_s: Some(u32::MAX),
+        answered_by: Some("nobody\"".repeat(100)),
+        ..Receipt::new(status, Detail("\"detail".repeat(50).into()))
+    }
+}
+
+#[test]
+fn a_document_never_grows_beyond_its_limit() {
+    let limits = Limits::default();
+    for mut new in large_flows() {
+        new.measure(&limits).expect("is accepted");
+        let mut ids = ids();
+        let mut flow = Flow::accept(new, START_MS, &mut ids);
+        let mut largest = 0;
+        let mut events = 0;
+        let mut tell = |flow: &Flow| {
+            events += 1;
+            if events % 17 == 0 || flow.live().is_none() {
+                largest = largest.max(serde_json::to_vec(flow).unwrap().len());
+            }
+        };
+        let mut now_ms = START_MS;
+        while let Some(live) = flow.live().map(|live| live as u16) {
+            let parts = flow.state.messages[usize::from(live)].parts.len() as u16;
+            for part in 0..parts {
+                let price = "7922816251426433.7593543950335".parse().unwrap();
+                flow.apply(&Event::Reserved { message: live, part, price }, now_ms, &mut ids);
+                let carrier = CarrierRef::new("c".repeat(CARRIER_MAX), "\u{1b}reference".repeat(50));
+                let rate = Some(Rate { price, interval_s: Some(u32::MAX), operator: Some("\"".repeat(500)) });
+                let event = Event::Submitted { message: live, part, carrier, rate, whole: false };
+                flow.apply(&event, now_ms, &mut ids);
+                // The target answers nothing at first, and fails now and then.
+                if let Some(first) = flow.callbacks.first().filter(|_| part % 32 == 31) {
+                    let (number, error) = (first.number, "\"no\u{1b}".repeat(1000));
+                    let at_ms = (part % 64 == 31).then_some(now_ms + 1);
+                    flow.apply(&Event::CallbackFailed { number, at_ms, error }, now_ms, &mut ids);
+                }
+                now_ms += 1;
+                tell(&flow);
+            }
+            for part in 0..parts {
+                let receipt = wordy(Status::Undelivered, now_ms);
+                flow.apply(&Event::Receipt { message: live, part, receipt }, now_ms, &mut ids);
+                tell(&flow);
+            }
+        }
+        assert!(largest <= limits.flow_bytes_max, "{largest} octets");
+    }
+}
+
+#[test]
+fn what_could_grow_beyond_the_limit_is_refused() {
+    let limits = Limits::default();
+    let mut many = large_flows().remove(0);
+    many.steps.push(step(2, sms("one part more")));
+    let broken = many.measure(&limits).unwrap_err();
+    assert!(broken.message.contains("limits.parts_max") && broken.message.contains("256"), "{broken:?}");
+    let mut long = large_flows().remove(2);
+    long.steps = (1..=32).map(|order| step(order, viber_of(9000))).collect();
+    let broken = long.measure(&limits).unwrap_err();
+    assert!(broken.message.contains("limits.flow_bytes_max"), "{broken:?}");
+}
+
+fn viber_of(characters: usize) -> Content {
+    let body = ViberBody { text: Some("字".repeat(characters)), ..ViberBody::default() };
+    let Content::Viber(mut viber) = viber(false) else { unreachable!() };
+    viber.message = ViberMessage::Body(body);
+    Content::Viber(viber)
+}
+
+#[test]
+fn a_target_that_answers_gets_one_callback_for_each_change() {
+    let mut ids = ids();
+    let mut flow =
+        accept(vec![step(1, sms(&"a".repeat(153 * 255)))], Some(CallbackStrategy::OnChange), &mut ids);
+    for part in 0..255 {
+        flow.apply(&submitted(0, part), START_MS + i64::from(part), &mut ids);
+    }
+    for part in 0..255 {
+        flow.apply(&receipt(0, part, Status::Delivered), START_MS + 1000 + i64::from(part), &mut ids);
+    }
+    let mut bodies = Vec::new();
+    while let Some(number) = flow.callbacks.first().map(|first| first.number) {
+        let state = flow.state_at(number).unwrap();
+        let parts = || state.messages[0].parts.iter().map(|part| part.status.status);
+        let sent = parts().filter(|status| *status == Status::Sent).count();
+        bodies.push((sent, parts().filter(|status| *status == Status::Delivered).count()));
+        flow.apply(&Event::CallbackDone { number }, START_MS + 5000, &mut ids);
+    }
+    let expected: Vec<_> =
+        (1..=255).map(|sent| (sent, 0)).chain((1..=255).map(|done| (255 - done, done))).collect();
+    assert_eq!(bodies, expected);
+}
+
+#[test]
+fn callbacks_of_documents_before_are_taken_up() {
+    let mut ids = ids();
+    let mut flow = accept(vec![step(1, sms("hi"))], Some(CallbackStrategy::OnChange), &mut ids);
+    let old = serde_json::to_value(&flow.state).unwrap();
+    flow.apply(&submitted(0, 0), START_MS + 5, &mut ids);
+    let mut document = serde_json::to_value(&flow).unwrap();
+    let pending = |id: &str| serde_json::json!({"id": id, "since_ms": START_MS, "at_ms": START_MS + 7, "attempts": 2, "state": old});
+    let (due, dead) = ("00000000-0000-0000-0000-0000000000aa", "00000000-0000-0000-0000-0000000000bb");
+    document["callbacks"] = serde_json::json!([pending(due)]);
+    document["dead_callbacks"] = serde_json::json!([pending(dead)]);
+    document.as_object_mut().unwrap().remove("callbacks_made");
+    let mut read: Flow = serde_json::from_value(document).unwrap();
+    read.adopt_old_callbacks();
+    let first = read.callbacks.first().unwrap();
+    assert_eq!((read.webhook_id(first).to_string(), first.due_ms()), (due.into(), START_MS + 7));
+    assert_eq!(read.state_at(first.number).unwrap().status, FlowStatus::Queued);
+    assert_eq!(read.callbacks.dead().count(), 1);
+    // What comes after is told as today's are.
+    read.apply(&receipt(0, 0, Status::Delivered), START_MS + 9, &mut ids);
+    let numbers: Vec<_> = read.callbacks.owed().map(|callback| callback.number).collect();
+    assert_eq!(numbers.len(), 2);
+    assert_eq!(read.state_at(numbers[1]).unwrap().status, FlowStatus::Succeeded);
+    let again: Flow = serde_json::from_slice(&serde_json::to_vec(&read).unwrap()).unwrap();
+    assert_eq!(again, read);
 }

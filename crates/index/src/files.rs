@@ -48,6 +48,8 @@ pub enum FilesError {
 pub struct FilesReport {
     /// Up to which change of the store everything is in it.
     pub position: u64,
+    /// Whose changes: the number of the life of the process that wrote to the store.
+    pub writer: i64,
     /// Segments.
     pub segments: usize,
     /// Octets of all files.
@@ -58,6 +60,9 @@ pub struct FilesReport {
 struct Manifest {
     identity: String,
     position: u64,
+    /// Absent in files of version 0.1.
+    #[serde(default)]
+    writer: i64,
     applications: Vec<ApplicationFiles>,
 }
 
@@ -98,15 +103,22 @@ fn address(image: &Arc<Image>) -> usize {
 
 impl Index {
     /// Writes what the directory does not have yet. Everything up to the store's change `position` must have been
-    /// put before; what came later may be in it too.
+    /// put before; what came later may be in it too. `writer` tells whose changes they are.
     ///
     /// # Errors
     /// Those of the file system; the files of before then stay as they were.
-    pub fn save(&self, directory: &Path, identity: &str, position: u64) -> io::Result<FilesReport> {
+    pub fn save(
+        &self,
+        directory: &Path,
+        identity: &str,
+        writer: i64,
+        position: u64,
+    ) -> io::Result<FilesReport> {
         let mut written = self.written.lock();
         fs::create_dir_all(directory)?;
-        let mut manifest = Manifest { identity: identity.to_owned(), position, applications: Vec::new() };
-        let mut report = FilesReport { position, ..FilesReport::default() };
+        let mut manifest =
+            Manifest { identity: identity.to_owned(), position, writer, applications: Vec::new() };
+        let mut report = FilesReport { position, writer, ..FilesReport::default() };
         let mut kept = HashSet::new();
         let applications: Vec<_> = self.applications.read().values().cloned().collect();
         for application in applications {
@@ -158,7 +170,8 @@ impl Index {
         if manifest.identity != identity {
             return Err(FilesError::Foreign);
         }
-        let mut report = FilesReport { position: manifest.position, ..FilesReport::default() };
+        let mut report =
+            FilesReport { position: manifest.position, writer: manifest.writer, ..FilesReport::default() };
         let mut written = Written::default();
         // Checking is reading every octet: half of the applications on each of two threads.
         let (odd, even): (Vec<_>, Vec<_>) =

@@ -99,25 +99,29 @@ impl Flows {
         rows
     }
 
-    pub(crate) fn search(&self, query: &Query) -> Found {
+    /// Answers a query unless `goes_on` says no, which is asked before each segment.
+    pub(crate) fn search(&self, query: &Query, goes_on: &dyn Fn() -> bool) -> Option<Found> {
         let mask = Mask::of(&query.filters);
         let terms = Term::all(&query.filters);
         let from = query.from.map_or(Bound::Unbounded, Bound::Included);
         let until = query.until.map_or(Bound::Unbounded, Bound::Excluded);
         let loose = self.loose.range(from, until).filter(|row| row.matches(&mask, &terms));
         let loose: Vec<Key> = loose.map(|row| row.key).collect();
-        let segments = self.segments.iter().filter_map(|segment| {
-            let outside = query.until.is_some_and(|until| segment.first >= until)
-                || query.from.is_some_and(|from| segment.last < from);
-            if outside {
+        let inside = self.segments.iter().filter(|segment| {
+            query.until.is_none_or(|until| segment.first < until)
+                && query.from.is_none_or(|from| segment.last >= from)
+        });
+        let mut segments = Vec::new();
+        for segment in inside {
+            if !goes_on() {
                 return None;
             }
             let bound = |key: Key| segment.keys().lower_bound(key);
             let start = query.from.filter(|from| segment.first < *from).map_or(0, bound);
             let end = query.until.filter(|until| segment.last >= *until).map_or(segment.len(), bound);
-            Some((segment, Matches::find(segment, start..end, &mask, &terms)))
-        });
-        let merged = Merged::new(segments.collect(), loose);
+            segments.push((segment, Matches::find(segment, start..end, &mask, &terms)));
+        }
+        let merged = Merged::new(segments, loose);
 
         // Ranks count from the oldest match.
         let total = merged.total();
@@ -131,7 +135,7 @@ impl Flows {
         if query.order == Order::NewestFirst {
             keys.reverse();
         }
-        Found { total, keys }
+        Some(Found { total, keys })
     }
 }
 

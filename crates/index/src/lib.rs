@@ -182,14 +182,19 @@ impl Index {
 
     /// Answers a query.
     pub fn search(&self, query: &Query) -> Found {
+        self.search_while(query, &|| true).unwrap_or_default()
+    }
+
+    /// Answers a query unless `goes_on` says no, which is asked before each segment; then there is no answer.
+    pub fn search_while(&self, query: &Query, goes_on: &dyn Fn() -> bool) -> Option<Found> {
         if let (Some(from), Some(until)) = (query.from, query.until)
             && from >= until
         {
-            return Found::default();
+            return Some(Found::default());
         }
         let known = self.applications.read().get(&query.application).cloned();
-        let Some(known) = known else { return Found::default() };
-        snapshot(&known).search(query)
+        let Some(known) = known else { return Some(Found::default()) };
+        snapshot(&known).search(query, goes_on)
     }
 
     /// Makes one segment where one is due; whether there was one. To be called from a thread of its own, again and

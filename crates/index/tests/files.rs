@@ -110,7 +110,7 @@ fn what_is_read_is_what_was_written_through_many_changes_and_restarts() {
         }
         while random.bool() && index.tidy() {}
         let before = answers(&index);
-        index.save(directory.path(), "store", position).unwrap();
+        index.save(directory.path(), "store", 0, position).unwrap();
         assert_eq!(answers(&index), before, "the index goes on with its files");
         if random.bool() {
             let read = Index::with_limits(LIMITS);
@@ -133,13 +133,13 @@ fn filled(directory: &Path) -> std::io::Result<Index> {
     let entries: Vec<Entry> = (0..1000).map(|_| entry(&mut random)).collect();
     let index = Index::with_limits(LIMITS);
     load(&index, &entries);
-    index.save(directory, "store", 1)?;
+    index.save(directory, "store", 0, 1)?;
     index.put(entries.into_iter().step_by(7).map(|(application, created_ms, id, facets)| {
         let status = FlowStatus::Failed;
         (application, created_ms, id, Facets { status, ..facets })
     }));
     index.put((0..5).map(|_| entry(&mut random)));
-    index.save(directory, "store", 2)?;
+    index.save(directory, "store", 0, 2)?;
     Ok(index)
 }
 
@@ -195,7 +195,7 @@ fn an_interrupted_save_leaves_the_last_one() {
     let read = Index::with_limits(LIMITS);
     let report = read.read(directory.path(), "store").unwrap();
     assert_eq!((report.position, answers(&read)), (2, before));
-    read.save(directory.path(), "store", 3).unwrap();
+    read.save(directory.path(), "store", 0, 3).unwrap();
     assert!(!directory.path().join("00000099.segment").exists());
 }
 
@@ -206,12 +206,12 @@ fn removed_flows_free_their_files() {
     let entries: Vec<Entry> = (0..5000).map(|_| entry(&mut random)).collect();
     let index = Index::with_limits(LIMITS);
     load(&index, &entries);
-    let before = index.save(directory.path(), "store", 1).unwrap().bytes;
+    let before = index.save(directory.path(), "store", 0, 1).unwrap().bytes;
     for (application, created_ms, id, _) in &entries[..4500] {
         index.remove(application, *created_ms, *id);
     }
     while index.tidy() {}
-    let after = index.save(directory.path(), "store", 2).unwrap().bytes;
+    let after = index.save(directory.path(), "store", 0, 2).unwrap().bytes;
     assert_eq!(index.len(), 500);
     assert!(after * 4 < before, "{after} of {before} octets");
 }
@@ -234,7 +234,7 @@ fn nothing_is_left_of_what_was_erased() {
         let recipients = [format!("+4479{}", created_ms % 1_000_000).into_boxed_str()].into();
         (*application, *created_ms, *id, Facets { recipients, ..facets.clone() })
     }));
-    index.save(directory.path(), "store", 1).unwrap();
+    index.save(directory.path(), "store", 0, 1).unwrap();
     let recipients = || index::stats(directory.path()).unwrap().applications[0].recipients;
     // Those of the first 30 are in the segments and among the loose rows.
     assert_eq!(recipients(), 1000);
@@ -244,6 +244,6 @@ fn nothing_is_left_of_what_was_erased() {
     assert!(index.is_erasing());
     while index.tidy() {}
     assert!(!index.is_erasing());
-    index.save(directory.path(), "store", 2).unwrap();
+    index.save(directory.path(), "store", 0, 2).unwrap();
     assert_eq!((recipients(), index.len()), (950, 950));
 }

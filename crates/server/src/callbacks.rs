@@ -112,17 +112,17 @@ impl Callbacks {
         let event = match result {
             Ok(()) => {
                 metrics::counter!("switchback_callbacks_total", "result" => "acknowledged").increment(1);
-                Event::CallbackDone { id: pending.id }
+                Event::CallbackDone { number: pending.number }
             }
             Err(error) => {
                 let now_ms = now_ms();
-                let given_up = now_ms - pending.since_ms >= self.config.give_up.as_millis() as i64;
+                let given_up = now_ms - pending.since_ms() >= self.config.give_up.as_millis() as i64;
                 let result = if given_up { "dead" } else { "failed" };
                 metrics::counter!("switchback_callbacks_total", "result" => result).increment(1);
                 tracing::info!(flow = %flow.id, error, given_up, "a callback failed");
                 let pause = backoff::delay(pending.attempts, self.config.retry_base, self.config.retry_max);
                 let at_ms = (!given_up).then(|| now_ms.saturating_add(pause.as_millis().max(1) as i64));
-                Event::CallbackFailed { id: pending.id, at_ms, error }
+                Event::CallbackFailed { number: pending.number, at_ms, error }
             }
         };
         Some(event)
@@ -140,9 +140,9 @@ impl Callbacks {
 
     /// Posts the tracking as it was at the change; any 2xx acknowledges.
     async fn post_tracking(&self, url: Url, flow: &Flow, pending: &PendingCallback) -> Result<(), String> {
-        let body =
-            serde_json::to_string(&TrackingView::of(flow, &pending.state)).map_err(|e| e.to_string())?;
-        self.post_signed(url, &flow.application, pending.id, body).await
+        let state = flow.state_at(pending.number).ok_or("it is owed no more")?;
+        let body = serde_json::to_string(&TrackingView::of(flow, &state)).map_err(|e| e.to_string())?;
+        self.post_signed(url, &flow.application, flow.webhook_id(pending), body).await
     }
 
     /// Passes on what a recipient wrote, signed as callbacks are; any 2xx acknowledges.

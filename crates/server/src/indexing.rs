@@ -17,9 +17,16 @@ use uuid::Uuid;
 /// Changes read from the store at once.
 const PAGE: usize = 5000;
 
-/// How nice the index's thread is to the others, as nice(1) counts.
+/// How nice such threads are to the others, as nice(1) counts.
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
+
+/// Lets this thread come after those who wait for an answer. On Linux this is the thread's own. Where it is refused, it
+/// only goes on as before.
+pub fn come_after_others() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, NICE);
+}
 
 /// The index's directory in a data directory.
 pub fn index_directory(data: &Path) -> PathBuf {
@@ -88,12 +95,13 @@ impl Followed {
     /// # Errors
     /// When the store cannot be read.
     pub async fn open(&self, store: &dyn Store, directory: &Path) -> anyhow::Result<Opened> {
-        let last = store.position().await.context("reading the store's position")?;
         let read = self.index.read(directory, &identity(store));
         let from = match read {
-            Ok(report) if report.position <= last => Some(report.position),
+            Ok(report) if store.has(report.writer, report.position).await? => Some(report.position),
             Ok(_) => {
-                tracing::warn!("the index is ahead of the store, as after a backup came back: rebuilding it");
+                tracing::warn!(
+                    "the index is of another database than this, as after a backup came back: rebuilding it"
+                );
                 self.index.clear();
                 None
             }
@@ -185,7 +193,7 @@ impl Followed {
                 _ => *erased_after = None,
             }
         }
-        let written = self.index.save(directory, &identity(store), position);
+        let written = self.index.save(directory, &identity(store), store.writer(), position);
         let written = written.with_context(|| format!("writing {}", directory.display()))?;
         store.forget_removals(position).await?;
         Ok(written)
@@ -219,10 +227,8 @@ impl Keeper {
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, keeping, runtime) = (Arc::clone(&stop), followed.clone(), Handle::current());
         let keep = move || {
-            // Segments can wait a little, who asked something should not. On Linux this is the thread's own. Where it
-            // is refused, it only goes on as before.
-            #[cfg(target_os = "linux")]
-            let _ = rustix::process::setpriority_process(None, NICE);
+            // Segments can wait a little, who asked something should not.
+            come_after_others();
             let (mut saved_at, mut failing) = (Instant::now(), false);
             let mut saved_position = None;
             loop {

@@ -4,6 +4,7 @@ mod api;
 pub mod callbacks;
 pub mod clock;
 pub mod config;
+mod descriptors;
 pub mod engine;
 pub mod files;
 mod inbound;
@@ -30,7 +31,8 @@ use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use store::{SqliteOptions, SqliteStore, Store, Threads};
+use store::{OpenReport, SqliteOptions, SqliteStore, Store};
+use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinHandle;
 
 /// The database's file in a data directory.
@@ -48,8 +50,11 @@ pub struct Server {
     keeper: Keeper,
     working: JoinHandle<()>,
     listener: Listener,
+    /// Keeps the metrics small.
+    upkeep: JoinHandle<()>,
+    _searches: Background,
     /// Held as long as the data directory is ours.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Server {
@@ -65,6 +70,9 @@ impl Server {
         let socket =
             TcpListener::bind(config.server.listen).with_context(|| config.server.listen.to_string())?;
         let address = socket.local_addr()?;
+        let files = descriptors::raise_limit();
+        let connections_max = descriptors::connections_max(config.limits.connections_max, files);
+        tracing::info!(files, connections_max, "limits of this process");
         metrics::recorder();
         // Callbacks and TLS carriers use it; somebody may have installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -72,12 +80,13 @@ impl Server {
         let followed = Followed::default();
         let observed = followed.clone();
         let options = SqliteOptions {
-            threads: Threads::Own,
             queue_max: config.store.queue_max,
+            queue_bytes_max: config.store.queue_bytes_max,
             cached_flows_max: config.store.cached_flows_max,
-            ids: Arc::new(clock::new_id),
+            cached_bytes_max: config.store.cached_bytes_max,
             keys: config.store.keys().map_err(|error| anyhow!(error))?,
             observer: Box::new(move |changes, position| observed.follow(changes, position)),
+            ..SqliteOptions::new(clock::now_ms(), Arc::new(clock::new_id))
         };
         let path = database(data);
         let (store, report) =
@@ -91,18 +100,7 @@ impl Server {
             rebuilt = opened.rebuilt,
             "data opened"
         );
-        // Nobody knows which of them a killed process had handed over: the most that can be sent twice.
-        ::metrics::counter!("switchback_resumed_parts_total").increment(report.owed_parts as u64);
-        if report.handed_parts > 0 {
-            tracing::warn!(
-                parts = report.handed_parts,
-                "hand-overs of unknown outcome wait for receipts (unknown_submit = \"wait\")"
-            );
-            let counter =
-                ::metrics::counter!("switchback_unknown_submits_total", "carrier" => "", "then" => "wait");
-            counter.increment(report.handed_parts as u64);
-        }
-
+        count_resumed(&report);
         let index = Arc::clone(&followed.index);
         let engine = Engine::start(&config, Arc::clone(&store) as _, Arc::clone(&index), &Network(&config))
             .await
@@ -111,9 +109,24 @@ impl Server {
         let working = tokio::spawn(Arc::clone(&engine).run());
         let save_every = config.store.index_save;
         let keeper = Keeper::start(followed, Arc::clone(&store) as _, index_directory(data), save_every)?;
-        let routes = router(&config, Arc::clone(&store) as _, index, Arc::clone(&engine));
-        let listener = Listener::start(&config.server, socket, routes).await?;
-        Ok(Server { address, config, store, engine, keeper, working, listener, _lock: lock })
+        let searches =
+            Background(Some(api::searches::runtime().context("starting the threads of searches")?));
+        let api = Api::new(&config, Arc::clone(&store) as _, index, Arc::clone(&engine), searches.handle());
+        let routes = api::router(api);
+        let listener = Listener::start(&config.server, connections_max, socket, routes)?;
+        let upkeep = tokio::spawn(metrics::keep_up(metrics::UPKEEP_INTERVAL));
+        Ok(Server {
+            address,
+            config,
+            store,
+            engine,
+            keeper,
+            working,
+            listener,
+            upkeep,
+            _searches: searches,
+            _lock: lock,
+        })
     }
 
     /// Whether a carrier could take a message now, as far as it knows.
@@ -126,7 +139,7 @@ impl Server {
     /// # Errors
     /// When there is none, or the new one can't be used; then the old one stays.
     pub async fn reload_tls(&self) -> anyhow::Result<()> {
-        self.listener.reload().await
+        self.listener.reload()
     }
 
     /// Stops accepting, finishes what is in flight within the configured time, unbinds, and closes the store.
@@ -145,28 +158,78 @@ impl Server {
         let _ = tokio::time::timeout(deadline, join_all(carriers)).await;
         self.keeper.stop().await;
         self.store.close().await;
+        self.upkeep.abort();
     }
 }
 
-/// The HTTP API over a store, its index and the engine that works on it.
-pub fn router(config: &Config, store: Arc<dyn Store>, index: Arc<Index>, engine: Arc<Engine>) -> Router {
-    api::router(Api::new(config, store, index, engine))
+/// Counts what a killed process may have handed over.
+fn count_resumed(report: &OpenReport) {
+    if report.quarantined_flows > 0 {
+        let flows = report.quarantined_flows;
+        tracing::warn!(flows, "flows are set aside: `switchback flows quarantined` lists them");
+    }
+    // Nobody knows which of them a killed process had handed over: the most that can be sent twice.
+    ::metrics::counter!("switchback_resumed_parts_total").increment(report.owed_parts as u64);
+    if report.handed_parts > 0 {
+        tracing::warn!(
+            parts = report.handed_parts,
+            "hand-overs of unknown outcome wait for receipts (unknown_submit = \"wait\")"
+        );
+        let counter =
+            ::metrics::counter!("switchback_unknown_submits_total", "carrier" => "", "then" => "wait");
+        counter.increment(report.handed_parts as u64);
+    }
 }
 
-/// Makes the data directory ours, until the file is dropped.
+/// A runtime of its own, whose work nobody waits for at the end.
+struct Background(Option<Runtime>);
+
+impl Background {
+    fn handle(&self) -> Option<Handle> {
+        self.0.as_ref().map(|runtime| runtime.handle().clone())
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// The HTTP API over a store, its index and the engine that works on it; all of it runs in the caller's runtime.
+pub fn router(config: &Config, store: Arc<dyn Store>, index: Arc<Index>, engine: Arc<Engine>) -> Router {
+    api::router(Api::new(config, store, index, engine, None))
+}
+
+/// Keeps a data directory from other processes, until it is dropped.
+pub struct Lock {
+    _directory: File,
+    _file: File,
+}
+
+/// Makes the data directory ours.
 ///
 /// # Errors
 /// When it is another process's.
-pub fn lock(data: &Path) -> anyhow::Result<File> {
+pub fn lock(data: &Path) -> anyhow::Result<Lock> {
+    // The directory itself, which nobody can take away from under us; versions up to 0.1 lock the file.
+    let directory = locked(data, File::open(data))?;
     let path = data.join("lock");
-    let file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+    let file = locked(data, File::create(&path))?;
+    Ok(Lock { _directory: directory, _file: file })
+}
+
+fn locked(data: &Path, file: std::io::Result<File>) -> anyhow::Result<File> {
+    let file = file.with_context(|| format!("opening what locks {}", data.display()))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => {
             Err(anyhow!("another server runs on the data directory {}", data.display()))
         }
         Err(std::fs::TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("locking {}", path.display()))
+            Err(error).with_context(|| format!("locking {}", data.display()))
         }
     }
 }

@@ -90,7 +90,9 @@ impl Store for Faulty {
             Event::Handed { .. } if self.has(Bug::ForgetHandOver) => {
                 return Ok(Applied { changed: true, notes: vec![] });
             }
-            Event::CallbackFailed { id, .. } if self.has(Bug::ForgetCallback) => Event::CallbackDone { id },
+            Event::CallbackFailed { number, .. } if self.has(Bug::ForgetCallback) => {
+                Event::CallbackDone { number }
+            }
             event => event,
         };
         if let (true, Event::Submitted { message, carrier, .. }) = (self.has(Bug::WrongPart), &event) {
@@ -162,6 +164,14 @@ impl Store for Faulty {
         self.inner.position().await
     }
 
+    fn writer(&self) -> i64 {
+        self.inner.writer()
+    }
+
+    async fn has(&self, writer: i64, position: u64) -> Result<bool> {
+        self.inner.has(writer, position).await
+    }
+
     async fn forget_removals(&self, until: u64) -> Result<()> {
         self.inner.forget_removals(until).await
     }
@@ -180,8 +190,8 @@ impl Store for Faulty {
         self.after(self.inner.erase(application, ids, now_ms).await).await
     }
 
-    async fn flows_beside(&self, application: String, recipient: String) -> Result<Vec<Uuid>> {
-        self.inner.flows_beside(application, recipient).await
+    async fn later_flows(&self, application: String, recipient: String) -> Result<Vec<Uuid>> {
+        self.inner.later_flows(application, recipient).await
     }
 
     async fn retentions(&self) -> Result<Vec<(String, u32)>> {
@@ -239,8 +249,18 @@ impl Store for Faulty {
         self.inner.application(id).await
     }
 
-    async fn add_token(&self, token: Token) -> Result<()> {
-        self.inner.add_token(token).await
+    async fn add_token(&self, token: Token, most: usize) -> Result<()> {
+        self.inner.add_token(token, most).await
+    }
+
+    async fn probe(&self) -> Result<()> {
+        self.before().await?;
+        self.after(self.inner.probe().await).await
+    }
+
+    async fn load_within(&self, ids: Vec<Uuid>, bytes_max: usize) -> Result<Vec<Option<Flow>>> {
+        self.before().await?;
+        self.after(self.inner.load_within(ids, bytes_max).await).await
     }
 
     async fn token(&self, hash: [u8; 32]) -> Result<Option<(Token, Application)>> {

@@ -87,6 +87,9 @@ const BALANCE: &str = "1000";
 const APPLICATION: &str = "5c0ffee0aa11bb22cc33dd44";
 
 const CONFIG: &str = r#"
+[server]
+# Its time is not the clients'.
+requests_per_second = 0
 [engine]
 retry_max = "20s"
 [callbacks]
@@ -178,17 +181,16 @@ async fn live(
     let observed = followed.clone();
     let (skips, chance) = (options.bug == Some(Bug::SkipIndex), Arc::clone(world));
     let store_options = SqliteOptions {
-        keys: Keyring::default(),
         threads: Threads::Callers,
         queue_max: 64,
         // Small, so that flows are read from the database as well.
         cached_flows_max: const { std::num::NonZeroUsize::new(8).unwrap() },
-        ids: Arc::new(clock::new_id),
         observer: Box::new(move |changes, position| {
             if !(skips && chance.with(|state| state.random.u8(0..50)) == 0) {
                 observed.follow(changes, position);
             }
         }),
+        ..SqliteOptions::new(clock::now_ms(), Arc::new(clock::new_id))
     };
     let (store, _) = SqliteStore::open(&database(data), store_options).map_err(|e| e.to_string())?;
     let store = Arc::new(store);
@@ -198,7 +200,7 @@ async fn live(
     if store.token(hash).await.map_err(|error| error.to_string())?.is_none() {
         let scope = "MT_ROLE_SMS MT_ROLE_VIBER MT_ROLE_VOICE MT_ROLE_FAILOVER".to_owned();
         let token = Token { hash, application: APPLICATION.into(), expires_ms: i64::MAX, scope };
-        store.add_token(token).await.map_err(|error| error.to_string())?;
+        store.add_token(token, usize::MAX).await.map_err(|error| error.to_string())?;
     }
     let faulty =
         Arc::new(Faulty { inner: Arc::clone(&store), world: Arc::clone(world), bug: options.bug, memory });

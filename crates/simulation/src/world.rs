@@ -321,7 +321,7 @@ impl World {
                 let posted = &mut state.posted[index];
                 posted.offered.get_or_insert(now);
                 let (carrier, reference) = (posted.carrier.clone(), posted.reference.clone());
-                (state.sink.clone(), flow::CarrierRef { carrier, reference }, posted.receipt.clone())
+                (state.sink.clone(), flow::CarrierRef::new(carrier, reference), posted.receipt.clone())
             });
             let taken = match sink {
                 Some(sink) => sink.take(of, receipt).await.is_ok(),

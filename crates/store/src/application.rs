@@ -34,6 +34,30 @@ pub struct ApplicationSettings {
     /// How many days its closed flows are kept, where that is less than for all others'.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<std::num::NonZeroU32>,
+    /// Limits of its own, in place of the server's.
+    #[serde(default, skip_serializing_if = "ApplicationLimits::is_empty")]
+    pub limits: ApplicationLimits,
+}
+
+/// An application's own limits; where one is absent, the server's configuration says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ApplicationLimits {
+    /// Requests a second; 0 for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_second: Option<u32>,
+    /// Costly searches at the same time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searches_max: Option<std::num::NonZeroU32>,
+    /// Living tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_max: Option<std::num::NonZeroU32>,
+}
+
+impl ApplicationLimits {
+    /// Whether the server's configuration says them all.
+    pub fn is_empty(&self) -> bool {
+        *self == ApplicationLimits::default()
+    }
 }
 
 /// How long an application's tokens live (contract, section 1).
@@ -109,21 +133,27 @@ impl Application {
 /// Secrets are 256 random bits, so there is nothing to guess that a slow hash (argon2) would slow down; the
 /// installation's key makes hashes useless elsewhere.
 fn secret_hash(key: &[u8; 32], secret: &str) -> [u8; 32] {
-    keyed_hash(key, secret)
+    keyed_hash(key, secret.as_bytes())
 }
 
 /// The key that an application's callbacks are signed with: derived, so that there is nothing to store.
 pub fn callback_secret(key: &[u8; 32], application: &str) -> [u8; 32] {
-    keyed_hash(key, &format!("callbacks of {application}"))
+    keyed_hash(key, format!("callbacks of {application}").as_bytes())
+}
+
+/// A hash that nobody without the installation's key can try values against: of values of one kind, and of one
+/// application.
+pub(crate) fn blind(key: &[u8; 32], kind: &str, application: &str, value: &[u8]) -> [u8; 32] {
+    keyed_hash(key, &[kind.as_bytes(), b"\0", application.as_bytes(), b"\0", value].concat())
 }
 
 /// HMAC-SHA-256.
-fn keyed_hash(key: &[u8; 32], text: &str) -> [u8; 32] {
+fn keyed_hash(key: &[u8; 32], octets: &[u8]) -> [u8; 32] {
     let mut block = [0; 64];
     block[..32].copy_from_slice(key);
     // RFC 2104: a key shorter than the hash's block is filled up with zeros.
     let mut mac = Hmac::<Sha256>::new(&block.into());
-    mac.update(text.as_bytes());
+    mac.update(octets);
     mac.finalize().into_bytes().into()
 }
 

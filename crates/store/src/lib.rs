@@ -11,7 +11,8 @@ mod sqlite;
 mod suppression;
 
 pub use application::{
-    Application, ApplicationSettings, DeadCallback, NewApplication, Token, TokenTtl, callback_secret,
+    Application, ApplicationLimits, ApplicationSettings, DeadCallback, NewApplication, Token, TokenTtl,
+    callback_secret,
 };
 pub use queue::Lane;
 pub use sealing::Keyring;
@@ -32,9 +33,18 @@ pub enum StoreError {
     /// The idempotency key was used with another body.
     #[error("the idempotency key was used with another body")]
     KeyReused,
+    /// The idempotency key was used for a flow that has been erased since.
+    #[error("the idempotency key was used for a flow that has been erased since")]
+    KeySpent,
     /// No such flow.
     #[error("no such flow")]
     NotFound,
+    /// The flow was set aside: it can't be read, changed or stored.
+    #[error("the flow was set aside: it can't be read, changed or stored")]
+    Quarantined,
+    /// The disk is full; nothing of the request was stored.
+    #[error("the disk is full")]
+    Full,
     /// The disk, the database or its file failed; nothing of the request was stored.
     #[error("the store failed: {0}")]
     Unavailable(String),
@@ -95,6 +105,20 @@ pub enum Change {
         /// Nothing of it may be left anywhere.
         erased: bool,
     },
+}
+
+/// A flow that was set aside.
+#[derive(Debug, Clone, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Quarantined {
+    /// Its id.
+    pub tracking_id: Uuid,
+    /// Since when, Unix milliseconds.
+    pub since_ms: i64,
+    /// Why.
+    pub reason: String,
+    /// Octets of its document, where it is there.
+    pub octets: Option<u64>,
 }
 
 /// Called with the changes of each commit, in order, and the position that the change feed has with them, before the
@@ -174,6 +198,16 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Unavailable`].
     async fn position(&self) -> Result<u64>;
 
+    /// The number of this life of the process, drawn when the store was opened.
+    fn writer(&self) -> i64;
+
+    /// Whether the store has everything that life `writer` had in its feed up to `position`: not so where a database came
+    /// back from a backup, or went on elsewhere.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn has(&self, writer: i64, position: u64) -> Result<bool>;
+
     /// Lets the feed forget removals up to a position: whoever follows it has them.
     ///
     /// # Errors
@@ -199,11 +233,11 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Unavailable`].
     async fn erase(&self, application: String, ids: Vec<Uuid>, now_ms: i64) -> Result<usize>;
 
-    /// The flows of an application that have a step to a recipient, where its first step goes to another one.
+    /// The flows of an application whose second or later step goes to a recipient, and the first one to another.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    async fn flows_beside(&self, application: String, recipient: String) -> Result<Vec<Uuid>>;
+    async fn later_flows(&self, application: String, recipient: String) -> Result<Vec<Uuid>>;
 
     /// The applications with a [`ApplicationSettings::retention_days`] of their own, and it.
     ///
@@ -274,17 +308,32 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Unavailable`].
     async fn application(&self, id: String) -> Result<Option<Application>>;
 
-    /// Keeps a token until it expires.
+    /// Keeps a token until it expires, and ends tokens of its application that would end first, so that it has at most
+    /// `most`.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    async fn add_token(&self, token: Token) -> Result<()>;
+    async fn add_token(&self, token: Token, most: usize) -> Result<()>;
 
     /// The token with this SHA-256, and its application.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     async fn token(&self, hash: [u8; 32]) -> Result<Option<(Token, Application)>>;
+
+    /// Writes something of no meaning as a new flow would be written, and of a new flow's size: whether flows can be
+    /// accepted now.
+    ///
+    /// # Errors
+    /// [`StoreError::Overloaded`] at once when the queue is full; [`StoreError::Unavailable`].
+    async fn probe(&self) -> Result<()>;
+
+    /// Reads flows as [`Store::load`] does, but only as many of the first ids as have at most `bytes_max` octets on disk
+    /// together, and at least one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn load_within(&self, ids: Vec<Uuid>, bytes_max: usize) -> Result<Vec<Option<Flow>>>;
 
     /// The key that this installation's application secrets are hashed with.
     fn secret_key(&self) -> &[u8; 32];

@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     const EXPIRE: TaskKind = TaskKind::Expire { message: 0 };
-    const CALLBACK: TaskKind = TaskKind::Callback { id: Uuid::nil() };
+    const CALLBACK: TaskKind = TaskKind::Callback { number: 1 };
 
     fn task(kind: TaskKind, due_ms: i64) -> Task {
         Task { kind, due_ms }

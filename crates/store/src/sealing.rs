@@ -1,5 +1,6 @@
 //! Documents that nobody without the key can read: XChaCha20-Poly1305, under a random nonce each, bound to the flow.
 
+use crate::application::blind;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use rusqlite::Connection;
@@ -48,7 +49,8 @@ impl Keyring {
         Ok(Cow::Owned(out))
     }
 
-    fn unseal<'a>(&self, id: &[u8], document: &'a [u8]) -> Result<Cow<'a, [u8]>, SealError> {
+    /// Opens a document of the flow with this id.
+    pub(crate) fn unseal<'a>(&self, id: &[u8], document: &'a [u8]) -> Result<Cow<'a, [u8]>, SealError> {
         let Some(rest) = document.strip_prefix(&[SEALED]) else { return Ok(Cow::Borrowed(document)) };
         let (tag, rest) = rest.split_at_checked(TAG_LENGTH).ok_or(SealError::Damaged)?;
         let (nonce, sealed) = rest.split_at_checked(NONCE_LENGTH).ok_or(SealError::Damaged)?;
@@ -75,8 +77,19 @@ impl Keyring {
     }
 }
 
+/// Gives a connection the SQL function `blind(kind, application, value)`: [`blind`] with the installation's key.
+pub(crate) fn attach_blind(connection: &Connection, secret_key: [u8; 32]) -> rusqlite::Result<()> {
+    let flags =
+        FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("blind", 3, flags, move |context| {
+        let (kind, application) = (context.get_raw(0).as_str()?, context.get_raw(1).as_str()?);
+        let value = context.get_raw(2).as_bytes()?;
+        Ok(blind(&secret_key, kind, application, value))
+    })
+}
+
 #[derive(Debug, thiserror::Error)]
-enum SealError {
+pub(crate) enum SealError {
     #[error(
         "flows are encrypted with a key that store.encryption_key and store.old_encryption_keys don't have"
     )]

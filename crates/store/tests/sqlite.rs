@@ -26,12 +26,13 @@ fn open_with(path: &Path, keys: Keyring) -> Result<(SqliteStore, OpenReport, See
     let seen = Seen::default();
     let observer = Arc::clone(&seen);
     let options = SqliteOptions {
-        threads: store::Threads::Own,
         queue_max: 64,
+        queue_bytes_max: 1 << 20,
+        cached_bytes_max: 1 << 20,
         cached_flows_max: NonZeroUsize::new(2).unwrap(),
-        ids: Arc::new(|_| id()),
         keys,
         observer: Box::new(move |changes, _| observer.lock().unwrap().extend_from_slice(changes)),
+        ..SqliteOptions::new(1000, Arc::new(|_| id()))
     };
     let (store, report) = SqliteStore::open(path, options)?;
     Ok((store, report, seen))
@@ -44,7 +45,7 @@ fn new_flow(now_ms: i64) -> Flow {
 }
 
 fn of(reference: &str) -> CarrierRef {
-    CarrierRef { carrier: "c".into(), reference: reference.into() }
+    CarrierRef::new("c", reference)
 }
 
 fn delivered() -> Receipt {
@@ -80,7 +81,7 @@ async fn what_is_owed_survives_a_restart() {
     store.receipt(of("r1"), delivered(), 1020).await.unwrap();
     let claims = store.claim(Lane::Callback, 10, 1020, 60_000).await.unwrap();
     assert!(matches!(claims[0].task, TaskKind::Callback { .. }));
-    let done = Event::CallbackDone { id: claims[0].flow.callbacks[0].id };
+    let done = Event::CallbackDone { number: claims[0].flow.callbacks.first().unwrap().number };
     store.apply(flow.id, done, 1030).await.unwrap();
     store.close().await;
 
@@ -136,8 +137,8 @@ async fn pruning_takes_old_closed_flows_only() {
     for (flow, reference) in [(&closed, "r1"), (&young, "r2")] {
         store.apply(flow.id, submitted(0, 0, "c", reference), 9000).await.unwrap();
         store.receipt(of(reference), delivered(), 9000).await.unwrap();
-        let id = load(&store, flow.id).await.callbacks[0].id;
-        store.apply(flow.id, Event::CallbackDone { id }, 9000).await.unwrap();
+        let number = load(&store, flow.id).await.callbacks.first().unwrap().number;
+        store.apply(flow.id, Event::CallbackDone { number }, 9000).await.unwrap();
     }
     let retention = Retention { flows_before_ms: 5000, keys_before_ms: 0 };
     assert_eq!(store.prune(retention, 10).await.unwrap(), 1);
@@ -184,12 +185,17 @@ async fn dead_callbacks_are_listed_and_replayed_from_beside() {
     store.accept(flow.clone(), None, 1000).await.unwrap();
     store.apply(flow.id, submitted(0, 0, "c", "r1"), 1000).await.unwrap();
     store.receipt(of("r1"), delivered(), 1000).await.unwrap();
-    let id = load(&store, flow.id).await.callbacks[0].id;
-    store.apply(flow.id, Event::CallbackFailed { id, at_ms: None, error: "404".into() }, 1001).await.unwrap();
+    let now = load(&store, flow.id).await;
+    let (number, webhook_id) =
+        now.callbacks.first().map(|first| (first.number, now.webhook_id(first))).unwrap();
+    store
+        .apply(flow.id, Event::CallbackFailed { number, at_ms: None, error: "404".into() }, 1001)
+        .await
+        .unwrap();
 
     let admin = Admin::open(&path, &Keyring::default()).unwrap();
     let dead = admin.dead_callbacks(10).unwrap();
-    assert_eq!((dead.len(), dead[0].webhook_id, dead[0].error.as_str()), (1, id, "404"));
+    assert_eq!((dead.len(), dead[0].webhook_id, dead[0].error.as_str()), (1, webhook_id, "404"));
     assert_eq!(store.replay_requested(2000).await.unwrap(), 0);
     assert_eq!(admin.request_replay(None).unwrap(), 1);
     assert_eq!(store.replay_requested(2000).await.unwrap(), 1);
@@ -211,7 +217,7 @@ async fn applications_are_made_and_revoked_from_beside() {
     assert!(found.has_secret(store.secret_key(), &new.secret));
     assert!(!found.has_secret(store.secret_key(), "guess"));
     let token = || Token { hash: [1; 32], application: id.clone(), expires_ms: 9, scope: String::new() };
-    store.add_token(token()).await.unwrap();
+    store.add_token(token(), 1000).await.unwrap();
     let secret = admin.rotate_secret(&id).unwrap().unwrap();
     let found = store.application(id.clone()).await.unwrap().unwrap();
     assert!(
@@ -219,12 +225,72 @@ async fn applications_are_made_and_revoked_from_beside() {
     );
     assert!(store.token([1; 32]).await.unwrap().is_none());
     assert_eq!(admin.rotate_secret("nobody").unwrap(), None);
-    store.add_token(token()).await.unwrap();
+    store.add_token(token(), 1000).await.unwrap();
     assert_eq!(store.token([1; 32]).await.unwrap().unwrap().1.name, "A");
     assert!(admin.revoke_application(&id, 5).unwrap());
     assert!(!admin.revoke_application(&id, 6).unwrap());
     assert!(store.token([1; 32]).await.unwrap().is_none());
     assert_eq!(store.application(id).await.unwrap().unwrap().revoked_ms, Some(5));
+}
+
+#[tokio::test]
+async fn living_tokens_are_limited_and_those_that_end_first_go() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let (store, ..) = open(&path);
+    let admin = Admin::open(&path, &Keyring::default()).unwrap();
+    let mut ids = Vec::new();
+    for name in ["A", "B"] {
+        let settings = ApplicationSettings::default();
+        let new = NewApplication::draw(name.into(), settings, store.secret_key(), 1).unwrap();
+        admin.add_application(&new).unwrap();
+        ids.push(new.application.id);
+    }
+    let add = async |application: &str, number: u8, expires_ms: i64| {
+        let token =
+            Token { hash: [number; 32], application: application.into(), expires_ms, scope: String::new() };
+        store.add_token(token, 2).await.unwrap();
+    };
+    add(&ids[1], 9, 1).await;
+    add(&ids[0], 1, 300).await;
+    add(&ids[0], 2, 200).await;
+    add(&ids[0], 3, 400).await;
+    let lives = async |number: u8| store.token([number; 32]).await.unwrap().is_some();
+    assert!(lives(1).await && !lives(2).await && lives(3).await, "the second would have ended first");
+    // A new one lives, also where it ends before all others; another application's are not concerned.
+    add(&ids[0], 4, 100).await;
+    assert!(!lives(1).await && lives(3).await && lives(4).await && lives(9).await);
+}
+
+#[tokio::test]
+async fn a_probe_is_a_commit_and_leaves_no_change() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, ..) = open(&directory.path().join("db"));
+    store.probe().await.unwrap();
+    store.probe().await.unwrap();
+    assert_eq!(store.position().await.unwrap(), 0);
+    store.close().await;
+    assert!(matches!(store.probe().await, Err(StoreError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn flows_are_read_as_far_as_octets_allow() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, ..) = open(&directory.path().join("db"));
+    let mut ids = Vec::new();
+    for _ in 0..10 {
+        let flow = new_flow(0);
+        ids.push(flow.id);
+        store.accept(flow, None, 0).await.unwrap();
+    }
+    let read = async |bytes_max: usize| store.load_within(ids.clone(), bytes_max).await.unwrap();
+    assert_eq!(read(usize::MAX).await.len(), 10);
+    // At least one, so that a reader comes forward.
+    assert_eq!(read(0).await.len(), 1);
+    let some = read(3000).await;
+    assert!((2..10).contains(&some.len()), "{}", some.len());
+    assert!(some.iter().zip(&ids).all(|(flow, id)| flow.as_ref().unwrap().id == *id));
+    assert_eq!(store.load_within(vec![], 1).await.unwrap().len(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -318,4 +384,201 @@ async fn flows_are_sealed_and_opened_by_the_right_key_alone() {
     assert_eq!(report.owing_flows, 2);
     assert_eq!(store.load(vec![second.id]).await.unwrap()[0].as_ref(), Some(&second));
     assert_eq!(store.changes(0, 10).await.unwrap().len(), 2);
+}
+
+/// A database as a server that was stopped leaves it, with flows of which one has another document.
+async fn with_document(path: &Path, document: &str) -> [Flow; 3] {
+    let (store, ..) = open(path);
+    let flows = [new_flow(1000), new_flow(1001), new_flow(1002)];
+    for flow in &flows {
+        store.accept(flow.clone(), None, flow.created_ms).await.unwrap();
+    }
+    store.close().await;
+    let beside = rusqlite::Connection::open(path).unwrap();
+    let sql = format!("UPDATE flows SET doc = {document} WHERE id = ?1");
+    beside.execute(&sql, [flows[0].id.as_bytes()]).unwrap();
+    flows
+}
+
+#[tokio::test]
+async fn a_flow_that_cant_be_read_stops_no_other_flow() {
+    for document in ["CAST('no flow' AS BLOB)", "zeroblob(70000000)"] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("db");
+        let flows = with_document(&path, document).await;
+        let (store, report, _) = open(&path);
+        assert_eq!((report.owing_flows, report.quarantined_flows), (2, 1));
+        let due = store.claim(Lane::Expire, 10, 1000 + 3_600_000, 60_000).await.unwrap();
+        assert_eq!(due.len(), 2);
+        for claim in due {
+            assert!(
+                store.apply(claim.flow.id, Event::Expire { message: 0 }, 3_700_000).await.unwrap().changed
+            );
+        }
+        // It is shown to nobody, and everybody else is.
+        let found = store.load(flows.iter().map(|flow| flow.id).collect()).await.unwrap();
+        assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [false, true, true]);
+        assert_eq!(store.changes(0, 10).await.unwrap().len(), 2);
+        let refused = store.apply(flows[0].id, Event::Expire { message: 0 }, 3_700_000).await;
+        assert!(matches!(refused, Err(StoreError::Quarantined)), "{refused:?}");
+        let admin = Admin::open(&path, &Keyring::default()).unwrap();
+        let aside = admin.quarantined(10).unwrap();
+        assert_eq!((aside.len(), aside[0].tracking_id, aside[0].since_ms), (1, flows[0].id, 1000));
+        store.close().await;
+        // Mended and released, it goes on.
+        let beside = rusqlite::Connection::open(&path).unwrap();
+        let document = serde_json::to_vec(&flows[0]).unwrap();
+        beside
+            .execute("UPDATE flows SET doc = ?1 WHERE id = ?2", (document, flows[0].id.as_bytes()))
+            .unwrap();
+        assert!(admin.release(flows[0].id).unwrap());
+        let (store, report, _) = open(&path);
+        assert_eq!(report.quarantined_flows, 0);
+        assert!(store.apply(flows[0].id, Event::Expire { message: 0 }, 3_700_000).await.unwrap().changed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_fails_for_one_takes_nobody_along() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let (store, ..) = open(&path);
+    let store = Arc::new(store);
+    let poison = new_flow(1000);
+    store.accept(poison.clone(), None, 1000).await.unwrap();
+    // The database takes no change of this one flow, and all others.
+    let beside = rusqlite::Connection::open(&path).unwrap();
+    let id: String = poison.id.as_bytes().iter().map(|octet| format!("{octet:02x}")).collect();
+    let trigger = format!(
+        "CREATE TRIGGER t BEFORE UPDATE ON flows WHEN old.id = x'{id}' BEGIN SELECT raise(ABORT, 'no'); END"
+    );
+    beside.execute_batch(&trigger).unwrap();
+    for round in 0..3 {
+        // Another process holds the write lock, so that all of them are one group.
+        beside.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let now_ms = 2000 + round;
+        let accept = |_| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.accept(new_flow(now_ms), None, now_ms).await })
+        };
+        let accepts: Vec<_> = (0..20).map(accept).collect();
+        let (failing, id) = (Arc::clone(&store), poison.id);
+        let failing =
+            tokio::spawn(async move { failing.apply(id, submitted(0, 0, "c", "r1"), now_ms).await });
+        let more: Vec<_> = (0..20).map(accept).collect();
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        beside.execute_batch("COMMIT").unwrap();
+        for accept in accepts.into_iter().chain(more) {
+            assert!(matches!(accept.await.unwrap(), Ok(Accepted::New)));
+        }
+        let refused = failing.await.unwrap();
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    }
+    // It is given up, and its time to live with it.
+    let refused = store.apply(poison.id, Event::Expire { message: 0 }, 3_700_000).await;
+    assert!(matches!(refused, Err(StoreError::Quarantined)), "{refused:?}");
+    let due = store.claim(Lane::Expire, 200, 3_700_000, 60_000).await.unwrap();
+    assert!(due.len() == 120 && due.iter().all(|claim| claim.flow.id != poison.id));
+}
+
+#[tokio::test]
+async fn erased_stays_unsent() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let (store, ..) = open(&path);
+    let (flow, body_hash) = (new_flow(1000), [7; 32]);
+    let key = || Some(IdempotencyKey { key: "order 4711 of Ms A".into(), body_hash });
+    store.accept(flow.clone(), key(), 1000).await.unwrap();
+    assert_eq!(store.erase(flow.application.clone(), vec![flow.id], 1001).await.unwrap(), 1);
+    let again = store.accept(new_flow(1002), key(), 1002).await;
+    assert!(matches!(again, Err(StoreError::KeySpent)), "{again:?}");
+    let other = Some(IdempotencyKey { key: "order 4711 of Ms A".into(), body_hash: [8; 32] });
+    assert!(matches!(store.accept(new_flow(1003), other, 1003).await, Err(StoreError::KeyReused)));
+    store.close().await;
+    // What is kept says nothing to who does not have the installation's key.
+    let octets = std::fs::read(&path).unwrap();
+    assert!(!octets.windows(32).any(|window| window == body_hash));
+    assert!(!octets.windows(10).any(|window| window == b"order 4711"));
+}
+
+#[tokio::test]
+async fn keys_of_before_are_still_known() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let (store, ..) = open(&path);
+    let flow = new_flow(1000);
+    store.accept(flow.clone(), None, 1000).await.unwrap();
+    let beside = rusqlite::Connection::open(&path).unwrap();
+    let sql =
+        "INSERT INTO keys (application, key, body_hash, flow, used_ms) VALUES ('app', 'k', ?1, ?2, 1000)";
+    beside.execute(sql, ([7u8; 32], flow.id.as_bytes())).unwrap();
+    let key = |body| Some(IdempotencyKey { key: "k".into(), body_hash: [body; 32] });
+    assert!(matches!(store.accept(new_flow(1001), key(7), 1001).await, Ok(Accepted::Replayed(_))));
+    assert!(matches!(store.accept(new_flow(1001), key(8), 1001).await, Err(StoreError::KeyReused)));
+}
+
+#[tokio::test]
+async fn the_feed_belongs_to_one_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, copy) = (directory.path().join("db"), directory.path().join("copy"));
+    let accept = async |store: &SqliteStore, now_ms: i64| {
+        store.accept(new_flow(now_ms), None, now_ms).await.unwrap();
+        store.position().await.unwrap()
+    };
+    let (store, ..) = open(&path);
+    let (first, early) = (store.writer(), accept(&store, 1).await);
+    store.close().await;
+    std::fs::copy(&path, &copy).unwrap();
+    let (store, ..) = open(&path);
+    let second = store.writer();
+    accept(&store, 2).await;
+    let late = accept(&store, 3).await;
+    assert!(store.has(first, early).await.unwrap() && store.has(second, late).await.unwrap());
+    assert!(!store.has(first, late).await.unwrap() && !store.has(second, late + 1).await.unwrap());
+    store.close().await;
+    // The copy went its own way, further than the other.
+    let (store, ..) = open(&copy);
+    for now_ms in 10..20 {
+        accept(&store, now_ms).await;
+    }
+    assert!(store.has(first, early).await.unwrap());
+    assert!(!store.has(second, late).await.unwrap() && !store.has(first, late).await.unwrap());
+    store.close().await;
+    // A clean stop leaves nothing beside the database.
+    assert_eq!(std::fs::metadata(copy.with_extension("-wal")).map_or(0, |file| file.len()), 0);
+}
+
+#[tokio::test]
+async fn what_waits_is_weighed_not_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let (store, ..) = open(&path);
+    let store = Arc::new(store);
+    let blocker = rusqlite::Connection::open(&path).unwrap();
+    blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let large = |now_ms| {
+        let to = "+306900000001";
+        let steps = vec![step(1, sample::sms(to, &"a".repeat(30_000)))];
+        sample::flow(steps, None, now_ms, &mut id)
+    };
+    // 64 commands may wait, and 1 MiB: some 10 of these.
+    let calls: Vec<_> = (0..40)
+        .map(|now_ms| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.accept(large(now_ms), None, now_ms).await })
+        })
+        .collect();
+    while calls.iter().filter(|call| call.is_finished()).count() < 10 {
+        tokio::task::yield_now().await;
+    }
+    blocker.execute_batch("COMMIT").unwrap();
+    let mut stored = 0;
+    for call in calls {
+        match call.await.unwrap() {
+            Ok(_) => stored += 1,
+            Err(error) => assert!(matches!(error, StoreError::Overloaded), "{error}"),
+        }
+    }
+    assert!((5..30).contains(&stored), "{stored}");
+    assert!(matches!(store.accept(large(50), None, 50).await, Ok(Accepted::New)));
 }

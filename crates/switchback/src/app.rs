@@ -4,10 +4,14 @@ use crate::client::base64;
 use crate::table::table;
 use anyhow::bail;
 use flow::Price;
-use serde_json::json;
+use serde_json::{Value, json};
 use server::clock::{iso, now_ms};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use store::{Admin, ApplicationSettings, Keyring, NewApplication, TokenTtl, callback_secret};
+use store::{
+    Admin, Application, ApplicationLimits, ApplicationSettings, Keyring, NewApplication, TokenTtl,
+    callback_secret,
+};
 
 #[derive(clap::Subcommand)]
 pub enum App {
@@ -27,7 +31,7 @@ pub enum App {
         transcode: bool,
         /// Keep its finished flows for so many days where that is less than the server's `retention_days`.
         #[arg(long, value_name = "DAYS")]
-        retention_days: Option<std::num::NonZeroU32>,
+        retention_days: Option<NonZeroU32>,
     },
     /// List the applications.
     List {
@@ -51,6 +55,26 @@ pub enum App {
         /// Count no more: it may spend what it likes.
         #[arg(long)]
         none: bool,
+        /// Data directory.
+        #[arg(long, value_name = "DIR", default_value = "switchback-data")]
+        data: PathBuf,
+    },
+    /// Show or set an application's own limits; a running server heeds them within 3 s.
+    Limits {
+        /// Its id.
+        id: String,
+        /// Requests a second; 0 for no limit.
+        #[arg(long, value_name = "N")]
+        requests_per_second: Option<u32>,
+        /// Costly searches at the same time.
+        #[arg(long, value_name = "N")]
+        searches_max: Option<NonZeroU32>,
+        /// Living tokens.
+        #[arg(long, value_name = "N")]
+        tokens_max: Option<NonZeroU32>,
+        /// Forget all that were set before: the server's configuration says them again.
+        #[arg(long)]
+        reset: bool,
         /// Data directory.
         #[arg(long, value_name = "DIR", default_value = "switchback-data")]
         data: PathBuf,
@@ -125,8 +149,9 @@ impl App {
                     Ttl::Day => TokenTtl::Day,
                     Ttl::Unlimited => TokenTtl::Unlimited,
                 };
-                let Credentials { id, secret, callback_secret } =
-                    create(&data, name, ApplicationSettings { token_ttl, transcode, retention_days })?;
+                let limits = ApplicationLimits::default();
+                let settings = ApplicationSettings { token_ttl, transcode, retention_days, limits };
+                let Credentials { id, secret, callback_secret } = create(&data, name, settings)?;
                 println!(
                     "{}",
                     json!({"applicationId": id, "applicationSecret": secret, "callbackSecret": callback_secret})
@@ -148,6 +173,10 @@ impl App {
                     None => println!("unlimited"),
                 }
             }
+            App::Limits { id, requests_per_second, searches_max, tokens_max, reset, data } => {
+                let given = ApplicationLimits { requests_per_second, searches_max, tokens_max };
+                println!("{}", limits(&data, &id, given, reset)?);
+            }
             App::Rotate { id, data } => {
                 let Some(secret) = open(&data)?.rotate_secret(&id)? else {
                     bail!("there is no application {id} that could have a secret");
@@ -165,6 +194,43 @@ impl App {
     }
 }
 
+/// Sets the limits that are given, and answers with all that the application has.
+fn limits(data: &Path, id: &str, given: ApplicationLimits, reset: bool) -> anyhow::Result<String> {
+    let mut admin = open(data)?;
+    let Some(Application { settings, .. }) = admin.application(id)? else {
+        bail!("there is no application {id}");
+    };
+    let known = if reset { ApplicationLimits::default() } else { settings.limits };
+    let limits = ApplicationLimits {
+        requests_per_second: given.requests_per_second.or(known.requests_per_second),
+        searches_max: given.searches_max.or(known.searches_max),
+        tokens_max: given.tokens_max.or(known.tokens_max),
+    };
+    if limits != settings.limits {
+        admin.set_limits(id, limits)?;
+    }
+    Ok(describe(&limits))
+}
+
+/// Limits as programs read them; null where the server's configuration says.
+fn limits_of(limits: &ApplicationLimits) -> Value {
+    let ApplicationLimits { requests_per_second, searches_max, tokens_max } = limits;
+    json!({"requestsPerSecond": requests_per_second, "searchesMax": searches_max, "tokensMax": tokens_max})
+}
+
+/// Limits as people read them.
+fn describe(limits: &ApplicationLimits) -> String {
+    let ApplicationLimits { requests_per_second, searches_max, tokens_max } = *limits;
+    let shown = [
+        ("requests-per-second", requests_per_second),
+        ("searches-max", searches_max.map(NonZeroU32::get)),
+        ("tokens-max", tokens_max.map(NonZeroU32::get)),
+    ];
+    let shown: Vec<_> =
+        shown.into_iter().filter_map(|(name, limit)| Some(format!("{name} {}", limit?))).collect();
+    if shown.is_empty() { "as configured".into() } else { shown.join(", ") }
+}
+
 fn list(data: &Path, as_json: bool) -> anyhow::Result<()> {
     let admin = open(data)?;
     let key = admin.secret_key()?;
@@ -180,6 +246,7 @@ fn list(data: &Path, as_json: bool) -> anyhow::Result<()> {
                     "revokedAt": a.revoked_ms.map(iso),
                     "tokenSeconds": a.settings.token_ttl.seconds(),
                     "transcode": a.settings.transcode,
+                    "limits": limits_of(&a.settings.limits),
                     "callbackSecret": format!("whsec_{}", base64(&callback_secret(&key, &a.id))),
                 })
             })
@@ -187,9 +254,10 @@ fn list(data: &Path, as_json: bool) -> anyhow::Result<()> {
         println!("{}", serde_json::to_string_pretty(&rows)?);
         return Ok(());
     }
-    let mut table = table(["application", "name", "created", "revoked"]);
+    let mut table = table(["application", "name", "created", "revoked", "limits"]);
     for a in applications {
-        table.add_row([a.id, a.name, iso(a.created_ms), a.revoked_ms.map(iso).unwrap_or_default()]);
+        let (revoked, limits) = (a.revoked_ms.map(iso).unwrap_or_default(), describe(&a.settings.limits));
+        table.add_row([a.id, a.name, iso(a.created_ms), revoked, limits]);
     }
     println!("{table}");
     Ok(())

@@ -118,6 +118,7 @@ impl Call {
             steps: vec![Step { order: 1, failover_on: vec![], ttl, content, country: None }],
             callback: None,
             restrictions: None,
+            callback_bytes_max: flow::CALLBACK_BYTES,
         };
         Outgoing {
             flow: Arc::new(Flow::accept(new, now_ms, &mut || new_id(now_ms))),

@@ -43,6 +43,8 @@ impl Demo {
         config.server.listen = self.listen;
         config.store.path = directory.path().join("data");
         config.engine.minute = MINUTE;
+        // Its only client is this program.
+        config.server.requests_per_second = 0;
         let server = match Server::start(config.clone()).await {
             Ok(server) => server,
             // The usual port is taken: any other one serves a demo as well.

@@ -4,12 +4,11 @@ use crate::serve::keys;
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use server::indexing::{Differences, Followed, identity, index_directory};
-use server::{database, lock};
-use std::fs::File;
+use server::{Lock, database, lock};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
-use store::{SqliteOptions, SqliteStore, Threads};
+use store::{SqliteOptions, SqliteStore, Store};
 
 #[derive(Subcommand)]
 pub enum Index {
@@ -44,19 +43,15 @@ impl Index {
 }
 
 /// Opens the store for this process alone.
-fn open(Data { data, config }: &Data) -> anyhow::Result<(SqliteStore, File)> {
+fn open(Data { data, config }: &Data) -> anyhow::Result<(SqliteStore, Lock)> {
     let path = database(data);
     if !path.exists() {
         bail!("there is no database at {}", path.display());
     }
     let lock = lock(data)?;
     let options = SqliteOptions {
-        threads: Threads::Own,
-        queue_max: 16,
-        cached_flows_max: std::num::NonZeroUsize::MIN,
-        ids: Arc::new(server::clock::new_id),
         keys: keys(config.as_deref())?,
-        observer: Box::new(|_, _| {}),
+        ..SqliteOptions::new(server::clock::now_ms(), Arc::new(server::clock::new_id))
     };
     let (store, _) =
         SqliteStore::open(&path, options).with_context(|| format!("opening {}", path.display()))?;
@@ -85,6 +80,9 @@ async fn verify(of: &Data) -> anyhow::Result<()> {
     let followed = Followed::default();
     let read = followed.index.read(&index_directory(&of.data), &identity(&store));
     let read = read.context("the server would make the index anew")?;
+    if !store.has(read.writer, read.position).await? {
+        bail!("the index is of another database than this: the server would make it anew");
+    }
     followed.catch_up(&store, read.position).await?;
     let Differences { flows, differing } = followed.differences(&store).await?;
     for (application, id) in differing.iter().take(10) {

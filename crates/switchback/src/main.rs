@@ -6,6 +6,7 @@ mod call;
 mod callbacks;
 mod client;
 mod demo;
+mod flows;
 mod index;
 mod route;
 mod serve;
@@ -55,6 +56,9 @@ enum Command {
     /// List and replay callbacks that were given up; works while a server runs on the same data.
     #[command(subcommand)]
     Callbacks(callbacks::Callbacks),
+    /// List flows that were set aside; works while a server runs on the same data.
+    #[command(subcommand)]
+    Flows(flows::Flows),
     Call(call::Call),
     /// Say where messages go.
     #[command(subcommand)]
@@ -111,6 +115,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Search(search) => search.run().await,
         Command::Export(export) => export.run().await,
         Command::Callbacks(callbacks) => callbacks.run(),
+        Command::Flows(flows) => flows.run(),
         Command::Call(call) => call.run().await,
         Command::Route(route) => route.run(),
         Command::Suppress(suppress) => suppress.run(),

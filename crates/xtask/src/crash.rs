@@ -262,6 +262,7 @@ impl Gateway {
                 command.arg("serve").arg("--data").arg(directory.path().join("data"));
                 command.arg("--config").arg(directory.path().join("switchback.toml"));
                 command.args(["--listen", &format!("127.0.0.1:{port}")]).env("RUST_LOG", "error");
+                command.env("SWITCHBACK__SERVER__REQUESTS_PER_SECOND", "0");
                 command
             }
             Gateway::Other { start, .. } => {

@@ -72,6 +72,8 @@ impl Server {
         let directory = tempfile::tempdir()?;
         let data = kept.map_or_else(|| directory.path().join("data"), Path::to_owned);
         let mut command = Command::new(program);
+        // One application asks for all.
+        command.env("SWITCHBACK__SERVER__REQUESTS_PER_SECOND", "0");
         if let Some(shim) = slow {
             let mode = directory.path().join("mode");
             std::fs::write(&mode, "slow")?;

@@ -247,7 +247,7 @@ impl Line {
 
     /// Tells what became of a call, again and again until it is taken.
     async fn report(&self, reference: &str, receipt: Receipt) {
-        let carrier = CarrierRef { carrier: self.name.clone(), reference: reference.to_owned() };
+        let carrier = CarrierRef::new(&*self.name, reference);
         while self.sink.take(carrier.clone(), receipt.clone()).await.is_err() {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }

@@ -205,7 +205,7 @@ impl Session {
         };
         // The semaphore is never closed.
         let Ok(permit) = Arc::clone(&self.receipts).acquire_owned().await else { return };
-        let carrier = CarrierRef { carrier: self.name.clone(), reference };
+        let carrier = CarrierRef::new(&*self.name, reference);
         let (client, sink) = (client.clone(), Arc::clone(&self.sink));
         tokio::spawn(async move {
             let _permit = permit;

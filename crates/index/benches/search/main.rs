@@ -283,7 +283,7 @@ fn main() {
     if let Some(directory) = argument("--files") {
         let directory = Path::new(&directory);
         let started = Instant::now();
-        let report = index.save(directory, "bench", 1).expect("the index is written");
+        let report = index.save(directory, "bench", 0, 1).expect("the index is written");
         println!(
             "written in {:.1} s: {:.1} bytes a flow on disk, {} segments",
             started.elapsed().as_secs_f64(),

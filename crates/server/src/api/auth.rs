@@ -2,17 +2,18 @@
 
 use super::Api;
 use super::error::ApiError;
+use super::peer::{Peer, peer_of};
+use super::throttle::Throttle;
 use crate::clock::now_ms;
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use flow::Channel;
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use parking_lot::RwLock;
 use std::collections::HashMap;
-use std::num::NonZeroU32;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use store::{Application, Store, Token};
 
 /// The role that every flow needs (contract, section 1).
@@ -25,6 +26,8 @@ pub const ROLES: [&str; 4] =
 const BELIEVED_MS: i64 = 3000;
 /// Most tokens remembered; beyond it all are forgotten, and the store is asked again.
 const REMEMBERED_MAX: usize = 10_000;
+/// Octets that a token can have; ours have 43. What is longer is none, and is not even hashed.
+const TOKEN_BYTES_MAX: usize = 128;
 
 /// The role of a channel.
 pub const fn role_of(channel: Channel) -> &'static str {
@@ -66,28 +69,53 @@ struct Believed {
 /// Knows tokens and limits.
 pub struct Gate {
     believed: RwLock<HashMap<[u8; 32], Believed>>,
-    limiter: Option<DefaultKeyedRateLimiter<String>>,
+    /// Requests a second of an application that has no limit of its own, and of an address; 0 for no limit.
+    requests_per_second: u32,
+    applications: Throttle<String>,
+    addresses: Throttle<IpAddr>,
 }
 
 impl Gate {
-    /// `requests_per_second` per application; 0 for no limit.
+    /// `requests_per_second` for each application without a limit of its own, and for each address that asks before it
+    /// is known as whom; 0 for no limit.
     pub fn new(requests_per_second: u32) -> Gate {
-        let quota = NonZeroU32::new(requests_per_second).map(Quota::per_second);
-        Gate { believed: RwLock::default(), limiter: quota.map(RateLimiter::keyed) }
+        Gate {
+            believed: RwLock::default(),
+            requests_per_second,
+            applications: Throttle::default(),
+            addresses: Throttle::default(),
+        }
     }
 
-    async fn admit(&self, store: &dyn Store, token: &str) -> Result<Caller, ApiError> {
-        let caller = self.identify(store, Token::hash_of(token)).await?;
-        if let Some(limiter) = &self.limiter
-            && let Err(not_until) = limiter.check_key(&caller.application.id)
-        {
-            let wait = not_until.wait_time_from(DefaultClock::default().now());
-            return Err(ApiError::TooManyRequests { retry_after_s: wait.as_secs().max(1) });
+    /// Lets an application do one more thing.
+    ///
+    /// # Errors
+    /// [`ApiError::TooManyRequests`].
+    pub fn admit_application(&self, application: &Application) -> Result<(), ApiError> {
+        let own = application.settings.limits.requests_per_second;
+        let per_second = own.unwrap_or(self.requests_per_second);
+        self.applications.take(application.id.clone(), per_second).map_err(too_many)
+    }
+
+    /// Lets an address do one more thing that is not known to be an application's.
+    ///
+    /// # Errors
+    /// [`ApiError::TooManyRequests`].
+    pub fn admit_address(&self, peer: Peer) -> Result<(), ApiError> {
+        let Peer(Some(address)) = peer else { return Ok(()) };
+        self.addresses.take(address, self.requests_per_second).map_err(too_many)
+    }
+
+    async fn admit(&self, store: &dyn Store, token: &str, peer: Peer) -> Result<Caller, ApiError> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(UNKNOWN_TOKEN);
         }
+        let caller = self.identify(store, Token::hash_of(token), peer).await?;
+        self.admit_application(&caller.application)?;
         Ok(caller)
     }
 
-    async fn identify(&self, store: &dyn Store, hash: [u8; 32]) -> Result<Caller, ApiError> {
+    async fn identify(&self, store: &dyn Store, hash: [u8; 32], peer: Peer) -> Result<Caller, ApiError> {
         let now_ms = now_ms();
         if let Some(known) = self.believed.read().get(&hash)
             && now_ms < known.expires_ms
@@ -98,12 +126,14 @@ impl Gate {
                 scope: Arc::clone(&known.scope),
             });
         }
+        // Whoever asks with what is no token makes the store look for it each time.
+        self.admit_address(peer)?;
         let found = store.token(hash).await?;
         let valid = found
             .filter(|(token, application)| now_ms < token.expires_ms && application.revoked_ms.is_none());
         let Some((token, application)) = valid else {
             self.believed.write().remove(&hash);
-            return Err(ApiError::Unauthorized("the token is unknown, expired or revoked"));
+            return Err(UNKNOWN_TOKEN);
         };
         let (application, scope): (_, Arc<str>) = (Arc::new(application), token.scope.into());
         let mut believed = self.believed.write();
@@ -121,6 +151,12 @@ impl Gate {
     }
 }
 
+const UNKNOWN_TOKEN: ApiError = ApiError::Unauthorized("the token is unknown, expired or revoked");
+
+fn too_many(wait: Duration) -> ApiError {
+    ApiError::TooManyRequests { retry_after_s: wait.as_secs().max(1) }
+}
+
 impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = ApiError;
 
@@ -129,7 +165,8 @@ impl FromRequestParts<Arc<Api>> for Caller {
         let header = header.ok_or(ApiError::Unauthorized("an Authorization: Bearer header is required"))?;
         match header.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-                api.gate.admit(&*api.store, token.trim()).await
+                let peer = peer_of(parts, &api.trusted_proxies);
+                api.gate.admit(&*api.store, token.trim(), peer).await
             }
             _ => Err(ApiError::Unauthorized("an Authorization: Bearer header is required")),
         }

@@ -21,11 +21,36 @@ pub struct FieldError {
     pub message: String,
 }
 
+/// Longest path of a member in an answer, octets: it can have names that the client chose.
+const FIELD_BYTES_MAX: usize = 200;
+/// Longest message in an answer, octets: it can quote what the client sent.
+const MESSAGE_BYTES_MAX: usize = 500;
+
 impl FieldError {
-    /// A member that breaks a rule.
+    /// A member that breaks a rule. What is longer than an answer should be is cut off.
     pub fn new(field: impl Into<String>, rule: &'static str, message: impl Into<String>) -> FieldError {
-        FieldError { field: field.into(), rule, message: message.into() }
+        let field = shortened(field.into(), FIELD_BYTES_MAX);
+        FieldError { field, rule, message: shortened(message.into(), MESSAGE_BYTES_MAX) }
     }
+}
+
+/// At most `most` octets of a text, and an ellipsis where something is missing.
+fn shortened(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        text.truncate(text.floor_char_boundary(most));
+        text.shrink_to_fit();
+        text.push('…');
+    }
+    text
+}
+
+/// The rules that a request breaks: the first ones, and how many more were noticed.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct BrokenRules {
+    /// The first ones.
+    pub told: Vec<FieldError>,
+    /// Others that were noticed before reading stopped.
+    pub more: usize,
 }
 
 /// The error body.
@@ -78,7 +103,7 @@ pub enum BodyErrors {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ApiError {
     /// The body or the query breaks rules.
-    Invalid(Vec<FieldError>),
+    Invalid(BrokenRules),
     /// The body is no JSON.
     NotJson(String),
     /// There is no valid token.
@@ -91,6 +116,10 @@ pub enum ApiError {
     MethodNotAllowed,
     /// The idempotency key was used with another body.
     KeyReused,
+    /// The idempotency key was used for a flow that has been erased since.
+    KeySpent,
+    /// The flow was set aside.
+    Quarantined,
     /// The flow has ended and can't be cancelled.
     Ended,
     /// The body is too large.
@@ -108,12 +137,14 @@ pub enum ApiError {
     Store,
     /// A client's server did not take what was to be passed on to it.
     NotPassedOn,
+    /// A costly search had no turn in time, or took too long.
+    SearchOverdue,
 }
 
 impl ApiError {
     /// One member that breaks a rule.
     pub fn field(field: impl Into<String>, rule: &'static str, message: impl Into<String>) -> ApiError {
-        ApiError::Invalid(vec![FieldError::new(field, rule, message)])
+        ApiError::Invalid(BrokenRules { told: vec![FieldError::new(field, rule, message)], more: 0 })
     }
 
     const fn status(&self) -> StatusCode {
@@ -123,11 +154,15 @@ impl ApiError {
             ApiError::Forbidden(_) => StatusCode::FORBIDDEN,
             ApiError::NotFound(_) => StatusCode::NOT_FOUND,
             ApiError::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            ApiError::KeyReused | ApiError::Ended => StatusCode::CONFLICT,
+            ApiError::KeyReused | ApiError::KeySpent | ApiError::Quarantined | ApiError::Ended => {
+                StatusCode::CONFLICT
+            }
             ApiError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
-            ApiError::Overloaded | ApiError::Store | ApiError::NotPassedOn => StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::Overloaded | ApiError::Store | ApiError::NotPassedOn | ApiError::SearchOverdue => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 
@@ -142,33 +177,61 @@ impl ApiError {
             ApiError::MethodNotAllowed => "000002",
             ApiError::KeyReused => "022003",
             ApiError::Ended => "022005",
+            ApiError::KeySpent => "022006",
+            ApiError::Quarantined => "022007",
             ApiError::TooLarge(_) => "000003",
             ApiError::UnsupportedMediaType => "000004",
             ApiError::TooManyRequests { .. } => "000005",
             ApiError::Overloaded => "000006",
             ApiError::Store => "000007",
             ApiError::NotPassedOn => "022004",
+            ApiError::SearchOverdue => "000008",
         }
     }
 
-    fn message(&self) -> String {
+    /// What is wrong, for developers.
+    pub(super) fn message(&self) -> String {
         match self {
-            ApiError::Invalid(errors) => match errors.as_slice() {
-                [one] => format!("{} {}", one.field, one.message),
-                [first, rest @ ..] => format!("{} {} (and {} more)", first.field, first.message, rest.len()),
+            ApiError::Invalid(BrokenRules { told, more }) => match told.as_slice() {
                 [] => "the request is invalid".into(),
+                [one] if *more == 0 => format!("{} {}", one.field, one.message),
+                [first, rest @ ..] => {
+                    let others = rest.len() + more;
+                    let beyond = match more {
+                        0 => String::new(),
+                        _ => format!("; only the first {} are told", told.len()),
+                    };
+                    let least = if *more == 0 { "" } else { "at least " };
+                    format!("{} {} (and {least}{others} more{beyond})", first.field, first.message)
+                }
             },
-            ApiError::NotJson(why) => format!("the body is not valid JSON: {why}"),
+            ApiError::NotJson(why) => {
+                format!("the body is not valid JSON: {}", shortened(why.clone(), MESSAGE_BYTES_MAX))
+            }
             ApiError::Unauthorized(why) => (*why).into(),
             ApiError::Forbidden(role) => format!("the token lacks the role {role}"),
             ApiError::NotFound(what) => format!("there is no such {what}"),
             ApiError::MethodNotAllowed => "this path does not take this method".into(),
             ApiError::KeyReused => "the Idempotency-Key was used with another body".into(),
+            ApiError::KeySpent => {
+                "the Idempotency-Key was used for a flow that has been erased since; nothing was sent: to send it \
+                 again, use another key"
+                    .into()
+            }
+            ApiError::Quarantined => {
+                "the flow was set aside by the server, since it can't be read, changed or stored: tell its operator"
+                    .into()
+            }
             ApiError::Ended => "the flow has ended and can't be cancelled".into(),
             ApiError::TooLarge(limit) => format!("the body has more than {limit} octets"),
             ApiError::UnsupportedMediaType => "the Content-Type must be application/json".into(),
-            ApiError::TooManyRequests { .. } => "the application asks too often".into(),
+            ApiError::TooManyRequests { .. } => "the application, or the address, asks too often".into(),
             ApiError::Overloaded => "the server has too much to do; nothing was stored".into(),
+            ApiError::SearchOverdue => {
+                "the search did not end within limits.search_timeout: too many costly searches \
+                are under way, or it reads too much; narrow the range, use fewer contains, or ask again later"
+                    .into()
+            }
             ApiError::NotPassedOn => "the client's server did not take it; offer it again".into(),
             ApiError::Store => "the server can't store anything now; nothing was stored".into(),
         }
@@ -180,6 +243,7 @@ impl ApiError {
             ApiError::TooManyRequests { retry_after_s } => Some(*retry_after_s),
             ApiError::Overloaded => Some(1),
             ApiError::Store | ApiError::NotPassedOn => Some(5),
+            ApiError::SearchOverdue => Some(2),
             _ => None,
         }
     }
@@ -190,7 +254,10 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::Overloaded => ApiError::Overloaded,
             StoreError::KeyReused => ApiError::KeyReused,
+            StoreError::KeySpent => ApiError::KeySpent,
             StoreError::NotFound => ApiError::NotFound("tracking"),
+            StoreError::Quarantined => ApiError::Quarantined,
+            StoreError::Full => ApiError::Store,
             StoreError::Unavailable(why) => {
                 // The store itself tells the log when it begins to fail.
                 tracing::debug!(why, "the store failed a request");
@@ -221,7 +288,7 @@ impl IntoResponse for ApiError {
         let body = ErrorBody {
             code: format!("{}{}", status.as_u16(), self.code()),
             developer_message: self.message(),
-            errors: if let ApiError::Invalid(errors) = self { errors } else { vec![] },
+            errors: if let ApiError::Invalid(broken) = self { broken.told } else { vec![] },
             request_id,
         };
         let mut response = (status, Json(body)).into_response();

@@ -1,11 +1,16 @@
-//! The whole result of a search as a stream, in constant memory.
+//! The whole result of a search as a stream, in constant memory, however slowly the client takes it.
 
+use super::Api;
+use super::error::ApiError;
+use super::searches::{Stop, Unanswered};
 use super::tracking::{MessageView, TrackingView};
-use super::walk::{Failure, Walk};
+use super::walk::Walk;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use futures::stream::try_unfold;
+use futures::stream::{StreamExt, once, try_unfold};
+use std::sync::Arc;
+use store::Application;
 
 /// How an export is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,36 +41,53 @@ impl Format {
     }
 }
 
-/// Streams everything that a walk finds. An error ends the connection.
-pub fn export(walk: Walk, format: Format) -> Response {
-    let lines = try_unfold((walk, format == Format::Csv), move |(mut walk, header)| async move {
-        let lines = if header {
-            Some(write_csv(|csv| csv.write_record(COLUMNS))?)
-        } else {
-            next(&mut walk, format).await.inspect_err(|error| tracing::error!(%error, "an export failed"))?
-        };
-        Ok::<_, Failure>(lines.map(|lines| (Bytes::from(lines), (walk, false))))
+/// Streams everything that a walk finds: each piece is read when its turn among costly searches comes, and when the
+/// client has taken those before it. An error after the first piece ends the connection.
+///
+/// # Errors
+/// [`ApiError::SearchOverdue`], [`ApiError::Store`].
+pub async fn export(
+    api: Arc<Api>,
+    of: Arc<Application>,
+    walk: Walk,
+    format: Format,
+) -> Result<Response, ApiError> {
+    let (walk, lines) = api.searches.run(&of, |stop| piece(walk, format, stop)).await?;
+    let mut first = match format {
+        Format::Ndjson => Vec::new(),
+        Format::Csv => write_csv(|csv| csv.write_record(COLUMNS))?,
+    };
+    first.extend(lines);
+    let rest = try_unfold(walk, move |walk| {
+        let (api, of) = (Arc::clone(&api), Arc::clone(&of));
+        async move {
+            let Some(walk) = walk else { return Ok(None) };
+            let next = api.searches.go_on(&of, |stop| piece(walk, format, stop)).await;
+            let (walk, lines) = next.inspect_err(|error| tracing::error!(%error, "an export failed"))?;
+            Ok::<_, Unanswered>(Some((Bytes::from(lines), walk)))
+        }
     });
-    ([(header::CONTENT_TYPE, format.media_type())], Body::from_stream(lines)).into_response()
+    let lines = once(async move { Ok(Bytes::from(first)) }).chain(rest);
+    Ok(([(header::CONTENT_TYPE, format.media_type())], Body::from_stream(lines)).into_response())
 }
 
-/// The next lines; `None` at the end.
-async fn next(walk: &mut Walk, format: Format) -> Result<Option<Vec<u8>>, Failure> {
-    let Some(trackings) = walk.next().await? else { return Ok(None) };
-    match format {
+/// The next lines, perhaps none, and the walk where it goes on.
+async fn piece(mut walk: Walk, format: Format, stop: Stop) -> Result<(Option<Walk>, Vec<u8>), Unanswered> {
+    let Some(trackings) = walk.next(&stop).await? else { return Ok((None, Vec::new())) };
+    let lines = match format {
         Format::Ndjson => {
             let mut lines = Vec::new();
             for tracking in trackings {
-                serde_json::to_writer(&mut lines, &tracking)?;
+                serde_json::to_writer(&mut lines, &tracking).map_err(|_| Unanswered::Failed)?;
                 lines.push(b'\n');
             }
-            Ok(Some(lines))
+            lines
         }
         Format::Csv => {
-            write_csv(|csv| trackings.iter().try_for_each(|tracking| csv.write_record(record(tracking))))
-                .map(Some)
+            write_csv(|csv| trackings.iter().try_for_each(|tracking| csv.write_record(record(tracking))))?
         }
-    }
+    };
+    Ok((Some(walk), lines))
 }
 
 const COLUMNS: [&str; 9] = [
@@ -99,13 +121,9 @@ fn record(tracking: &TrackingView) -> [String; 9] {
 }
 
 fn write_csv(
-    write: impl FnOnce(&mut csv::Writer<&mut Vec<u8>>) -> Result<(), csv::Error>,
-) -> Result<Vec<u8>, Failure> {
-    let mut lines = Vec::new();
-    {
-        let mut csv = csv::Writer::from_writer(&mut lines);
-        write(&mut csv)?;
-        csv.flush()?;
-    }
-    Ok(lines)
+    write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> Result<(), csv::Error>,
+) -> Result<Vec<u8>, Unanswered> {
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    write(&mut csv).map_err(|_| Unanswered::Failed)?;
+    csv.into_inner().map_err(|_| Unanswered::Failed)
 }

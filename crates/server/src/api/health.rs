@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 /// How the server is.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Health {
-    /// `ok`, or what is wrong: `closing`, `store unavailable`.
+    /// `ok`, or what is wrong: `closing`, `store unavailable`, `store overloaded`, `store slow`.
     status: &'static str,
     /// Whether each carrier is up. One that is down holds up its own messages only.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -27,7 +27,7 @@ pub async fn live() -> Json<Health> {
     Json(Health { status: "ok", carriers: BTreeMap::new() })
 }
 
-/// The server takes flows.
+/// The server takes flows: something like a flow can be written now.
 #[utoipa::path(
     get,
     path = "/health/ready",
@@ -37,14 +37,7 @@ pub async fn live() -> Json<Health> {
 pub async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, Json<Health>) {
     let carriers = api.engine.outlets().iter();
     let carriers = carriers.map(|outlet| (outlet.config.name.clone(), outlet.carrier.is_up())).collect();
-    let status = if api.engine.is_closing() {
-        "closing"
-    // Any read will do.
-    } else if api.store.position().await.is_err() {
-        "store unavailable"
-    } else {
-        "ok"
-    };
+    let status = if api.engine.is_closing() { "closing" } else { api.readiness.ask(&*api.store).await };
     let code = if status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(Health { status, carriers }))
 }

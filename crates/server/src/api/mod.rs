@@ -9,16 +9,22 @@ mod failures;
 mod health;
 mod link;
 mod message_filter;
+mod page;
+mod peer;
 mod read_search;
 mod read_step;
 mod reader;
+mod ready;
 mod receipts;
 mod search;
+pub mod searches;
 mod send;
 mod step_view;
 mod suppressions;
+mod throttle;
 mod token;
 pub mod tracking;
+mod turns;
 mod walk;
 
 pub use read_step::read_dial_plan;
@@ -40,11 +46,15 @@ use error::ApiError;
 use failures::Failures;
 use flow::{ChannelSet, Limits};
 use index::Index;
+use ipnet::IpNet;
+use ready::Readiness;
+use searches::Searches;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::Store;
+use tokio::runtime::Handle;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -60,6 +70,12 @@ pub struct Api {
     engine: Arc<Engine>,
     gate: Gate,
     failures: Failures,
+    searches: Searches,
+    readiness: Readiness,
+    /// Whose word on a client's address counts.
+    trusted_proxies: Vec<IpNet>,
+    /// Living tokens of an application without a limit of its own.
+    tokens_max: usize,
     /// How long a body may take to arrive.
     request_timeout: Duration,
     /// The channels that some carrier carries.
@@ -67,6 +83,8 @@ pub struct Api {
     minute_ms: u64,
     lenient_order: bool,
     limits: Limits,
+    /// Broken rules that an answer tells.
+    errors_max: usize,
     allow_private: bool,
     /// What providers call this server by.
     public_url: Option<String>,
@@ -75,8 +93,14 @@ pub struct Api {
 }
 
 impl Api {
-    /// What the endpoints work with.
-    pub fn new(config: &Config, store: Arc<dyn Store>, index: Arc<Index>, engine: Arc<Engine>) -> Arc<Api> {
+    /// What the endpoints work with. Costly searches run in the runtime `searches`, or in the caller's.
+    pub fn new(
+        config: &Config,
+        store: Arc<dyn Store>,
+        index: Arc<Index>,
+        engine: Arc<Engine>,
+        searches: Option<Handle>,
+    ) -> Arc<Api> {
         let carried = config.carriers.iter().flat_map(|carrier| &carrier.common.channels);
         Arc::new(Api {
             store,
@@ -84,11 +108,16 @@ impl Api {
             engine,
             gate: Gate::new(config.server.requests_per_second),
             failures: Failures::default(),
+            searches: Searches::new(&config.limits, searches),
+            readiness: Readiness::default(),
+            trusted_proxies: config.server.trusted_proxies.clone(),
+            tokens_max: config.limits.tokens_max,
             request_timeout: config.server.request_timeout,
             carried: carried.fold(ChannelSet::default(), |set, &channel| set.with(channel)),
             minute_ms: config.engine.minute.as_millis() as u64,
             lenient_order: config.engine.lenient_order,
             limits: config.limits.flow(),
+            errors_max: config.limits.errors_max,
             allow_private: config.callbacks.allow_private,
             public_url: config.server.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
             short_base: config.shortener.base_url.clone(),

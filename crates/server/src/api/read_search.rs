@@ -13,6 +13,8 @@ use std::collections::HashMap;
 const SIZE_MAX: usize = 1000;
 /// Most filters of a search.
 const FILTERS_MAX: usize = 50;
+/// Longest term, in characters: as long as the longest label.
+const TERM_MAX: usize = 350;
 
 /// What a search asks for.
 pub struct Search {
@@ -34,16 +36,14 @@ pub fn read_search(
     application: &str,
     parameters: &HashMap<String, String>,
     body: &Value,
+    errors_max: usize,
 ) -> Result<Search, ApiError> {
-    let problems = Problems::default();
+    let problems = Problems::new(errors_max);
     let (page, size) = read_page(parameters, &problems);
     let (from_ms, until_ms) = read_range(parameters, &problems);
     let order = read_sort(parameters, &problems);
     let (filters, message_filters) = read_filters(body, &problems);
-    let errors = problems.into_vec();
-    if !errors.is_empty() {
-        return Err(ApiError::Invalid(errors));
-    }
+    problems.finish()?;
     let (from, until) = (from_ms.map(place_of), until_ms.map(place_of));
     let (application, offset) = (application.to_owned(), page.saturating_mul(size));
     let query = Query { application, from, until, filters, order, offset, limit: size };
@@ -105,18 +105,19 @@ enum AnyFilter {
 }
 
 fn read_filters(body: &Value, problems: &Problems) -> (Vec<Filter>, Vec<MessageFilter>) {
-    let filters: Vec<(String, &Value)> = match body {
-        Value::Array(filters) => filters.iter().enumerate().map(|(i, f)| (format!("[{i}]"), f)).collect(),
-        blank if is_blank(blank) => vec![],
-        single => vec![("[0]".into(), single)],
+    let filters: &[Value] = match body {
+        Value::Array(filters) => filters,
+        blank if is_blank(blank) => &[],
+        single => std::slice::from_ref(single),
     };
     let (mut of_index, mut of_messages) = (Vec::new(), Vec::new());
     if filters.len() > FILTERS_MAX {
-        problems.add("filters", "length", format!("must be at most {FILTERS_MAX}"));
+        let rule = format!("must be at most {FILTERS_MAX}; there are {}", filters.len());
+        problems.add("filters", "length", rule);
         return (of_index, of_messages);
     }
-    for (path, value) in filters {
-        match Reader::of(value, path, problems).and_then(|reader| read_filter(&reader)) {
+    for (i, value) in filters.iter().enumerate() {
+        match Reader::of(value, format!("[{i}]"), problems).and_then(|reader| read_filter(&reader)) {
             Some(AnyFilter::Index(filter)) => of_index.push(filter),
             Some(AnyFilter::Message(filter)) => of_messages.push(filter),
             None => {}
@@ -130,6 +131,10 @@ fn read_filter(reader: &Reader<'_>) -> Option<AnyFilter> {
     let operator = reader.text("searchOperator").unwrap_or_else(|| "is".into()).to_ascii_lowercase();
     let term = reader.required_text("searchTerm");
     if field.is_empty() || term.is_empty() {
+        return None;
+    }
+    if term.chars().count() > TERM_MAX {
+        reader.refuse("searchTerm", "length", format!("must have at most {TERM_MAX} characters"));
         return None;
     }
     let channel = |name: &str| {

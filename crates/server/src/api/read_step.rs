@@ -1,6 +1,5 @@
 //! Reads a step from a request (contract, section 2).
 
-use super::error::FieldError;
 use super::reader::{Problems, Reader};
 use flow::{
     Action, Channel, Content, FlowKind, Limits, MachineDetection, MachineStrategy, ShortLink, Shortened, Sms,
@@ -21,6 +20,8 @@ pub struct StepContext<'a> {
     pub transcode: bool,
     /// What short links start with, where there are any.
     pub short_base: Option<&'a str>,
+    /// What a step may have at most.
+    pub limits: &'a Limits,
 }
 
 /// Members of the other channels' steps, by channel; `message` has its own lists.
@@ -59,7 +60,7 @@ pub fn read_step(value: &Value, path: &str, context: &StepContext<'_>, problems:
     let content = match channel {
         Channel::Sms => Content::Sms(read_sms(&reader, context)),
         Channel::Viber => Content::Viber(Box::new(read_viber(&reader, context))),
-        Channel::Voice => Content::Voice(read_voice(&reader)?),
+        Channel::Voice => Content::Voice(read_voice(&reader, context.limits)?),
     };
     let failover_on = read_failover_on(&reader, channel);
     let ttl = read_ttl(&reader, channel);
@@ -69,14 +70,14 @@ pub fn read_step(value: &Value, path: &str, context: &StepContext<'_>, problems:
 }
 
 /// Notes the rules of section 2 that a step breaks, unless reading it said so already.
-pub fn check_step(step: &Step, path: &str, limits: &Limits, known: &mut Vec<FieldError>) {
+pub fn check_step(step: &Step, path: &str, limits: &Limits, problems: &Problems) {
     for violation in step.violations(limits) {
+        if problems.is_over() {
+            return;
+        }
         let field = format!("{path}.{}", violation.field);
-        let said = |error: &FieldError| {
-            error.field == field || error.field.strip_prefix(&field).is_some_and(|rest| rest.starts_with('.'))
-        };
-        if !known.iter().any(said) {
-            known.push(FieldError::new(field, violation.rule, violation.message));
+        if !problems.says(&field) {
+            problems.add(field, violation.rule, violation.message);
         }
     }
 }
@@ -234,7 +235,7 @@ fn read_viber_body(message: &Reader<'_>) -> ViberBody {
 fn read_template(reader: &Reader<'_>) -> ViberTemplate {
     let mut params = BTreeMap::new();
     if let Some(Value::Object(given)) = reader.raw("templateParams") {
-        for (name, value) in given {
+        for (name, value) in given.iter().take_while(|_| !reader.problems().is_over()) {
             match value {
                 Value::String(text) => drop(params.insert(name.clone(), text.clone())),
                 Value::Number(_) | Value::Bool(_) => drop(params.insert(name.clone(), value.to_string())),
@@ -258,13 +259,13 @@ fn read_template(reader: &Reader<'_>) -> ViberTemplate {
     }
 }
 
-fn read_voice(reader: &Reader<'_>) -> Option<Voice> {
+fn read_voice(reader: &Reader<'_>, limits: &Limits) -> Option<Voice> {
     reader.refuse_foreign(&VIBER_ONLY, "belongs to a Viber step");
     reader.refuse_foreign(&SMS_ONLY, "belongs to an Sms step");
     reader.refuse_foreign(&["message"], "belongs to an Sms or a Viber step; what is said is in dialPlan");
     let from = reader.required_text("from");
     let to = read_target(reader);
-    let verbs = read_verbs(reader);
+    let verbs = read_verbs(reader, limits);
     let machine_detection = reader.object(&["machineDetection"]).and_then(|detection| {
         let strategy = match detection.required_text("strategy").to_ascii_lowercase().as_str() {
             "hangup" => MachineStrategy::Hangup,
@@ -302,19 +303,20 @@ fn read_target(reader: &Reader<'_>) -> Option<VoiceTarget> {
     None
 }
 
-fn read_verbs(reader: &Reader<'_>) -> Vec<Verb> {
+fn read_verbs(reader: &Reader<'_>, limits: &Limits) -> Vec<Verb> {
     let Some(plan) = reader.object(&["dialPlan", "dialplan", "dialPlans"]) else {
         if !["dialPlan", "dialplan", "dialPlans"].iter().any(|name| reader.has(name)) {
             reader.refuse("dialPlan", "required", "is required");
         }
         return Vec::new();
     };
-    verbs_of(&plan)
+    verbs_of(&plan, limits)
 }
 
-fn verbs_of(plan: &Reader<'_>) -> Vec<Verb> {
-    let verbs = plan.array("verbs").unwrap_or_default();
-    verbs.into_iter().filter_map(|(path, value)| read_verb(plan, &path, value)).collect()
+fn verbs_of(plan: &Reader<'_>, limits: &Limits) -> Vec<Verb> {
+    let verbs = plan.array("verbs", limits.verbs_max, "verbs").unwrap_or_default();
+    let verbs = verbs.into_iter().take_while(|_| !plan.problems().is_over());
+    verbs.filter_map(|(path, value)| read_verb(plan, &path, value)).collect()
 }
 
 /// Reads a dial plan that stands alone, `{"verbs": [...]}`, by the rules of a Voice step.
@@ -322,18 +324,14 @@ fn verbs_of(plan: &Reader<'_>) -> Vec<Verb> {
 /// # Errors
 /// The first rule that it breaks.
 pub fn read_dial_plan(value: &Value, limits: &Limits) -> Result<Vec<Verb>, String> {
-    let problems = Problems::default();
-    let verbs = Reader::of(value, "", &problems).map(|plan| verbs_of(&plan)).unwrap_or_default();
+    let problems = Problems::new(1);
+    let verbs = Reader::of(value, "", &problems).map(|plan| verbs_of(&plan, limits)).unwrap_or_default();
     let to = VoiceTarget::Phone("+306900000000".into());
     let voice = Voice { from: "+306900000000".into(), to, verbs: verbs.clone(), machine_detection: None };
     let (ttl, content) = (Ttl::default_for(Channel::Voice), Content::Voice(voice));
-    let mut errors = problems.into_vec();
     let step = Step { order: 1, failover_on: vec![], ttl, content, country: None };
-    check_step(&step, "step", limits, &mut errors);
-    match errors.into_iter().next() {
-        None => Ok(verbs),
-        Some(error) => Err(format!("{} {}", error.field, error.message)),
-    }
+    check_step(&step, "step", limits, &problems);
+    problems.finish().map(|()| verbs).map_err(|error| error.message())
 }
 
 fn read_verb(plan: &Reader<'_>, path: &str, value: &Value) -> Option<Verb> {

@@ -1,7 +1,7 @@
 //! Reads a request's JSON by hand, so that every broken rule is reported at once with its path, and so that blank
 //! is absent (contract, section 2).
 
-use super::error::FieldError;
+use super::error::{ApiError, BrokenRules, FieldError};
 use serde_json::{Map, Value};
 use std::cell::RefCell;
 
@@ -26,19 +26,55 @@ fn is_idle(value: &Value) -> bool {
     }
 }
 
-/// The rules that a request breaks.
-#[derive(Default)]
-pub struct Problems(RefCell<Vec<FieldError>>);
+/// The rules that a request breaks. Only the first ones are kept: who reads an array stops where
+/// [`Problems::is_over`], so that a request that breaks many rules costs no more than one that breaks few.
+pub struct Problems {
+    most: usize,
+    broken: RefCell<BrokenRules>,
+}
 
 impl Problems {
-    /// Notes a broken rule.
-    pub fn add(&self, field: impl Into<String>, rule: &'static str, message: impl Into<String>) {
-        self.0.borrow_mut().push(FieldError::new(field, rule, message));
+    /// None yet; at most `most` are kept.
+    pub fn new(most: usize) -> Problems {
+        Problems { most, broken: RefCell::default() }
     }
 
-    /// All of them.
-    pub fn into_vec(self) -> Vec<FieldError> {
-        self.0.into_inner()
+    /// Notes a broken rule.
+    pub fn add(&self, field: impl Into<String>, rule: &'static str, message: impl Into<String>) {
+        let mut broken = self.broken.borrow_mut();
+        if broken.told.len() < self.most {
+            broken.told.push(FieldError::new(field, rule, message));
+        } else {
+            broken.more += 1;
+        }
+    }
+
+    /// How many were noted.
+    pub fn count(&self) -> usize {
+        let broken = self.broken.borrow();
+        broken.told.len() + broken.more
+    }
+
+    /// Whether more were noted than are told, so that there is no use in reading on.
+    pub fn is_over(&self) -> bool {
+        self.broken.borrow().more > 0
+    }
+
+    /// Whether a rule of a member, or of one inside of it, was noted. It looks at those that are told alone.
+    pub fn says(&self, field: &str) -> bool {
+        let inside = |error: &FieldError| {
+            error.field.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.broken.borrow().told.iter().any(inside)
+    }
+
+    /// Succeeds where no rule was noted.
+    ///
+    /// # Errors
+    /// [`ApiError::Invalid`].
+    pub fn finish(self) -> Result<(), ApiError> {
+        let broken = self.broken.into_inner();
+        if broken.told.is_empty() { Ok(()) } else { Err(ApiError::Invalid(broken)) }
     }
 }
 
@@ -141,11 +177,17 @@ impl<'a> Reader<'a> {
         Reader::of(value, self.path(name), self.problems)
     }
 
-    /// An array, with the path of each element.
-    pub fn array(&self, name: &str) -> Option<Vec<(String, &'a Value)>> {
+    /// The first `most` elements of an array, with their paths; that there are more is noted. `what` they are is for
+    /// people.
+    pub fn array(&self, name: &str, most: usize, what: &str) -> Option<Vec<(String, &'a Value)>> {
         let path = self.path(name);
         let elements = self.typed(name, "an array", Value::as_array)?;
-        Some(elements.iter().enumerate().map(|(i, element)| (format!("{path}[{i}]"), element)).collect())
+        let count = elements.len();
+        if count > most {
+            self.refuse(name, "length", format!("must have at most {most} {what}; it has {count}"));
+        }
+        let first = elements.iter().take(most).enumerate();
+        Some(first.map(|(i, element)| (format!("{path}[{i}]"), element)).collect())
     }
 
     /// Strings: an array of them, or one with commas.

@@ -1,6 +1,7 @@
 //! `POST /carriers/{name}/receipts`: what carriers' providers tell us. The provider's file says how it is read.
 
 use super::error::{ApiError, BodyErrors, ErrorBody};
+use super::peer::Peer;
 use super::{Api, Body, PathParameters};
 use crate::clock::now_ms;
 use crate::inbound;
@@ -27,12 +28,14 @@ const RECEIPTS_AT_ONCE: usize = 256;
         (status = 200, description = "Stored."),
         (status = 401, body = ErrorBody, description = "It is not signed as the provider signs."),
         (status = 404, body = ErrorBody, description = "There is no such carrier, or it takes no receipts here."),
+        (status = 429, body = ErrorBody, description = "The address posts too much that is not signed."),
         BodyErrors,
     ),
     security(())
 )]
 pub async fn post(
     State(api): State<Arc<Api>>,
+    peer: Peer,
     PathParameters(path): PathParameters<1>,
     uri: Uri,
     headers: HeaderMap,
@@ -50,6 +53,10 @@ pub async fn post(
         ReceiptError::NotSupported => ApiError::NotFound("carrier"),
         ReceiptError::Forged => {
             count_refused_receipt(&name, "forged");
+            // Each is a line of the log, and whoever likes can make them.
+            if let Err(too_many) = api.gate.admit_address(peer) {
+                return too_many;
+            }
             tracing::warn!(carrier = name, "a receipt that is not signed as configured was refused");
             ApiError::Unauthorized("the receipt is not signed as configured")
         }
@@ -63,7 +70,7 @@ pub async fn post(
     for heard in heard {
         match heard {
             Heard::Receipt { reference, receipt } => {
-                receipts.push((CarrierRef { carrier: name.clone(), reference }, receipt));
+                receipts.push((CarrierRef::new(&name, reference), receipt));
             }
             Heard::Unknown { reference, word } => {
                 count_refused_receipt(&name, "unknown status");

@@ -4,23 +4,26 @@ use super::auth::Caller;
 use super::error::{ApiError, BodyErrors, CommonErrors};
 use super::export::{Format, export};
 use super::message_filter::MessageFilter;
+use super::page::{Page, Timing};
 use super::read_search::{Search, read_search};
+use super::searches::{Stop, Unanswered};
 use super::tracking::TrackingView;
-use super::walk::{Walk, ask_index};
+use super::walk::{PIECE_BYTES, Walk, is_quick};
 use super::{Api, JsonBody, Parameters};
-use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName};
-use axum::response::{IntoResponse, Response};
-use index::Query;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use index::{Found, Query};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 /// Most flows that are read for one page.
 const READ_MAX: usize = 200_000;
+/// Octets of their documents that are read at once: few do so at a time.
+const READ_BYTES: usize = 2 << 20;
 
 /// A condition.
 #[derive(Debug, Serialize, ToSchema)]
@@ -50,6 +53,7 @@ pub enum FiltersRequest {
 /// A page of trackings.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[allow(dead_code)] // It is the schema of what `Page` writes.
 pub struct PageView {
     content: Vec<TrackingView>,
     total_pages: usize,
@@ -94,98 +98,65 @@ pub async fn post(
     Parameters(parameters): Parameters<HashMap<String, String>>,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
-    let search = read_search(&caller.application.id, &parameters, &body.value)?;
+    let search = read_search(&caller.application.id, &parameters, &body.value, api.errors_max)?;
+    // As JSON values it takes many times its octets: that must not wait for a turn.
+    drop(body);
+    let Search { page: number, size, query, message_filters } = search;
+    let of = caller.application;
     if let Some(format) = Format::accepted(&headers) {
-        return Ok(export(Walk::new(api, search.query, search.message_filters), format));
+        let walk = Walk::new(Arc::clone(&api), query, message_filters, PIECE_BYTES);
+        return export(api, of, walk, format).await;
     }
-    let mut timing = Timing { last: Instant::now(), spent: Vec::new() };
-    let (total, content) = if search.message_filters.is_empty() {
-        find(&api, search.query, &mut timing).await?
+    let mut timing = Timing::start();
+    let (total, ids) = if !message_filters.is_empty() {
+        let reader = Arc::clone(&api);
+        api.searches.run(&of, |stop| read_through(reader, query, message_filters, stop)).await??
+    } else if is_quick(&query) {
+        ids_of(api.index.search(&query))
     } else {
-        let found = read_through(&api, search.query, search.message_filters).await?;
-        timing.note("documents");
-        found
+        let index = Arc::clone(&api.index);
+        let ask = move |stop: Stop| async move {
+            let found = index.search_while(&query, &|| stop.goes_on()).ok_or(Unanswered::Overdue)?;
+            Ok(ids_of(found))
+        };
+        api.searches.run(&of, ask).await?
     };
-    let Search { page, size, .. } = search;
-    let total_pages = total.div_ceil(size);
-    let page = PageView {
-        number_of_elements: content.len(),
-        content,
-        total_pages,
-        total_elements: total,
-        number: page,
-        size,
-        first: page == 0 || total == 0,
-        last: page + 1 >= total_pages,
-    };
-    let mut response = Json(page).into_response();
-    timing.note("json");
-    if let Ok(value) = timing.header().try_into() {
-        response.headers_mut().insert(SERVER_TIMING, value);
-    }
-    Ok(response)
-}
-
-const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-
-/// What the parts of an answer took, for the header `Server-Timing` (W3C Server Timing).
-struct Timing {
-    last: Instant,
-    /// Milliseconds, by part.
-    spent: Vec<(&'static str, f64)>,
-}
-
-impl Timing {
-    /// A part took the time since the last one.
-    fn note(&mut self, part: &'static str) {
-        let now = Instant::now();
-        self.spent.push((part, (now - self.last).as_secs_f64() * 1e3));
-        self.last = now;
-    }
-
-    fn header(&self) -> String {
-        let parts = self.spent.iter().map(|(part, spent)| format!("{part};dur={spent:.3}"));
-        parts.collect::<Vec<_>>().join(", ")
-    }
-}
-
-/// Total and page, by the index.
-async fn find(api: &Api, query: Query, timing: &mut Timing) -> Result<(usize, Vec<TrackingView>), ApiError> {
-    let found = ask_index(api, query).await.map_err(|_| ApiError::Store)?;
     timing.note("index");
-    let flows = api.store.load(found.keys.iter().map(|key| key.1).collect()).await?;
-    timing.note("documents");
-    // A flow that was pruned between the two questions is not shown; the total was true when it was counted.
-    let content = flows.iter().flatten().map(|flow| TrackingView::of(flow, &flow.state)).collect();
-    Ok((found.total, content))
+    Page::new(api, of, ids, total, number, size).answer(timing).await
 }
 
-/// Total and page, by reading every flow that the index leaves.
+fn ids_of(found: Found) -> (usize, Vec<Uuid>) {
+    (found.total, found.keys.into_iter().map(|(_, id)| id).collect())
+}
+
+/// The total, and the ids of the page, by reading every flow that the index leaves. The flows of the page are read again
+/// for the answer, since they may be large together.
 async fn read_through(
-    api: &Arc<Api>,
+    api: Arc<Api>,
     query: Query,
     filters: Vec<MessageFilter>,
-) -> Result<(usize, Vec<TrackingView>), ApiError> {
+    stop: Stop,
+) -> Result<Result<(usize, Vec<Uuid>), ApiError>, Unanswered> {
     let count = Query { offset: 0, limit: 0, ..query.clone() };
-    let candidates = ask_index(api, count).await.map_err(|_| ApiError::Store)?;
+    let candidates = api.index.search_while(&count, &|| stop.goes_on()).ok_or(Unanswered::Overdue)?;
     if candidates.total > READ_MAX {
         let rule = format!(
             "leaves {} flows to be read for messageStatus, from, label, country or operator, and must leave at most \
              {READ_MAX}: narrow the range, add filters, or export",
             candidates.total
         );
-        return Err(ApiError::field("filters", "range", rule));
+        return Ok(Err(ApiError::field("filters", "range", rule)));
     }
     let (offset, limit) = (query.offset, query.limit);
-    let mut walk = Walk::new(Arc::clone(api), query, filters);
-    let (mut total, mut content) = (0, Vec::new());
-    while let Some(trackings) = walk.next().await.map_err(|_| ApiError::Store)? {
+    let mut walk = Walk::new(api, query, filters, READ_BYTES);
+    let (mut total, mut ids) = (0, Vec::new());
+    while let Some(trackings) = walk.next(&stop).await? {
         for tracking in trackings {
-            if total >= offset && content.len() < limit {
-                content.push(tracking);
+            if total >= offset && ids.len() < limit {
+                ids.push(tracking.tracking_id);
             }
             total += 1;
         }
     }
-    Ok((total, content))
+    Ok(Ok((total, ids)))
 }

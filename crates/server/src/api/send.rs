@@ -1,7 +1,7 @@
 //! `POST /failover` and `POST /failover/transactional` (contract, section 2).
 
 use super::auth::{Caller, FAILOVER_ROLE, role_of};
-use super::error::{ApiError, BodyErrors, CommonErrors, ErrorBody, FieldError};
+use super::error::{ApiError, BodyErrors, CommonErrors, ErrorBody};
 use super::read_step::{StepContext, check_step, read_step};
 use super::reader::{Problems, Reader, is_blank};
 use super::step_view::StepView;
@@ -17,6 +17,7 @@ use reqwest::Url;
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::collections::HashSet;
 use std::sync::Arc;
 use store::{Accepted, IdempotencyKey};
 use utoipa::ToSchema;
@@ -131,7 +132,7 @@ pub async fn post(
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Json<SendResponse>, ApiError> {
-    send(&state.0, &caller, &headers, &body, FlowKind::Plain).await
+    send(&state.0, &caller, &headers, body, FlowKind::Plain).await
 }
 
 /// Sends a transactional flow: its Viber steps name a template instead of a message.
@@ -156,18 +157,20 @@ pub async fn post_transactional(
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Json<SendResponse>, ApiError> {
-    send(&state.0, &caller, &headers, &body, FlowKind::Transactional).await
+    send(&state.0, &caller, &headers, body, FlowKind::Transactional).await
 }
 
 async fn send(
     api: &Api,
     caller: &Caller,
     headers: &HeaderMap,
-    body: &JsonBody,
+    body: JsonBody,
     kind: FlowKind,
 ) -> Result<Json<SendResponse>, ApiError> {
-    let key = idempotency_key(headers, body, kind)?;
+    let key = idempotency_key(headers, &body, kind)?;
     let mut new = read(api, caller, &body.value, kind)?;
+    // As JSON values it takes many times its octets: that must not wait for the disk.
+    drop(body);
     caller.require(FAILOVER_ROLE)?;
     for step in &new.steps {
         caller.require(role_of(step.channel()))?;
@@ -202,23 +205,15 @@ fn idempotency_key(
 
 /// Reads and checks a request; the id is left for the caller to draw.
 fn read(api: &Api, caller: &Caller, body: &Value, kind: FlowKind) -> Result<NewFlow, ApiError> {
-    let problems = Problems::default();
+    let problems = Problems::new(api.errors_max);
     let transcode = caller.application.settings.transcode;
-    let context = StepContext { kind, transcode, short_base: api.short_base.as_deref() };
+    let context = StepContext { kind, transcode, short_base: api.short_base.as_deref(), limits: &api.limits };
     let mut steps = Vec::new();
     let (mut callback, mut restrictions) = (None, None);
     if let Some(request) = Reader::of(body, "", &problems) {
-        let given = request.array("flow").unwrap_or_default();
+        let given = request.array("flow", api.limits.steps_max, "steps").unwrap_or_default();
         if !request.has("flow") {
             request.refuse("flow", "required", "must have at least one step");
-        }
-        let most = api.limits.steps_max;
-        if given.len() > most {
-            request.refuse(
-                "flow",
-                "length",
-                format!("must have at most {most} steps; it has {}", given.len()),
-            );
         }
         let read = |(path, value): (String, &Value)| {
             if is_blank(value) {
@@ -227,34 +222,34 @@ fn read(api: &Api, caller: &Caller, body: &Value, kind: FlowKind) -> Result<NewF
             }
             Some((read_step(value, &path, &context, &problems)?, path))
         };
-        steps = given.into_iter().take(most).filter_map(read).collect();
+        steps = given.into_iter().take_while(|_| !problems.is_over()).filter_map(read).collect();
         callback = read_callback(&request, api.allow_private);
         restrictions = request.object(&["restrictions"]).map(|ids| Restrictions {
             content_template_id: ids.text("contentTemplateId"),
             principal_entity_id: ids.text("principalEntityId"),
         });
     }
-    let mut errors = problems.into_vec();
     for (step, path) in &mut steps {
-        let known = errors.len();
-        check_step(step, path, &api.limits, &mut errors);
+        if problems.is_over() {
+            break;
+        }
+        let known = problems.count();
+        check_step(step, path, &api.limits, &problems);
         if !api.carried.contains(step.channel()) {
             let message = format!("no carrier for {} is configured on this server", step.channel());
-            errors.push(FieldError::new(format!("{path}.type"), "unavailable", message));
-        } else if errors.len() == known {
-            check_carriers(api, &caller.application.id, step, restrictions.as_ref(), path, &mut errors);
+            problems.add(format!("{path}.type"), "unavailable", message);
+        } else if problems.count() == known {
+            check_carriers(api, &caller.application.id, step, restrictions.as_ref(), path, &problems);
         }
     }
     if !api.lenient_order {
-        check_orders(&steps, &mut errors);
+        check_orders(&steps, &problems);
     }
-    if !errors.is_empty() {
-        return Err(ApiError::Invalid(errors));
-    }
+    problems.finish()?;
     let mut steps: Vec<Step> = steps.into_iter().map(|(step, _)| step).collect();
     // Stable: equal orders stay in the order of the array.
     steps.sort_by_key(|step| step.order);
-    Ok(NewFlow {
+    let mut new = NewFlow {
         id: Uuid::nil(),
         application: caller.application.id.clone(),
         kind,
@@ -262,7 +257,11 @@ fn read(api: &Api, caller: &Caller, body: &Value, kind: FlowKind) -> Result<NewF
         steps,
         callback,
         restrictions,
-    })
+        callback_bytes_max: flow::CALLBACK_BYTES,
+    };
+    let measured = new.measure(&api.limits);
+    measured.map_err(|broken| ApiError::field(broken.field, broken.rule, broken.message))?;
+    Ok(new)
 }
 
 /// Checks who sends, and that some carrier could carry it; fills in the sender's name.
@@ -272,7 +271,7 @@ fn check_carriers(
     step: &mut Step,
     restrictions: Option<&Restrictions>,
     path: &str,
-    errors: &mut Vec<FieldError>,
+    problems: &Problems,
 ) {
     let router = api.engine.router();
     match router.sender(step, application) {
@@ -283,7 +282,7 @@ fn check_carriers(
         }
         Err(why) => {
             let member = if step.channel() == Channel::Viber { "senderInfoTrackingId" } else { "from" };
-            errors.push(FieldError::new(format!("{path}.{member}"), "registered", why));
+            problems.add(format!("{path}.{member}"), "registered", why);
         }
     }
     let mut refusals = Vec::new();
@@ -295,15 +294,16 @@ fn check_carriers(
         }
     }
     let message = format!("can't be carried: {}", refusals.join("; "));
-    errors.push(FieldError::new(path, "carrier", message));
+    problems.add(path, "carrier", message);
 }
 
-fn check_orders(steps: &[(Step, String)], errors: &mut Vec<FieldError>) {
-    for (i, (step, path)) in steps.iter().enumerate() {
-        // 0 stands for an order that was refused already.
-        if step.order != 0 && steps[..i].iter().any(|(other, _)| other.order == step.order) {
+fn check_orders(steps: &[(Step, String)], problems: &Problems) {
+    let mut taken = HashSet::new();
+    // 0 stands for an order that was refused already.
+    for (step, path) in steps.iter().filter(|(step, _)| step.order != 0) {
+        if !taken.insert(step.order) {
             let message = format!("must be unique; {} was given before", step.order);
-            errors.push(FieldError::new(format!("{path}.order"), "unique", message));
+            problems.add(format!("{path}.order"), "unique", message);
         }
     }
 }

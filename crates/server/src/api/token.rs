@@ -2,18 +2,16 @@
 
 use super::auth::ROLES;
 use super::error::ApiError;
+use super::peer::Peer;
 use super::{Api, Parameters};
 use crate::clock::now_ms;
 use axum::Json;
-use axum::extract::{ConnectInfo, FromRequestParts, State};
-use axum::http::request::Parts;
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
-use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use store::Token;
 use utoipa::{IntoParams, ToSchema};
@@ -79,15 +77,16 @@ fn refuse(status: StatusCode, error: &'static str, error_description: &'static s
 pub async fn post(
     State(api): State<Arc<Api>>,
     query: Parameters<TokenRequest>,
-    Peer(peer): Peer,
+    peer: Peer,
     headers: HeaderMap,
     body: super::Body,
 ) -> Result<Response, ApiError> {
     let invalid =
         || refuse(StatusCode::UNAUTHORIZED, "invalid_client", "the application's id or secret is wrong");
+    api.gate.admit_address(peer)?;
     let Some((id, secret)) = credentials(&headers) else { return Ok(invalid()) };
-    let guesser = (peer, id.clone());
-    let wait_ms = api.failures.wait_ms(&guesser, now_ms());
+    let guesser = api.failures.guesser(peer.0, &id);
+    let wait_ms = api.failures.wait_ms(guesser, now_ms());
     if wait_ms > 0 {
         return Err(ApiError::TooManyRequests { retry_after_s: wait_ms.unsigned_abs().div_ceil(1000) });
     }
@@ -99,6 +98,7 @@ pub async fn post(
         api.failures.note(guesser, now_ms());
         return Ok(invalid());
     };
+    api.gate.admit_application(&application)?;
 
     let form: TokenRequest = serde_urlencoded::from_bytes(&body.0).unwrap_or_default();
     let grant = form.grant_type.or(query.0.grant_type).unwrap_or_default();
@@ -128,29 +128,26 @@ pub async fn post(
     let expires_in = application.settings.token_ttl.seconds();
     let token = Token {
         hash: Token::hash_of(&access_token),
-        application: application.id,
+        application: application.id.clone(),
         expires_ms: now_ms() + i64::from(expires_in) * 1000,
         scope: scope.clone(),
     };
-    api.store.add_token(token).await?;
+    let tokens_max = application.settings.limits.tokens_max.map_or(api.tokens_max, |own| own.get() as usize);
+    api.store.add_token(token, tokens_max).await?;
     let response = TokenResponse { access_token, token_type: "bearer", expires_in, scope, permissions };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(response)).into_response())
 }
 
-/// The address that asks, where it came over a network.
-pub struct Peer(Option<IpAddr>);
-
-impl<S: Sync> FromRequestParts<S> for Peer {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Peer, Infallible> {
-        Ok(Peer(parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip())))
-    }
-}
+/// Octets that credentials can have in base64; ours have at most 120. What is longer is nobody's, and is not even looked
+/// up.
+const CREDENTIALS_BYTES_MAX: usize = 256;
 
 /// `Authorization: Basic` (RFC 7617).
 fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
     let (scheme, encoded) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    if encoded.len() > CREDENTIALS_BYTES_MAX {
+        return None;
+    }
     let decoded = STANDARD.decode(encoded.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
     let (id, secret) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
     Some((id.to_owned(), secret.to_owned()))

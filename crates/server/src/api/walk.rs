@@ -2,18 +2,18 @@
 
 use super::Api;
 use super::message_filter::MessageFilter;
+use super::searches::{Stop, Unanswered};
 use super::tracking::TrackingView;
-use index::{Found, Key, Order, Predicate, Query, TextOperator};
+use index::{Key, Order, Predicate, Query, TextOperator};
 use std::sync::Arc;
-use tokio::task::JoinError;
 use uuid::Uuid;
 
 /// Places that the index is asked for at once.
-const KEYS_MAX: usize = 20_000;
-/// Flows that are read at once.
-const FLOWS_MAX: usize = 500;
-
-pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+const KEYS_MAX: usize = 4096;
+/// Flows that are read at once, also where they are small.
+pub const FLOWS_MAX: usize = 500;
+/// Octets of the flows' documents that are read at once for an answer: what a client that reads nothing holds.
+pub const PIECE_BYTES: usize = 256 * 1024;
 
 /// How far a walk is.
 pub struct Walk {
@@ -24,34 +24,42 @@ pub struct Walk {
     keys: Vec<Key>,
     /// The index has no more.
     exhausted: bool,
+    /// Octets of documents that are read at once.
+    bytes_max: usize,
 }
 
 impl Walk {
     /// Through the matches of a query whose messages the filters let through. Each flow that was there at the start
     /// and still matches comes exactly once: the walk goes on behind the last one, not at a page's number.
-    pub fn new(api: Arc<Api>, query: Query, filters: Vec<MessageFilter>) -> Walk {
+    /// Flows of at most `bytes_max` octets are read at once.
+    pub fn new(api: Arc<Api>, query: Query, filters: Vec<MessageFilter>, bytes_max: usize) -> Walk {
         let query = Query { offset: 0, limit: KEYS_MAX, ..query };
-        Walk { api, query, filters, keys: Vec::new(), exhausted: false }
+        Walk { api, query, filters, keys: Vec::new(), exhausted: false, bytes_max }
     }
 
     /// The next trackings, perhaps none; nothing at the end.
-    pub async fn next(&mut self) -> Result<Option<Vec<TrackingView>>, Failure> {
+    ///
+    /// # Errors
+    /// [`Unanswered`].
+    pub async fn next(&mut self, stop: &Stop) -> Result<Option<Vec<TrackingView>>, Unanswered> {
         if self.keys.is_empty() && !self.exhausted {
-            self.ask().await?;
+            self.ask(stop)?;
         }
         if self.keys.is_empty() {
             return Ok(None);
         }
-        let next = self.keys.split_off(self.keys.len().saturating_sub(FLOWS_MAX));
-        let flows = self.api.store.load(next.iter().rev().map(|key| key.1).collect()).await?;
+        let ids = self.keys.iter().rev().take(FLOWS_MAX).map(|key| key.1).collect();
+        let flows = self.api.store.load_within(ids, self.bytes_max).await?;
+        self.keys.truncate(self.keys.len().saturating_sub(flows.len()));
         let trackings = flows.iter().flatten().map(|flow| TrackingView::of(flow, &flow.state));
         let holds = |tracking: &TrackingView| self.filters.iter().all(|filter| filter.holds(tracking));
         Ok(Some(trackings.filter(holds).collect()))
     }
 
     /// Asks the index for the next places.
-    async fn ask(&mut self) -> Result<(), Failure> {
-        let found = ask_index(&self.api, self.query.clone()).await?;
+    fn ask(&mut self, stop: &Stop) -> Result<(), Unanswered> {
+        let found = self.api.index.search_while(&self.query, &|| stop.goes_on());
+        let found = found.ok_or(Unanswered::Overdue)?;
         self.exhausted = found.keys.len() < KEYS_MAX;
         if let Some(last) = found.keys.last() {
             match self.query.order {
@@ -65,18 +73,9 @@ impl Walk {
     }
 }
 
-/// Asks the index; off the async threads where it may take milliseconds, which would hold up whoever shares one.
-pub async fn ask_index(api: &Api, query: Query) -> Result<Found, JoinError> {
-    let index = Arc::clone(&api.index);
-    if is_quick(&query) {
-        return Ok(index.search(&query));
-    }
-    tokio::task::spawn_blocking(move || index.search(&query)).await
-}
-
 /// Whether the index answers within microseconds (docs/search.md): it looks through recipients for `contains`, and where
 /// several conditions on them meet.
-fn is_quick(query: &Query) -> bool {
+pub fn is_quick(query: &Query) -> bool {
     let mut operators = query.filters.iter().filter_map(|filter| match filter.predicate {
         Predicate::To(operator, _) => Some(operator),
         _ => None,

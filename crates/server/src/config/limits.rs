@@ -87,7 +87,7 @@ impl LimitsConfig {
             ("template_params_bytes_max", self.template_params_bytes_max, 1024, 256 * 1024),
             ("errors_max", self.errors_max, 1, 1000),
             ("searches_max", self.searches_max, 1, 64),
-            ("tokens_max", self.tokens_max, 1, 1_000_000),
+            ("tokens_max", self.tokens_max, 1, 100_000),
             ("connections_max", self.connections_max, 16, 1_000_000),
         ];
         for (key, value, least, most) in ranges {

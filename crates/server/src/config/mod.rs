@@ -13,6 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use carriers::Http;
 use carriers::config::{Secret, duration};
+use ipnet::IpNet;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -56,8 +57,11 @@ pub struct ServerConfig {
     /// What providers call this server by, such as `https://sms.example.com`; receipts come to `/carriers/NAME/receipts`
     /// there.
     pub public_url: Option<String>,
-    /// Requests a second that an application may make; 0 for no limit.
+    /// Requests a second that an application may make where it has no limit of its own, and an address before it is
+    /// known as whom it asks; 0 for no limit.
     pub requests_per_second: u32,
+    /// Networks of the proxies whose `X-Forwarded-For` tells a client's address.
+    pub trusted_proxies: Vec<IpNet>,
     /// How long a shutdown waits for what is in flight.
     #[serde(deserialize_with = "duration")]
     pub shutdown: Duration,
@@ -94,8 +98,12 @@ pub struct StoreConfig {
     pub retention_days: u32,
     /// Writes that may wait; beyond it, new flows get 503.
     pub queue_max: usize,
+    /// Octets that new flows that wait may have; beyond it, they get 503.
+    pub queue_bytes_max: usize,
     /// Flows kept in memory for the events to come.
     pub cached_flows_max: std::num::NonZeroUsize,
+    /// Octets of memory that they may take, about.
+    pub cached_bytes_max: usize,
     /// How often the search index is written to disk.
     #[serde(deserialize_with = "duration")]
     pub index_save: Duration,
@@ -202,7 +210,8 @@ impl Default for ServerConfig {
         ServerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: None,
-            requests_per_second: 0,
+            requests_per_second: 1000,
+            trusted_proxies: Vec::new(),
             shutdown: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             tls: None,
@@ -216,7 +225,9 @@ impl Default for StoreConfig {
             path: "switchback-data".into(),
             retention_days: 365,
             queue_max: 8192,
+            queue_bytes_max: 64 << 20,
             cached_flows_max: const { std::num::NonZeroUsize::new(16_384).unwrap() },
+            cached_bytes_max: 128 << 20,
             index_save: Duration::from_secs(60),
             encryption_key: None,
             old_encryption_keys: Vec::new(),
@@ -373,8 +384,16 @@ impl Config {
         if self.engine.minute.as_millis() < 10 {
             return Err("engine.minute: must be at least 10ms".into());
         }
-        if self.store.queue_max == 0 {
-            return Err("store.queue_max: must be at least 1".into());
+        if !(1..=1_000_000).contains(&self.store.queue_max) {
+            return Err("store.queue_max: must be 1 to 1000000".into());
+        }
+        for (key, octets) in [
+            ("queue_bytes_max", self.store.queue_bytes_max),
+            ("cached_bytes_max", self.store.cached_bytes_max),
+        ] {
+            if !(1 << 20..=1 << 40).contains(&octets) {
+                return Err(format!("store.{key}: must be 1048576 to 1099511627776 octets, not {octets}"));
+            }
         }
         if self.callbacks.concurrency == 0 || self.callbacks.concurrency_per_host == 0 {
             return Err("callbacks.concurrency and callbacks.concurrency_per_host: must be at least 1".into());
@@ -480,6 +499,15 @@ mod tests {
             error("[store]\nencryption_key = \"c2hvcnQ=\"").starts_with("store.encryption_key: must be 32")
         );
         assert!(error("[store]\nold_encryption_keys = [\"c2hvcnQ=\"]").contains("need store.encryption_key"));
+    }
+
+    #[test]
+    fn networks_of_trusted_proxies_are_read_and_mistakes_named() {
+        let config = parse("[server]\ntrusted_proxies = [\"10.0.0.0/8\", \"::1/128\"]").unwrap();
+        assert!(config.server.trusted_proxies[0].contains(&std::net::IpAddr::from([10, 1, 2, 3])));
+        let error = parse("[server]\ntrusted_proxies = [\"10.0.0.0\"]").err().unwrap();
+        assert!(error.contains("trusted_proxies"), "{error}");
+        assert_eq!(parse("").unwrap().server.requests_per_second, 1000);
     }
 
     #[test]

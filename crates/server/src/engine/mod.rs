@@ -279,7 +279,8 @@ impl Engine {
                     metrics::count_applied(&applied);
                     return applied;
                 }
-                Err(StoreError::NotFound) => break,
+                // Nothing will ever be applied to it.
+                Err(StoreError::NotFound | StoreError::Quarantined) => break,
                 Err(error) => {
                     tracing::debug!(flow = %id, %error, "an event could not be stored; trying again");
                     tokio::time::sleep(backoff::delay(attempt, STORE_PAUSE, self.retry_max)).await;

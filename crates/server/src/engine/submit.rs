@@ -70,7 +70,7 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) {
     };
     let event = match outcome {
         Outcome::Accepted { reference } => {
-            let carrier = CarrierRef { carrier: name.clone(), reference };
+            let carrier = CarrierRef::new(name, reference);
             Event::Submitted { message, part, carrier, rate, whole }
         }
         Outcome::Refused { detail, description } => Event::Refused { message, part, detail, description },

@@ -3,6 +3,7 @@
 
 mod callbacks;
 mod callee;
+mod edge;
 mod http;
 mod operating;
 mod presets;

@@ -3,11 +3,17 @@
 use crate::support::*;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use reqwest::{Certificate, Client, Method, StatusCode};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use server::clock;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 #[tokio::test]
 async fn an_application_sees_and_touches_nothing_of_another() {
@@ -104,6 +110,18 @@ fn certify(directory: &Path) -> Certificate {
     Certificate::from_pem(cert.pem().as_bytes()).unwrap()
 }
 
+/// What the listener wants to speak with a client that would speak HTTP/2 as well.
+async fn protocol(address: SocketAddr, trusted: &Path) -> Option<Vec<u8>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(trusted).unwrap()).unwrap();
+    let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let stream = TcpStream::connect(address).await.unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    let stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
+    stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec)
+}
+
 #[tokio::test]
 async fn the_listener_speaks_tls_and_takes_a_new_certificate() {
     let directory = tempfile::tempdir().unwrap();
@@ -119,11 +137,13 @@ async fn the_listener_speaks_tls_and_takes_a_new_certificate() {
     let live = get(&first).await.unwrap();
     assert_eq!(live.status(), StatusCode::OK);
     assert_eq!(live.headers()["strict-transport-security"], "max-age=31536000");
+    assert_eq!(protocol(server.address, &cert).await.unwrap(), b"http/1.1");
     let second = certify(directory.path());
     get(&first).await.unwrap();
     server.reload_tls().await.unwrap();
     get(&first).await.unwrap_err();
     get(&second).await.unwrap();
+    assert_eq!(protocol(server.address, &cert).await.unwrap(), b"http/1.1");
     // What can't be used changes nothing.
     std::fs::write(&cert, "nonsense").unwrap();
     assert!(format!("{:#}", server.reload_tls().await.unwrap_err()).contains("cert.pem"));

@@ -1,9 +1,12 @@
 //! The small door: applications and dead callbacks, for the command line, beside a running server or without one.
 
-use super::schema::{failed, open_writer};
-use super::{balances, suppressions};
+use super::schema::{failed, open_writer, secret_key};
+use super::{balances, quarantine, suppressions};
 use crate::application::draw_secret;
-use crate::{Application, DeadCallback, Keyring, NewApplication, Result, StoreError, Suppression};
+use crate::{
+    Application, ApplicationLimits, DeadCallback, Keyring, NewApplication, Quarantined, Result, StoreError,
+    Suppression,
+};
 use flow::{Channel, Flow, Price};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use std::path::Path;
@@ -51,6 +54,31 @@ impl Admin {
     /// [`StoreError::Unavailable`].
     pub fn applications(&self) -> Result<Vec<Application>> {
         applications(&self.connection).map_err(failed)
+    }
+
+    /// Gives an application limits of its own; answers whether there is such an application.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn set_limits(&mut self, id: &str, limits: ApplicationLimits) -> Result<bool> {
+        let immediate = TransactionBehavior::Immediate;
+        let transaction = self.connection.transaction_with_behavior(immediate).map_err(failed)?;
+        let Some(mut known) = application(&transaction, id).map_err(failed)? else { return Ok(false) };
+        known.settings.limits = limits;
+        let settings =
+            serde_json::to_string(&known.settings).map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        let sql = "UPDATE applications SET settings = ?2 WHERE id = ?1";
+        transaction.execute(sql, params![id, settings]).map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+        Ok(true)
+    }
+
+    /// An application, revoked or not.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn application(&self, id: &str) -> Result<Option<Application>> {
+        application(&self.connection, id).map_err(failed)
     }
 
     /// Takes all rights from an application and ends its tokens; answers whether there was one to revoke.
@@ -156,17 +184,33 @@ impl Admin {
         let mut found = Vec::new();
         for flow in rows {
             let flow = flow.map_err(failed)?;
-            let url = flow.callback.map(|callback| callback.url).unwrap_or_default();
-            found.extend(flow.dead_callbacks.into_iter().map(|dead| DeadCallback {
+            let url = flow.callback.as_ref().map(|callback| callback.url.clone()).unwrap_or_default();
+            found.extend(flow.callbacks.dead().map(|dead| DeadCallback {
                 tracking_id: flow.id,
                 application_id: flow.application.clone(),
                 url: url.clone(),
-                webhook_id: dead.id,
+                webhook_id: flow.webhook_id(dead),
                 attempts: dead.attempts,
-                error: dead.error.unwrap_or_default(),
+                error: dead.error.clone().unwrap_or_default(),
             }));
         }
         Ok(found)
+    }
+
+    /// At most `limit` flows that were set aside, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>> {
+        quarantine::list(&self.connection, limit).map_err(failed)
+    }
+
+    /// Lets a flow that was set aside be tried again from the server's next start on; answers whether it was.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn release(&self, id: Uuid) -> Result<bool> {
+        quarantine::release(&self.connection, id).map_err(failed)
     }
 
     /// Asks the server (the running one, or the next) to make a flow's dead callbacks again, or those of every
@@ -210,13 +254,16 @@ pub(super) fn application(connection: &Connection, id: &str) -> rusqlite::Result
     connection.prepare_cached(&sql)?.query_row([id], application_of_row).optional()
 }
 
-pub(super) fn secret_key(connection: &Connection) -> rusqlite::Result<[u8; 32]> {
-    connection.query_row("SELECT secret_key FROM installation", [], |row| row.get(0))
-}
-
 /// Reads a flow from the first column of a row.
 pub(super) fn flow_of_row(row: &Row<'_>) -> rusqlite::Result<Flow> {
-    json(0, row.get_ref(0)?.as_blob()?)
+    flow_of_document(row.get_ref(0)?.as_blob()?)
+}
+
+/// Reads a flow from its document.
+pub(super) fn flow_of_document(document: &[u8]) -> rusqlite::Result<Flow> {
+    let mut flow: Flow = json(0, document)?;
+    flow.adopt_old_callbacks();
+    Ok(flow)
 }
 
 /// Reads JSON from a column.

@@ -2,7 +2,12 @@
 
 mod admin;
 mod balances;
+mod cache;
+mod job;
+mod lives;
+mod quarantine;
 mod removing;
+mod reserve;
 mod schema;
 mod suppressions;
 mod work;
@@ -10,22 +15,28 @@ mod writer;
 
 pub use admin::Admin;
 
+use crate::application::blind;
 use crate::queue::{Lane, TaskQueue};
+use crate::sealing::SealError;
 use crate::{
     Accepted, Application, Cautions, Change, Claim, IdempotencyKey, Ids, Keyring, Matched, Observer,
     Reserved, Result, Retention, Store, StoreError, Suppression, Token,
 };
 use async_trait::async_trait;
+use cache::Cache;
 use flow::{Applied, CarrierRef, Channel, Event, Flow, Price, Receipt, Submit, TaskKind};
-use lru::LruCache;
+use job::{Subject, Typed};
 use parking_lot::Mutex;
+use reserve::Reserve;
 use rusqlite::{Connection, OptionalExtension, params};
-use schema::{failed, open_reader, open_writer};
+use schema::{DOCUMENT_MAX, failed, open_reader, open_writer};
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use uuid::Uuid;
+use work::Work;
 use writer::{Command, Writer};
 
 /// Open readers that are kept for the next reader.
@@ -51,14 +62,38 @@ pub struct SqliteOptions {
     pub threads: Threads,
     /// Writes that may wait; beyond it, new flows are refused.
     pub queue_max: usize,
+    /// Octets that new flows that wait may have; beyond it, new flows are refused.
+    pub queue_bytes_max: usize,
     /// Flows kept in memory for the events to come.
     pub cached_flows_max: NonZeroUsize,
+    /// Octets of memory that they may take, about.
+    pub cached_bytes_max: usize,
+    /// The time, Unix milliseconds.
+    pub now_ms: i64,
     /// Draws ids.
     pub ids: Ids,
     /// What flows are sealed with on disk.
     pub keys: Keyring,
     /// Told every change.
     pub observer: Observer,
+}
+
+impl SqliteOptions {
+    /// The limits of a server that is told none; nothing is sealed, and nobody is told of changes. `now_ms` is the time,
+    /// Unix milliseconds, and `ids` draws ids.
+    pub fn new(now_ms: i64, ids: Ids) -> SqliteOptions {
+        SqliteOptions {
+            threads: Threads::Own,
+            queue_max: 8192,
+            queue_bytes_max: 64 << 20,
+            cached_flows_max: const { NonZeroUsize::new(16_384).unwrap() },
+            cached_bytes_max: 128 << 20,
+            now_ms,
+            ids,
+            keys: Keyring::default(),
+            observer: Box::new(|_, _| {}),
+        }
+    }
 }
 
 /// What was found at opening.
@@ -69,29 +104,32 @@ pub struct OpenReport {
     /// Parts whose hand-over to a carrier was under way when the process ended, and which are not handed over
     /// again (`unknown_submit = "wait"`).
     pub handed_parts: usize,
+    /// Flows that are set aside: they can't be read, changed or stored.
+    pub quarantined_flows: usize,
     /// Parts that are still to be handed over. Where the process was killed, some may have been
     /// (`unknown_submit = "resend"`).
     pub owed_parts: usize,
 }
 
-/// Where a flow is and what it is.
-#[derive(Clone)]
-struct Stored {
-    row: i64,
-    flow: Arc<Flow>,
-}
-
-type Cache = Mutex<LruCache<Uuid, Stored>>;
+/// A place in the queue is counted in units of so many octets.
+const PLACE_OCTETS: usize = 1024;
 
 /// What the writer shares with the callers.
 struct Shared {
     queue: Mutex<TaskQueue>,
     wakers: [Notify; Lane::ALL.len()],
     /// Flows that were changed lately. Only the writer puts into it, after a commit.
-    cache: Cache,
+    cache: Mutex<Cache>,
+    /// Flows that nothing is done for any more.
+    quarantined: Mutex<HashSet<Uuid>>,
 }
 
 impl Shared {
+    /// A flow owes nothing any more.
+    fn disown(&self, id: &Uuid) {
+        self.queue.lock().replace(*id, &[]);
+    }
+
     fn owe(&self, flow: &Flow) {
         let woken = self.queue.lock().replace(flow.id, &flow.tasks());
         for (lane, waker) in self.wakers.iter().enumerate() {
@@ -108,9 +146,13 @@ pub struct SqliteStore {
     shared: Arc<Shared>,
     commands: mpsc::Sender<Command>,
     readers: Arc<Mutex<Vec<Connection>>>,
+    /// Places for the octets of new flows that wait.
+    places: Arc<Semaphore>,
     secret_key: [u8; 32],
     threads: Threads,
     keys: Keyring,
+    /// This life of the process, as whoever follows the changes knows it.
+    writer: i64,
 }
 
 impl SqliteStore {
@@ -130,16 +172,20 @@ impl SqliteStore {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             wakers: std::array::from_fn(|_| Notify::new()),
-            cache: Mutex::new(LruCache::new(options.cached_flows_max)),
+            cache: Mutex::new(Cache::new(options.cached_flows_max, options.cached_bytes_max)),
+            quarantined: Mutex::new(quarantine::ids(&connection).map_err(failed)?),
         });
-        let report = take_up(&connection, &shared).map_err(failed)?;
         // Without the right key it would be found out late.
-        let newest = "SELECT unseal(id, doc) FROM flows ORDER BY row DESC LIMIT 1";
-        connection.query_row(newest, [], |_| Ok(())).optional().map_err(failed)?;
-        let secret_key = admin::secret_key(&connection).map_err(failed)?;
+        let newest = "SELECT unseal(id, doc) FROM flows WHERE length(doc) <= ?1 ORDER BY row DESC LIMIT 1";
+        connection.query_row(newest, [DOCUMENT_MAX], |_| Ok(())).optional().map_err(failed)?;
+        let report = take_up(&connection, &shared, &keys, options.now_ms)?;
+        let secret_key = schema::secret_key(&connection).map_err(failed)?;
+        let number = lives::begin(&connection).map_err(failed)?;
         let (commands, inbox) = mpsc::channel(options.queue_max);
+        let reserve = Reserve::beside(path, threads == Threads::Own);
+        let shared_too = Arc::clone(&shared);
         let writer =
-            Writer::new(connection, Arc::clone(&shared), options.ids, options.observer).map_err(failed)?;
+            Writer::new(connection, shared_too, options.ids, options.observer, reserve).map_err(failed)?;
         match threads {
             Threads::Own => {
                 let thread = std::thread::Builder::new().name("store-writer".into());
@@ -149,22 +195,54 @@ impl SqliteStore {
             Threads::Callers => drop(tokio::spawn(writer.run_beside(inbox))),
         }
         let readers = Arc::default();
-        let store =
-            SqliteStore { path: path.to_owned(), shared, commands, readers, secret_key, threads, keys };
+        let places = Arc::new(Semaphore::new(options.queue_bytes_max / PLACE_OCTETS));
+        let path = path.to_owned();
+        let store = SqliteStore {
+            path,
+            shared,
+            commands,
+            readers,
+            places,
+            secret_key,
+            threads,
+            keys,
+            writer: number,
+        };
         Ok((store, report))
     }
 
     /// Ends the writer after everything that waits is written. Nothing can be written afterwards.
     pub async fn close(&self) {
-        let (reply, closed) = oneshot::channel();
-        if self.commands.send(Command::Close { reply }).await.is_ok() {
-            let _ = closed.await;
+        let (closed, done) = oneshot::channel();
+        if self.commands.send(Command::Close { closed }).await.is_ok() {
+            let _ = done.await;
         }
     }
 
-    async fn send<T>(&self, command: impl FnOnce(oneshot::Sender<Result<T>>) -> Command) -> Result<T> {
+    /// Has some work done by the writer; it may be done again where somebody else's made its transaction fail.
+    async fn write<T: Send + 'static>(
+        &self,
+        subject: Subject,
+        work: impl FnMut(&mut Work<'_>) -> rusqlite::Result<Result<T>> + Send + 'static,
+    ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).await.map_err(|_| stopped())?;
+        let job = Box::new(Typed { work, result: None, reply, subject });
+        self.commands.send(Command::Do(job)).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// The same for what does not wait for room in the queue.
+    async fn write_now<T: Send + 'static>(
+        &self,
+        subject: Subject,
+        work: impl FnMut(&mut Work<'_>) -> rusqlite::Result<Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Typed { work, result: None, reply, subject });
+        self.commands.try_send(Command::Do(job)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => stopped(),
+        })?;
         answer.await.map_err(|_| stopped())?
     }
 
@@ -199,54 +277,146 @@ fn stopped() -> StoreError {
     StoreError::Unavailable("the writer has stopped".into())
 }
 
-/// Fills the queue from every flow that owes something.
-fn take_up(connection: &Connection, shared: &Shared) -> rusqlite::Result<OpenReport> {
-    let mut report = OpenReport::default();
-    let mut statement =
-        connection.prepare("SELECT unseal(id, doc) FROM flows INDEXED BY flows_owing WHERE owes = 1")?;
-    for flow in statement.query_map([], admin::flow_of_row)? {
-        let flow = flow?;
-        shared.owe(&flow);
-        report.owing_flows += 1;
+/// Fills the queue from every flow that owes something. A flow that can't be read is set aside, but where a key is missing:
+/// that is the configuration's fault.
+fn take_up(connection: &Connection, shared: &Shared, keys: &Keyring, now_ms: i64) -> Result<OpenReport> {
+    let (mut report, mut unreadable) = (OpenReport::default(), Vec::new());
+    let sql = "SELECT iif(length(doc) <= ?1, doc, NULL), id FROM flows INDEXED BY flows_owing
+               WHERE owes = 1 AND id NOT IN (SELECT flow FROM quarantine)";
+    let mut statement = connection.prepare(sql).map_err(failed)?;
+    let mut rows = statement.query([DOCUMENT_MAX]).map_err(failed)?;
+    while let Some(row) = rows.next().map_err(failed)? {
+        let id = Uuid::from_bytes(row.get(1).map_err(failed)?);
+        match row.get_ref(0).map_err(failed)?.as_blob_or_null().unwrap_or_default() {
+            None => unreadable.push((id, format!("its document has more than {DOCUMENT_MAX} octets"))),
+            Some(sealed) => match read_document(keys, id, sealed)? {
+                Ok(flow) => {
+                    shared.owe(&flow);
+                    report.count(&flow);
+                }
+                Err(reason) => unreadable.push((id, reason)),
+            },
+        }
+    }
+    drop(rows);
+    for (id, reason) in unreadable {
+        tracing::error!(flow = %id, reason, "a flow that can't be read was set aside");
+        quarantine::add(connection, id, now_ms, &reason).map_err(failed)?;
+        shared.quarantined.lock().insert(id);
+    }
+    report.quarantined_flows = shared.quarantined.lock().len();
+    Ok(report)
+}
+
+/// A flow of its sealed document, or why it can't be read.
+fn read_document(keys: &Keyring, id: Uuid, sealed: &[u8]) -> Result<std::result::Result<Flow, String>> {
+    match keys.unseal(id.as_bytes(), sealed) {
+        Ok(document) => Ok(admin::flow_of_document(&document).map_err(|error| error.to_string())),
+        Err(error @ SealError::NoKey) => Err(StoreError::Unavailable(error.to_string())),
+        Err(error) => Ok(Err(error.to_string())),
+    }
+}
+
+impl OpenReport {
+    fn count(&mut self, flow: &Flow) {
+        self.owing_flows += 1;
         for part in flow.state.messages.iter().flat_map(|message| &message.parts) {
             match part.submit {
-                Submit::Handed { .. } => report.handed_parts += 1,
-                Submit::Owed { .. } => report.owed_parts += 1,
+                Submit::Handed { .. } => self.handed_parts += 1,
+                Submit::Owed { .. } => self.owed_parts += 1,
                 Submit::Done => {}
             }
         }
     }
-    Ok(report)
 }
 
-/// The documents of some flows.
-fn documents(connection: &Connection, ids: &[Uuid]) -> rusqlite::Result<Vec<Option<Vec<u8>>>> {
-    let mut statement = connection.prepare_cached("SELECT unseal(id, doc) FROM flows WHERE id = ?1")?;
-    ids.iter().map(|id| statement.query_row([id.as_bytes()], |row| row.get(0)).optional()).collect()
+/// The documents of the first of some flows: those that have at most `bytes_max` octets together, and at least one; none
+/// for those that are too large to be read.
+fn documents(
+    connection: &Connection,
+    ids: &[Uuid],
+    bytes_max: usize,
+) -> rusqlite::Result<Vec<Option<Vec<u8>>>> {
+    let sql = "SELECT unseal(id, doc) FROM flows WHERE id = ?1 AND length(doc) <= ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    for id in ids {
+        let of_row = |row: &rusqlite::Row<'_>| row.get::<_, Vec<u8>>(0);
+        let doc = statement.query_row(params![id.as_bytes(), DOCUMENT_MAX], of_row).optional()?;
+        bytes += doc.as_ref().map_or(0, Vec::len);
+        if bytes > bytes_max && !found.is_empty() {
+            break;
+        }
+        found.push(doc);
+    }
+    Ok(found)
 }
 
-fn parse(documents: &[Option<Vec<u8>>]) -> rusqlite::Result<Vec<Option<Flow>>> {
-    documents.iter().map(|doc| doc.as_deref().map(|doc| admin::json(0, doc)).transpose()).collect()
+/// The flows that changed after a position, each with its own. Those that can't be read are left out; the last one of a
+/// page can always be, so that the page after it is found.
+fn changed_flows(connection: &Connection, after: i64, most: i64) -> rusqlite::Result<Vec<(u64, Change)>> {
+    let sql = "SELECT unseal(id, doc), change FROM flows WHERE change > ?1 AND length(doc) <= ?3
+               ORDER BY change LIMIT ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([after, most, DOCUMENT_MAX])?;
+    let mut changes = Vec::new();
+    while let Some(row) = rows.next()? {
+        match admin::flow_of_row(row) {
+            Ok(flow) => changes.push((row.get::<_, i64>(1)? as u64, Change::Put(Arc::new(flow)))),
+            Err(error) => tracing::error!(%error, "a flow can't be read"),
+        }
+    }
+    Ok(changes)
+}
+
+/// A flow that can't be read is as one that is not there: it must not keep others from being shown.
+fn parse(documents: &[Option<Vec<u8>>]) -> Vec<Option<Flow>> {
+    let read = |document: &[u8]| {
+        let flow = admin::flow_of_document(document);
+        flow.inspect_err(|error| tracing::error!(%error, "a flow can't be read")).ok()
+    };
+    documents.iter().map(|document| document.as_deref().and_then(read)).collect()
+}
+
+/// Parses on two threads where there are many: reading JSON takes most of the time.
+fn parse_all(documents: &[Option<Vec<u8>>]) -> Vec<Option<Flow>> {
+    if documents.len() < PARSED_ALONE_MAX {
+        return parse(documents);
+    }
+    let (first, second) = documents.split_at(documents.len() / 2);
+    let (first, second) = std::thread::scope(|scope| {
+        let second = scope.spawn(|| parse(second));
+        (parse(first), second.join())
+    });
+    let second = second.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    [first, second].concat()
 }
 
 #[async_trait]
 impl Store for SqliteStore {
     async fn accept(&self, flow: Flow, key: Option<IdempotencyKey>, now_ms: i64) -> Result<Accepted> {
-        let (reply, answer) = oneshot::channel();
-        let command = Command::Accept { flow: Box::new(flow), key, now_ms, reply };
-        self.commands.try_send(command).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => stopped(),
-        })?;
-        answer.await.map_err(|_| stopped())?
+        // Here, so that the writer need not: it is one for all.
+        let document = work::document_of(&flow).map_err(failed)?;
+        let places = document.len().div_ceil(PLACE_OCTETS) as u32;
+        let place = Arc::clone(&self.places).try_acquire_many_owned(places);
+        let place = Some(place.map_err(|_| StoreError::Overloaded)?);
+        let subject = Subject { flow: None, octets: document.len(), urgent: false, place };
+        let flow = Arc::new(flow);
+        self.write_now(subject, move |work| work.accept(&flow, &document, key.as_ref(), now_ms)).await
     }
 
     async fn apply(&self, id: Uuid, event: Event, now_ms: i64) -> Result<Applied> {
-        self.send(|reply| Command::Apply { id, event, now_ms, reply }).await
+        if self.shared.quarantined.lock().contains(&id) {
+            return Err(StoreError::Quarantined);
+        }
+        let subject = Subject { flow: Some((id, now_ms)), octets: 1024, ..Subject::default() };
+        self.write(subject, move |work| Ok(work.apply(id, &event, now_ms)?.ok_or(StoreError::NotFound))).await
     }
 
     async fn receipt(&self, carrier: CarrierRef, receipt: Receipt, now_ms: i64) -> Result<Matched> {
-        self.send(|reply| Command::Receipt { carrier, receipt, now_ms, reply }).await
+        let receipt = receipt.shortened();
+        let subject = Subject { octets: 1024, ..Subject::default() };
+        self.write(subject, move |work| work.receipt(&carrier, &receipt, now_ms).map(Ok)).await
     }
 
     async fn claim(&self, lane: Lane, limit: usize, now_ms: i64, lease_ms: i64) -> Result<Vec<Claim>> {
@@ -297,35 +467,13 @@ impl Store for SqliteStore {
     }
 
     async fn load(&self, ids: Vec<Uuid>) -> Result<Vec<Option<Flow>>> {
-        self.read(move |connection| {
-            let docs = documents(connection, &ids)?;
-            let (first, second) = docs.split_at(docs.len() / 2);
-            if docs.len() < PARSED_ALONE_MAX {
-                return parse(&docs);
-            }
-            // Reading JSON takes most of the time.
-            let (first, second) = std::thread::scope(|scope| {
-                let second = scope.spawn(|| parse(second));
-                (parse(first), second.join())
-            });
-            let second = second.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            first.and_then(|mut flows| {
-                flows.extend(second?);
-                Ok(flows)
-            })
-        })
-        .await
+        self.read(move |connection| Ok(parse_all(&documents(connection, &ids, usize::MAX)?))).await
     }
 
     async fn changes(&self, after: u64, limit: usize) -> Result<Vec<(u64, Change)>> {
         self.read(move |connection| {
             let (after, most) = (after as i64, limit as i64);
-            let sql = "SELECT unseal(id, doc), change FROM flows WHERE change > ?1 ORDER BY change LIMIT ?2";
-            let mut statement = connection.prepare_cached(sql)?;
-            let flows = statement.query_map([after, most], |row| {
-                Ok((row.get::<_, i64>(1)? as u64, Change::Put(Arc::new(admin::flow_of_row(row)?))))
-            })?;
-            let mut changes = flows.collect::<rusqlite::Result<Vec<_>>>()?;
+            let mut changes = changed_flows(connection, after, most)?;
             let sql = "SELECT application, id, created_ms, change, erased FROM removals WHERE change > ?1
                        ORDER BY change LIMIT ?2";
             let mut statement = connection.prepare_cached(sql)?;
@@ -350,27 +498,29 @@ impl Store for SqliteStore {
     }
 
     async fn forget_removals(&self, until: u64) -> Result<()> {
-        self.send(|reply| Command::ForgetRemovals { until, reply }).await
+        self.write(Subject::default(), move |work| work.forget_removals(until).map(Ok)).await
     }
 
     async fn prune(&self, retention: Retention, limit: usize) -> Result<usize> {
-        self.send(|reply| Command::Prune { retention, limit, reply }).await
+        self.write(Subject::default(), move |work| work.prune(retention, limit).map(Ok)).await
     }
 
     async fn prune_flows(&self, application: String, ids: Vec<Uuid>) -> Result<usize> {
-        self.send(|reply| Command::PruneFlows { application, ids, reply }).await
+        self.write(Subject::default(), move |work| work.prune_flows(&application, &ids).map(Ok)).await
     }
 
     async fn erase(&self, application: String, ids: Vec<Uuid>, now_ms: i64) -> Result<usize> {
-        self.send(|reply| Command::Erase { application, ids, now_ms, reply }).await
+        let subject = Subject { urgent: true, ..Subject::default() };
+        self.write(subject, move |work| work.erase(&application, &ids, now_ms).map(Ok)).await
     }
 
-    async fn flows_beside(&self, application: String, recipient: String) -> Result<Vec<Uuid>> {
+    async fn later_flows(&self, application: String, recipient: String) -> Result<Vec<Uuid>> {
+        let recipient = recipient.to_ascii_lowercase();
+        let recipient = blind(&self.secret_key, "recipient", &application, recipient.as_bytes());
         self.read(move |connection| {
-            let sql = "SELECT flow FROM beside WHERE application = ?1 AND recipient = ?2";
+            let sql = "SELECT flow FROM later_recipients WHERE recipient = ?1";
             let mut statement = connection.prepare_cached(sql)?;
-            let ids =
-                statement.query_map([application, recipient], |row| Ok(Uuid::from_bytes(row.get(0)?)))?;
+            let ids = statement.query_map([recipient], |row| Ok(Uuid::from_bytes(row.get(0)?)))?;
             ids.collect()
         })
         .await
@@ -393,12 +543,13 @@ impl Store for SqliteStore {
         if !any.await? {
             return Ok(0);
         }
-        self.send(|reply| Command::Replay { now_ms, reply }).await
+        self.write(Subject::default(), move |work| work.replay(now_ms).map(Ok)).await
     }
 
     async fn link(&self, code: String, now_ms: i64) -> Result<Option<String>> {
         self.read(move |connection| {
-            let sql = "SELECT url FROM links WHERE code = ?1 AND expires_ms > ?2";
+            let sql = "SELECT CAST(unseal(CAST(code AS BLOB), url) AS TEXT) FROM links
+                       WHERE code = ?1 AND expires_ms > ?2";
             connection.prepare_cached(sql)?.query_row(params![code, now_ms], |row| row.get(0)).optional()
         })
         .await
@@ -412,15 +563,20 @@ impl Store for SqliteStore {
         price: Price,
         now_ms: i64,
     ) -> Result<Reserved> {
-        self.send(|reply| Command::Reserve { id, message, part, price, now_ms, reply }).await
+        let subject = Subject { flow: Some((id, now_ms)), octets: 1024, ..Subject::default() };
+        self.write(subject, move |work| work.reserve(id, message, part, price, now_ms).map(Ok)).await
     }
 
     async fn suppress(&self, suppression: Suppression) -> Result<()> {
-        self.send(|reply| Command::Suppress { suppression, reply }).await
+        let subject = Subject { urgent: true, ..Subject::default() };
+        self.write(subject, move |work| suppressions::add(work.connection, &suppression).map(Ok)).await
     }
 
     async fn unsuppress(&self, application: String, channel: Channel, recipient: String) -> Result<bool> {
-        self.send(|reply| Command::Unsuppress { application, channel, recipient, reply }).await
+        self.write(Subject::default(), move |work| {
+            suppressions::remove(work.connection, &application, channel, &recipient).map(Ok)
+        })
+        .await
     }
 
     async fn is_suppressed(&self, application: String, channel: Channel, recipient: String) -> Result<bool> {
@@ -446,8 +602,17 @@ impl Store for SqliteStore {
         self.read(move |connection| admin::application(connection, &id)).await
     }
 
-    async fn add_token(&self, token: Token) -> Result<()> {
-        self.send(|reply| Command::AddToken { token, reply }).await
+    async fn add_token(&self, token: Token, most: usize) -> Result<()> {
+        let subject = Subject { urgent: true, ..Subject::default() };
+        self.write(subject, move |work| work.add_token(&token, most).map(Ok)).await
+    }
+
+    async fn probe(&self) -> Result<()> {
+        self.write_now(Subject::default(), |work| work.probe().map(Ok)).await
+    }
+
+    async fn load_within(&self, ids: Vec<Uuid>, bytes_max: usize) -> Result<Vec<Option<Flow>>> {
+        self.read(move |connection| Ok(parse_all(&documents(connection, &ids, bytes_max)?))).await
     }
 
     async fn token(&self, hash: [u8; 32]) -> Result<Option<(Token, Application)>> {
@@ -465,6 +630,14 @@ impl Store for SqliteStore {
             connection.prepare_cached(&sql)?.query_row([hash], of_row).optional()
         })
         .await
+    }
+
+    fn writer(&self) -> i64 {
+        self.writer
+    }
+
+    async fn has(&self, writer: i64, position: u64) -> Result<bool> {
+        self.read(move |connection| lives::has(connection, writer, position as i64)).await
     }
 
     fn secret_key(&self) -> &[u8; 32] {

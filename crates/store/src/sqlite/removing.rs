@@ -8,7 +8,7 @@ use rusqlite::params;
 use uuid::Uuid;
 
 /// The recipients of a flow that are not its first step's.
-pub(super) fn recipients_beside(flow: &Flow) -> impl Iterator<Item = &str> {
+pub(super) fn later_recipients(flow: &Flow) -> impl Iterator<Item = &str> {
     let first = flow.steps.first().map(Step::to);
     flow.steps.iter().map(Step::to).filter(move |to| Some(*to) != first)
 }
@@ -94,8 +94,8 @@ impl Work<'_> {
                 self.connection.prepare_cached(sql)?.execute(params![of.carrier, of.reference, id])?;
             }
         }
-        for recipient in recipients_beside(flow) {
-            let sql = "DELETE FROM beside WHERE application = ?1 AND recipient = ?2 AND flow = ?3";
+        for recipient in later_recipients(flow) {
+            let sql = "DELETE FROM later_recipients WHERE recipient = blind('recipient', ?1, lower(?2)) AND flow = ?3";
             self.connection.prepare_cached(sql)?.execute(params![flow.application, recipient, id])?;
         }
         if erased {

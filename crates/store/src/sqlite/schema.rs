@@ -1,16 +1,18 @@
 //! Opening the database and bringing it up to date.
 
+use crate::sealing::attach_blind;
 use crate::{Keyring, Result, StoreError};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::path::Path;
 use std::time::Duration;
 
 /// Every migration, in order; the database's `user_version` counts those it has.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
     include_str!("migrations/4.sql"),
+    include_str!("migrations/5.sql"),
 ];
 
 /// How long a writer waits for another process's transaction.
@@ -18,6 +20,10 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A start looks through databases of at most so many octets: half a second.
 const CHECKED_MAX: u64 = 256 << 20;
+
+/// Octets of a flow's document that is read at all: far beyond any that this or an older version can have stored, and
+/// far from what a server has room for.
+pub(super) const DOCUMENT_MAX: i64 = 64 << 20;
 
 pub(super) fn failed(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
@@ -57,7 +63,13 @@ pub(super) fn open_reader(path: &Path, keys: &Keyring) -> Result<Connection> {
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
     keys.attach(&connection).map_err(failed)?;
+    attach_blind(&connection, secret_key(&connection).map_err(failed)?).map_err(failed)?;
     Ok(connection)
+}
+
+/// What belongs to this installation alone.
+pub(super) fn secret_key(connection: &Connection) -> rusqlite::Result<[u8; 32]> {
+    connection.query_row("SELECT secret_key FROM installation", [], |row| row.get(0))
 }
 
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
@@ -85,15 +97,19 @@ fn migrate(connection: &mut Connection) -> Result<()> {
             MIGRATIONS.len()
         )));
     }
-    for (i, migration) in MIGRATIONS.iter().enumerate().skip(version) {
-        transaction.execute_batch(migration).map_err(failed)?;
-        transaction.pragma_update(None, "user_version", i as u32 + 1).map_err(failed)?;
-    }
+    let (first, later) = MIGRATIONS.split_at(1);
     if version == 0 {
+        first.iter().try_for_each(|migration| transaction.execute_batch(migration)).map_err(failed)?;
         let mut key = [0u8; 32];
         getrandom::fill(&mut key).map_err(|e| StoreError::Unavailable(e.to_string()))?;
         transaction.execute("INSERT INTO installation (secret_key) VALUES (?1)", [key]).map_err(failed)?;
     }
+    // Later ones hash with it.
+    attach_blind(&transaction, secret_key(&transaction).map_err(failed)?).map_err(failed)?;
+    for migration in later.iter().skip(version.saturating_sub(1)) {
+        transaction.execute_batch(migration).map_err(failed)?;
+    }
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as u32).map_err(failed)?;
     transaction.commit().map_err(failed)
 }
 

@@ -1,8 +1,10 @@
 //! One transaction of the writer: commands applied in memory, flows written once at its end.
 
-use super::admin::{flow_of_row, json};
-use super::writer::{Answer, Command, Counters, Reply, answer};
-use super::{Shared, Stored, balances, removing, suppressions};
+use super::admin::{flow_of_document, json};
+use super::cache::Stored;
+use super::schema::DOCUMENT_MAX;
+use super::writer::Counters;
+use super::{Shared, balances, removing};
 use crate::{Accepted, Change, IdempotencyKey, Ids, Matched, Reserved, Result, StoreError, Token};
 use flow::{Applied, CarrierRef, Content, Event, Flow, Price, Receipt, Shortened, Submit};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -13,11 +15,16 @@ use uuid::Uuid;
 /// Most receipts kept without a message; beyond it the oldest are forgotten.
 const EARLY_MAX: i64 = 100_000;
 
+/// Octets that a probe writes: as many as a large flow, so that it fails where such a flow would.
+const PROBE_BYTES: i64 = 16 * 1024;
+
 /// A flow as this transaction leaves it.
 pub(super) struct Staged {
     stored: Stored,
     new: bool,
     dirty: bool,
+    /// Its document as it was accepted, while nothing has happened to it since.
+    document: Option<Arc<[u8]>>,
 }
 
 /// One transaction. Flows are changed in memory and written once at its end.
@@ -49,104 +56,18 @@ impl<'a> Work<'a> {
         (changed.collect(), self.removed)
     }
 
-    /// Does one command; `skip` only answers it. An error ends the transaction.
-    pub(super) fn run(
+    /// Stores a new flow, whose document was made from it.
+    pub(super) fn accept(
         &mut self,
-        command: Command,
-        answers: &mut Vec<Answer>,
-        skip: bool,
-    ) -> rusqlite::Result<()> {
-        match command {
-            Command::Accept { flow, key, now_ms, reply } => {
-                self.settle(reply, answers, skip, |work| work.accept(*flow, key, now_ms))
-            }
-            Command::Apply { id, event, now_ms, reply } => self.settle(reply, answers, skip, |work| {
-                Ok(work.apply(id, &event, now_ms)?.ok_or(StoreError::NotFound))
-            }),
-            Command::Receipt { carrier, receipt, now_ms, reply } => {
-                self.settle(reply, answers, skip, |work| work.receipt(&carrier, receipt, now_ms).map(Ok))
-            }
-            Command::Prune { retention, limit, reply } => {
-                self.settle(reply, answers, skip, |work| work.prune(retention, limit).map(Ok))
-            }
-            Command::PruneFlows { application, ids, reply } => {
-                self.settle(reply, answers, skip, |work| work.prune_flows(&application, &ids).map(Ok))
-            }
-            Command::Erase { application, ids, now_ms, reply } => {
-                self.settle(reply, answers, skip, |work| work.erase(&application, &ids, now_ms).map(Ok))
-            }
-            Command::Replay { now_ms, reply } => {
-                self.settle(reply, answers, skip, |work| work.replay(now_ms).map(Ok))
-            }
-            Command::Reserve { id, message, part, price, now_ms, reply } => {
-                self.settle(reply, answers, skip, |work| {
-                    work.reserve(id, message, part, price, now_ms).map(Ok)
-                })
-            }
-            Command::Suppress { suppression, reply } => self.settle(reply, answers, skip, |work| {
-                suppressions::add(work.connection, &suppression).map(Ok)
-            }),
-            Command::Unsuppress { application, channel, recipient, reply } => {
-                self.settle(reply, answers, skip, |work| {
-                    suppressions::remove(work.connection, &application, channel, &recipient).map(Ok)
-                })
-            }
-            Command::ForgetRemovals { until, reply } => {
-                self.settle(reply, answers, skip, |work| work.forget_removals(until).map(Ok))
-            }
-            Command::Close { reply } => self.settle(reply, answers, skip, |_| Ok(Ok(()))),
-            Command::AddToken { token, reply } => {
-                self.settle(reply, answers, skip, |work| work.add_token(&token).map(Ok))
-            }
-        }
-    }
-
-    /// Does some work unless `skip`, and notes what is to be answered.
-    fn settle<T: 'static>(
-        &mut self,
-        reply: Reply<T>,
-        answers: &mut Vec<Answer>,
-        skip: bool,
-        work: impl FnOnce(&mut Self) -> rusqlite::Result<Result<T>>,
-    ) -> rusqlite::Result<()> {
-        // Where the transaction fails, its error takes the place of this answer.
-        let failed = || Err(StoreError::Unavailable("the transaction failed".into()));
-        let (result, outcome) = match if skip { Ok(failed()) } else { work(self) } {
-            Ok(result) => (result, Ok(())),
-            Err(error) => (failed(), Err(error)),
-        };
-        answers.push(answer(reply, result));
-        outcome
-    }
-
-    fn accept(
-        &mut self,
-        flow: Flow,
-        key: Option<IdempotencyKey>,
+        flow: &Arc<Flow>,
+        document: &Arc<[u8]>,
+        key: Option<&IdempotencyKey>,
         now_ms: i64,
     ) -> rusqlite::Result<Result<Accepted>> {
-        if let Some(IdempotencyKey { key, body_hash }) = key {
-            let sql = "SELECT body_hash, flow FROM keys WHERE application = ?1 AND key = ?2";
-            let used = self
-                .connection
-                .prepare_cached(sql)?
-                .query_row([&flow.application, &key], |row| {
-                    Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, [u8; 16]>(1)?))
-                })
-                .optional()?;
-            if let Some((known_hash, known_flow)) = used {
-                if known_hash != body_hash {
-                    return Ok(Err(StoreError::KeyReused));
-                }
-                // The flow outlives its key: keys are kept for a day, flows for `retention_days`.
-                if let Some(known) = self.stage(Uuid::from_bytes(known_flow))? {
-                    return Ok(Ok(Accepted::Replayed(Box::new(known.flow.as_ref().clone()))));
-                }
-            }
-            let sql = "INSERT OR REPLACE INTO keys (application, key, body_hash, flow, used_ms)
-                       VALUES (?1, ?2, ?3, ?4, ?5)";
-            let values = params![flow.application, key, body_hash, flow.id.as_bytes(), now_ms];
-            self.connection.prepare_cached(sql)?.execute(values)?;
+        if let Some(key) = key
+            && let Some(answer) = self.use_key(flow, key, now_ms)?
+        {
+            return Ok(answer);
         }
         let shortened = flow.steps.iter().filter_map(|step| match &step.content {
             Content::Sms(sms) => sms.shortened.as_ref(),
@@ -155,12 +76,13 @@ impl<'a> Work<'a> {
         for Shortened { validity_s, links } in shortened {
             let expires_ms = flow.created_ms.saturating_add(i64::from(*validity_s) * 1000);
             for link in links {
-                let sql = "INSERT INTO links (code, url, expires_ms) VALUES (?1, ?2, ?3)";
+                let sql = "INSERT INTO links (code, url, expires_ms)
+                           VALUES (?1, seal(CAST(?1 AS BLOB), CAST(?2 AS BLOB)), ?3)";
                 self.connection.prepare_cached(sql)?.execute(params![link.code, link.url, expires_ms])?;
             }
         }
-        for recipient in removing::recipients_beside(&flow) {
-            let sql = "INSERT OR IGNORE INTO beside (application, recipient, flow) VALUES (?1, ?2, ?3)";
+        for recipient in removing::later_recipients(flow) {
+            let sql = "INSERT OR IGNORE INTO later_recipients (recipient, flow) VALUES (blind('recipient', ?1, lower(?2)), ?3)";
             self.connection.prepare_cached(sql)?.execute(params![
                 flow.application,
                 recipient,
@@ -169,10 +91,47 @@ impl<'a> Work<'a> {
         }
         self.counters.row += 1;
         let id = flow.id;
-        let stored = Stored { row: self.counters.row, flow: Arc::new(flow) };
-        self.staged.insert(id, Staged { stored, new: true, dirty: true });
+        let stored = Stored { row: self.counters.row, flow: Arc::clone(flow), octets: document.len() };
+        let document = Some(Arc::clone(document));
+        self.staged.insert(id, Staged { stored, new: true, dirty: true, document });
         self.dirty.push(id);
         Ok(Ok(Accepted::New))
+    }
+
+    /// Uses an idempotency key; answers what is to be answered where it was used before.
+    fn use_key(
+        &mut self,
+        flow: &Flow,
+        key: &IdempotencyKey,
+        now_ms: i64,
+    ) -> rusqlite::Result<Option<Result<Accepted>>> {
+        let IdempotencyKey { key, body_hash } = key;
+        // Neither the key nor the body's hash is kept as it is: whoever reads the database can't try bodies. Version
+        // 0.1 kept both, for a day.
+        let sql = "SELECT body_hash, body_hash = blind('body', ?1, ?3), flow FROM keys
+                   WHERE application = ?1 AND key IN (?2, hex(blind('key', ?1, ?2)))";
+        let used = self
+            .connection
+            .prepare_cached(sql)?
+            .query_row(params![flow.application, key, body_hash], |row| {
+                Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, bool>(1)?, row.get::<_, [u8; 16]>(2)?))
+            })
+            .optional()?;
+        if let Some((known_hash, same, known_flow)) = used {
+            if !same && known_hash != body_hash {
+                return Ok(Some(Err(StoreError::KeyReused)));
+            }
+            // The flow outlives its key, unless it was erased: then nothing is sent again.
+            return Ok(Some(match self.stage(Uuid::from_bytes(known_flow))? {
+                Some(known) => Ok(Accepted::Replayed(Box::new(known.flow.as_ref().clone()))),
+                None => Err(StoreError::KeySpent),
+            }));
+        }
+        let sql = "INSERT INTO keys (application, key, body_hash, flow, used_ms)
+                   VALUES (?1, hex(blind('key', ?1, ?2)), blind('body', ?1, ?3), ?4, ?5)";
+        let values = params![flow.application, key, body_hash, flow.id.as_bytes(), now_ms];
+        self.connection.prepare_cached(sql)?.execute(values)?;
+        Ok(None)
     }
 
     /// The flow as this transaction has it so far.
@@ -182,15 +141,19 @@ impl<'a> Work<'a> {
             let stored = match cached {
                 Some(stored) => Some(stored),
                 None => {
-                    let sql = "SELECT unseal(id, doc), row FROM flows WHERE id = ?1";
+                    let sql =
+                        "SELECT iif(length(doc) <= ?2, unseal(id, doc), NULL), row FROM flows WHERE id = ?1";
                     let of_row = |row: &rusqlite::Row<'_>| {
-                        Ok(Stored { flow: Arc::new(flow_of_row(row)?), row: row.get(1)? })
+                        let document = row.get_ref(0)?.as_blob()?;
+                        let flow = Arc::new(flow_of_document(document)?);
+                        Ok(Stored { flow, row: row.get(1)?, octets: document.len() })
                     };
-                    self.connection.prepare_cached(sql)?.query_row([id.as_bytes()], of_row).optional()?
+                    let mut statement = self.connection.prepare_cached(sql)?;
+                    statement.query_row(params![id.as_bytes(), DOCUMENT_MAX], of_row).optional()?
                 }
             };
             let Some(stored) = stored else { return Ok(None) };
-            self.staged.insert(id, Staged { stored, new: false, dirty: false });
+            self.staged.insert(id, Staged { stored, new: false, dirty: false, document: None });
         }
         Ok(self.staged.get_mut(&id).map(|staged| &mut staged.stored))
     }
@@ -219,7 +182,7 @@ impl<'a> Work<'a> {
     }
 
     /// Holds a part's price, or ends the flow.
-    fn reserve(
+    pub(super) fn reserve(
         &mut self,
         id: Uuid,
         message: u16,
@@ -243,9 +206,9 @@ impl<'a> Work<'a> {
     }
 
     fn mark(&mut self, id: Uuid) {
-        if let Some(staged) = self.staged.get_mut(&id)
-            && !staged.dirty
-        {
+        let Some(staged) = self.staged.get_mut(&id) else { return };
+        staged.document = None;
+        if !staged.dirty {
             staged.dirty = true;
             self.dirty.push(id);
         }
@@ -267,7 +230,8 @@ impl<'a> Work<'a> {
         if self.counters.early == 0 {
             return Ok(());
         }
-        let sql = "SELECT receipt FROM early WHERE carrier = ?1 AND reference = ?2 ORDER BY row";
+        let sql = "SELECT unseal(CAST(reference AS BLOB), receipt) FROM early
+                   WHERE carrier = ?1 AND reference = ?2 ORDER BY row";
         let mut statement = self.connection.prepare_cached(sql)?;
         let rows =
             statement.query_map([&of.carrier, &of.reference], |row| json(0, row.get_ref(0)?.as_blob()?))?;
@@ -285,7 +249,13 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    fn receipt(&mut self, of: &CarrierRef, receipt: Receipt, now_ms: i64) -> rusqlite::Result<Matched> {
+    /// Applies a carrier's report, or keeps it until its message is known.
+    pub(super) fn receipt(
+        &mut self,
+        of: &CarrierRef,
+        receipt: &Receipt,
+        now_ms: i64,
+    ) -> rusqlite::Result<Matched> {
         let sql = "SELECT flow, message, part FROM refs WHERE carrier = ?1 AND reference = ?2";
         let of_row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, [u8; 16]>(0)?, row.get(1)?, row.get(2)?));
         let known = self
@@ -294,14 +264,19 @@ impl<'a> Work<'a> {
             .query_row([&of.carrier, &of.reference], of_row)
             .optional()?;
         if let Some((flow, message, part)) = known {
-            let event = Event::Receipt { message, part, receipt };
-            let applied = self.apply(Uuid::from_bytes(flow), &event, now_ms)?;
+            let event = Event::Receipt { message, part, receipt: receipt.clone() };
+            let id = Uuid::from_bytes(flow);
+            if self.shared.quarantined.lock().contains(&id) {
+                return Ok(Matched::Applied(Applied::default()));
+            }
+            let applied = self.apply(id, &event, now_ms)?;
             // Refs are deleted with their flow.
             return Ok(Matched::Applied(applied.unwrap_or_default()));
         }
-        let text = serde_json::to_vec(&receipt)
+        let text = serde_json::to_vec(receipt)
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-        let sql = "INSERT INTO early (carrier, reference, received_ms, receipt) VALUES (?1, ?2, ?3, ?4)";
+        let sql = "INSERT INTO early (carrier, reference, received_ms, receipt)
+                   VALUES (?1, ?2, ?3, seal(CAST(?2 AS BLOB), ?4))";
         self.connection.prepare_cached(sql)?.execute(params![of.carrier, of.reference, now_ms, text])?;
         self.counters.early += 1;
         if self.counters.early > EARLY_MAX {
@@ -311,7 +286,7 @@ impl<'a> Work<'a> {
         Ok(Matched::Early)
     }
 
-    fn replay(&mut self, now_ms: i64) -> rusqlite::Result<usize> {
+    pub(super) fn replay(&mut self, now_ms: i64) -> rusqlite::Result<usize> {
         let mut statement = self.connection.prepare_cached("SELECT flow FROM replays LIMIT 100")?;
         let ids: Vec<[u8; 16]> =
             statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
@@ -324,10 +299,21 @@ impl<'a> Work<'a> {
         Ok(ids.len())
     }
 
-    fn add_token(&mut self, token: &Token) -> rusqlite::Result<()> {
+    pub(super) fn add_token(&mut self, token: &Token, most: usize) -> rusqlite::Result<()> {
+        let sql = "DELETE FROM tokens WHERE hash IN (
+                       SELECT hash FROM tokens WHERE application = ?1 ORDER BY expires_ms DESC LIMIT -1 OFFSET ?2)";
+        let others = i64::try_from(most.saturating_sub(1)).unwrap_or(i64::MAX);
+        self.connection.prepare_cached(sql)?.execute(params![token.application, others])?;
         let sql = "INSERT INTO tokens (hash, application, expires_ms, scope) VALUES (?1, ?2, ?3, ?4)";
         let values = params![token.hash, token.application, token.expires_ms, token.scope];
         self.connection.prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+
+    /// Writes what says nothing.
+    pub(super) fn probe(&mut self) -> rusqlite::Result<()> {
+        let sql = "INSERT OR REPLACE INTO probe (row, filler) VALUES (1, randomblob(?1))";
+        self.connection.prepare_cached(sql)?.execute([PROBE_BYTES])?;
         Ok(())
     }
 
@@ -339,28 +325,29 @@ impl<'a> Work<'a> {
         let mut insert = self.connection.prepare_cached(insert)?;
         let mut update = self.connection.prepare_cached(update)?;
         for id in &self.dirty {
-            let Some(Staged { stored: Stored { row, flow }, new, .. }) = self.staged.get(id) else {
-                continue;
-            };
+            let Some(Staged { stored, new, document, .. }) = self.staged.get_mut(id) else { continue };
             self.counters.change += 1;
-            let change = self.counters.change;
-            let doc = serde_json::to_vec(&**flow)
-                .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-            let (owes, dead) = (!flow.tasks().is_empty(), flow.dead_callbacks.len());
+            let (change, flow) = (self.counters.change, &stored.flow);
+            let document = match document.take() {
+                Some(document) => document,
+                None => document_of(flow)?,
+            };
+            stored.octets = document.len();
+            let (row, owes, dead) =
+                (stored.row, !flow.tasks().is_empty(), flow.callbacks.dead().count() as i64);
             if *new {
-                insert.execute(params![
-                    row,
-                    id.as_bytes(),
-                    flow.created_ms,
-                    change,
-                    owes,
-                    dead as i64,
-                    doc
-                ])?;
+                let values = params![row, id.as_bytes(), flow.created_ms, change, owes, dead, &*document];
+                insert.execute(values)?;
             } else {
-                update.execute(params![row, change, owes, dead as i64, doc])?;
+                update.execute(params![row, change, owes, dead, &*document])?;
             }
         }
         Ok(())
     }
+}
+
+/// A flow's document.
+pub(super) fn document_of(flow: &Flow) -> rusqlite::Result<Arc<[u8]>> {
+    let document = serde_json::to_vec(flow);
+    document.map(Arc::from).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }

@@ -1,108 +1,45 @@
-//! The one writer: takes what waits, applies it inside one transaction, commits once, then answers everybody.
+//! The one writer: takes what waits, does it inside one transaction, commits once, then answers everybody.
 
+use super::Shared;
+use super::cache::Stored;
+use super::job::Job;
+use super::quarantine::{self, Failures};
+use super::reserve::Reserve;
 use super::schema::{BUSY_TIMEOUT, failed};
 use super::work::Work;
-use super::{Shared, Stored};
-use crate::{
-    Accepted, Change, IdempotencyKey, Ids, Matched, Observer, Reserved, Result, Retention, StoreError,
-    Suppression, Token,
-};
-use flow::{Applied, CarrierRef, Channel, Event, Flow, Price, Receipt};
-use rusqlite::Connection;
+use crate::{Change, Ids, Observer, StoreError};
+use rusqlite::{Connection, ErrorCode, ffi};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use uuid::Uuid;
 
 /// How long the write-ahead log's readers are waited for when it is to be emptied.
 const WAL_WAIT: Duration = Duration::from_millis(50);
-/// Most commands in one transaction: bounds how long the first of them waits for the last.
+/// The same at the end, when nobody else waits.
+const LAST_WAL_WAIT: Duration = Duration::from_secs(2);
+/// Most jobs in one transaction, and octets that they write: bounds how long the first of them waits for the last.
 const GROUP_MAX: usize = 512;
+const GROUP_OCTETS_MAX: usize = 16 << 20;
 
-pub(super) type Reply<T> = oneshot::Sender<Result<T>>;
-
+/// What the writer is told.
 pub(super) enum Command {
-    Accept {
-        flow: Box<Flow>,
-        key: Option<IdempotencyKey>,
-        now_ms: i64,
-        reply: Reply<Accepted>,
-    },
-    Apply {
-        id: Uuid,
-        event: Event,
-        now_ms: i64,
-        reply: Reply<Applied>,
-    },
-    Receipt {
-        carrier: CarrierRef,
-        receipt: Receipt,
-        now_ms: i64,
-        reply: Reply<Matched>,
-    },
-    Prune {
-        retention: Retention,
-        limit: usize,
-        reply: Reply<usize>,
-    },
-    PruneFlows {
-        application: String,
-        ids: Vec<Uuid>,
-        reply: Reply<usize>,
-    },
-    Erase {
-        application: String,
-        ids: Vec<Uuid>,
-        now_ms: i64,
-        reply: Reply<usize>,
-    },
-    Replay {
-        now_ms: i64,
-        reply: Reply<usize>,
-    },
-    AddToken {
-        token: Token,
-        reply: Reply<()>,
-    },
-    Reserve {
-        id: Uuid,
-        message: u16,
-        part: u16,
-        price: Price,
-        now_ms: i64,
-        reply: Reply<Reserved>,
-    },
-    Suppress {
-        suppression: Suppression,
-        reply: Reply<()>,
-    },
-    Unsuppress {
-        application: String,
-        channel: Channel,
-        recipient: String,
-        reply: Reply<bool>,
-    },
-    ForgetRemovals {
-        until: u64,
-        reply: Reply<()>,
-    },
-    /// Ends the writer after the commands before it.
+    /// Do this.
+    Do(Box<dyn Job>),
+    /// End after what came before.
     Close {
-        reply: Reply<()>,
+        /// Told when that is done.
+        closed: oneshot::Sender<()>,
     },
 }
 
-/// An answer that waits for the commit; called with the error when there was none.
-pub(super) type Answer = Box<dyn FnOnce(Option<&StoreError>)>;
+type Group = Vec<Box<dyn Job>>;
 
-pub(super) fn answer<T: 'static>(reply: Reply<T>, result: Result<T>) -> Answer {
-    Box::new(move |failure| {
-        // A caller that went away needs no answer.
-        let _ = reply.send(match failure {
-            Some(error) => Err(error.clone()),
-            None => result,
-        });
-    })
+/// Why a group was not committed.
+enum Failure {
+    /// Some job could not be done, or the flows could not be written; nothing of the transaction is there.
+    Work(rusqlite::Error),
+    /// The commit failed.
+    Commit(rusqlite::Error),
 }
 
 pub(super) struct Writer {
@@ -111,10 +48,12 @@ pub(super) struct Writer {
     ids: Ids,
     observer: Observer,
     counters: Counters,
-    /// Commits that failed since the last one that did not: the log tells the first and the end, not each.
+    /// Consecutive failed commits; only the first and the recovery are logged.
     failed: u64,
     /// The write-ahead log may have something of flows that were erased.
     wal_has_erased: bool,
+    failures: Failures,
+    reserve: Reserve,
 }
 
 #[derive(Clone, Copy)]
@@ -147,95 +86,197 @@ impl Writer {
         shared: Arc<Shared>,
         ids: Ids,
         observer: Observer,
+        reserve: Reserve,
     ) -> rusqlite::Result<Writer> {
         connection.set_prepared_statement_cache_capacity(64);
         let counters = Counters::read(&connection)?;
-        Ok(Writer { connection, shared, ids, observer, counters, failed: 0, wal_has_erased: true })
+        Ok(Writer {
+            connection,
+            shared,
+            ids,
+            observer,
+            counters,
+            failed: 0,
+            wal_has_erased: true,
+            failures: Failures::default(),
+            reserve,
+        })
     }
 
     /// Works on this thread until it is closed.
     pub(super) fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
-        while let Some(first) = inbox.blocking_recv() {
-            if self.do_group(first, &mut inbox) {
-                return;
-            }
+        let mut next = inbox.blocking_recv();
+        while let Some(first) = next {
+            next = match self.take_group(first, &mut inbox) {
+                Taken::More => inbox.blocking_recv(),
+                Taken::Closed => return,
+            };
         }
     }
 
     /// Works in the runtime until it is closed.
     pub(super) async fn run_beside(mut self, mut inbox: mpsc::Receiver<Command>) {
-        while let Some(first) = inbox.recv().await {
-            if self.do_group(first, &mut inbox) {
-                return;
+        let mut next = inbox.recv().await;
+        while let Some(first) = next {
+            next = match self.take_group(first, &mut inbox) {
+                Taken::More => inbox.recv().await,
+                Taken::Closed => return,
+            };
+        }
+    }
+
+    /// Commits what waits.
+    fn take_group(&mut self, first: Command, inbox: &mut mpsc::Receiver<Command>) -> Taken {
+        let (mut group, mut octets, mut next) = (Group::new(), 0, Some(first));
+        let taken = loop {
+            match next {
+                Some(Command::Do(job)) => {
+                    octets += job.subject().octets;
+                    group.push(job);
+                }
+                // What comes after it is dropped, which its callers see.
+                Some(Command::Close { closed }) => break Some(closed),
+                None => break None,
+            }
+            if group.len() >= GROUP_MAX || octets >= GROUP_OCTETS_MAX {
+                break None;
+            }
+            next = inbox.try_recv().ok();
+        };
+        if !group.is_empty() {
+            self.commit(group);
+        }
+        match taken {
+            None => Taken::More,
+            Some(closed) => {
+                // A copy of the database alone is whole then.
+                self.empty_wal(LAST_WAL_WAIT);
+                let _ = closed.send(());
+                Taken::Closed
             }
         }
     }
 
-    /// Commits what waits; true when that was all.
-    fn do_group(&mut self, first: Command, inbox: &mut mpsc::Receiver<Command>) -> bool {
-        let mut group = vec![first];
-        while group.len() < GROUP_MAX
-            && let Ok(next) = inbox.try_recv()
-        {
-            group.push(next);
+    /// Commits a group. Where one of it can't be done, the others are done without it.
+    fn commit(&mut self, mut group: Group) {
+        self.reserve.restore();
+        if self.reserve.is_spent() {
+            // The room that is left is for what makes room, and for who has to get in.
+            group = self.refuse(group, |job| !job.subject().urgent, &StoreError::Full);
         }
-        let closing = group.iter().position(|command| matches!(command, Command::Close { .. }));
-        if let Some(position) = closing {
-            // What came after it is dropped, which its callers see.
-            group.truncate(position + 1);
+        if group.is_empty() {
+            return;
         }
-        self.commit(group);
-        closing.is_some()
-    }
-
-    fn commit(&mut self, group: Vec<Command>) {
         let before = self.counters;
-        let mut answers = Vec::with_capacity(group.len());
-        match self.write(group, &mut answers) {
-            Ok((staged, removed)) => {
-                if self.failed > 0 {
-                    tracing::warn!(failed = self.failed, "commits succeed again");
-                    self.failed = 0;
-                }
-                let mut changes = Vec::with_capacity(staged.len() + removed.len());
-                for entry in staged {
-                    let flow = Arc::clone(&entry.flow);
-                    // The cache before the queue: who claims a task finds its flow as it is now.
-                    self.shared.cache.lock().put(flow.id, entry);
-                    self.shared.owe(&flow);
-                    changes.push(Change::Put(flow));
-                }
-                for change in removed {
-                    if let Change::Removed { id, erased, .. } = &change {
-                        self.shared.cache.lock().pop(id);
-                        self.shared.queue.lock().replace(*id, &[]);
-                        self.wal_has_erased |= erased;
-                    }
-                    changes.push(change);
-                }
-                (self.observer)(&changes, self.counters.change as u64);
-                if self.wal_has_erased {
-                    self.wal_has_erased = !self.empty_wal();
-                }
-                answers.into_iter().for_each(|answer| answer(None));
+        let failure = match self.write(&mut group) {
+            Ok((staged, removed)) => return self.publish(group, staged, removed),
+            Err(failure) => failure,
+        };
+        self.counters = before;
+        let error = match failure {
+            Failure::Work(error) if group.len() > 1 && !is_of_the_disk(&error) => {
+                // Someone's trouble is its own: halves find it in few steps.
+                let second = group.split_off(group.len() / 2);
+                self.commit(group);
+                return self.commit(second);
             }
-            Err(error) => {
-                self.counters = before;
-                let error = failed(error);
-                if self.failed == 0 {
-                    tracing::error!(%error, "a commit failed; nothing of it was stored");
-                }
-                self.failed += 1;
-                answers.into_iter().for_each(|answer| answer(Some(&error)));
+            Failure::Work(error) => {
+                self.note_failure(&group, &error);
+                error
             }
+            Failure::Commit(error) => {
+                if may_come_back(&error) {
+                    self.overwrite(&error);
+                }
+                error
+            }
+        };
+        let full = error.sqlite_error_code() == Some(ErrorCode::DiskFull);
+        if full && group.iter().any(|job| job.subject().urgent) && self.reserve.spend() {
+            return self.commit(group);
+        }
+        let error = if full { StoreError::Full } else { failed(error) };
+        if self.failed == 0 {
+            tracing::error!(%error, "a commit failed; nothing of it was stored");
+        }
+        self.failed += 1;
+        self.refuse(group, |_| true, &error);
+    }
+
+    /// Answers those of a group that `whom` says with an error; the others.
+    fn refuse(&self, group: Group, whom: impl Fn(&dyn Job) -> bool, error: &StoreError) -> Group {
+        let (refused, others): (Group, Group) = group.into_iter().partition(|job| whom(&**job));
+        refused.into_iter().for_each(|job| job.answer(Some(error)));
+        others
+    }
+
+    /// Tells everybody what was committed.
+    fn publish(&mut self, group: Group, staged: Vec<Stored>, removed: Vec<Change>) {
+        if self.failed > 0 {
+            tracing::warn!(failed = self.failed, "commits succeed again");
+            self.failed = 0;
+        }
+        self.failures.forget(staged.iter().map(|stored| &stored.flow.id));
+        let mut changes = Vec::with_capacity(staged.len() + removed.len());
+        for entry in staged {
+            let flow = Arc::clone(&entry.flow);
+            // The cache before the queue: who claims a task finds its flow as it is now.
+            self.shared.cache.lock().put(flow.id, entry);
+            self.shared.owe(&flow);
+            changes.push(Change::Put(flow));
+        }
+        for change in removed {
+            if let Change::Removed { id, erased, .. } = &change {
+                self.shared.cache.lock().pop(id);
+                self.shared.disown(id);
+                self.wal_has_erased |= erased;
+            }
+            changes.push(change);
+        }
+        (self.observer)(&changes, self.counters.change as u64);
+        if self.wal_has_erased {
+            self.wal_has_erased = !self.empty_wal(WAL_WAIT);
+        }
+        group.into_iter().for_each(|job| job.answer(None));
+    }
+
+    /// A job failed by itself. A flow for which that happens again and again is set aside.
+    fn note_failure(&mut self, group: &Group, error: &rusqlite::Error) {
+        let Some((flow, now_ms)) = group.first().and_then(|job| job.subject().flow) else { return };
+        if group.len() > 1 || is_of_the_disk(error) || !self.failures.note(flow) {
+            return;
+        }
+        let reason = error.to_string();
+        match quarantine::add(&self.connection, flow, now_ms, &reason) {
+            Ok(()) => {
+                tracing::error!(%flow, reason, "a flow that can't be changed or stored was set aside");
+                metrics::counter!("switchback_flows_quarantined_total").increment(1);
+                self.shared.quarantined.lock().insert(flow);
+                self.shared.cache.lock().pop(&flow);
+                self.shared.disown(&flow);
+            }
+            Err(error) => tracing::error!(%flow, %error, "a flow could not be set aside"),
+        }
+    }
+
+    /// After a flush that failed, the frames of the commit may be in the write-ahead log: the next start would find it
+    /// whole, although it was refused. Another commit at its place overwrites its head, and what follows does not fit
+    /// any more (each frame's checksum continues the one before it). Where that fails too, nobody is answered: the
+    /// process ends, and the next start tells what is true.
+    fn overwrite(&self, error: &rusqlite::Error) {
+        let sql = "BEGIN IMMEDIATE; UPDATE installation SET secret_key = secret_key; COMMIT";
+        if let Err(second) = self.connection.execute_batch(sql) {
+            let _ = self.connection.execute_batch("ROLLBACK");
+            tracing::error!(%error, %second, "a flush failed, and what it was to store can't be taken back: ending");
+            std::process::abort();
         }
     }
 
     /// Moves everything from the write-ahead log into the database and cuts it off; false where a reader still needs it:
     /// then after a later commit, of which there is one a minute at least.
-    fn empty_wal(&self) -> bool {
+    fn empty_wal(&self, wait: Duration) -> bool {
         let checkpoint = || {
-            self.connection.busy_timeout(WAL_WAIT)?;
+            self.connection.busy_timeout(wait)?;
             let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
             self.connection.busy_timeout(BUSY_TIMEOUT)?;
             busy
@@ -243,31 +284,50 @@ impl Writer {
         matches!(checkpoint(), Ok(0))
     }
 
-    /// Does a group in one transaction. What is to be answered is in `answers` even when it fails.
-    fn write(
-        &mut self,
-        group: Vec<Command>,
-        answers: &mut Vec<Answer>,
-    ) -> rusqlite::Result<(Vec<Stored>, Vec<Change>)> {
+    /// Does a group in one transaction.
+    fn write(&mut self, group: &mut Group) -> Result<(Vec<Stored>, Vec<Change>), Failure> {
         let Writer { connection, shared, ids, counters, .. } = self;
         let mut work = Work::new(connection, shared, ids, counters);
-        let mut failure = connection.execute_batch("BEGIN IMMEDIATE").err();
-        // After a failure the rest of the group fails with it, and everybody is told.
-        for command in group {
-            let error = work.run(command, answers, failure.is_some()).err();
-            failure = failure.or(error);
+        let done = connection
+            .execute_batch("BEGIN IMMEDIATE")
+            .and_then(|()| group.iter_mut().try_for_each(|job| job.run(&mut work)))
+            .and_then(|()| work.flush())
+            .map_err(Failure::Work);
+        let result = done.and_then(|()| connection.execute_batch("COMMIT").map_err(Failure::Commit));
+        if result.is_err() {
+            // Fails only where no transaction is open any more.
+            let _ = connection.execute_batch("ROLLBACK");
         }
-        let result = match failure {
-            Some(error) => Err(error),
-            None => work.flush().and_then(|()| connection.execute_batch("COMMIT")),
-        };
-        match result {
-            Ok(()) => Ok(work.into_changes()),
-            Err(error) => {
-                // Fails only where no transaction is open any more.
-                let _ = connection.execute_batch("ROLLBACK");
-                Err(error)
-            }
-        }
+        result.map(|()| work.into_changes())
     }
+}
+
+/// What follows a group.
+enum Taken {
+    /// Whatever comes next.
+    More,
+    /// Nothing: the writer was closed.
+    Closed,
+}
+
+/// Whether an error is the disk's or the whole database's, and not a flow's.
+fn is_of_the_disk(error: &rusqlite::Error) -> bool {
+    use ErrorCode::{CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, OutOfMemory, ReadOnly};
+    let whole = [DiskFull, DatabaseBusy, DatabaseLocked, ReadOnly, CannotOpen, OutOfMemory];
+    error.sqlite_error_code().is_some_and(|code| whole.contains(&code)) || is_io_write(error)
+}
+
+/// Whether writing failed; reading a part of the file that is bad is the trouble of who needs it.
+fn is_io_write(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error().map(|error| error.extended_code),
+        Some(ffi::SQLITE_IOERR_WRITE | ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC)
+    )
+}
+
+/// Whether a commit that failed so may be found whole at the next start: all of it was written, and its flush failed.
+/// Where a write failed, the last frame, which makes it a commit, is missing.
+fn may_come_back(error: &rusqlite::Error) -> bool {
+    let extended = error.sqlite_error().map(|error| error.extended_code);
+    matches!(extended, Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC))
 }

@@ -182,6 +182,19 @@ fn opt_outs_and_balances_are_kept() {
     assert_eq!(text(&balance(&["--set", "10.50"]).stdout), "10.50\n");
     assert_eq!(text(&balance(&["--add", "-0.25"]).stdout), "10.25\n");
     assert_eq!(text(&balance(&["--none"]).stdout), "unlimited\n");
+
+    let limits = |more: &[&str]| {
+        let output = run(&[&["app", "limits", id, "--data", data], more].concat(), &[]);
+        text(&output.stdout).to_owned()
+    };
+    assert_eq!(limits(&[]), "as configured\n");
+    assert_eq!(limits(&["--requests-per-second", "5"]), "requests-per-second 5\n");
+    assert_eq!(limits(&["--tokens-max", "2"]), "requests-per-second 5, tokens-max 2\n");
+    let output = run(&["app", "list", "--data", data], &[]);
+    assert!(text(&output.stdout).contains("requests-per-second 5"), "{output:?}");
+    assert_eq!(limits(&["--reset"]), "as configured\n");
+    let output = run(&["app", "limits", "nobody", "--data", data], &[]);
+    assert!(!output.status.success() && text(&output.stderr).contains("no application nobody"), "{output:?}");
 }
 
 #[test]

@@ -11,7 +11,11 @@ async fn nothing_that_was_answered_is_lost_or_stuck() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
     let config = directory.path().join("switchback.toml");
-    std::fs::write(&config, "[engine]\nminute = \"100ms\"\n[store]\nindex_save = \"20ms\"\n").unwrap();
+    std::fs::write(
+        &config,
+        "[server]\nrequests_per_second = 0\n[engine]\nminute = \"100ms\"\n[store]\nindex_save = \"20ms\"\n",
+    )
+    .unwrap();
     let mut load = Load::new(&data);
     let rounds = rounds(ROUNDS);
     for _ in 0..rounds {

@@ -23,7 +23,7 @@ impl Disk {
         let compiled =
             Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).arg(source).status();
         assert!(compiled.unwrap().success());
-        let config = "[engine]\nminute = \"100ms\"\n[store]\nindex_save = \"20ms\"\n";
+        let config = "[server]\nrequests_per_second = 0\n[engine]\nminute = \"100ms\"\n[store]\nindex_save = \"20ms\"\n";
         std::fs::write(directory.path().join("switchback.toml"), config).unwrap();
         let disk = Disk { directory, shim };
         disk.set("ok");
@@ -114,6 +114,32 @@ async fn a_full_disk_refuses_and_a_slow_one_waits() {
     process.stop();
     let mut process = disk.serve();
     load.check(&process.url).await;
+    process.stop();
+}
+
+/// Waits until `/health/ready` answers with a status.
+async fn until_ready(process: &Process, status: u16) {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let url = format!("{}/health/ready", process.url);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while client.get(&url).send().await.unwrap().status() != status {
+        assert!(tokio::time::Instant::now() < deadline, "not {status} in time");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_disk_is_full_is_not_ready_until_there_is_room() {
+    let disk = Disk::new();
+    create_application(&disk.data());
+    let mut process = disk.serve();
+    until_ready(&process, 200).await;
+    // No flow has to come for either.
+    disk.set("full");
+    until_ready(&process, 503).await;
+    disk.set("ok");
+    until_ready(&process, 200).await;
     process.stop();
 }
 

@@ -4,6 +4,8 @@
 mod cli;
 mod crash;
 mod disk;
+#[cfg(target_os = "linux")]
+mod edge;
 mod load;
 mod secrets;
 mod support;

@@ -22,7 +22,16 @@ impl Process {
 
     /// Starts `serve` with more environment.
     pub fn serve_with(data: &Path, config: &Path, environment: &[(&str, PathBuf)]) -> Process {
-        let mut command = Command::new(PROGRAM);
+        Process::serve_by(Command::new(PROGRAM), data, config, environment)
+    }
+
+    /// Starts `serve` by a command that runs the program with the arguments that it is given.
+    pub fn serve_by(
+        mut command: Command,
+        data: &Path,
+        config: &Path,
+        environment: &[(&str, PathBuf)],
+    ) -> Process {
         command.arg("serve").arg("--data").arg(data).arg("--config").arg(config);
         command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "error").stdout(Stdio::piped());
         command.envs(environment.iter().cloned());

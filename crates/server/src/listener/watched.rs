@@ -1,0 +1,91 @@
+//! A connection that ends where its client takes nothing for too long.
+
+use super::connections::{Flag, Seat};
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+
+/// A client's connection.
+pub struct Watched {
+    stream: TcpStream,
+    seat: Arc<Seat>,
+    /// How long a write may make no progress.
+    patience: Duration,
+    /// Since a write could not go on.
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl Watched {
+    /// Watches a connection; a write without progress for so long is an error.
+    pub fn new(stream: TcpStream, seat: Arc<Seat>, patience: Duration) -> Watched {
+        Watched { stream, seat, patience, stalled: None }
+    }
+
+    /// Passes on what came of a write.
+    fn progress<T>(&mut self, context: &mut Context<'_>, made: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if made.is_ready() {
+            if self.stalled.take().is_some() {
+                self.seat.set(Flag::Blocked, false);
+            }
+            return made;
+        }
+        let (patience, seat) = (self.patience, &self.seat);
+        let stalled = self.stalled.get_or_insert_with(|| {
+            seat.set(Flag::Blocked, true);
+            Box::pin(sleep(patience))
+        });
+        ready!(stalled.as_mut().poll(context));
+        metrics::counter!("switchback_connections_closed_total", "reason" => "stalled").increment(1);
+        // The system must not keep what it was given for this client either.
+        let _ = self.stream.set_zero_linger();
+        Poll::Ready(Err(io::Error::new(ErrorKind::TimedOut, "the client takes nothing")))
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let made = Pin::new(&mut self.stream).poll_write(context, data);
+        self.progress(context, made)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        data: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let made = Pin::new(&mut self.stream).poll_write_vectored(context, data);
+        self.progress(context, made)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What was written is with the system already: this says nothing of the client's progress.
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,54 @@
+//! `switchback flows`.
+
+use crate::app::open;
+use crate::table::table;
+use anyhow::bail;
+use server::clock::iso;
+use std::path::PathBuf;
+use uuid::Uuid;
+
+/// Most flows listed.
+const LISTED_MAX: usize = 1000;
+
+#[derive(clap::Subcommand)]
+pub enum Flows {
+    /// List the flows that were set aside, the 1000 oldest: they can't be read, changed or stored, and nothing is done for
+    /// them any more.
+    Quarantined {
+        /// Let this one be tried again, from the server's next start on.
+        #[arg(long, value_name = "TRACKING_ID")]
+        release: Option<Uuid>,
+        /// Data directory.
+        #[arg(long, value_name = "DIR", default_value = "switchback-data")]
+        data: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Flows {
+    pub fn run(self) -> anyhow::Result<()> {
+        let Flows::Quarantined { release, data, json } = self;
+        let admin = open(&data)?;
+        if let Some(id) = release {
+            if !admin.release(id)? {
+                bail!("{id} is not set aside");
+            }
+            println!("{id} is tried again from the server's next start on");
+            return Ok(());
+        }
+        let quarantined = admin.quarantined(LISTED_MAX)?;
+        if json {
+            println!("{}", serde_json::to_string_pretty(&quarantined)?);
+            return Ok(());
+        }
+        let mut table = table(["flow", "since", "octets", "why"]);
+        for flow in quarantined {
+            let octets = flow.octets.map(|octets| octets.to_string()).unwrap_or_default();
+            table.add_row([flow.tracking_id.to_string(), iso(flow.since_ms), octets, flow.reason]);
+        }
+        println!("{table}");
+        Ok(())
+    }
+}
