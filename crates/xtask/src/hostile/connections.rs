@@ -7,7 +7,7 @@ use crate::load::post;
 use anyhow::{Context as _, ensure};
 use base64::Engine as _;
 use serde_json::json;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -35,6 +35,11 @@ pub const CASES: &[Case] = &[
         prepare: |stage, _| put_trackings(stage),
         ..Case::new("1.6b", "16 connections ask for exports and never read", deaf_to_exports)
     },
+    Case {
+        config: impatient,
+        prepare: |stage, _| put_trackings(stage),
+        ..Case::new("1.6c", "64 connections ask for large pages all the time and never read", never_reading)
+    },
     Case::new("1.8a", "10,000 logins of unknown ids with 46,000 characters", long_strangers),
     Case::new("1.8b", "logins of unknown ids, as many as are answered", many_strangers),
     Case::new("1.9", "requests that need no login, as many as are answered over 4 connections", health),
@@ -47,6 +52,8 @@ pub const CASES: &[Case] = &[
         limits: "ulimit -n 1024",
         ..Case::new("1.10b", "1,200 idle connections, never more than 1024 open files", idle_connections)
     },
+    Case::new("1.10c", "2,000 connections with 250,000 octets of a body that never ends", unfinished_bodies),
+    Case::new("1.10d", "8,000 connections with 60,000 octets of a head that never ends", unfinished_heads),
     Case {
         config: |_| Ok(format!("{}[server]\nrequests_per_second = {REQUESTS_PER_SECOND}\n", sandbox())),
         rate: 10.0,
@@ -126,6 +133,55 @@ fn deaf_to_exports(attack: &Attack<'_>) -> anyhow::Result<Finding> {
         attack.stage.hostile.token
     );
     deaf(attack, request.as_bytes())
+}
+
+/// Requests are written for as long as they are taken, and no answer is read.
+fn never_reading(attack: &Attack<'_>) -> anyhow::Result<Finding> {
+    let request = post("/failover/tracking?size=1000", &attack.stage.hostile.token, "[]").repeat(5);
+    let mut deaf: Vec<Option<TcpStream>> = (0..4 * DEAF).map(|_| None).collect();
+    let mut written = 0;
+    while !attack.over() {
+        for connection in &mut deaf {
+            if connection.is_none() {
+                *connection = TcpStream::connect(attack.address).ok();
+            }
+            let Some(open) = connection else { continue };
+            open.set_write_timeout(Some(Duration::from_millis(5)))?;
+            match open.write(&request) {
+                Ok(_) => written += 5,
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(_) => *connection = None,
+            }
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(Finding::new(Answers::default(), format!("{written} requests were written"), true))
+}
+
+/// Opens connections, writes the start of a request on each, and keeps them.
+fn unfinished(attack: &Attack<'_>, count: usize, start: &[u8]) -> anyhow::Result<Finding> {
+    let address = attack.address.parse()?;
+    let begin = |_| -> Option<TcpStream> {
+        let mut connection = TcpStream::connect_timeout(&address, Duration::from_secs(2)).ok()?;
+        connection.set_write_timeout(Some(Duration::from_secs(2))).ok()?;
+        // What is refused early is closed before all of it was written.
+        let _ = connection.write_all(start);
+        (!attack.over()).then_some(connection)
+    };
+    let open: Vec<_> = (0..count).map_while(begin).collect();
+    attack.wait(Duration::ZERO, || false);
+    Ok(Finding::new(Answers::default(), format!("{} of {count} were opened", open.len()), true))
+}
+
+fn unfinished_bodies(attack: &Attack<'_>) -> anyhow::Result<Finding> {
+    let mut start = post("/failover", &attack.stage.hostile.token, &"x".repeat(260_000));
+    start.truncate(start.len() - 10_000);
+    unfinished(attack, 2_000, &start)
+}
+
+fn unfinished_heads(attack: &Attack<'_>) -> anyhow::Result<Finding> {
+    let start = format!("GET /health/live HTTP/1.1\r\nhost: x\r\nx-long: {}", "a".repeat(60_000));
+    unfinished(attack, 8_000, start.as_bytes())
 }
 
 fn login(basic: &str) -> Vec<u8> {

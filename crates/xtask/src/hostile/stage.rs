@@ -52,7 +52,8 @@ pub struct Stage {
     /// What a shell does before it becomes the server.
     limits: &'static str,
     guard_mib: u64,
-    config: String,
+    /// Of the next start.
+    pub config: String,
     /// Its data, its log, its process id.
     directory: TempDir,
 }

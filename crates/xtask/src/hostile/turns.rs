@@ -23,10 +23,12 @@ pub const CASES: &[Case] = &[
         ..Case::new("2.2", "2,000 messages wait for a carrier of 50 a second", long_queue)
     },
     Case {
+        config: |_| Ok(unlimited()),
         prepare: fill,
         ..Case::new("2.3a", "costly searches over 64 connections", |attack| searches(attack, 64))
     },
     Case {
+        config: |_| Ok(unlimited()),
         prepare: fill,
         ..Case::new("2.3b", "costly searches over 400 connections", |attack| searches(attack, 400))
     },
@@ -142,7 +144,12 @@ fn long_queue(attack: &Attack<'_>) -> anyhow::Result<Finding> {
     ))
 }
 
-/// Flows to search among, all of the attacker, all ended.
+/// As many requests as can be answered, to fill it.
+fn unlimited() -> String {
+    format!("{}[server]\nrequests_per_second = 0\n", sandbox())
+}
+
+/// Flows to search among, all of the attacker, all ended; then the usual limits hold.
 fn fill(stage: &mut Stage, options: &Hostile) -> anyhow::Result<()> {
     let attack = stage.attack(Duration::from_secs(600))?;
     let token = &stage.hostile.token;
@@ -155,7 +162,8 @@ fn fill(stage: &mut Stage, options: &Hostile) -> anyhow::Result<()> {
     attack
         .wait(Duration::from_secs(120), || open().is_ok_and(|open| open == 0))
         .context("they do not end")?;
-    Ok(())
+    stage.config = sandbox();
+    stage.restart(|_| Ok(()))
 }
 
 fn searches(attack: &Attack<'_>, connections: usize) -> anyhow::Result<Finding> {
