@@ -1,4 +1,6 @@
-//! How durations and secrets are written in the configuration.
+//! How durations and secrets are written in the configuration, and how it is read.
+
+pub mod document;
 
 use serde::{Deserialize, Deserializer, de::Error};
 use std::time::Duration;
@@ -9,7 +11,7 @@ use std::time::Duration;
 /// When the text is none, or negative.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     let expected = "expected a duration such as \"50ms\", \"10s\" or \"24h\"";
-    let signed: jiff::SignedDuration = text.parse().map_err(|_| format!("{expected}, not \"{text}\""))?;
+    let signed: jiff::SignedDuration = text.parse().map_err(|_| expected.to_owned())?;
     Duration::try_from(signed).map_err(|_| format!("{expected}, not a negative one"))
 }
 
@@ -23,7 +25,7 @@ pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, 
 
 /// A text, or where it is.
 #[derive(Clone, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a text, { env = \"NAME\" } or { file = \"PATH\" }")]
 pub enum Secret {
     /// The text.
     Text(String),
@@ -49,14 +51,32 @@ impl Secret {
     /// The text.
     ///
     /// # Errors
-    /// When the variable or the file can't be read.
+    /// When the variable or the file can't be read. The message has no value in it.
     pub fn read(&self) -> Result<String, String> {
         match self {
             Secret::Text(text) => Ok(text.clone()),
-            Secret::Env { env } => std::env::var(env).map_err(|error| format!("${env}: {error}")),
+            Secret::Env { env } => read_variable(env),
             Secret::File { file } => std::fs::read_to_string(file)
                 .map(|text| text.trim().to_owned())
                 .map_err(|error| format!("{}: {error}", file.display())),
+        }
+    }
+}
+
+/// The value of an environment variable.
+fn read_variable(name: &str) -> Result<String, String> {
+    let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    // Who writes `{ env = "…" }` may have put the secret itself there.
+    if !is_name(name) || name.is_empty() || name.starts_with(|first: char| first.is_ascii_digit()) {
+        return Err("env must be the name of a variable: letters, digits and \"_\"".into());
+    }
+    match std::env::var(name) {
+        Ok(value) => Ok(value),
+        Err(std::env::VarError::NotPresent) => {
+            Err("the environment variable that env names is not set".into())
+        }
+        Err(std::env::VarError::NotUnicode(_)) => {
+            Err("the environment variable that env names is not UTF-8".into())
         }
     }
 }

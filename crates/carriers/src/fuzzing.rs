@@ -17,3 +17,8 @@ pub fn smpp_receipt(data: &[u8]) {
 pub fn sip_answer(data: &[u8]) {
     sip::fuzz_answer(data);
 }
+
+/// Reads a sound file.
+pub fn audio(data: &[u8]) {
+    sip::fuzz_audio(data);
+}

@@ -4,6 +4,7 @@
 //! hears later goes to the [`ReceiptSink`]. It decides nothing about the flow.
 
 pub mod backoff;
+pub mod body;
 pub mod config;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
@@ -19,6 +20,7 @@ pub use smpp::{Smpp, SmppConfig};
 
 use async_trait::async_trait;
 use flow::{CarrierRef, Detail, Flow, Message, Part, Receipt, Restrictions, Step, Verb};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -169,11 +171,15 @@ pub enum Heard {
     OptOut {
         /// Who, E.164.
         from: String,
+        /// As [`InboundMessage::key`].
+        key: String,
     },
     /// A recipient takes that back.
     OptIn {
         /// Who, E.164.
         from: String,
+        /// As [`InboundMessage::key`].
+        key: String,
     },
 }
 
@@ -186,6 +192,9 @@ pub struct InboundMessage {
     pub text: Option<String>,
     /// A file with it.
     pub media_url: Option<String>,
+    /// What tells it from others, and is the same each time that the provider tells it: the provider's id of
+    /// it, or a hash of what it posted.
+    pub key: String,
 }
 
 /// Why nothing was read from what was posted.
@@ -216,6 +225,9 @@ pub trait Fetch: Send + Sync + 'static {
     /// # Errors
     /// Why it could not be had.
     async fn dial_plan(&self, url: &str, call: &str) -> Result<Vec<Verb>, String>;
+
+    /// Whether something may be sent to an address that a client or the other side of a call names.
+    fn reaches(&self, address: IpAddr) -> bool;
 }
 
 /// A receipt could not be stored; the carrier should offer it again.

@@ -1,7 +1,8 @@
 //! The limits of the contract's section 2, checked on a whole step.
 
 use crate::{
-    Channel, Content, Limits, Sms, Step, Ttl, Verb, Viber, ViberBody, ViberMessage, Voice, VoiceTarget,
+    Channel, Content, Limits, SipAddress, Sms, Step, Ttl, Verb, Viber, ViberBody, ViberMessage, Voice,
+    VoiceTarget,
 };
 
 /// Longest label, in characters.
@@ -206,9 +207,8 @@ fn check_voice(voice: &Voice, limits: &Limits, found: &mut Violations) {
         VoiceTarget::Phone(to) => found.phone("to.phone", to),
         VoiceTarget::Viber(to) => found.phone("to.viber", to),
         VoiceTarget::Sip(to) => {
-            let address = to.strip_prefix("sip:").or_else(|| to.strip_prefix("sips:"));
-            if !address.is_some_and(|a| !a.is_empty() && a.len() <= 255 && !a.contains(char::is_whitespace)) {
-                found.add("to.sip", "format", "must be a SIP URI: sip:user@host");
+            if let Err(why) = SipAddress::parse(to) {
+                found.add("to.sip", "format", why);
             }
         }
     }

@@ -16,6 +16,7 @@ mod price;
 mod receipt;
 #[cfg(feature = "sample")]
 pub mod sample;
+mod sip;
 mod size;
 mod status;
 mod step;
@@ -34,6 +35,7 @@ pub use model::{
 };
 pub use price::{Price, Rate};
 pub use receipt::Receipt;
+pub use sip::{SipAddress, SipHost};
 pub use size::{CARRIER_MAX, REFERENCE_MAX};
 pub use status::{Detail, Status};
 pub use step::{

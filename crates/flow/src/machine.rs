@@ -509,7 +509,12 @@ impl Flow {
     /// Ends a message whose time to live is over, in the channel's way (contract, section 7).
     fn expire(&mut self, index: usize, course: &mut Course<'_>) {
         let now_ms = course.now_ms;
-        if self.live() != Some(index) || now_ms < self.state.messages[index].expires_ms {
+        if self.live() != Some(index) {
+            return;
+        }
+        let Message { created_ms, expires_ms, .. } = self.state.messages[index];
+        // A message of the future was made by a clock that was ahead: its end tells nothing.
+        if now_ms < expires_ms && now_ms >= created_ms {
             return;
         }
         course.applied.changed = true;

@@ -244,7 +244,7 @@ pub struct Voice {
 pub enum VoiceTarget {
     /// A phone number, E.164.
     Phone(String),
-    /// A SIP URI.
+    /// A SIP address: [`crate::SipAddress`].
     Sip(String),
     /// A Viber number.
     Viber(String),

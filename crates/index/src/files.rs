@@ -12,9 +12,10 @@ use crate::segment::Segment;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::ops::Bound;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
@@ -115,7 +116,7 @@ impl Index {
         position: u64,
     ) -> io::Result<FilesReport> {
         let mut written = self.written.lock();
-        fs::create_dir_all(directory)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         let mut manifest =
             Manifest { identity: identity.to_owned(), position, writer, applications: Vec::new() };
         let mut report = FilesReport { position, writer, ..FilesReport::default() };
@@ -151,7 +152,7 @@ impl Index {
         written.segments.retain(|address, _| kept.contains(address));
         let body = serde_json::to_vec(&manifest)?;
         let temporary = directory.join("manifest.new");
-        let mut file = File::create(&temporary)?;
+        let mut file = create(&temporary)?;
         writeln!(file, "{:016x}", xxh3_64(&body))?;
         file.write_all(&body)?;
         file.sync_all()?;
@@ -272,10 +273,15 @@ fn write(
 ) -> io::Result<String> {
     let name = format!("{next:08}.{kind}");
     *next += 1;
-    let mut out = BufWriter::with_capacity(1 << 20, File::create(directory.join(&name))?);
+    let mut out = BufWriter::with_capacity(1 << 20, create(&directory.join(&name))?);
     content(&mut out)?;
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
     Ok(name)
+}
+
+/// Creates a file, for its owner alone: the index has the recipients of all flows.
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 /// Writes a segment, and lets the application use the file instead of its memory.

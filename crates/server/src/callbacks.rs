@@ -1,59 +1,129 @@
 //! Callbacks: the signed tracking, posted to the client's URL (contract, section 5).
 
 use crate::api::tracking::TrackingView;
-use crate::clock::{new_id, now_ms};
+use crate::clock::now_ms;
 use crate::config::CallbackConfig;
-use crate::targets::{GuardedResolver, check_url};
+use crate::metrics;
+use crate::slots::{Slot, Slots};
+use crate::targets::{Addresses, GuardedResolver, NotingResolver, check_url};
 use async_trait::async_trait;
 use carriers::backoff;
 use flow::{Event, Flow, PendingCallback};
-use parking_lot::Mutex;
+use futures::FutureExt;
+use parking_lot::RwLock;
+use reqwest::header::RETRY_AFTER;
 use reqwest::{Client, Url, redirect::Policy};
 use standardwebhooks::Webhook;
 use std::collections::HashMap;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use store::callback_secret;
+use std::time::Duration;
+use store::{Admission, CallbackKey, Offer};
 use uuid::Uuid;
+
+/// A target that answers it wants no more callbacks of the flow (Standard Webhooks).
+const GONE: u16 = 410;
 
 /// The headers of a callback.
 pub type Headers = [(&'static str, String); 4];
 
+/// What a target answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// `Retry-After` (RFC 9110, 10.2.3): how long to wait at least.
+    pub retry_after: Option<Duration>,
+}
+
+impl From<u16> for Answer {
+    fn from(status: u16) -> Answer {
+        Answer { status, retry_after: None }
+    }
+}
+
 /// What posts callbacks.
 #[async_trait]
 pub trait Post: Send + Sync {
-    /// Posts a body once; answers with the HTTP status.
+    /// Posts a body once; answers with what the target answered.
     ///
     /// # Errors
     /// Why there was no answer.
-    async fn post(&self, url: Url, headers: Headers, body: String) -> Result<u16, String>;
+    async fn post(&self, url: Url, headers: Headers, body: String) -> Result<Answer, String>;
+
+    /// The address that a host was last found at, where it is known.
+    fn address_of(&self, _host: &str) -> Option<IpAddr> {
+        None
+    }
 }
 
 /// Posts over the network, to where callbacks may go.
-pub struct HttpPost(Client);
+pub struct HttpPost {
+    client: Client,
+    addresses: Arc<Addresses>,
+}
 
 impl HttpPost {
     /// # Errors
     /// When the HTTP client can't be set up.
     pub fn new(config: &CallbackConfig) -> Result<HttpPost, String> {
+        let addresses = Arc::new(Addresses::default());
+        let guarded = GuardedResolver { allow_private: config.allow_private };
+        let resolver = NotingResolver { guarded, found: Arc::clone(&addresses) };
         let client = Client::builder()
             .timeout(config.timeout)
             .redirect(Policy::none())
             .no_proxy()
-            .dns_resolver(Arc::new(GuardedResolver { allow_private: config.allow_private }))
+            .dns_resolver(Arc::new(resolver))
             .user_agent(concat!("Switchback/", env!("CARGO_PKG_VERSION")))
             .build();
-        client.map(HttpPost).map_err(|error| error.to_string())
+        Ok(HttpPost { client: client.map_err(|error| error.to_string())?, addresses })
     }
 }
 
 #[async_trait]
 impl Post for HttpPost {
-    async fn post(&self, url: Url, headers: Headers, body: String) -> Result<u16, String> {
-        let request =
-            headers.into_iter().fold(self.0.post(url), |request, (name, value)| request.header(name, value));
+    async fn post(&self, url: Url, headers: Headers, body: String) -> Result<Answer, String> {
+        let request = self.client.post(url);
+        let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
         // Clients put secrets into their URLs.
         let response = request.body(body).send().await.map_err(|error| chain(&error.without_url()))?;
-        Ok(response.status().as_u16())
+        let told = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = told.and_then(|told| read_retry_after(told, now_ms()));
+        Ok(Answer { status: response.status().as_u16(), retry_after })
+    }
+
+    fn address_of(&self, host: &str) -> Option<IpAddr> {
+        host.trim_matches(['[', ']']).parse().ok().or_else(|| self.addresses.of(host))
+    }
+}
+
+/// Seconds or a date (RFC 9110, 10.2.3); nothing where it is neither.
+fn read_retry_after(text: &str, now_ms: i64) -> Option<Duration> {
+    let text = text.trim();
+    if !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit()) {
+        // More digits than a number has mean very long.
+        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+    }
+    let at_ms = jiff::fmt::rfc2822::parse(text).ok()?.timestamp().as_millisecond();
+    Some(Duration::from_millis(at_ms.saturating_sub(now_ms).max(0).unsigned_abs()))
+}
+
+/// Why a callback was not acknowledged.
+struct Failure {
+    error: String,
+    /// The target said when to come again.
+    retry_after: Option<Duration>,
+    /// The target wants no more callbacks of this flow.
+    gone: bool,
+    /// There was an answer.
+    answered: bool,
+}
+
+impl From<String> for Failure {
+    fn from(error: String) -> Failure {
+        Failure { error, retry_after: None, gone: false, answered: false }
     }
 }
 
@@ -61,116 +131,156 @@ impl Post for HttpPost {
 pub struct Callbacks {
     post: Box<dyn Post>,
     config: CallbackConfig,
-    /// Callbacks under way, by host, so that one that hangs can't take every slot.
-    under_way: Arc<Mutex<HashMap<String, usize>>>,
+    slots: Arc<Slots>,
     /// What the applications' signing keys are derived from.
     secret_key: [u8; 32],
-}
-
-/// One of a host's slots; given back on drop.
-struct Slot {
-    host: String,
-    under_way: Arc<Mutex<HashMap<String, usize>>>,
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let mut under_way = self.under_way.lock();
-        if let Some(count) = under_way.get_mut(&self.host) {
-            *count -= 1;
-            if *count == 0 {
-                under_way.remove(&self.host);
-            }
-        }
-    }
+    /// Which key an application signs with, where it was changed.
+    keys: RwLock<HashMap<String, CallbackKey>>,
 }
 
 impl Callbacks {
     /// `secret_key` is the installation's.
     pub fn new(config: CallbackConfig, post: Box<dyn Post>, secret_key: [u8; 32]) -> Callbacks {
-        Callbacks { post, config, under_way: Arc::default(), secret_key }
+        let slots = Slots::new(config.concurrency, config.concurrency_per_host);
+        Callbacks { post, config, slots, secret_key, keys: RwLock::default() }
     }
 
-    /// How many callbacks are made at once.
-    pub fn concurrency(&self) -> usize {
-        self.config.concurrency
+    /// Signs with these keys from now on; who is not among them has its first one.
+    pub fn use_keys(&self, keys: Vec<(String, CallbackKey)>) {
+        *self.keys.write() = keys.into_iter().collect();
     }
 
-    /// Makes a flow's oldest pending callback; answers with what came of it, or `None` when its host has no free
-    /// slot.
-    pub async fn call(&self, flow: &Flow) -> Option<Event> {
+    /// Returns when something can be called; answers how many callbacks.
+    pub(crate) async fn until_free(&self) -> usize {
+        self.slots.until_free().await
+    }
+
+    /// Returns when nothing is being called.
+    pub(crate) async fn drain(&self) {
+        self.slots.until_all_free().await;
+    }
+
+    /// The longest that a callback may have to wait until it is made again, milliseconds.
+    pub(crate) fn pause_max_ms(&self) -> i64 {
+        millis(self.config.give_up.max(self.config.retry_max))
+    }
+
+    /// Decides whether a callback is made now; its slot is in `slots` then, by its flow.
+    pub(crate) fn admit(&self, offer: &Offer<'_>, slots: &mut HashMap<Uuid, Slot>) -> Admission {
+        match self.slots.take(offer.application, offer.target, self.post.address_of(offer.target)) {
+            Ok(slot) => {
+                slots.insert(offer.flow, slot);
+                Admission::Granted
+            }
+            Err(refusal) => refusal,
+        }
+    }
+
+    /// Makes a flow's oldest pending callback; answers with what came of it. `tells_age`: the clock can be
+    /// believed when something has been tried for too long.
+    pub(crate) async fn call(&self, flow: &Flow, slot: &Slot, tells_age: bool) -> Option<Event> {
         let (Some(callback), Some(pending)) = (&flow.callback, flow.callbacks.first()) else { return None };
         let target = Url::parse(&callback.url).map_err(|error| error.to_string());
         let target = target.and_then(|url| check_url(&url, self.config.allow_private).map(|()| url));
         let result = match target {
             Ok(url) => {
-                let _slot = self.slot(url.host_str().unwrap_or_default())?;
-                self.post_tracking(url, flow, pending).await
+                let posted = AssertUnwindSafe(self.post_tracking(url, flow, pending)).catch_unwind().await;
+                let result = posted.unwrap_or_else(|_| {
+                    metrics::count_panic("callback");
+                    Err(Failure::from("internal error".to_owned()))
+                });
+                slot.note(result.as_ref().err().is_none_or(|failure| failure.answered));
+                result
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         };
-        let event = match result {
+        Some(match result {
             Ok(()) => {
-                metrics::counter!("switchback_callbacks_total", "result" => "acknowledged").increment(1);
+                count("acknowledged");
                 Event::CallbackDone { number: pending.number }
             }
-            Err(error) => {
-                let now_ms = now_ms();
-                let given_up = now_ms - pending.since_ms() >= self.config.give_up.as_millis() as i64;
-                let result = if given_up { "dead" } else { "failed" };
-                metrics::counter!("switchback_callbacks_total", "result" => result).increment(1);
-                tracing::info!(flow = %flow.id, error, given_up, "a callback failed");
-                let pause = backoff::delay(pending.attempts, self.config.retry_base, self.config.retry_max);
-                let at_ms = (!given_up).then(|| now_ms.saturating_add(pause.as_millis().max(1) as i64));
-                Event::CallbackFailed { number: pending.number, at_ms, error }
-            }
-        };
-        Some(event)
+            Err(failure) => self.failed(flow, pending, failure, tells_age),
+        })
     }
 
-    fn slot(&self, host: &str) -> Option<Slot> {
-        let mut under_way = self.under_way.lock();
-        let count = under_way.entry(host.to_owned()).or_default();
-        if *count >= self.config.concurrency_per_host {
-            return None;
+    fn failed(&self, flow: &Flow, pending: &PendingCallback, failure: Failure, tells_age: bool) -> Event {
+        let Failure { error, retry_after, gone, .. } = failure;
+        let (now_ms, give_up_ms) = (now_ms(), millis(self.config.give_up));
+        if gone {
+            count("ended");
+            tracing::info!(flow = %flow.id, "a callback target wants no more of this flow");
+            return Event::CallbacksEnded { number: pending.number };
         }
-        *count += 1;
-        Some(Slot { host: host.to_owned(), under_way: Arc::clone(&self.under_way) })
+        let too_old = now_ms.saturating_sub(pending.since_ms()) >= give_up_ms;
+        let given_up = tells_age && too_old;
+        count(if given_up { "dead" } else { "failed" });
+        tracing::info!(flow = %flow.id, error, given_up, "a callback failed");
+        let pause = backoff::delay(pending.attempts, self.config.retry_base, self.config.retry_max);
+        let next_ms = now_ms.saturating_add(millis(pause).max(1));
+        // The last try is when it is given up, whenever the target wants to be asked again.
+        let last_ms = pending
+            .since_ms()
+            .saturating_add(give_up_ms)
+            .clamp(next_ms, next_ms.max(now_ms.saturating_add(give_up_ms)));
+        let told_ms = retry_after.map_or(next_ms, |told| now_ms.saturating_add(millis(told)));
+        let at_ms = told_ms.clamp(next_ms, last_ms);
+        Event::CallbackFailed { number: pending.number, at_ms: (!given_up).then_some(at_ms), error }
     }
 
     /// Posts the tracking as it was at the change; any 2xx acknowledges.
-    async fn post_tracking(&self, url: Url, flow: &Flow, pending: &PendingCallback) -> Result<(), String> {
-        let state = flow.state_at(pending.number).ok_or("it is owed no more")?;
+    async fn post_tracking(&self, url: Url, flow: &Flow, pending: &PendingCallback) -> Result<(), Failure> {
+        let state = flow.state_at(pending.number).ok_or_else(|| "it is owed no more".to_owned())?;
         let body = serde_json::to_string(&TrackingView::of(flow, &state)).map_err(|e| e.to_string())?;
         self.post_signed(url, &flow.application, flow.webhook_id(pending), body).await
     }
 
-    /// Passes on what a recipient wrote, signed as callbacks are; any 2xx acknowledges.
-    pub async fn pass_on(&self, url: &str, application: &str, body: &str) -> Result<(), String> {
+    /// Passes on what a recipient wrote, signed as callbacks are; any 2xx acknowledges. `id` is its
+    /// `webhook-id`, the same each time that the provider tells it.
+    pub async fn pass_on(&self, url: &str, application: &str, id: Uuid, body: &str) -> Result<(), String> {
         let url = Url::parse(url).map_err(|error| error.to_string())?;
         check_url(&url, self.config.allow_private)?;
-        let slot = self.slot(url.host_str().unwrap_or_default());
-        let _slot = slot.ok_or("too many calls to this host are under way")?;
-        self.post_signed(url, application, new_id(now_ms()), body.to_owned()).await
+        let host = url.host_str().unwrap_or_default();
+        let slot = self.slots.take(application, host, self.post.address_of(host));
+        let slot = slot.map_err(|_| "too many calls to this host are under way")?;
+        let posted = self.post_signed(url, application, id, body.to_owned()).await;
+        slot.note(posted.as_ref().err().is_none_or(|failure| failure.answered));
+        posted.map_err(|failure| failure.error)
     }
 
-    async fn post_signed(&self, url: Url, application: &str, id: Uuid, body: String) -> Result<(), String> {
+    async fn post_signed(&self, url: Url, application: &str, id: Uuid, body: String) -> Result<(), Failure> {
         let id = id.to_string();
         let timestamp = now_ms() / 1000;
-        let signature = Webhook::from_bytes(callback_secret(&self.secret_key, application).into())
-            .and_then(|webhook| webhook.sign(&id, timestamp, body.as_bytes()))
-            .map_err(|error| error.to_string())?;
+        let key = self.keys.read().get(application).copied().unwrap_or_default();
+        // Each key's signature, with a blank between them: who checks takes the one it knows (Standard Webhooks).
+        let mut signatures = Vec::new();
+        for secret in key.secrets(&self.secret_key, application, now_ms()) {
+            let webhook = Webhook::from_bytes(secret.into());
+            let signed = webhook.and_then(|webhook| webhook.sign(&id, timestamp, body.as_bytes()));
+            signatures.push(signed.map_err(|error| error.to_string())?);
+        }
         let headers = [
             ("content-type", "application/json".to_owned()),
             ("webhook-id", id),
             ("webhook-timestamp", timestamp.to_string()),
-            ("webhook-signature", signature),
+            ("webhook-signature", signatures.join(" ")),
         ];
-        match self.post.post(url, headers, body).await? {
+        let Answer { status, retry_after } = self.post.post(url, headers, body).await?;
+        match status {
             200..300 => Ok(()),
-            status => Err(format!("the target answered {status}")),
+            status => {
+                let error = format!("the target answered {status}");
+                Err(Failure { error, retry_after, gone: status == GONE, answered: true })
+            }
         }
     }
+}
+
+fn count(result: &'static str) {
+    ::metrics::counter!("switchback_callbacks_total", "result" => result).increment(1);
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// An error with its causes: reqwest's own says little.
@@ -182,4 +292,87 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flow::sample;
+
+    struct Nowhere;
+
+    #[async_trait]
+    impl Post for Nowhere {
+        async fn post(&self, _: Url, _: Headers, _: String) -> Result<Answer, String> {
+            panic!("a mistake")
+        }
+    }
+
+    fn callbacks() -> Callbacks {
+        Callbacks::new(CallbackConfig::default(), Box::new(Nowhere), [0; 32])
+    }
+
+    /// A flow that owes a callback for what happened at a time.
+    fn flow(at_ms: i64) -> Flow {
+        let mut ids = || Uuid::from_u128(1);
+        let steps = vec![sample::step(1, sample::sms("+306900000000", "hi"))];
+        let mut flow = sample::flow(steps, Some(flow::CallbackStrategy::OnChange), at_ms, &mut ids);
+        flow.apply(&Event::Cancel, at_ms, &mut ids);
+        flow
+    }
+
+    fn at_ms(event: Event) -> Option<i64> {
+        let Event::CallbackFailed { at_ms, .. } = event else { panic!("{event:?}") };
+        at_ms
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let read = |text| read_retry_after(text, 1_445_412_475_000).map(|told| told.as_secs());
+        assert_eq!(read("120"), Some(120));
+        assert_eq!(read("99999999999999999999999"), Some(u64::MAX));
+        assert_eq!(read("Wed, 21 Oct 2015 07:28:00 GMT"), Some(5));
+        assert_eq!(read("Wed, 21 Oct 2015 07:00:00 GMT"), Some(0));
+        assert_eq!((read("soon"), read(""), read("-5"), read("1.5")), (None, None, None, None));
+    }
+
+    #[test]
+    fn a_target_is_asked_again_when_it_says_and_not_after_giving_up() {
+        let (callbacks, flow) = (callbacks(), flow(now_ms()));
+        let pending = flow.callbacks.first().unwrap();
+        let failed = |seconds| {
+            let retry_after = Some(Duration::from_secs(seconds));
+            let failure = Failure { retry_after, answered: true, ..Failure::from("503".to_owned()) };
+            at_ms(callbacks.failed(&flow, pending, failure, true)).unwrap() - pending.since_ms()
+        };
+        // Beyond `retry_max`, which is an hour; never sooner than without it; at most to the end of
+        // `give_up`.
+        assert!((7_200_000..7_210_000).contains(&failed(7200)), "{}", failed(7200));
+        assert!(failed(0) >= 1000);
+        assert_eq!(failed(u64::MAX), 24 * 3_600_000);
+    }
+
+    #[test]
+    fn a_target_that_is_gone_is_not_called_again_and_a_clock_that_jumped_gives_nothing_up() {
+        let callbacks = callbacks();
+        let failed = |flow: &Flow, gone, tells_age| {
+            let failure = Failure { gone, answered: true, ..Failure::from("no".to_owned()) };
+            callbacks.failed(flow, flow.callbacks.first().unwrap(), failure, tells_age)
+        };
+        let (young, old) = (flow(now_ms()), flow(now_ms() - 400 * 24 * 3_600_000));
+        assert!(matches!(failed(&young, true, false), Event::CallbacksEnded { .. }));
+        assert!(at_ms(failed(&young, false, true)).is_some());
+        assert_eq!(at_ms(failed(&old, false, true)), None);
+        assert!(at_ms(failed(&old, false, false)).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_failed_attempt_and_gives_its_slot_back() {
+        let (callbacks, flow) = (callbacks(), flow(now_ms()));
+        let slot = callbacks.slots.take("app", "a.example", None).unwrap();
+        let event = callbacks.call(&flow, &slot, true).await.unwrap();
+        assert!(at_ms(event).is_some());
+        drop(slot);
+        callbacks.drain().await;
+    }
 }

@@ -27,9 +27,30 @@ pub fn new_id(now_ms: i64) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(now_ms.unsigned_abs(), &random).into_uuid()
 }
 
-/// A new code for a short link: 10 letters and digits, 59 bits.
-pub fn new_code() -> String {
-    std::iter::repeat_with(fastrand::alphanumeric).take(10).collect()
+/// Letters and digits.
+const ALPHANUMERIC: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// A new code for a short link: 10 letters and digits, 59 bits. Who has it sees where it leads, so it comes from the
+/// system's random source: that of ids can be told from some ids. (In a simulation it comes from the seed.)
+///
+/// # Errors
+/// When the system has no randomness.
+pub fn new_code() -> Result<String, getrandom::Error> {
+    let simulated = SIMULATED.with_borrow(Option::is_some);
+    let mut code = String::with_capacity(10);
+    while code.len() < 10 {
+        let mut octets = [0; 16];
+        if simulated {
+            fastrand::fill(&mut octets);
+        } else {
+            getrandom::fill(&mut octets)?;
+        }
+        // Of 256 values 248 fall evenly on 62.
+        let fair = octets.iter().filter(|octet| **octet < 248);
+        let letters = fair.map(|octet| char::from(ALPHANUMERIC[usize::from(octet % 62)]));
+        code.extend(letters.take(10 - code.len()));
+    }
+    Ok(code)
 }
 
 /// An RFC 3339 time with milliseconds, UTC.
@@ -41,16 +62,25 @@ pub fn iso(ms: i64) -> String {
     }
 }
 
+/// The end of the calendar, Unix milliseconds. What is later in the year 9999 (some hours of its last days, by offset)
+/// counts as this.
+pub const CALENDAR_END_MS: i64 = 253_402_207_200_999;
+
 /// Reads an ISO 8601 time: with or without seconds, with an offset or in UTC, or a date alone (its midnight).
 pub fn parse_iso(text: &str) -> Option<i64> {
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
         return Some(time.as_millisecond());
     }
-    let local = match text.strip_suffix(['Z', 'z']) {
-        Some(head) => head.parse::<jiff::civil::DateTime>().ok()?,
-        None => text.parse::<jiff::civil::DateTime>().ok()?,
-    };
-    Some(jiff::tz::Offset::UTC.to_timestamp(local).ok()?.as_millisecond())
+    let pieces = jiff::fmt::temporal::Pieces::parse(text).ok()?;
+    if pieces.time_zone_annotation().is_some() {
+        return None;
+    }
+    let local = pieces.date().to_datetime(pieces.time().unwrap_or(jiff::civil::Time::midnight()));
+    let offset = pieces.to_numeric_offset().unwrap_or(jiff::tz::Offset::UTC);
+    match offset.to_timestamp(local) {
+        Ok(time) => Some(time.as_millisecond()),
+        Err(_) => (local.year() == 9999).then_some(CALENDAR_END_MS),
+    }
 }
 
 #[cfg(test)]
@@ -71,8 +101,39 @@ mod tests {
             assert_eq!(parse_iso(text), at, "{text}");
         }
         assert_eq!(parse_iso("2025-05-05"), Some(1_746_403_200_000));
-        assert_eq!(parse_iso("yesterday"), None);
+        for text in ["yesterday", "2025-05-05T15:00Z!", "2025-05-05Z15:00", "2025-13-01", "10000-01-01"] {
+            assert_eq!(parse_iso(text), None, "{text}");
+        }
         assert_eq!(iso(1_746_457_200_120), "2025-05-05T15:00:00.120Z");
+    }
+
+    #[test]
+    fn the_last_days_of_the_calendar_are_its_end() {
+        assert_eq!(CALENDAR_END_MS, jiff::Timestamp::MAX.as_millisecond());
+        for text in [
+            "9999-12-31",
+            "9999-12-31T23:59:59Z",
+            "9999-12-31T23:59:59.999Z",
+            "9999-12-31T23:59:59.9999999Z",
+            "9999-12-31T23:59:59.9999999",
+            "9999-12-31T23:59:59+02:00",
+            "9999-12-31T00:00:00-05:00",
+        ] {
+            assert_eq!(parse_iso(text), Some(CALENDAR_END_MS), "{text}");
+        }
+        assert!(parse_iso("9999-12-30").is_some_and(|ms| ms < CALENDAR_END_MS));
+        assert!(parse_iso("0001-01-01T00:00:00").is_some_and(|ms| ms < 0));
+    }
+
+    #[test]
+    fn codes_are_letters_and_digits_that_the_generator_of_ids_does_not_tell() {
+        let draw = || {
+            fastrand::seed(1);
+            new_code().unwrap()
+        };
+        let codes: std::collections::HashSet<String> = std::iter::repeat_with(draw).take(100).collect();
+        assert_eq!(codes.len(), 100);
+        assert!(codes.iter().all(|code| code.len() == 10 && code.bytes().all(|b| b.is_ascii_alphanumeric())));
     }
 
     #[test]

@@ -43,6 +43,6 @@ mod tests {
         assert_eq!(connections_max(10_000, Some(1024)), 768);
         assert_eq!(connections_max(10_000, Some(256)), 128);
         assert_eq!(connections_max(10_000, Some(20)), CONNECTIONS_MIN);
-        assert_eq!(connections_max(1_000_000, Some(1_048_576)), 1_048_576 - 4096);
+        assert_eq!(connections_max(2_000_000, Some(1_048_576)), 1_048_576 - 4096);
     }
 }

@@ -1,16 +1,18 @@
 //! What calls fetch from clients' servers: sounds, and dial plans for machines; by the rules of callbacks.
 
 use crate::api::read_dial_plan;
-use crate::targets::{GuardedResolver, check_url};
+use crate::targets::{GuardedResolver, check_url, is_public};
 use async_trait::async_trait;
 use carriers::Fetch;
+use carriers::body::{self, FILE_MAX};
 use flow::{Limits, Verb};
 use reqwest::{Client, RequestBuilder, Url, redirect::Policy};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The largest file.
-const FILE_MAX: usize = 20 * 1024 * 1024;
+/// The largest dial plan, octets: that of a request.
+const PLAN_MAX: usize = 256 * 1024;
 /// How long a fetch may take.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -45,34 +47,57 @@ impl Files {
     }
 }
 
-/// The body of an answer, which must be 2xx and no larger than allowed.
-async fn body(request: RequestBuilder) -> Result<Vec<u8>, String> {
-    let words = |error: reqwest::Error| error.without_url().to_string();
-    let mut response = request.send().await.map_err(words)?;
+/// The body of an answer, which must be 2xx and have at most `most` octets.
+async fn fetch(request: RequestBuilder, most: usize) -> Result<Vec<u8>, String> {
+    let response = request.send().await.map_err(|error| error.without_url().to_string())?;
     if !response.status().is_success() {
         return Err(format!("the server answered {}", response.status()));
     }
-    let mut octets = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(words)? {
-        octets.extend_from_slice(&chunk);
-        if octets.len() > FILE_MAX {
-            return Err(format!("it has more than {} MiB", FILE_MAX >> 20));
-        }
-    }
-    Ok(octets)
+    body::read(response, most).await
+}
+
+/// Reads a dial plan that stands alone, by the rules of a Voice step.
+///
+/// # Errors
+/// The first rule that it breaks.
+pub fn read_plan(octets: &[u8], limits: &Limits) -> Result<Vec<Verb>, String> {
+    let plan = serde_json::from_slice(octets).map_err(|error| error.to_string())?;
+    read_dial_plan(&plan, limits)
 }
 
 #[async_trait]
 impl Fetch for Files {
     async fn get(&self, url: &str) -> Result<Vec<u8>, String> {
-        body(self.client.get(self.url(url)?)).await
+        fetch(self.client.get(self.url(url)?), FILE_MAX).await
     }
 
     async fn dial_plan(&self, url: &str, call: &str) -> Result<Vec<Verb>, String> {
         let event = serde_json::json!({ "event": "machine", "call": call });
         let request = self.client.post(self.url(url)?).header("content-type", "application/json");
-        let answer = body(request.body(event.to_string())).await?;
-        let answer = serde_json::from_slice(&answer).map_err(|error| error.to_string())?;
-        read_dial_plan(&answer, &self.limits)
+        let answer = fetch(request.body(event.to_string()), PLAN_MAX).await?;
+        read_plan(&answer, &self.limits)
+    }
+
+    fn reaches(&self, address: IpAddr) -> bool {
+        self.allow_private || is_public(address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_for_a_machine_has_the_limits_of_a_step() {
+        let limits = Limits { verbs_max: 3, ..Limits::default() };
+        let plan = |verbs: usize, repeat: u32| {
+            let verb =
+                serde_json::json!({"type": "PLAY", "fileURL": "https://a.example/x.wav", "repeat": repeat});
+            read_plan(serde_json::json!({ "verbs": vec![verb; verbs] }).to_string().as_bytes(), &limits)
+        };
+        assert_eq!(plan(3, 1).map(|verbs| verbs.len()), Ok(3));
+        assert!(plan(4, 1).is_err_and(|why| why.contains("at most 3 verbs")));
+        assert!(plan(1, 101).is_err_and(|why| why.contains("1 to 100")));
+        assert!(read_plan(b"[", &limits).is_err() && read_plan(b"{}", &limits).is_err());
     }
 }

@@ -7,8 +7,10 @@ use carriers::Heard;
 use flow::{Channel, Content, Flow, Viber};
 use index::{Filter, Index, Order, Predicate, Query, TextOperator};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use store::{Store, StoreError, Suppression};
+use uuid::Uuid;
 
 /// The last flows to a recipient that are looked at.
 const FLOWS_MAX: usize = 50;
@@ -48,10 +50,12 @@ pub async fn take(
     heard: &Heard,
     now_ms: i64,
 ) -> Result<(), NotTaken> {
-    let (event, from, text, media_url) = match heard {
-        Heard::Message(message) => ("message", &message.from, &message.text, &message.media_url),
-        Heard::OptOut { from } => ("optOut", from, &None, &None),
-        Heard::OptIn { from } => ("optIn", from, &None, &None),
+    let (event, from, text, media_url, key) = match heard {
+        Heard::Message(message) => {
+            ("message", &message.from, &message.text, &message.media_url, &message.key)
+        }
+        Heard::OptOut { from, key } => ("optOut", from, &None, &None, key),
+        Heard::OptIn { from, key } => ("optIn", from, &None, &None, key),
         Heard::Receipt { .. } | Heard::Unknown { .. } | Heard::Nothing => return Ok(()),
     };
     let answered = find(store, index, carrier, from).await.map_err(NotTaken::Store)?;
@@ -94,10 +98,23 @@ pub async fn take(
         "mediaUrl": media_url,
         "receivedAt": iso(now_ms),
     });
-    let sent = engine.callbacks().pass_on(url, &application, &body.to_string()).await;
+    let id = webhook_id(carrier, event, from, key);
+    let sent = engine.callbacks().pass_on(url, &application, id, &body.to_string()).await;
     let result = if sent.is_ok() { "passed on" } else { "failed" };
     metrics::counter!("switchback_inbound_total", "event" => event, "result" => result).increment(1);
     sent.map_err(NotTaken::Target)
+}
+
+/// The same for the same thing each time that a provider tells it (RFC 9562, 5.8).
+fn webhook_id(carrier: &str, event: &str, from: &str, key: &str) -> Uuid {
+    let mut hash = Sha256::new();
+    for text in [carrier, event, from, key] {
+        hash.update((text.len() as u64).to_be_bytes());
+        hash.update(text.as_bytes());
+    }
+    let mut octets = [0; 16];
+    octets.copy_from_slice(&hash.finalize()[..16]);
+    uuid::Builder::from_custom_bytes(octets).into_uuid()
 }
 
 async fn find(

@@ -4,6 +4,7 @@ mod api;
 pub mod callbacks;
 pub mod clock;
 pub mod config;
+pub mod data;
 mod descriptors;
 pub mod engine;
 pub mod files;
@@ -14,6 +15,7 @@ mod metrics;
 mod numbers;
 pub mod rates;
 pub mod routing;
+mod slots;
 mod targets;
 
 pub use numbers::country;
@@ -64,7 +66,7 @@ impl Server {
     /// When the data directory is in use or broken, a carrier is misconfigured, or the address is taken.
     pub async fn start(config: Config) -> anyhow::Result<Server> {
         let data = &config.store.path;
-        std::fs::create_dir_all(data).with_context(|| format!("creating {}", data.display()))?;
+        data::create_directory(data).with_context(|| format!("creating {}", data.display()))?;
         let lock = lock(data)?;
         // The listener first: an address that is taken should cost nothing else.
         let socket =
@@ -100,6 +102,7 @@ impl Server {
             rebuilt = opened.rebuilt,
             "data opened"
         );
+        data::warn_of_others(data);
         count_resumed(&report);
         let index = Arc::clone(&followed.index);
         let engine = Engine::start(&config, Arc::clone(&store) as _, Arc::clone(&index), &Network(&config))
@@ -217,7 +220,7 @@ pub fn lock(data: &Path) -> anyhow::Result<Lock> {
     // The directory itself, which nobody can take away from under us; versions up to 0.1 lock the file.
     let directory = locked(data, File::open(data))?;
     let path = data.join("lock");
-    let file = locked(data, File::create(&path))?;
+    let file = locked(data, data::create_file(&path))?;
     Ok(Lock { _directory: directory, _file: file })
 }
 

@@ -68,6 +68,17 @@ pub fn count_outcome(carrier: &str, outcome: &Outcome, resend: bool) {
     }
 }
 
+/// Counts a task that panicked: a mistake of ours, of which only its own message feels something.
+pub fn count_panic(task: &'static str) {
+    metrics::counter!("switchback_task_panics_total", "task" => task).increment(1);
+    tracing::error!(task, "a task panicked; what it did counts as not known");
+}
+
+/// Counts a flow that can't be stored while others can.
+pub fn count_unstorable() {
+    metrics::counter!("switchback_unstorable_events_total").increment(1);
+}
+
 /// Counts what a receipt came to.
 pub fn count_receipt(carrier: &str, matched: &Matched) {
     let result = match matched {

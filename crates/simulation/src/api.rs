@@ -8,10 +8,15 @@ use tower::ServiceExt;
 
 /// The token that every client has.
 pub const TOKEN: &str = "simulated";
+/// The token of the application that takes what it can.
+pub const HOSTILE_TOKEN: &str = "hostile";
 
 /// Calls the API.
 #[derive(Clone)]
-pub struct Http(pub Router);
+pub struct Http {
+    pub router: Router,
+    pub token: &'static str,
+}
 
 impl Http {
     /// Sends a flow.
@@ -34,14 +39,14 @@ impl Http {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header("authorization", format!("Bearer {TOKEN}"))
+            .header("authorization", format!("Bearer {}", self.token))
             .header("content-type", "application/json");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         // A status of 0 is no answer, which no caller takes for one.
         let Ok(request) = request.body(Body::from(body.to_string())) else { return (0, Value::Null) };
-        let Ok(response) = self.0.clone().oneshot(request).await;
+        let Ok(response) = self.router.clone().oneshot(request).await;
         let status = response.status().as_u16();
         let octets = to_bytes(response.into_body(), usize::MAX).await.unwrap_or_default();
         (status, serde_json::from_slice(&octets).unwrap_or_default())

@@ -1,5 +1,6 @@
 //! Carriers that throttle, lose connections, answer late, and report twice, out of order or wrongly.
 
+use crate::Trial;
 use crate::world::{Reply, State, Submission, World};
 use async_trait::async_trait;
 use carriers::{Carrier, Outcome, Outgoing};
@@ -39,7 +40,8 @@ fn draw(state: &mut State) -> Course {
         return Course::DropAfter;
     }
     // Every carrier of ours answers within two minutes, or its own timeout makes the outcome unknown.
-    let longest_ms = if state.happens(state.mood.slow) { 120_000 } else { 300 };
+    let usual_ms = if state.trial == Trial::Hostile { 2000 } else { 300 };
+    let longest_ms = if state.happens(state.mood.slow) { 120_000 } else { usual_ms };
     Course::Take { answer_ms: state.random.u64(0..longest_ms) }
 }
 

@@ -4,7 +4,7 @@
 use crate::Summary;
 use crate::api::Http;
 use crate::client::{Plan, Request};
-use crate::world::{At, Called, Posted, Reply, Submission, World, statuses};
+use crate::world::{At, Called, Posted, Reply, Skews, Submission, World, statuses};
 use flow::{CallbackStrategy, Channel, Price, Status};
 use rust_decimal::prelude::FromPrimitive;
 use serde_json::{Value, json};
@@ -23,6 +23,9 @@ const CERTAIN_MS: i64 = 300_000;
 /// What a carrier is being handed while a flow is cancelled may still arrive, milliseconds.
 const UNDER_WAY_MS: i64 = 60_000;
 
+/// How exactly a time to live is measured while the clock jumps, milliseconds.
+const CLOCK_ERROR_MS: i64 = 2000;
+
 type Checked = Result<(), String>;
 
 /// Everything that is compared.
@@ -32,6 +35,7 @@ struct Seen {
     posted: Vec<Posted>,
     called: Vec<Called>,
     end: At,
+    skews: Skews,
     /// The tracking of each request, where there is one.
     trackings: HashMap<String, Value>,
 }
@@ -58,6 +62,7 @@ pub async fn check(
         posted: state.posted.clone(),
         called: state.called.clone(),
         end: state.now(),
+        skews: state.skews(),
         trackings,
     });
     let mut doubles = 0;
@@ -264,7 +269,12 @@ impl Seen {
             }
             let started = parts(tracking, before).first().and_then(|part| part["createdAt"].as_str());
             let started_ms = started.and_then(parse_iso).ok_or("a step started without the one before it")?;
-            let over = |at: At| at.latest_ms >= started_ms + plan.ttl_ms;
+            // By the clock, or by the time that has passed, where the clock was wrong when the step started.
+            let passed = |at: At| {
+                let mut moments = self.skews.moments(started_ms);
+                moments.any(|began_ms| at.elapsed_ms + CLOCK_ERROR_MS >= began_ms + plan.ttl_ms)
+            };
+            let over = |at: At| at.latest_ms >= started_ms + plan.ttl_ms || passed(at);
             let timely = over(submission.begun) && succeeded.is_none_or(over);
             caused |= timely && plan.fails_over_on(expired(plan.channel));
             if !caused {
@@ -398,7 +408,14 @@ impl Seen {
         let mut webhooks = HashSet::new();
         let first = self.called.iter().filter(|called| webhooks.insert(&called.webhook));
         let waited = first.filter(|called| !hanging.contains(called.tracking.as_str()));
-        waited.map(|called| called.after_ms).max().unwrap_or_default()
+        waited.filter_map(|called| self.after_ms(called)).max().unwrap_or_default()
+    }
+
+    /// How long after its change a callback came. Where the clock was set, the moment of the change is not
+    /// known exactly: the latest that it can be.
+    fn after_ms(&self, called: &Called) -> Option<i64> {
+        let moments = self.skews.right_moments(parse_iso(&called.updated)?);
+        moments.map(|changed_ms| called.at.elapsed_ms - changed_ms).filter(|after_ms| *after_ms >= 0).min()
     }
 
     fn fingerprint(&self) -> u64 {

@@ -1,5 +1,6 @@
 //! Clients: each sends one flow, again until it is answered, and some cancel it.
 
+use crate::Trial;
 use crate::api::Http;
 use crate::world::{At, Mood, World};
 use fastrand::Rng;
@@ -14,6 +15,16 @@ pub const SENDING_MS: i64 = 1_800_000;
 
 /// The host of a target that hangs during an outage.
 pub const HANGING: &str = "hanging";
+
+/// How the hosts of the hostile application's targets are called.
+pub const HOSTILE_HOST: &str = "hostile";
+/// Flows that the hostile application sends, and hosts of its targets.
+const HOSTILE_FLOWS: usize = 120;
+const HOSTILE_HOSTS: usize = 100;
+/// Between the hostile application's floods.
+const FLOOD_INTERVAL: Duration = Duration::from_secs(600);
+/// Idempotency keys are asked for again so long after everything was sent, milliseconds.
+const ASK_AGAIN_MS: i64 = 300_000;
 
 /// What is asked for in a step.
 #[derive(Clone, Debug)]
@@ -114,6 +125,25 @@ impl Request {
     }
 }
 
+/// Sends what the hostile application sends: hundreds of flows at once, again and again.
+pub async fn flood(api: Http) -> Result<(), String> {
+    for flood in 0..3 {
+        for i in 0..HOSTILE_FLOWS {
+            let to = format!("+3070{:08}", flood * HOSTILE_FLOWS + i);
+            let url = format!("https://{HOSTILE_HOST}{}.example/", i % HOSTILE_HOSTS);
+            let step = json!({"type": "Sms", "order": 1, "to": to, "from": "Acme", "message": {"body": "hi"}, "ttl": 5});
+            let body = json!({"flow": [step], "callback": {"strategy": "OnCompletion", "url": url}});
+            // What was too much is not sent again.
+            match api.send(&body, None).await {
+                (200 | 429 | 503, _) => {}
+                (status, answer) => return Err(format!("a flood was answered {status}: {answer}")),
+            }
+        }
+        sleep(FLOOD_INTERVAL).await;
+    }
+    Ok(())
+}
+
 /// Lives a client's life, or what is left of it after a crash. An error is a broken promise.
 pub async fn run(world: Arc<World>, index: usize, api: Http) -> Result<(), String> {
     let (request, wait_ms) = world.with(|state| {
@@ -179,6 +209,14 @@ pub async fn run(world: Arc<World>, index: usize, api: Http) -> Result<(), Strin
                 429 | 503 => sleep(Duration::from_secs(3)).await,
                 _ => return Err(format!("cancelling {id} was answered {status}: {answer}")),
             }
+        }
+    }
+    if let Some(key) = request.key.filter(|_| world.with(|state| state.trial == Trial::Hostile)) {
+        let wait_ms = world.with(|state| SENDING_MS + ASK_AGAIN_MS - state.now().elapsed_ms);
+        sleep(Duration::from_millis(wait_ms.max(0).unsigned_abs())).await;
+        let (status, answer) = api.send(&request.body, Some(&key)).await;
+        if status == 200 && answer["trackingId"] != *id {
+            return Err(format!("a key was forgotten: {id} was sent, and then {}", answer["trackingId"]));
         }
     }
     world.with(|state| state.requests[index].settled = true);

@@ -1,14 +1,15 @@
 //! The server's store with faults before and after each call, and with bugs where they are planted.
 
 use crate::world::World;
+use crate::{APPLICATION, HOSTILE, Trial};
 use async_trait::async_trait;
 use flow::{Applied, CarrierRef, Channel, Event, Flow, Price, Receipt, TaskKind};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use store::{
-    Accepted, Application, Cautions, Change, Claim, IdempotencyKey, Lane, Matched, Reserved, Result,
-    Retention, SqliteStore, Store, StoreError, Suppression, Token,
+    Accepted, Admission, Admit, Application, Cautions, Change, Claim, IdempotencyKey, Lane, Matched, Offer,
+    Pruned, Reserved, Result, Retention, SqliteStore, Store, StoreError, Suppression, Token,
 };
 use uuid::Uuid;
 
@@ -31,14 +32,32 @@ pub enum Bug {
     ForgetCallback,
     /// Some commits do not reach the search index.
     SkipIndex,
+    /// What one application owes stands before what others owe.
+    NoTurns,
+    /// Things are deleted by their age whatever the clock shows.
+    BelieveClock,
+    /// What was put off by a clock that was ahead stays so when the clock is back.
+    ForgetClock,
 }
 
-/// What planted bugs keep in mind, longer than a server lives.
+impl Bug {
+    /// The trial that can find it.
+    pub fn trial(self) -> Trial {
+        match self {
+            Bug::NoTurns | Bug::BelieveClock | Bug::ForgetClock => Trial::Hostile,
+            _ => Trial::Any,
+        }
+    }
+}
+
+/// What faults and planted bugs keep in mind, longer than a server lives.
 #[derive(Default)]
 pub struct Memory {
     forgotten: HashSet<(Uuid, u16)>,
     first_parts: HashMap<(Uuid, u16), CarrierRef>,
     taken_for: HashMap<CarrierRef, CarrierRef>,
+    /// Flows that can't be stored any more as long as the trouble lasts.
+    unstorable: HashSet<Uuid>,
 }
 
 /// A store in a world.
@@ -72,6 +91,9 @@ impl Faulty {
 impl Store for Faulty {
     async fn accept(&self, flow: Flow, key: Option<IdempotencyKey>, now_ms: i64) -> Result<Accepted> {
         self.before().await?;
+        if flow.application == HOSTILE && self.world.with(|state| state.random.u8(0..10)) == 0 {
+            self.memory.lock().unstorable.insert(flow.id);
+        }
         let key = key.filter(|_| !self.has(Bug::IgnoreKeys));
         if self.has(Bug::AnswerBeforeCommit) {
             let (store, world) = (Arc::clone(&self.inner), Arc::clone(&self.world));
@@ -86,6 +108,11 @@ impl Store for Faulty {
 
     async fn apply(&self, id: Uuid, event: Event, now_ms: i64) -> Result<Applied> {
         self.before().await?;
+        if self.memory.lock().unstorable.contains(&id)
+            && self.world.with(|state| state.trial) == Trial::Hostile
+        {
+            return Err(StoreError::Unavailable("simulated: too big".into()));
+        }
         let event = match event {
             Event::Handed { .. } if self.has(Bug::ForgetHandOver) => {
                 return Ok(Applied { changed: true, notes: vec![] });
@@ -118,9 +145,26 @@ impl Store for Faulty {
         self.after(self.inner.receipt(carrier, receipt, now_ms).await).await
     }
 
-    async fn claim(&self, lane: Lane, limit: usize, now_ms: i64, lease_ms: i64) -> Result<Vec<Claim>> {
+    async fn claim(
+        &self,
+        lane: Lane,
+        limit: usize,
+        now_ms: i64,
+        lease_ms: i64,
+        admit: Admit<'_>,
+    ) -> Result<Vec<Claim>> {
         self.before().await?;
-        let mut claims = self.inner.claim(lane, limit, now_ms, lease_ms).await?;
+        let mut claims = Vec::new();
+        if self.has(Bug::NoTurns) {
+            let mut first = |offer: &Offer<'_>| {
+                if offer.application == HOSTILE { admit(offer) } else { Admission::ApplicationFull }
+            };
+            claims = self.inner.claim(lane, limit, now_ms, lease_ms, &mut first).await?;
+        }
+        if claims.is_empty() {
+            self.inner.resume(lane, APPLICATION, "");
+            claims = self.inner.claim(lane, limit, now_ms, lease_ms, admit).await?;
+        }
         if self.has(Bug::ForgetExpiry) {
             let mut memory = self.memory.lock();
             claims.retain(|claim| {
@@ -137,6 +181,14 @@ impl Store for Faulty {
 
     fn put_off(&self, id: Uuid, task: TaskKind, at_ms: i64) {
         self.inner.put_off(id, task, at_ms);
+    }
+
+    fn resume(&self, lane: Lane, application: &str, target: &str) {
+        self.inner.resume(lane, application, target);
+    }
+
+    fn pull_in(&self, lane: Lane, jumped: bool, now_ms: i64, latest_ms: i64) -> usize {
+        if self.has(Bug::ForgetClock) { 0 } else { self.inner.pull_in(lane, jumped, now_ms, latest_ms) }
     }
 
     fn next_due_ms(&self, lane: Lane) -> Option<i64> {
@@ -176,9 +228,25 @@ impl Store for Faulty {
         self.inner.forget_removals(until).await
     }
 
-    async fn prune(&self, retention: Retention, limit: usize) -> Result<usize> {
+    async fn prune(&self, retention: Retention, limit: usize) -> Result<Pruned> {
         self.before().await?;
+        let retention = if self.has(Bug::BelieveClock) {
+            let now_ms = self.world.clock_ms();
+            let day_ms = 86_400_000;
+            Retention { flows_before_ms: now_ms - 365 * day_ms, keys_before_ms: now_ms - day_ms }
+        } else {
+            retention
+        };
         self.after(self.inner.prune(retention, limit).await).await
+    }
+
+    async fn last_seen_ms(&self) -> Result<Option<i64>> {
+        self.inner.last_seen_ms().await
+    }
+
+    async fn see(&self, now_ms: i64) -> Result<()> {
+        self.before().await?;
+        self.after(self.inner.see(now_ms).await).await
     }
 
     async fn prune_flows(&self, application: String, ids: Vec<Uuid>) -> Result<usize> {

@@ -18,7 +18,7 @@ mod world;
 
 pub use faults::Bug;
 
-use api::{Http, TOKEN};
+use api::{HOSTILE_TOKEN, Http, TOKEN};
 use async_trait::async_trait;
 use carrier::SimulatedCarrier;
 use carriers::{Carrier, ReceiptSink};
@@ -48,9 +48,24 @@ pub struct Options {
     pub flows: usize,
     /// A bug to be found.
     pub bug: Option<Bug>,
-    /// Nothing goes wrong but this: for an hour, the carriers of Voice are down, and the target of every other flow's
+    /// What goes wrong.
+    pub trial: Trial,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Trial {
+    /// Whatever the seed draws.
+    #[default]
+    Any,
+    /// Nothing but this: for an hour, the carriers of Voice are down, and the target of every other flow's
     /// callbacks hangs.
-    pub outage: bool,
+    Outage,
+    /// Nothing but this: another application sends hundreds of flows at once over the same slow carriers,
+    /// with callbacks to as many hosts that hang, some of which can't be stored any more once they were
+    /// accepted; and now and then the clock is wrong for some seconds, by hours or by years, with the
+    /// carriers down.
+    Hostile,
 }
 
 /// What happened in a run in which every promise was kept.
@@ -82,9 +97,13 @@ const TROUBLE_MS: i64 = 900_000;
 const OUTAGE_MS: i64 = 3_600_000;
 /// Then everything has to end within so long, milliseconds: steps, and clocks that were set back.
 const ENDING_MS: i64 = 48 * 3_600_000;
+/// What the hostile application has waiting and a wrong clock delay an application's messages and callbacks by at most.
+const SERVED_MS: i64 = 15_000;
 /// What the application may spend.
 const BALANCE: &str = "1000";
 const APPLICATION: &str = "5c0ffee0aa11bb22cc33dd44";
+/// The other application, that takes what it can.
+const HOSTILE: &str = "5c0ffee0aa11bb22cc33dd55";
 
 const CONFIG: &str = r#"
 [server]
@@ -114,6 +133,22 @@ kind = "sandbox"
 channels = ["Viber", "Voice"]
 window = 8
 prices = { Viber = "0.01" }
+"#;
+
+/// What a flood and a wrong clock are tried with: one way out, with a queue before it, and few slots for callbacks.
+const NARROW_CONFIG: &str = r#"
+[engine]
+retry_max = "20s"
+[callbacks]
+retry_base = "1s"
+retry_max = "60s"
+concurrency = 16
+[[carrier]]
+name = "eager"
+kind = "sandbox"
+channels = ["Sms", "Viber", "Voice"]
+window = 3
+prices = { Sms = "0.05", Viber = "0.02", Voice = "0.06" }
 "#;
 
 /// Runs a seed.
@@ -148,23 +183,36 @@ pub fn run(seed: u64, options: &Options) -> Result<Summary, String> {
                 let down_ms = world.with(|state| state.random.i64(100..120_000));
                 runtime.block_on(async { world.end(down_ms) });
             }
-            Some(ended) => return ended.map(|summary| Summary { crashes, ..summary }),
+            Some(ended) => {
+                let summary = ended.map(|summary| Summary { crashes, ..summary })?;
+                return if options.trial == Trial::Hostile { fair(summary) } else { Ok(summary) };
+            }
         }
     }
 }
 
-/// Makes the application that all flows belong to.
+/// Whether the application that does nothing wrong was served in time. Virtual time has no noise: the clock is wrong and
+/// carriers are down for up to ten seconds at a time, and what the other application has in the queues would take
+/// more than half a minute.
+fn fair(summary: Summary) -> Result<Summary, String> {
+    let slowest_ms = summary.slowest_hand_over_ms.max(summary.slowest_callback_ms);
+    if slowest_ms <= SERVED_MS { Ok(summary) } else { Err(format!("one waited for another: {summary:?}")) }
+}
+
+/// Makes the applications that flows belong to.
 fn prepare(data: &Path) -> anyhow::Result<()> {
     let admin = Admin::open(&database(data), &Keyring::default())?;
-    let application = Application {
-        id: APPLICATION.into(),
-        name: "simulated".into(),
-        secret_hash: [0; 32],
-        created_ms: 0,
-        revoked_ms: None,
-        settings: ApplicationSettings::default(),
-    };
-    admin.add_application(&NewApplication { application, secret: String::new() })?;
+    for id in [APPLICATION, HOSTILE] {
+        let application = Application {
+            id: id.into(),
+            name: format!("simulated {id}"),
+            secret_hash: [0; 32],
+            created_ms: 0,
+            revoked_ms: None,
+            settings: ApplicationSettings::default(),
+        };
+        admin.add_application(&NewApplication { application, secret: String::new() })?;
+    }
     admin.set_balance(APPLICATION, Some(BALANCE.parse()?))?;
     Ok(())
 }
@@ -176,7 +224,8 @@ async fn live(
     options: &Options,
     memory: Arc<Mutex<Memory>>,
 ) -> Result<Summary, String> {
-    let config = Config::parse(CONFIG, data, [])?;
+    let text = if options.trial == Trial::Hostile { NARROW_CONFIG } else { CONFIG };
+    let config = Config::parse(text, data, [])?;
     let followed = Followed::default();
     let observed = followed.clone();
     let (skips, chance) = (options.bug == Some(Bug::SkipIndex), Arc::clone(world));
@@ -196,11 +245,13 @@ async fn live(
     let store = Arc::new(store);
     let directory = index_directory(data);
     followed.open(&*store, &directory).await.map_err(|error| format!("{error:#}"))?;
-    let hash = Token::hash_of(TOKEN);
-    if store.token(hash).await.map_err(|error| error.to_string())?.is_none() {
-        let scope = "MT_ROLE_SMS MT_ROLE_VIBER MT_ROLE_VOICE MT_ROLE_FAILOVER".to_owned();
-        let token = Token { hash, application: APPLICATION.into(), expires_ms: i64::MAX, scope };
-        store.add_token(token, usize::MAX).await.map_err(|error| error.to_string())?;
+    for (token, application) in [(TOKEN, APPLICATION), (HOSTILE_TOKEN, HOSTILE)] {
+        let hash = Token::hash_of(token);
+        if store.token(hash).await.map_err(|error| error.to_string())?.is_none() {
+            let scope = "MT_ROLE_SMS MT_ROLE_VIBER MT_ROLE_VOICE MT_ROLE_FAILOVER".to_owned();
+            let token = Token { hash, application: application.into(), expires_ms: i64::MAX, scope };
+            store.add_token(token, usize::MAX).await.map_err(|error| error.to_string())?;
+        }
     }
     let faulty =
         Arc::new(Faulty { inner: Arc::clone(&store), world: Arc::clone(world), bug: options.bug, memory });
@@ -209,7 +260,7 @@ async fn live(
     let engine = Engine::start(&config, Arc::clone(&faulty) as _, Arc::clone(&index), &outside).await?;
     engine.read_cautions().await.map_err(|error| error.to_string())?;
     let router = server::router(&config, Arc::clone(&faulty) as _, index, Arc::clone(&engine));
-    let api = Http(router);
+    let api = Http { router, token: TOKEN };
     tokio::spawn(engine.run());
 
     let (waiting, clients) = world.with(|state| {
@@ -222,14 +273,20 @@ async fn live(
     });
     waiting.into_iter().for_each(|index| drop(tokio::spawn(Arc::clone(world).deliver(index))));
     let broken = Arc::new(Mutex::new(None));
+    let note = |broken: Arc<Mutex<Option<String>>>, client: Result<(), String>| {
+        if let Err(promise) = client {
+            broken.lock().get_or_insert(promise);
+        }
+    };
     for index in clients {
         let client = client::run(Arc::clone(world), index, api.clone());
         let broken = Arc::clone(&broken);
-        tokio::spawn(async move {
-            if let Err(promise) = client.await {
-                broken.lock().get_or_insert(promise);
-            }
-        });
+        tokio::spawn(async move { note(broken, client.await) });
+    }
+    if options.trial == Trial::Hostile {
+        let flood = client::flood(Http { token: HOSTILE_TOKEN, ..api.clone() });
+        let broken = Arc::clone(&broken);
+        tokio::spawn(async move { note(broken, flood.await) });
     }
     loop {
         sleep(Duration::from_secs(5)).await;
@@ -246,7 +303,8 @@ async fn live(
             let told = state.posted.iter().all(|posted| posted.acknowledged.is_some());
             (state.now().elapsed_ms, settled && told)
         });
-        let trouble_ms = if options.outage { OUTAGE_MS } else { client::SENDING_MS + TROUBLE_MS };
+        let outage = options.trial == Trial::Outage;
+        let trouble_ms = if outage { OUTAGE_MS } else { client::SENDING_MS + TROUBLE_MS };
         if elapsed_ms > trouble_ms {
             world.heal();
         }
@@ -266,7 +324,12 @@ async fn live(
 /// Carriers go down and come back, clocks are set.
 fn weather(world: &World) {
     world.with(|state| {
-        if state.outage {
+        state.mend_clock();
+        let likelihood = if state.trial == Trial::Hostile { 0.03 } else { state.mood.clock_errs / 10.0 };
+        if state.happens(likelihood) {
+            state.err_clock();
+        }
+        if state.trial != Trial::Any {
             return;
         }
         if state.happens(state.mood.goes_down / 10.0) {

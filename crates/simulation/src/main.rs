@@ -1,7 +1,7 @@
 //! `cargo xtask simulate`: runs seeds, and tells the first promise that was broken.
 
 use clap::Parser;
-use simulation::{Bug, Options, Summary, run};
+use simulation::{Bug, Options, Summary, Trial, run};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -24,7 +24,8 @@ struct Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let options = Options { flows: cli.flows, bug: cli.bug, outage: false };
+    let trial = cli.bug.map_or(Trial::Any, Bug::trial);
+    let options = Options { flows: cli.flows, bug: cli.bug, trial };
     let started = Instant::now();
     let mut sum = Summary::default();
     for seed in cli.from..cli.from + cli.seeds {

@@ -1,12 +1,12 @@
 //! Where callbacks go: a target that fails, and whose answers get lost.
 
-use crate::client::HANGING;
+use crate::Trial;
+use crate::client::{HANGING, HOSTILE_HOST};
 use crate::world::{Called, World, statuses};
 use async_trait::async_trait;
 use reqwest::Url;
 use serde_json::Value;
-use server::callbacks::{Headers, Post};
-use server::clock;
+use server::callbacks::{Answer, Headers, Post};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -19,19 +19,24 @@ pub struct SimulatedTarget(pub Arc<World>);
 
 #[async_trait]
 impl Post for SimulatedTarget {
-    async fn post(&self, url: Url, headers: Headers, body: String) -> Result<u16, String> {
+    async fn post(&self, url: Url, headers: Headers, body: String) -> Result<Answer, String> {
         let world = &self.0;
         world.step().await;
-        if url.host_str().is_some_and(|host| host.starts_with(HANGING)) && world.with(|state| state.outage) {
+        let trial = world.with(|state| state.trial);
+        let to = |name: &str| url.host_str().is_some_and(|host| host.starts_with(name));
+        if (trial == Trial::Outage && to(HANGING)) || (trial == Trial::Hostile && to(HOSTILE_HOST)) {
             sleep(TIMEOUT).await;
             return Err("no answer in time".into());
         }
         if world.with(|state| state.happens(state.mood.target_fails)) {
-            return if world.with(|state| state.random.bool()) { Ok(500) } else { Err("no answer".into()) };
+            return if world.with(|state| state.random.bool()) {
+                Ok(500.into())
+            } else {
+                Err("no answer".into())
+            };
         }
         let tracking: Value = serde_json::from_str(&body).map_err(|error| error.to_string())?;
         let text = |name: &str| tracking[name].as_str().unwrap_or_default().to_owned();
-        let updated_ms = clock::parse_iso(&text("updatedAt"));
         let webhook = headers.iter().find(|(name, _)| *name == "webhook-id");
         let called = world.with(|state| {
             let at = state.now();
@@ -40,7 +45,6 @@ impl Post for SimulatedTarget {
                 webhook: webhook.map(|(_, id)| id.clone()).unwrap_or_default(),
                 statuses: statuses(&tracking),
                 updated: text("updatedAt"),
-                after_ms: at.latest_ms - updated_ms.unwrap_or(at.latest_ms),
                 at,
                 acknowledged: None,
             });
@@ -52,6 +56,6 @@ impl Post for SimulatedTarget {
             state.called[called].acknowledged = Some(!lost);
             lost
         });
-        if lost { Err("the answer was lost".into()) } else { Ok(204) }
+        if lost { Err("the answer was lost".into()) } else { Ok(204.into()) }
     }
 }

@@ -1,7 +1,7 @@
 //! The world around a server: its time, its chance, its faults, and everything that was seen in it.
 
-use crate::Options;
 use crate::client::Request;
+use crate::{Options, Trial};
 use carriers::ReceiptSink;
 use fastrand::Rng;
 use flow::Receipt;
@@ -81,8 +81,6 @@ pub struct Called {
     pub statuses: Vec<String>,
     pub updated: String,
     pub at: At,
-    /// How long after the change, milliseconds by the server's clock.
-    pub after_ms: i64,
     /// Whether the server was told 2xx; none when it died meanwhile.
     pub acknowledged: Option<bool>,
 }
@@ -107,6 +105,7 @@ pub struct Mood {
     pub goes_down: f64,
     pub clock_jumps: f64,
     pub cancels: f64,
+    pub clock_errs: f64,
 }
 
 impl Mood {
@@ -129,7 +128,32 @@ impl Mood {
             goes_down: maybe(0.3),
             clock_jumps: maybe(0.1),
             cancels: maybe(0.2),
+            clock_errs: maybe(0.1),
         }
+    }
+}
+
+/// How far the server's clock was off, and since when, milliseconds of the simulation.
+pub struct Skews(Vec<(i64, i64)>);
+
+impl Skews {
+    /// The moments at which the server's clock showed a time, Unix milliseconds, as milliseconds of the
+    /// simulation. None where it never did, more than one where it was set back.
+    pub fn moments(&self, shown_ms: i64) -> impl Iterator<Item = i64> {
+        self.found(shown_ms).map(|(at_ms, _)| at_ms)
+    }
+
+    /// Those at which it was right.
+    pub fn right_moments(&self, shown_ms: i64) -> impl Iterator<Item = i64> {
+        self.found(shown_ms).filter(|(_, skew_ms)| *skew_ms == 0).map(|(at_ms, _)| at_ms)
+    }
+
+    fn found(&self, shown_ms: i64) -> impl Iterator<Item = (i64, i64)> {
+        let ends = self.0.iter().skip(1).map(|(since_ms, _)| *since_ms).chain([i64::MAX]);
+        self.0.iter().zip(ends).filter_map(move |((since_ms, skew_ms), end_ms)| {
+            let at_ms = shown_ms - START_MS - skew_ms;
+            (*since_ms..=end_ms).contains(&at_ms).then_some((at_ms, *skew_ms))
+        })
     }
 }
 
@@ -149,8 +173,8 @@ pub struct State {
     pub called: Vec<Called>,
     /// Carriers that take nothing now.
     pub down: Vec<String>,
-    /// The one trouble of [`Options::outage`] goes on.
-    pub outage: bool,
+    /// The one trouble that goes on; [`Trial::Any`] when there is none but the mood's.
+    pub trial: Trial,
     /// Where receipts go in this life.
     pub sink: Option<Arc<dyn ReceiptSink>>,
     number: u64,
@@ -160,11 +184,20 @@ pub struct State {
     began: Option<Instant>,
     /// How far the server's clock is off.
     skew_ms: i64,
+    /// How far it was off, and since when, milliseconds of the simulation; the last one is now.
+    skews: Vec<(i64, i64)>,
+    /// What it was off before it erred, while it does.
+    right_skew_ms: Option<i64>,
     latest_ms: i64,
     crashed: bool,
 }
 
 impl State {
+    /// How long the server's clock was off by how much.
+    pub fn skews(&self) -> Skews {
+        Skews(self.skews.clone())
+    }
+
     /// Whether something of this likelihood happens.
     pub fn happens(&mut self, likelihood: f64) -> bool {
         likelihood > 0.0 && self.random.f64() < likelihood
@@ -190,8 +223,37 @@ impl State {
 
     /// Sets the server's clock, forward or back.
     pub fn jump(&mut self) {
+        let by_ms = self.random.i64(-7_200_000..=7_200_000);
+        if self.right_skew_ms.is_none() {
+            self.set_skew(self.skew_ms + by_ms);
+        }
+    }
+
+    fn set_skew(&mut self, skew_ms: i64) {
         self.clock_ms();
-        self.skew_ms += self.random.i64(-7_200_000..=7_200_000);
+        self.skew_ms = skew_ms;
+        self.skews.push((self.elapsed_ms(), skew_ms));
+    }
+
+    /// Makes the server's clock wrong until [`State::mend_clock`]: by two hours or by 400 days.
+    pub fn err_clock(&mut self) {
+        let by_ms = if self.random.bool() { 7_200_000 } else { 400 * 86_400_000 };
+        if self.right_skew_ms.replace(self.skew_ms).is_none() {
+            self.set_skew(self.skew_ms + by_ms);
+        }
+        if self.trial == Trial::Hostile && self.random.bool() {
+            self.down = ["eager", "careful", "second"].map(str::to_owned).to_vec();
+        }
+    }
+
+    /// The clock is right again.
+    pub fn mend_clock(&mut self) {
+        if let Some(skew_ms) = self.right_skew_ms.take() {
+            self.set_skew(skew_ms);
+            if self.trial == Trial::Hostile {
+                self.down.clear();
+            }
+        }
     }
 }
 
@@ -199,7 +261,8 @@ impl World {
     /// The world of a seed.
     pub fn new(seed: u64, options: &Options) -> Arc<World> {
         let mut random = Rng::with_seed(seed);
-        let mood = if options.outage { Mood::default() } else { Mood::draw(&mut random) };
+        let any = options.trial == Trial::Any;
+        let mood = if any { Mood::draw(&mut random) } else { Mood::default() };
         let requests = (0..options.flows).map(|number| Request::draw(number, &mut random, &mood)).collect();
         let state = State {
             random,
@@ -208,14 +271,19 @@ impl World {
             submissions: Vec::new(),
             posted: Vec::new(),
             called: Vec::new(),
-            down: if options.outage { vec!["careful".into(), "second".into()] } else { Vec::new() },
-            outage: options.outage,
+            down: match options.trial {
+                Trial::Outage => vec!["careful".into(), "second".into()],
+                Trial::Any | Trial::Hostile => Vec::new(),
+            },
+            trial: options.trial,
             sink: None,
             number: 0,
             life: 0,
             before_ms: 0,
             began: None,
             skew_ms: 0,
+            skews: vec![(0, 0)],
+            right_skew_ms: None,
             latest_ms: START_MS,
             crashed: false,
         };
@@ -344,8 +412,9 @@ impl World {
     pub fn heal(&self) {
         self.with(|state| {
             state.mood = Mood::default();
+            state.mend_clock();
             state.down.clear();
-            state.outage = false;
+            state.trial = Trial::Any;
         });
     }
 }

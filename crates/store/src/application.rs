@@ -37,6 +37,9 @@ pub struct ApplicationSettings {
     /// Limits of its own, in place of the server's.
     #[serde(default, skip_serializing_if = "ApplicationLimits::is_empty")]
     pub limits: ApplicationLimits,
+    /// Which key its callbacks are signed with.
+    #[serde(default, skip_serializing_if = "CallbackKey::is_first")]
+    pub callback_key: CallbackKey,
 }
 
 /// An application's own limits; where one is absent, the server's configuration says.
@@ -57,6 +60,38 @@ impl ApplicationLimits {
     /// Whether the server's configuration says them all.
     pub fn is_empty(&self) -> bool {
         *self == ApplicationLimits::default()
+    }
+}
+
+/// Which of an application's keys its callbacks are signed with. Keys are derived, so a number stands for each.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct CallbackKey {
+    /// How often the key was changed.
+    pub generation: u32,
+    /// When it was changed last, Unix milliseconds.
+    pub changed_ms: i64,
+}
+
+impl CallbackKey {
+    /// How long the key of before signs as well, milliseconds: so long receivers have to take up the new one.
+    pub const GRACE_MS: i64 = 24 * 3600 * 1000;
+
+    /// Whether it was never changed.
+    pub fn is_first(&self) -> bool {
+        self.generation == 0
+    }
+
+    /// The key after this one.
+    pub fn next(self, now_ms: i64) -> CallbackKey {
+        CallbackKey { generation: self.generation.saturating_add(1), changed_ms: now_ms }
+    }
+
+    /// The keys that sign a callback of an application, the newest first. `key` is the installation's.
+    pub fn secrets(self, key: &[u8; 32], application: &str, now_ms: i64) -> Vec<[u8; 32]> {
+        let in_grace = now_ms.saturating_sub(self.changed_ms) < Self::GRACE_MS;
+        let before = self.generation.checked_sub(1).filter(|_| in_grace);
+        let generations = std::iter::once(self.generation).chain(before);
+        generations.map(|generation| callback_secret(key, application, generation)).collect()
     }
 }
 
@@ -136,9 +171,13 @@ fn secret_hash(key: &[u8; 32], secret: &str) -> [u8; 32] {
     keyed_hash(key, secret.as_bytes())
 }
 
-/// The key that an application's callbacks are signed with: derived, so that there is nothing to store.
-pub fn callback_secret(key: &[u8; 32], application: &str) -> [u8; 32] {
-    keyed_hash(key, format!("callbacks of {application}").as_bytes())
+/// The key of a generation that an application's callbacks are signed with: derived, so that there is nothing to store.
+pub fn callback_secret(key: &[u8; 32], application: &str, generation: u32) -> [u8; 32] {
+    let text = match generation {
+        0 => format!("callbacks of {application}"),
+        later => format!("callbacks of {application}, key {later}"),
+    };
+    keyed_hash(key, text.as_bytes())
 }
 
 /// A hash that nobody without the installation's key can try values against: of values of one kind, and of one
@@ -202,4 +241,32 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_before_signs_for_a_day_and_no_older_one() {
+        let key = [7; 32];
+        let first = CallbackKey::default();
+        let secret = |generation| callback_secret(&key, "a", generation);
+        assert_eq!(first.secrets(&key, "a", 5), [secret(0)]);
+        let second = first.next(1000);
+        assert_eq!(second.secrets(&key, "a", 1000), [secret(1), secret(0)]);
+        assert_eq!(second.secrets(&key, "a", 999 + CallbackKey::GRACE_MS), [secret(1), secret(0)]);
+        assert_eq!(second.secrets(&key, "a", 1000 + CallbackKey::GRACE_MS), [secret(1)]);
+        assert_eq!(second.next(2000).secrets(&key, "a", 2001), [secret(2), secret(1)]);
+        assert_ne!(secret(0), secret(1));
+        assert_ne!(secret(1), callback_secret(&key, "b", 1));
+    }
+
+    #[test]
+    fn settings_of_before_are_read_and_keep_their_form() {
+        let stored = r#"{"token_ttl":"hour","transcode":false}"#;
+        let settings: ApplicationSettings = serde_json::from_str(stored).unwrap();
+        assert_eq!(settings, ApplicationSettings::default());
+        assert_eq!(serde_json::to_string(&settings).unwrap(), stored);
+    }
 }

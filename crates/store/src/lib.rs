@@ -9,12 +9,13 @@ mod queue;
 mod sealing;
 mod sqlite;
 mod suppression;
+mod turns;
 
 pub use application::{
-    Application, ApplicationLimits, ApplicationSettings, DeadCallback, NewApplication, Token, TokenTtl,
-    callback_secret,
+    Application, ApplicationLimits, ApplicationSettings, CallbackKey, DeadCallback, NewApplication, Token,
+    TokenTtl, callback_secret,
 };
-pub use queue::Lane;
+pub use queue::{Admission, Admit, Lane, Offer, admit_all};
 pub use sealing::Keyring;
 pub use sqlite::{Admin, OpenReport, SqliteOptions, SqliteStore, Threads};
 pub use suppression::{Cautions, Reserved, Suppression};
@@ -138,6 +139,20 @@ pub struct Retention {
     pub keys_before_ms: i64,
 }
 
+impl Retention {
+    /// Nothing is too old.
+    pub const EVERYTHING: Retention = Retention { flows_before_ms: 0, keys_before_ms: 0 };
+}
+
+/// What pruning came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pruned {
+    /// Flows that were removed.
+    pub flows: usize,
+    /// There is more to remove.
+    pub more: bool,
+}
+
 /// Keeps flows and tasks. Times are Unix milliseconds and come in as arguments.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
@@ -161,14 +176,30 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Unavailable`].
     async fn receipt(&self, carrier: CarrierRef, receipt: Receipt, now_ms: i64) -> Result<Matched>;
 
-    /// Takes at most `limit` due tasks of a lane. A task that is still owed `lease_ms` later can be taken again.
+    /// Takes at most `limit` due tasks of a lane that `admit` grants, from the applications in turn. A task
+    /// that is still owed `lease_ms` later can be taken again. What is not granted costs no reading, and is
+    /// asked for again when a quarter of a second is over or when it is [resumed](Store::resume).
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    async fn claim(&self, lane: Lane, limit: usize, now_ms: i64, lease_ms: i64) -> Result<Vec<Claim>>;
+    /// [`StoreError::Unavailable`]; what was granted is due again.
+    async fn claim(
+        &self,
+        lane: Lane,
+        limit: usize,
+        now_ms: i64,
+        lease_ms: i64,
+        admit: Admit<'_>,
+    ) -> Result<Vec<Claim>>;
+
+    /// Lets a lane's tasks of an application to a target be asked for again.
+    fn resume(&self, lane: Lane, application: &str, target: &str);
 
     /// Gives a claimed task back, to be taken at `at_ms` at the earliest.
     fn put_off(&self, id: Uuid, task: TaskKind, at_ms: i64);
+
+    /// Corrects the due times of a lane. Where the clock `jumped`, what was decided while it was further ahead is due as
+    /// much earlier. And nothing is due after `latest_ms`. Answers how many tasks were moved.
+    fn pull_in(&self, lane: Lane, jumped: bool, now_ms: i64, latest_ms: i64) -> usize;
 
     /// When the lane's next task is due.
     fn next_due_ms(&self, lane: Lane) -> Option<i64>;
@@ -214,11 +245,24 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Unavailable`].
     async fn forget_removals(&self, until: u64) -> Result<()>;
 
-    /// Prunes what is too old, at most `limit` flows; answers how many.
+    /// Prunes what is too old, of each kind at most `limit`.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    async fn prune(&self, retention: Retention, limit: usize) -> Result<usize>;
+    async fn prune(&self, retention: Retention, limit: usize) -> Result<Pruned>;
+
+    /// The last time that [`Store::see`] kept, Unix milliseconds.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn last_seen_ms(&self) -> Result<Option<i64>>;
+
+    /// Keeps a time that the clock showed when it was right: at the next start it tells whether the clock can
+    /// be.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn see(&self, now_ms: i64) -> Result<()>;
 
     /// Removes these flows of an application if they are closed; answers how many.
     ///
@@ -296,7 +340,8 @@ pub trait Store: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<Suppression>>;
 
-    /// The applications whose messages are looked at before they are handed over.
+    /// The applications whose messages are looked at before they are handed over, and the callback keys that were
+    /// changed.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].

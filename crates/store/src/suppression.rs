@@ -1,5 +1,6 @@
 //! Recipients who want no more messages.
 
+use crate::CallbackKey;
 use flow::Channel;
 use serde::Serialize;
 
@@ -20,13 +21,15 @@ pub struct Suppression {
     pub since_ms: i64,
 }
 
-/// The applications whose messages are looked at before they are handed over.
+/// The applications that something has to be heeded for.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Cautions {
     /// They have a balance.
     pub balances: Vec<String>,
     /// Some of their recipients want no more messages.
     pub suppressions: Vec<String>,
+    /// The key of their callbacks' signatures was changed.
+    pub callback_keys: Vec<(String, CallbackKey)>,
 }
 
 /// What became of holding something of a balance.

@@ -65,21 +65,21 @@ async fn what_is_owed_survives_a_restart() {
     assert!(matches!(store.accept(flow.clone(), None, 1000).await, Ok(Accepted::New)));
     assert_eq!(seen.lock().unwrap().len(), 1);
     let lane = Lane::Submit(flow::Channel::Viber);
-    let claims = store.claim(lane, 10, 1000, 60_000).await.unwrap();
+    let claims = store.claim(lane, 10, 1000, 60_000, &mut admit_all).await.unwrap();
     assert_eq!(claims.len(), 1);
-    assert!(store.claim(lane, 10, 1001, 60_000).await.unwrap().is_empty(), "it is leased");
+    assert!(store.claim(lane, 10, 1001, 60_000, &mut admit_all).await.unwrap().is_empty(), "it is leased");
     store.close().await;
 
     let (store, report, _) = open(&path);
     assert_eq!(report.owing_flows, 1);
-    let claims = store.claim(lane, 10, 1000, 60_000).await.unwrap();
+    let claims = store.claim(lane, 10, 1000, 60_000, &mut admit_all).await.unwrap();
     assert_eq!(*claims[0].flow, flow);
     store.apply(flow.id, submitted(0, 0, "c", "r1"), 1010).await.unwrap();
     assert_eq!(store.next_due_ms(lane), None);
     // The time to live runs on.
     assert_eq!(store.next_due_ms(Lane::Expire), Some(1000 + 600_000));
     store.receipt(of("r1"), delivered(), 1020).await.unwrap();
-    let claims = store.claim(Lane::Callback, 10, 1020, 60_000).await.unwrap();
+    let claims = store.claim(Lane::Callback, 10, 1020, 60_000, &mut admit_all).await.unwrap();
     assert!(matches!(claims[0].task, TaskKind::Callback { .. }));
     let done = Event::CallbackDone { number: claims[0].flow.callbacks.first().unwrap().number };
     store.apply(flow.id, done, 1030).await.unwrap();
@@ -122,7 +122,7 @@ async fn an_idempotency_key_stores_one_flow() {
     assert_eq!(store.changes(0, 10).await.unwrap().len(), 1);
     // Keys are forgotten, and then count as new.
     let retention = Retention { flows_before_ms: 0, keys_before_ms: 2000 };
-    assert_eq!(store.prune(retention, 10).await.unwrap(), 0);
+    assert_eq!(store.prune(retention, 10).await.unwrap().flows, 0);
     assert!(matches!(store.accept(new_flow(1003), key(2), 1003).await, Ok(Accepted::New)));
 }
 
@@ -141,7 +141,7 @@ async fn pruning_takes_old_closed_flows_only() {
         store.apply(flow.id, Event::CallbackDone { number }, 9000).await.unwrap();
     }
     let retention = Retention { flows_before_ms: 5000, keys_before_ms: 0 };
-    assert_eq!(store.prune(retention, 10).await.unwrap(), 1);
+    assert_eq!(store.prune(retention, 10).await.unwrap().flows, 1);
     assert!(matches!(seen.lock().unwrap().last(), Some(Change::Removed { id, .. }) if *id == closed.id));
     // Who follows the feed hears of it until he says that he has; its position stays.
     let last = store.changes(0, 10).await.unwrap().pop().unwrap();
@@ -199,7 +199,7 @@ async fn dead_callbacks_are_listed_and_replayed_from_beside() {
     assert_eq!(store.replay_requested(2000).await.unwrap(), 0);
     assert_eq!(admin.request_replay(None).unwrap(), 1);
     assert_eq!(store.replay_requested(2000).await.unwrap(), 1);
-    assert_eq!(store.next_due_ms(Lane::Callback), Some(2000));
+    assert!(store.next_due_ms(Lane::Callback).is_some_and(|due_ms| due_ms <= 2000), "due at once");
     assert!(admin.dead_callbacks(10).unwrap().is_empty());
 }
 
@@ -345,7 +345,7 @@ async fn a_failing_disk_refuses_everything_and_loses_nothing() {
     assert_eq!(seen.lock().unwrap().len(), 1);
     assert_eq!(load(&store, kept.id).await, kept);
     let lane = Lane::Submit(flow::Channel::Viber);
-    assert_eq!(store.claim(lane, 10, 2000, 60_000).await.unwrap().len(), 1);
+    assert_eq!(store.claim(lane, 10, 2000, 60_000, &mut admit_all).await.unwrap().len(), 1);
     assert!(store.apply(kept.id, submitted(0, 0, "c", "r1"), 2000).await.unwrap().changed);
     store.accept(new_flow(2001), None, 2001).await.unwrap();
     assert_eq!(store.changes(0, 10).await.unwrap().len(), 2);
@@ -408,7 +408,7 @@ async fn a_flow_that_cant_be_read_stops_no_other_flow() {
         let flows = with_document(&path, document).await;
         let (store, report, _) = open(&path);
         assert_eq!((report.owing_flows, report.quarantined_flows), (2, 1));
-        let due = store.claim(Lane::Expire, 10, 1000 + 3_600_000, 60_000).await.unwrap();
+        let due = store.claim(Lane::Expire, 10, 1000 + 3_600_000, 60_000, &mut admit_all).await.unwrap();
         assert_eq!(due.len(), 2);
         for claim in due {
             assert!(
@@ -477,7 +477,7 @@ async fn a_commit_that_fails_for_one_takes_nobody_along() {
     // It is given up, and its time to live with it.
     let refused = store.apply(poison.id, Event::Expire { message: 0 }, 3_700_000).await;
     assert!(matches!(refused, Err(StoreError::Quarantined)), "{refused:?}");
-    let due = store.claim(Lane::Expire, 200, 3_700_000, 60_000).await.unwrap();
+    let due = store.claim(Lane::Expire, 200, 3_700_000, 60_000, &mut admit_all).await.unwrap();
     assert!(due.len() == 120 && due.iter().all(|claim| claim.flow.id != poison.id));
 }
 
@@ -581,4 +581,94 @@ async fn what_waits_is_weighed_not_counted() {
     }
     assert!((5..30).contains(&stored), "{stored}");
     assert!(matches!(store.accept(large(50), None, 50).await, Ok(Accepted::New)));
+}
+
+#[tokio::test]
+async fn flows_dated_ahead_stand_before_no_older_ones() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, ..) = open(&directory.path().join("db"));
+    let day_ms = 24 * 3_600_000;
+    // A clock that was 30 days ahead at first.
+    let times_ms = [30 * day_ms, 1000, 2000, 30 * day_ms, 3000, 9000];
+    let flows: Vec<Flow> = times_ms.map(|ms| sample::flow(new_flow(ms).steps, None, ms, &mut id)).into();
+    for flow in &flows {
+        store.accept(flow.clone(), None, flow.created_ms).await.unwrap();
+        store.apply(flow.id, Event::Cancel, flow.created_ms).await.unwrap();
+    }
+    let retention = Retention { flows_before_ms: 5000, keys_before_ms: 0 };
+    assert_eq!(store.prune(retention, 2).await.unwrap(), Pruned { flows: 2, more: true });
+    assert_eq!(store.prune(retention, 2).await.unwrap(), Pruned { flows: 1, more: false });
+    let left = store.load(flows.iter().map(|flow| flow.id).collect()).await.unwrap();
+    let left: Vec<bool> = left.iter().map(Option::is_some).collect();
+    assert_eq!(left, [true, false, false, true, false, true]);
+    assert_eq!(store.prune(Retention::EVERYTHING, 2).await.unwrap(), Pruned { flows: 0, more: false });
+}
+
+#[tokio::test]
+async fn keys_are_forgotten_in_small_steps() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, ..) = open(&directory.path().join("db"));
+    for i in 0..5 {
+        let key = IdempotencyKey { key: format!("k{i}"), body_hash: [0; 32] };
+        store.accept(new_flow(1000), Some(key), 1000).await.unwrap();
+    }
+    let retention = Retention { flows_before_ms: 0, keys_before_ms: 2000 };
+    let mut steps = 1;
+    while store.prune(retention, 2).await.unwrap().more {
+        steps += 1;
+    }
+    assert_eq!(steps, 3);
+    let key = IdempotencyKey { key: "k4".into(), body_hash: [1; 32] };
+    assert!(matches!(store.accept(new_flow(1000), Some(key), 1000).await, Ok(Accepted::New)));
+}
+
+#[tokio::test]
+async fn the_last_time_seen_survives_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let (store, ..) = open(&path);
+    assert_eq!(store.last_seen_ms().await.unwrap(), None);
+    store.see(1000).await.unwrap();
+    store.see(2000).await.unwrap();
+    store.close().await;
+    assert_eq!(open(&path).0.last_seen_ms().await.unwrap(), Some(2000));
+}
+
+#[tokio::test]
+async fn what_is_not_admitted_is_not_taken() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, ..) = open(&directory.path().join("db"));
+    let flow = new_flow(1000);
+    store.accept(flow.clone(), None, 1000).await.unwrap();
+    let lane = Lane::Submit(flow::Channel::Viber);
+    let mut full = |offer: &Offer<'_>| {
+        assert_eq!((offer.flow, offer.application, offer.target), (flow.id, "app", ""));
+        Admission::ApplicationFull
+    };
+    assert!(store.claim(lane, 10, 1000, 60_000, &mut full).await.unwrap().is_empty());
+    assert!(store.next_due_ms(lane).is_some_and(|due_ms| due_ms > 1000));
+    store.resume(lane, "app", "");
+    assert!(store.next_due_ms(lane).is_some_and(|due_ms| due_ms <= 1000));
+    assert_eq!(store.claim(lane, 10, 1000, 60_000, &mut admit_all).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_flow_that_cannot_be_read_stands_before_no_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let (store, ..) = open(&path);
+    // The cache has two of them.
+    let flows: Vec<Flow> = (0..5).map(|_| new_flow(1000)).collect();
+    for flow in &flows {
+        store.accept(flow.clone(), None, 1000).await.unwrap();
+    }
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let broken = flows[1].id;
+    let sql = "UPDATE flows SET doc = x'7b' WHERE id = ?1";
+    assert_eq!(connection.execute(sql, [broken.as_bytes()]).unwrap(), 1);
+    let lane = Lane::Submit(flow::Channel::Viber);
+    let claims = store.claim(lane, 10, 1000, 300_000, &mut admit_all).await.unwrap();
+    assert_eq!(claims.len(), 4);
+    assert!(claims.iter().all(|claim| claim.flow.id != broken));
+    assert!(store.next_due_ms(lane).is_some_and(|due_ms| due_ms > 1000 && due_ms < 300_000));
 }

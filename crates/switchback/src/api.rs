@@ -1,14 +1,14 @@
 //! `switchback send`, `track`, `search` and `export`: the API from the command line.
 
 use crate::client::Account;
-use crate::table::table;
+use crate::output::{self, Lines, complain, say};
+use crate::table::{Table, table};
 use anyhow::Context;
-use comfy_table::Table;
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::{BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -144,7 +144,7 @@ impl Send {
         let body = read_file(&self.file)?;
         let path = if self.transactional { "/failover/transactional" } else { "/failover" };
         let answer = self.account.login().await?.call(Method::POST, path, Some(body)).await?;
-        println!("{}", serde_json::to_string_pretty(&answer)?);
+        say!("{}", output::json(&answer)?);
         Ok(())
     }
 }
@@ -153,7 +153,7 @@ impl Track {
     pub async fn run(self) -> anyhow::Result<()> {
         let path = format!("/failover/tracking/{}", self.id);
         let answer = self.account.login().await?.call(Method::GET, &path, None).await?;
-        println!("{}", serde_json::to_string_pretty(&answer)?);
+        say!("{}", output::json(&answer)?);
         Ok(())
     }
 }
@@ -162,7 +162,7 @@ impl Cancel {
     pub async fn run(self) -> anyhow::Result<()> {
         let path = format!("/failover/{}", self.id);
         let answer = self.account.login().await?.call(Method::DELETE, &path, None).await?;
-        println!("{}", serde_json::to_string_pretty(&answer)?);
+        say!("{}", output::json(&answer)?);
         Ok(())
     }
 }
@@ -179,7 +179,7 @@ impl Erase {
             None => format!("{}?{}", url.path(), url.query().unwrap_or_default()),
         };
         let answer = self.account.login().await?.call(Method::DELETE, &path, None).await?;
-        println!("{} flows erased", answer["erased"].as_u64().unwrap_or(1));
+        say!("{} flows erased", answer["erased"].as_u64().unwrap_or(1));
         Ok(())
     }
 }
@@ -192,11 +192,11 @@ impl Search {
         let answer = api.call(Method::POST, &path, Some(self.which.filters())).await?;
         let took = started.elapsed();
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&answer)?);
+            say!("{}", output::json(&answer)?);
             return Ok(());
         }
-        println!("{}", trackings_table(&answer));
-        println!(
+        say!("{}", trackings_table(&answer));
+        say!(
             "{} flows, page {} of {}, {:.1} ms",
             answer["totalElements"],
             answer["number"],
@@ -216,7 +216,8 @@ impl Export {
         let style = "{pos} of {len} [{bar:40}] {per_sec} {elapsed}";
         progress.set_style(ProgressStyle::with_template(style)?.progress_chars("=> "));
         let mut output: Box<dyn Write> = if self.output == Path::new("-") {
-            Box::new(std::io::stdout().lock())
+            let stdout = std::io::stdout().lock();
+            if stdout.is_terminal() { Box::new(Lines::new(stdout)) } else { Box::new(stdout) }
         } else {
             let file = File::create(&self.output).with_context(|| self.output.display().to_string())?;
             Box::new(BufWriter::new(file))
@@ -234,7 +235,7 @@ impl Export {
         }
         output.flush()?;
         progress.finish_and_clear();
-        eprintln!("{} flows exported", lines.saturating_sub(header_lines));
+        complain!("{} flows exported", lines.saturating_sub(header_lines));
         Ok(())
     }
 }

@@ -1,16 +1,17 @@
 //! `switchback app`.
 
 use crate::client::base64;
+use crate::output::{self, say};
 use crate::table::table;
-use anyhow::bail;
+use anyhow::{Context, bail};
 use flow::Price;
 use serde_json::{Value, json};
 use server::clock::{iso, now_ms};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use store::{
-    Admin, Application, ApplicationLimits, ApplicationSettings, Keyring, NewApplication, TokenTtl,
-    callback_secret,
+    Admin, Application, ApplicationLimits, ApplicationSettings, CallbackKey, Keyring, NewApplication,
+    TokenTtl, callback_secret,
 };
 
 #[derive(clap::Subcommand)]
@@ -83,6 +84,10 @@ pub enum App {
     Rotate {
         /// Its id.
         id: String,
+        /// Instead change the key of its callbacks' signatures, and print the new one: for a day callbacks have the
+        /// signatures of both. Secret and tokens stay.
+        #[arg(long)]
+        callback_secret: bool,
         /// Data directory.
         #[arg(long, value_name = "DIR", default_value = "switchback-data")]
         data: PathBuf,
@@ -122,7 +127,7 @@ pub fn open(data: &Path) -> anyhow::Result<Admin> {
 
 /// Opens it with the keys that flows are encrypted with.
 pub fn open_with(data: &Path, keys: &Keyring) -> anyhow::Result<Admin> {
-    std::fs::create_dir_all(data)?;
+    server::data::create_directory(data).with_context(|| format!("creating {}", data.display()))?;
     Ok(Admin::open(&server::database(data), keys)?)
 }
 
@@ -131,13 +136,21 @@ pub fn create(data: &Path, name: String, settings: ApplicationSettings) -> anyho
     if name.trim().is_empty() {
         bail!("--name must not be empty");
     }
+    if name.contains(char::is_control) {
+        bail!("--name must not have control characters");
+    }
     let admin = open(data)?;
     let key = admin.secret_key()?;
     let new = NewApplication::draw(name, settings, &key, now_ms())?;
     admin.add_application(&new)?;
     let id = new.application.id;
-    let callback_secret = format!("whsec_{}", base64(&callback_secret(&key, &id)));
+    let callback_secret = webhook_secret(&key, &id, CallbackKey::default());
     Ok(Credentials { id, secret: new.secret, callback_secret })
+}
+
+/// The key of an application's callbacks' signatures, in the form that Standard Webhooks libraries take.
+fn webhook_secret(key: &[u8; 32], application: &str, of: CallbackKey) -> String {
+    format!("whsec_{}", base64(&callback_secret(key, application, of.generation)))
 }
 
 impl App {
@@ -149,10 +162,17 @@ impl App {
                     Ttl::Day => TokenTtl::Day,
                     Ttl::Unlimited => TokenTtl::Unlimited,
                 };
-                let limits = ApplicationLimits::default();
-                let settings = ApplicationSettings { token_ttl, transcode, retention_days, limits };
-                let Credentials { id, secret, callback_secret } = create(&data, name, settings)?;
-                println!(
+                let Credentials { id, secret, callback_secret } = create(
+                    &data,
+                    name,
+                    ApplicationSettings {
+                        token_ttl,
+                        transcode,
+                        retention_days,
+                        ..ApplicationSettings::default()
+                    },
+                )?;
+                say!(
                     "{}",
                     json!({"applicationId": id, "applicationSecret": secret, "callbackSecret": callback_secret})
                 );
@@ -169,25 +189,37 @@ impl App {
                     bail!("application {id} has no balance to add to: --set one first");
                 }
                 match admin.balance(&id)? {
-                    Some(balance) => println!("{balance}"),
-                    None => println!("unlimited"),
+                    Some(balance) => say!("{balance}"),
+                    None => say!("unlimited"),
                 }
             }
             App::Limits { id, requests_per_second, searches_max, tokens_max, reset, data } => {
                 let given = ApplicationLimits { requests_per_second, searches_max, tokens_max };
-                println!("{}", limits(&data, &id, given, reset)?);
+                say!("{}", limits(&data, &id, given, reset)?);
             }
-            App::Rotate { id, data } => {
+            App::Rotate { id, callback_secret: true, data } => {
+                let mut admin = open(&data)?;
+                let Some(key) = admin.rotate_callback_key(&id, now_ms())? else {
+                    bail!("there is no application {id} that could have a callback secret");
+                };
+                let secret = webhook_secret(&admin.secret_key()?, &id, key);
+                let until = iso(key.changed_ms.saturating_add(CallbackKey::GRACE_MS));
+                say!(
+                    "{}",
+                    json!({"applicationId": id, "callbackSecret": secret, "previousSignsUntil": until})
+                );
+            }
+            App::Rotate { id, data, .. } => {
                 let Some(secret) = open(&data)?.rotate_secret(&id)? else {
                     bail!("there is no application {id} that could have a secret");
                 };
-                println!("{}", json!({"applicationId": id, "applicationSecret": secret}));
+                say!("{}", json!({"applicationId": id, "applicationSecret": secret}));
             }
             App::Revoke { id, data } => {
                 if !open(&data)?.revoke_application(&id, now_ms())? {
                     bail!("there is no application {id} to revoke");
                 }
-                println!("revoked {id}; a running server notices within seconds");
+                say!("revoked {id}; a running server notices within seconds");
             }
         }
         Ok(())
@@ -247,11 +279,11 @@ fn list(data: &Path, as_json: bool) -> anyhow::Result<()> {
                     "tokenSeconds": a.settings.token_ttl.seconds(),
                     "transcode": a.settings.transcode,
                     "limits": limits_of(&a.settings.limits),
-                    "callbackSecret": format!("whsec_{}", base64(&callback_secret(&key, &a.id))),
+                    "callbackSecret": webhook_secret(&key, &a.id, a.settings.callback_key),
                 })
             })
             .collect();
-        println!("{}", serde_json::to_string_pretty(&rows)?);
+        say!("{}", output::json(&rows)?);
         return Ok(());
     }
     let mut table = table(["application", "name", "created", "revoked", "limits"]);
@@ -259,6 +291,6 @@ fn list(data: &Path, as_json: bool) -> anyhow::Result<()> {
         let (revoked, limits) = (a.revoked_ms.map(iso).unwrap_or_default(), describe(&a.settings.limits));
         table.add_row([a.id, a.name, iso(a.created_ms), revoked, limits]);
     }
-    println!("{table}");
+    say!("{table}");
     Ok(())
 }

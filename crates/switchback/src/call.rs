@@ -1,5 +1,6 @@
 //! `switchback call`.
 
+use crate::output::say;
 use crate::serve::load;
 use anyhow::{Context, bail};
 use async_trait::async_trait;
@@ -60,7 +61,7 @@ impl Call {
         let sip = sip.await.map_err(anyhow::Error::msg)?;
         let outgoing = self.outgoing();
         let started = Instant::now();
-        let show = |what: &str| println!("{:>7.2} s  {what}", started.elapsed().as_secs_f64());
+        let show = |what: &str| say!("{:>7.2} s  {what}", started.elapsed().as_secs_f64());
         show("calling");
         match sip.submit(&outgoing).await {
             Outcome::Accepted { .. } => show("taken by the trunk"),

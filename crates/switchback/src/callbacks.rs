@@ -1,6 +1,7 @@
 //! `switchback callbacks`.
 
 use crate::app::{open, open_with};
+use crate::output::{self, say};
 use crate::serve::keys;
 use crate::table::table;
 use anyhow::bail;
@@ -44,7 +45,7 @@ impl Callbacks {
             Callbacks::List { data, config, json } => {
                 let dead = open_with(&data, &keys(config.as_deref())?)?.dead_callbacks(LISTED_MAX)?;
                 if json {
-                    println!("{}", serde_json::to_string_pretty(&dead)?);
+                    say!("{}", output::json(&dead)?);
                     return Ok(());
                 }
                 let mut table = table(["flow", "application", "url", "attempts", "last error"]);
@@ -57,14 +58,14 @@ impl Callbacks {
                         d.error,
                     ]);
                 }
-                println!("{table}");
+                say!("{table}");
             }
             Callbacks::Replay { tracking_id, data, .. } => {
                 let flows = open(&data)?.request_replay(tracking_id)?;
                 if flows == 0 {
                     bail!("there is nothing to replay");
                 }
-                println!("the callbacks of {flows} flows will be made again");
+                say!("the callbacks of {flows} flows will be made again");
             }
         }
         Ok(())

@@ -3,9 +3,9 @@
 use crate::api::trackings_table;
 use crate::app::{self, Credentials};
 use crate::client::{Account, Api};
+use crate::output::{self, say};
 use crate::serve;
-use crate::table::table;
-use comfy_table::{CellAlignment, Table};
+use crate::table::{Table, table};
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -57,8 +57,8 @@ impl Demo {
         let url = format!("http://{}", server.address);
         let Credentials { id, secret, .. } =
             app::create(&config.store.path, "Demo".into(), ApplicationSettings::default())?;
-        println!("A server on {url} with fresh data in {}.", config.store.path.display());
-        println!("One ttl minute lasts {} ms here; the sandbox plays all channels.\n", MINUTE.as_millis());
+        say!("A server on {url} with fresh data in {}.", config.store.path.display());
+        say!("One ttl minute lasts {} ms here; the sandbox plays all channels.\n", MINUTE.as_millis());
 
         let course = async {
             let api = Account::new(url.clone(), id.clone(), secret.clone()).login().await?;
@@ -73,12 +73,12 @@ impl Demo {
             }
         }
         if !self.exit {
-            println!("\nGo on with:\n");
-            println!("  export SWITCHBACK_URL={url}");
-            println!("  export SWITCHBACK_APP_ID={id}");
-            println!("  export SWITCHBACK_APP_SECRET={secret}");
-            println!("  switchback search --to ends_with:10 --type is_not:Voice\n");
-            println!("The API is described at {url}/docs. Serving until Ctrl-C.");
+            say!("\nGo on with:\n");
+            say!("  export SWITCHBACK_URL={url}");
+            say!("  export SWITCHBACK_APP_ID={id}");
+            say!("  export SWITCHBACK_APP_SECRET={secret}");
+            say!("  switchback search --to ends_with:10 --type is_not:Voice\n");
+            say!("The API is described at {url}/docs. Serving until Ctrl-C.");
             stopped.await;
         }
         server.stop().await;
@@ -119,7 +119,7 @@ async fn show(api: &Api) -> anyhow::Result<()> {
     progress.finish_and_clear();
 
     let page = search(api, "size=1000", json!([])).await?.0;
-    println!("What became of {} messages in {FLOWS} flows:\n{}\n", count_messages(&page), outcomes(&page));
+    say!("What became of {} messages in {FLOWS} flows:\n{}\n", count_messages(&page), outcomes(&page));
 
     let searches = [
         ("all flows", json!([])),
@@ -134,22 +134,15 @@ async fn show(api: &Api) -> anyhow::Result<()> {
     ];
     for (name, filters) in searches {
         let (page, took) = search(api, "size=3", filters).await?;
-        println!(
-            "{} {name}, found in {:.2} ms; the newest:",
-            page["totalElements"],
-            took.as_secs_f64() * 1000.0
-        );
-        println!("{}\n", trackings_table(&page));
+        say!("{} {name}, found in {:.2} ms; the newest:", page["totalElements"], took.as_secs_f64() * 1000.0);
+        say!("{}\n", trackings_table(&page));
     }
 
     let filters = json!([is("type", "Viber"), is("terminationChannel", "Sms"), is("status", "Succeeded")]);
     let page = search(api, "size=1", filters).await?.0;
     if let Some(id) = page["content"][0]["trackingId"].as_str() {
         let tracking = api.call(Method::GET, &format!("/failover/tracking/{id}"), None).await?;
-        println!(
-            "One that Viber could not deliver and Sms did:\n{}",
-            serde_json::to_string_pretty(&tracking)?
-        );
+        say!("One that Viber could not deliver and Sms did:\n{}", output::json(&tracking)?);
     }
     Ok(())
 }
@@ -212,9 +205,7 @@ fn outcomes(page: &Value) -> Table {
         table.add_row([channel, status, detail, count.to_string(), format!("{price:.3}")]);
     }
     for column in [3, 4] {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
+        table.align_right(column);
     }
     table
 }

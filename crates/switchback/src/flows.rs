@@ -1,6 +1,7 @@
 //! `switchback flows`.
 
 use crate::app::open;
+use crate::output::{self, say};
 use crate::table::table;
 use anyhow::bail;
 use server::clock::iso;
@@ -35,12 +36,12 @@ impl Flows {
             if !admin.release(id)? {
                 bail!("{id} is not set aside");
             }
-            println!("{id} is tried again from the server's next start on");
+            say!("{id} is tried again from the server's next start on");
             return Ok(());
         }
         let quarantined = admin.quarantined(LISTED_MAX)?;
         if json {
-            println!("{}", serde_json::to_string_pretty(&quarantined)?);
+            say!("{}", output::json(&quarantined)?);
             return Ok(());
         }
         let mut table = table(["flow", "since", "octets", "why"]);
@@ -48,7 +49,7 @@ impl Flows {
             let octets = flow.octets.map(|octets| octets.to_string()).unwrap_or_default();
             table.add_row([flow.tracking_id.to_string(), iso(flow.since_ms), octets, flow.reason]);
         }
-        println!("{table}");
+        say!("{table}");
         Ok(())
     }
 }

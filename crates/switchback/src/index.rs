@@ -1,5 +1,6 @@
 //! `switchback index`.
 
+use crate::output::{complain, say};
 use crate::serve::keys;
 use anyhow::{Context, bail};
 use clap::Subcommand;
@@ -64,7 +65,7 @@ async fn rebuild(of: &Data) -> anyhow::Result<()> {
     let followed = Followed::default();
     let opened = followed.rebuild(&store).await?;
     let written = followed.save(&store, &index_directory(&of.data)).await?;
-    println!(
+    say!(
         "{} flows in {} segments, {} bytes; {:.1} s",
         opened.flows,
         written.segments,
@@ -86,7 +87,7 @@ async fn verify(of: &Data) -> anyhow::Result<()> {
     followed.catch_up(&store, read.position).await?;
     let Differences { flows, differing } = followed.differences(&store).await?;
     for (application, id) in differing.iter().take(10) {
-        eprintln!("{id} of application {application} is not as in the store");
+        complain!("{id} of application {application} is not as in the store");
     }
     store.close().await;
     let indexed = followed.index.len();
@@ -97,10 +98,7 @@ async fn verify(of: &Data) -> anyhow::Result<()> {
             differing.len()
         );
     }
-    println!(
-        "{flows} flows, every one as in the store; the files are complete up to change {}",
-        read.position
-    );
+    say!("{flows} flows, every one as in the store; the files are complete up to change {}", read.position);
     Ok(())
 }
 
@@ -119,7 +117,7 @@ fn stats(data: &Path) -> anyhow::Result<()> {
             format!("{:.1}", application.bytes as f64 / application.flows.max(1) as f64),
         ]);
     }
-    println!("{table}");
-    println!("complete up to change {} of the store", stats.position);
+    say!("{table}");
+    say!("complete up to change {} of the store", stats.position);
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The command line of Switchback. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod api;
 mod app;
 mod call;
@@ -8,12 +10,14 @@ mod client;
 mod demo;
 mod flows;
 mod index;
+mod output;
 mod route;
 mod serve;
 mod suppress;
 mod table;
 
 use clap::{Parser, Subcommand};
+use output::{complain, say};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -90,14 +94,14 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: {error}");
+            complain!("error: {error}");
             return ExitCode::FAILURE;
         }
     };
     match runtime.block_on(run(cli.command)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            complain!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -122,12 +126,14 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Index(index) => index.run().await,
         Command::Config(ConfigCommand::Check { file }) => {
             let config = serve::load(Some(&file))?;
-            config.check_carriers().map_err(anyhow::Error::msg)?;
+            for warning in config.check_carriers().map_err(anyhow::Error::msg)? {
+                complain!("warning: {warning}");
+            }
             for carrier in &config.carriers {
                 let channels: Vec<_> = carrier.common.channels.iter().map(|channel| channel.name()).collect();
-                println!("carrier {}: {}", carrier.common.name, channels.join(", "));
+                say!("carrier {}: {}", carrier.common.name, channels.join(", "));
             }
-            println!("{} is fine", file.display());
+            say!("{} is fine", file.display());
             Ok(())
         }
     }

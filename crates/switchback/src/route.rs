@@ -1,5 +1,6 @@
 //! `switchback route`.
 
+use crate::output::say;
 use crate::serve::load;
 use crate::table::table;
 use flow::{Channel, Content, FlowKind, Sms, Step, Ttl, Viber, ViberBody, ViberMessage, Voice, VoiceTarget};
@@ -52,15 +53,14 @@ impl Explain {
         let step = self.step()?;
         let router = Router::new(&config);
         if let Err(why) = router.sender(&step, &self.application) {
-            println!("note: {why}: such a message is refused");
+            say!("note: {why}: such a message is refused");
         }
         let explanation = router.explain(&step, &self.application);
         match explanation.route {
-            Some((i, route)) => println!("route[{i}] holds: {}", conditions(route)),
-            None => println!(
-                "no route holds: the carriers of {} in the order of the configuration",
-                step.channel()
-            ),
+            Some((i, route)) => say!("route[{i}] holds: {}", conditions(route)),
+            None => {
+                say!("no route holds: the carriers of {} in the order of the configuration", step.channel())
+            }
         }
         let currency = config.pricing.currency.as_deref().unwrap_or_default();
         let mut table = table(["priority", "carrier", "tried first there", "sender", "price", "operator"]);
@@ -79,7 +79,7 @@ impl Explain {
                 rate.and_then(|rate| rate.operator).unwrap_or_default(),
             ]);
         }
-        println!("{table}");
+        say!("{table}");
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! `switchback suppress`.
 
 use crate::app::open;
+use crate::output::say;
 use crate::table::table;
 use anyhow::{Context, bail};
 use flow::{Channel, is_e164};
@@ -96,7 +97,7 @@ impl Suppress {
             Suppress::Add { of, recipient, reason } => {
                 let (mut admin, channel) = of.open()?;
                 admin.suppress(&[of.suppression(channel, &recipient, &reason)?])?;
-                println!(
+                say!(
                     "{recipient} is sent nothing over {channel} any more; a running server knows in a second"
                 );
             }
@@ -105,7 +106,7 @@ impl Suppress {
                 if !admin.unsuppress(&of.application, channel, &recipient)? {
                     bail!("{recipient} is not on the list");
                 }
-                println!("{recipient} is sent messages over {channel} again");
+                say!("{recipient} is sent messages over {channel} again");
             }
             Suppress::List { of, csv } => list(&of, csv)?,
             Suppress::Import { of, file } => import(&of, &file)?,
@@ -124,14 +125,14 @@ fn list(of: &Of, csv: bool) -> anyhow::Result<()> {
         after = last.recipient.clone();
         for Suppression { recipient, reason, since_ms, .. } in page {
             if csv {
-                println!("{recipient},\"{}\"", reason.replace('"', "\"\""));
+                say!("{recipient},\"{}\"", reason.replace('"', "\"\""));
             } else {
                 table.add_row([recipient, iso(since_ms), reason]);
             }
         }
     }
     if !csv {
-        println!("{table}");
+        say!("{table}");
     }
     Ok(())
 }
@@ -156,6 +157,6 @@ fn import(of: &Of, file: &PathBuf) -> anyhow::Result<()> {
         all.push(read.with_context(|| format!("{}: line {}", file.display(), i + 1))?);
     }
     all.chunks(BATCH).try_for_each(|batch| admin.suppress(batch))?;
-    println!("{} recipients are sent nothing over {channel} any more", all.len());
+    say!("{} recipients are sent nothing over {channel} any more", all.len());
     Ok(())
 }

@@ -1,10 +1,35 @@
 //! How tables look.
 
-use comfy_table::{Table, presets};
+use crate::output::printable;
+use comfy_table::{CellAlignment, presets};
+use std::fmt;
+
+/// A table; what is in its cells steers no terminal.
+pub struct Table(comfy_table::Table);
 
 /// An empty table with a header.
 pub fn table<const N: usize>(header: [&str; N]) -> Table {
-    let mut table = Table::new();
+    let mut table = comfy_table::Table::new();
     table.load_style(presets::ASCII_FULL_CONDENSED).set_header(header);
-    table
+    Table(table)
+}
+
+impl Table {
+    /// Adds a row.
+    pub fn add_row<const N: usize>(&mut self, cells: [String; N]) {
+        self.0.add_row(cells.map(|cell| printable(&cell).into_owned()));
+    }
+
+    /// Lets numbers stand below each other.
+    pub fn align_right(&mut self, column: usize) {
+        if let Some(column) = self.0.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }

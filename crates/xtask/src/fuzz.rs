@@ -5,10 +5,24 @@ use anyhow::{Context, ensure};
 use std::process::Command;
 
 /// Every target of `fuzz/`.
-const TARGETS: [&str; 7] =
-    ["bodies", "filters", "http_receipts", "smpp_receipts", "sip_answers", "queries", "files"];
+const TARGETS: [&str; 9] = [
+    "bodies",
+    "filters",
+    "http_receipts",
+    "smpp_receipts",
+    "sip_answers",
+    "audio",
+    "dial_plans",
+    "queries",
+    "files",
+];
 /// The version of cargo-fuzz that is installed where there is none.
 const VERSION: &str = "0.13.2";
+
+/// The most memory that a target may take, MiB; and the one that reads sound, which is the most that a format from outside
+/// can become.
+const MEMORY_MAX: u32 = 2048;
+const AUDIO_MEMORY_MAX: u32 = 256;
 
 /// Shorter runs are not worth optimizing for, seconds.
 const SHORT: u32 = 120;
@@ -65,7 +79,10 @@ impl Fuzz {
         if root().join(&seeds).exists() {
             command.arg(&seeds);
         }
-        command.args(["--", &format!("-max_total_time={}", self.seconds), "-max_len=4096"]);
+        let memory = if target == "audio" { AUDIO_MEMORY_MAX } else { MEMORY_MAX };
+        let (seconds, memory) =
+            (format!("-max_total_time={}", self.seconds), format!("-rss_limit_mb={memory}"));
+        command.args(["--", &seconds, &memory, "-max_len=4096"]);
         Ok(command.stderr(std::process::Stdio::piped()).spawn()?)
     }
 }

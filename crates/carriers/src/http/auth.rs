@@ -12,6 +12,10 @@ use tokio::sync::Mutex;
 /// A token is taken anew so long before it ends, or after half its life where that is shorter.
 const MARGIN: Duration = Duration::from_secs(30);
 
+/// A token is believed at least and at most so long, whatever the provider says.
+const LIFETIME_MIN: Duration = Duration::from_secs(1);
+const LIFETIME_MAX: Duration = Duration::from_secs(24 * 3600);
+
 /// Makes requests authentic.
 pub(super) struct Authentication {
     kind: Kind,
@@ -167,13 +171,51 @@ impl Call {
             return Err(NoToken(format!("the call for a token answered {}", answer.status)));
         };
         let told = self.expires_in.as_deref().and_then(|pointer| answer.body.pointer(pointer));
-        let lifetime = told.and_then(Json::as_u64).map_or(self.lifetime, Duration::from_secs);
-        let margin = MARGIN.min(lifetime / 2);
+        let (lifetime, margin) = lifetime(told, self.lifetime);
         let values = context! { token => token };
         let mut headers = Vec::new();
         for (name, template) in &self.headers {
             headers.push((name.clone(), templates.render(template, &values).map_err(NoToken)?));
         }
         Ok(Token { headers, generation, until: Instant::now() + lifetime - margin })
+    }
+}
+
+/// How long a token is believed by what the provider said, and how long before it is taken anew.
+fn lifetime(told: Option<&Json>, otherwise: Duration) -> (Duration, Duration) {
+    let told = told.and_then(|told| match told {
+        Json::String(text) => text.trim().parse::<u64>().ok(),
+        // A fraction of a second is none; what is below 0 or no number at all becomes 0.
+        Json::Number(number) => number.as_u64().or_else(|| number.as_f64().map(|seconds| seconds as u64)),
+        _ => None,
+    });
+    let lifetime = told.map_or(otherwise, Duration::from_secs).clamp(LIFETIME_MIN, LIFETIME_MAX);
+    (lifetime, MARGIN.min(lifetime / 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn no_lifetime_of_a_token_is_too_long_or_too_short() {
+        let otherwise = Duration::from_secs(600);
+        for (told, seconds) in [
+            (json!(9_223_372_036_854_775_807_u64), 86_400),
+            (json!(u64::MAX), 86_400),
+            (json!(1e300), 86_400),
+            (json!(3599.5), 3599),
+            (json!("3600"), 3600),
+            (json!(0), 1),
+            (json!(-5), 1),
+            (json!("soon"), 600),
+            (json!(null), 600),
+        ] {
+            let (lifetime, margin) = lifetime(Some(&told), otherwise);
+            assert_eq!(lifetime.as_secs(), seconds, "{told}");
+            assert!(margin < lifetime && Instant::now().checked_add(lifetime - margin).is_some());
+        }
+        assert_eq!(lifetime(None, Duration::MAX).0, LIFETIME_MAX);
     }
 }

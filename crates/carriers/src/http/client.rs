@@ -8,6 +8,9 @@ use std::time::Duration;
 /// Octets of an answer that are read.
 const ANSWER_MAX: usize = 256 * 1024;
 
+/// The longest pause that a provider is believed to want.
+const PAUSE_MAX: Duration = Duration::from_secs(24 * 3600);
+
 /// Makes requests to one provider.
 pub(super) struct Client {
     client: reqwest::Client,
@@ -78,8 +81,8 @@ impl Client {
         }
         let mut response = request.send().await.map_err(|error| failure(&error))?;
         let status = response.status().as_u16();
-        let retry_after =
-            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let retry_after: Option<u64> =
+            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
         let text = |value: &reqwest::header::HeaderValue| value.to_str().unwrap_or_default().to_owned();
         let headers =
             response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
@@ -91,12 +94,19 @@ impl Client {
             }
         }
         let body = serde_json::from_slice(&octets).unwrap_or(Json::Null);
-        Ok(Answer { status, body, headers, retry_after: retry_after.map(Duration::from_secs) })
+        Ok(Answer { status, body, headers, retry_after: retry_after.map(pause) })
     }
+}
+
+/// How long a provider wants to be left alone, at most [`PAUSE_MAX`].
+pub(super) fn pause(seconds: u64) -> Duration {
+    Duration::from_secs(seconds).min(PAUSE_MAX)
 }
 
 fn failure(error: &reqwest::Error) -> Failure {
     match error {
+        // It was never made, for example because a token has characters that no header can have.
+        _ if error.is_builder() => Failure::NotConnected,
         _ if error.is_connect() => Failure::NotConnected,
         _ if error.is_timeout() => Failure::Timeout,
         _ => Failure::Lost,

@@ -114,7 +114,7 @@ impl Http {
         let base_url = templates.render(&base_name, &context! { settings => settings })?;
         let base_url = base_url.trim_end_matches('/').to_owned();
         if !base_url.starts_with("http://") && !base_url.starts_with("https://") {
-            return Err(format!("base_url: must be an http or https URL, not \"{base_url}\""));
+            return Err("base_url: must be an http or https URL".into());
         }
         let authentication = Authentication::new(&provider.auth, &base_url, &settings, &mut templates)?;
         let requests = provider
@@ -157,6 +157,11 @@ impl Http {
         };
         http.try_requests()?;
         Ok(http)
+    }
+
+    /// What is unwise in the configuration, though it can be used: the key and the rule.
+    pub fn warning(&self) -> Option<&str> {
+        self.reader.as_ref()?.weakness()
     }
 
     /// Makes every request once with sample values: what is no JSON is found now.
@@ -249,7 +254,7 @@ impl Http {
         }
         if holds(&self.answer.later) {
             let told = || answer.body.pointer(self.answer.retry_after.as_deref()?)?.as_u64();
-            let after = answer.retry_after.or_else(|| told().map(Duration::from_secs));
+            let after = answer.retry_after.or_else(|| told().map(client::pause));
             match after {
                 Some(pause) => self.breaker.hold(Instant::now(), pause),
                 // Too many requests, no failure of the provider's.
@@ -488,6 +493,26 @@ mod tests {
             let nothing = HttpConfig { settings: BTreeMap::new(), ..config(&provider) };
             let error = Http::new(&provider, &nothing, None).err().unwrap();
             assert!(error.contains("is missing"), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_receipt_secret_that_can_be_guessed_is_warned_of() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        for (preset, key) in [("infobip-sms", "receipt_token"), ("vonage-sms", "signature_secret")] {
+            let provider = Provider::preset(preset).unwrap();
+            for (secret, warned) in [("x", true), ("123456789012345", true), ("1234567890123456", false)] {
+                let mut config = config(&provider);
+                config.settings.insert(key.into(), Secret::Text(secret.into()));
+                let http = Http::new(&provider, &config, None).unwrap();
+                let warning = http.warning().unwrap_or_default();
+                assert_eq!(
+                    warning.starts_with(&format!("settings.{key}: has")),
+                    warned,
+                    "{preset}: {warning}"
+                );
+                assert!(secret.len() < 2 || !warning.contains(secret));
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! A provider's file: how its HTTP API is spoken, in TOML. docs/carriers-http.md explains every key.
 
-use crate::config::duration;
+use crate::config::{document, duration};
 use flow::{Channel, Status};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -142,7 +142,7 @@ pub struct Request {
 
 /// One value, or several.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a text, or an array of texts")]
 pub enum Values {
     /// One.
     One(String),
@@ -231,7 +231,7 @@ pub struct Receipts {
 
 /// What a word of the provider means.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a status, or { status = \"…\", detail = \"…\" }")]
 pub enum Meaning {
     /// Only a status; or nothing.
     Plain(String),
@@ -322,15 +322,18 @@ pub struct Inbound {
     /// A file with it.
     #[serde(default)]
     pub media_url: Option<String>,
+    /// The provider's id of it; without one, all that the provider says of it tells it from others.
+    #[serde(default)]
+    pub id: Option<String>,
 }
 
 impl Provider {
     /// Reads a provider's file.
     ///
     /// # Errors
-    /// The key and the rule.
+    /// The line and the column or the key, and the rule.
     pub fn parse(text: &str) -> Result<Provider, String> {
-        toml::from_str(text).map_err(|error| error.to_string())
+        document::parse(text).and_then(document::read).map_err(|error| error.to_string())
     }
 
     /// A preset.

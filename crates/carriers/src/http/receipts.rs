@@ -8,6 +8,7 @@ use crate::{Heard, InboundMessage, Posted, ReceiptError};
 use flow::{Detail, Receipt, Status};
 use minijinja::{Value, context};
 use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// Receipts in one body.
@@ -39,6 +40,7 @@ struct Answers {
     from: Getter,
     text: Option<Getter>,
     media_url: Option<Getter>,
+    id: Option<Getter>,
 }
 
 /// How a value is taken out of an item.
@@ -113,6 +115,11 @@ impl Reader {
     /// The URL that the provider is told to post to.
     pub(super) fn url(&self, url: &str) -> String {
         self.verifier.url(url)
+    }
+
+    /// What is wrong with the secret that tells forged receipts, though it can be used.
+    pub(super) fn weakness(&self) -> Option<&str> {
+        self.verifier.weakness()
     }
 
     /// Reads a body.
@@ -194,6 +201,7 @@ impl Answers {
             from: Getter::new("inbound.from", &inbound.from, templates)?,
             text: Getter::optional("inbound.text", inbound.text.as_ref(), templates)?,
             media_url: Getter::optional("inbound.media_url", inbound.media_url.as_ref(), templates)?,
+            id: Getter::optional("inbound.id", inbound.id.as_ref(), templates)?,
         })
     }
 
@@ -208,11 +216,16 @@ impl Answers {
         }
         let from = self.from.get(item, templates)?;
         let from = if from.starts_with('+') { from } else { format!("+{from}") };
-        if !message {
-            return Some(if opt_out { Heard::OptOut { from } } else { Heard::OptIn { from } });
-        }
         let get = |getter: &Option<Getter>| getter.as_ref().and_then(|getter| getter.get(item, templates));
-        Some(Heard::Message(InboundMessage { from, text: get(&self.text), media_url: get(&self.media_url) }))
+        let key = get(&self.id).unwrap_or_else(|| {
+            let hash = Sha256::digest(item.to_string().as_bytes());
+            hash.iter().map(|octet| format!("{octet:02x}")).collect()
+        });
+        if !message {
+            return Some(if opt_out { Heard::OptOut { from, key } } else { Heard::OptIn { from, key } });
+        }
+        let (text, media_url) = (get(&self.text), get(&self.media_url));
+        Some(Heard::Message(InboundMessage { from, text, media_url, key }))
     }
 }
 

@@ -55,7 +55,11 @@ impl Templates {
 
     pub(super) fn render(&self, name: &str, values: &Value) -> Result<String, String> {
         let template = self.environment.get_template(name).map_err(|error| error.to_string())?;
-        template.render(values).map_err(|error| format!("{name}: {error}"))
+        // Without the error's detail: it may show a value, and that may be one of the operator's secrets.
+        template.render(values).map_err(|error| match error.line() {
+            Some(line) => format!("{name}, line {line}: {}", error.kind()),
+            None => format!("{name}: {}", error.kind()),
+        })
     }
 
     /// Whether an expression holds; one that fails does not.
@@ -105,6 +109,20 @@ mod tests {
             let body =
                 templates.render_json(&name, &context! { text => text, image => (), n => 2.5 }).unwrap();
             assert_eq!(body, serde_json::json!({"text": text, "n": 2.5}));
+        }
+    }
+
+    #[test]
+    fn what_fails_does_not_show_its_values() {
+        let mut templates = Templates::new();
+        for (i, source) in
+            ["{{ secret|int }}", "{{ secret + 1 }}", "{{ secret.a.b() }}", "{{ [1]|join(secret, secret) }}"]
+                .into_iter()
+                .enumerate()
+        {
+            let name = templates.text(format!("t{i}"), source).unwrap();
+            let error = templates.render(&name, &context! { secret => "hunter2" }).unwrap_err();
+            assert!(error.starts_with(&format!("t{i}, line 1: ")) && !error.contains("hunter2"), "{error}");
         }
     }
 

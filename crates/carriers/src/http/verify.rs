@@ -9,16 +9,21 @@ use hmac::{Hmac, KeyInit, Mac};
 use minijinja::{Value, context};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use subtle::ConstantTimeEq;
 
 /// How far a provider's clock may be from ours, seconds.
 const SKEW_S: u64 = 300;
 
+/// Characters of a secret that nobody guesses.
+const SECRET_MIN: usize = 16;
+
 /// Verifies with a secret.
 pub(super) struct Verifier {
     kind: Verify,
     secret: String,
+    /// What is wrong with the secret, though it can be used.
+    weakness: Option<String>,
 }
 
 impl Verifier {
@@ -39,7 +44,13 @@ impl Verifier {
         if secret.is_empty() {
             return Err("receipts.verify: the secret is empty".into());
         }
-        Ok(Verifier { kind: verify.clone(), secret })
+        let weakness = weakness(&secret, settings, &templates.variables(&name));
+        Ok(Verifier { kind: verify.clone(), secret, weakness })
+    }
+
+    /// What is wrong with the secret, though it can be used: the key and the rule.
+    pub(super) fn weakness(&self) -> Option<&str> {
+        self.weakness.as_deref()
     }
 
     /// What the provider is told to post to.
@@ -109,6 +120,24 @@ impl Verifier {
         signed.extend(fields.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]));
         STANDARD.encode(mac::<Hmac<Sha1>>(&self.secret, &signed))
     }
+}
+
+/// What is wrong with a secret that is made with `variables`. What the operator fills in counts, not what the
+/// provider's file puts around it.
+fn weakness(secret: &str, settings: &Value, variables: &HashSet<String>) -> Option<String> {
+    let length = |name: &str| {
+        let value = settings.get_attr(name).ok()?;
+        Some((format!("settings.{name}"), value.as_str()?.chars().count()))
+    };
+    let filled = variables.iter().filter_map(|variable| length(variable.strip_prefix("settings.")?));
+    let longest = filled.max_by_key(|(_, length)| *length);
+    let (key, length) = longest.unwrap_or_else(|| ("receipts.verify".to_owned(), secret.chars().count()));
+    (length < SECRET_MIN).then(|| {
+        format!(
+            "{key}: has {length} characters; a secret that tells receipts from forged ones should have at least \
+             {SECRET_MIN}, as of `openssl rand -hex 32`"
+        )
+    })
 }
 
 fn mac<M: Mac + KeyInit>(secret: &str, parts: &[&[u8]]) -> Vec<u8> {

@@ -1,109 +1,301 @@
-//! Sound files as samples: mono, 8 kHz.
+//! Sound files as samples: mono, 8 kHz. What a file becomes is bounded while it is decoded.
 
+use super::wav::{Wav, is_wav};
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler};
 use std::io::Cursor;
 use std::sync::Arc;
-use symphonia::core::codecs::audio::AudioDecoderOptions;
+use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error;
-use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::{FormatOptions, TrackType};
-use symphonia::core::io::MediaSourceStream;
-use symphonia::core::meta::MetadataOptions;
+use symphonia::core::formats::{FormatOptions, FormatReader};
+use symphonia::core::io::{MediaSourceStream, ReadBytes, ReadOnlySource};
+use symphonia::default::codecs::MpaDecoder;
+use symphonia::default::formats::MpaReader;
 
 /// Samples a second.
 pub(super) const RATE: usize = 8000;
-/// The longest sound, seconds.
-const SECONDS_MAX: usize = 600;
+/// Octets at the start of an MP3 file, after its tag, in which its sound must begin.
+const LEAD_MAX: usize = 64 * 1024;
+/// More octets than two frames of MP3 have.
+const FRAMES: usize = 8 * 1024;
+/// Rates are taken as the next multiple of this, Hz. Those that are used are multiples; for others, an error
+/// that nobody hears keeps the work small, which grows with how little a rate has in common with ours.
+const RATE_STEP: u32 = 25;
+/// Samples that the resampler takes at a time, or the next number that its ratio allows.
+const CHUNK: usize = 1024;
 
-/// Reads a WAV or MP3 file.
-pub(super) fn decode(octets: Vec<u8>) -> Result<Arc<[i16]>, String> {
-    let words = |error: Error| format!("the sound can't be read: {error}");
-    let stream = MediaSourceStream::new(Box::new(Cursor::new(octets)), Default::default());
-    let mut format = symphonia::default::get_probe()
-        .probe(&Hint::new(), stream, FormatOptions::default(), MetadataOptions::default())
-        .map_err(words)?;
-    let track = format.default_track(TrackType::Audio).ok_or("the file has no sound")?;
-    let track_id = track.id;
-    let parameters = track.codec_params.as_ref().and_then(|parameters| parameters.audio());
-    let parameters = parameters.ok_or("the file has no sound")?;
-    let mut decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(parameters, &AudioDecoderOptions::default())
-        .map_err(words)?;
-    let (mut mono, mut rate, mut interleaved) = (Vec::new(), 0, Vec::<f32>::new());
-    loop {
-        let packet = match format.next_packet() {
-            Ok(Some(packet)) => packet,
-            // A file that was written to a pipe does not know its own length.
-            Ok(None) | Err(Error::IoError(_)) => break,
-            Err(error) => return Err(words(error)),
-        };
-        if packet.track_id != track_id {
-            continue;
-        }
+/// Reads a WAV or MP3 file that has at most `samples_max` samples at [`RATE`].
+///
+/// # Errors
+/// Why it can't be read, or that it is too long.
+pub(super) fn decode(octets: Vec<u8>, samples_max: usize) -> Result<Arc<[i16]>, String> {
+    let read = if is_wav(&octets) { decode_wav } else { decode_mp3 };
+    let samples = read(&octets, samples_max).map_err(|why| format!("the sound can't be read: {why}"))?;
+    // The copy below needs its room.
+    drop(octets);
+    Ok(samples.into())
+}
+
+fn decode_wav(octets: &[u8], samples_max: usize) -> Result<Vec<i16>, String> {
+    let wav = Wav::read(octets)?;
+    let mut sound = Sound::new(wav.rate(), samples_max)?;
+    sound.expect(wav.len())?;
+    wav.samples().try_for_each(|sample| sound.push(sample))?;
+    sound.finish()
+}
+
+fn decode_mp3(octets: &[u8], samples_max: usize) -> Result<Vec<i16>, String> {
+    let octets = &octets[lead(octets)..];
+    // Looking for the first frame takes time with the square of what has to be looked at, so little is.
+    let start = &octets[..octets.len().min(LEAD_MAX)];
+    let found = Box::new(mp3_reader(start)?).into_inner().pos() as usize;
+    if start.len() < octets.len() && found + FRAMES > start.len() {
+        return Err("it is neither WAV nor MP3".into());
+    }
+    let mut reader = mp3_reader(octets)?;
+    let parameters = reader.tracks().first().and_then(|track| track.codec_params.as_ref()?.audio());
+    let parameters = parameters.ok_or("it has no sound")?.clone();
+    let rate = parameters.sample_rate.ok_or("it has no sample rate")?;
+    let decoder = MpaDecoder::try_new(&parameters, &AudioDecoderOptions::default());
+    let mut decoder = decoder.map_err(|error| error.to_string())?;
+    let mut sound = Sound::new(rate, samples_max)?;
+    let (mut frames, mut interleaved) = (0usize, Vec::<f32>::new());
+    // What follows the last frame, such as a tag, is no sound.
+    while let Ok(Some(packet)) = reader.next_packet() {
+        // What can't be decoded, or is cut off at the ends, costs its time, too.
+        let whole = packet.dur.get() + packet.trim_start.get() + packet.trim_end.get();
+        frames = frames.saturating_add(whole as usize);
+        sound.expect(frames)?;
         let decoded = match decoder.decode(&packet) {
             Ok(decoded) => decoded,
             Err(Error::DecodeError(_)) => continue,
-            Err(error) => return Err(words(error)),
+            Err(error) => return Err(error.to_string()),
         };
         let channels = decoded.spec().channels().count().max(1);
-        rate = decoded.spec().rate() as usize;
         decoded.copy_to_vec_interleaved(&mut interleaved);
-        mono.extend(interleaved.chunks(channels).map(|frame| frame.iter().sum::<f32>() / channels as f32));
-        if mono.len() > SECONDS_MAX * rate {
-            return Err(format!("the sound is longer than {SECONDS_MAX} s"));
+        let mono = interleaved.chunks(channels).map(|frame| frame.iter().sum::<f32>() / channels as f32);
+        mono.into_iter().try_for_each(|sample| sound.push(sample))?;
+    }
+    sound.finish()
+}
+
+fn mp3_reader(octets: &[u8]) -> Result<MpaReader<'_>, String> {
+    let source = ReadOnlySource::new(Cursor::new(octets));
+    let stream = MediaSourceStream::new(Box::new(source), Default::default());
+    let reader = MpaReader::try_new(stream, FormatOptions::default());
+    reader.map_err(|_| "it is neither WAV nor MP3".into())
+}
+
+/// Octets before the sound of an MP3 file: its ID3v2 tag, where it has one.
+fn lead(octets: &[u8]) -> usize {
+    let Some(&[b'I', b'D', b'3', _, _, _, a, b, c, d]) = octets.first_chunk() else { return 0 };
+    let length = [a, b, c, d].into_iter().fold(0, |length, octet| length << 7 | usize::from(octet & 0x7f));
+    (10 + length).min(octets.len())
+}
+
+/// Samples at [`RATE`] of samples at another rate, as they come.
+struct Sound {
+    rate: u32,
+    samples: Vec<i16>,
+    samples_max: usize,
+    /// None where the rate is ours already.
+    resampler: Option<Resampling>,
+    /// Samples that came.
+    pushed: usize,
+}
+
+struct Resampling {
+    fft: Fft<f32>,
+    /// Samples that wait for a whole chunk.
+    waiting: Vec<f32>,
+    output: Vec<f32>,
+    /// Samples of the output that come before the sound.
+    delay: usize,
+}
+
+impl Sound {
+    /// `rate`: samples a second that come, 4,000 to 192,000.
+    fn new(rate: u32, samples_max: usize) -> Result<Sound, String> {
+        let rate = (rate + RATE_STEP / 2) / RATE_STEP * RATE_STEP;
+        let resampler = (rate as usize != RATE).then(|| Resampling::new(rate)).transpose()?;
+        Ok(Sound { rate, samples: Vec::new(), samples_max, resampler, pushed: 0 })
+    }
+
+    /// How many samples as many of those that come are.
+    fn length_of(&self, pushed: usize) -> usize {
+        (pushed as u64 * RATE as u64).div_ceil(u64::from(self.rate)) as usize
+    }
+
+    /// Makes room for a sound of as many samples that come, unless it would be too long.
+    fn expect(&mut self, pushed: usize) -> Result<(), String> {
+        let length = self.length_of(pushed);
+        if length > self.samples_max {
+            return Err(too_long(self.samples_max));
         }
+        // In steps: to double it would take twice as much as the sound.
+        let last_chunk = self.resampler.as_ref().map_or(0, |resampling| resampling.output.len());
+        let room = length.next_multiple_of(10 * RATE) + last_chunk;
+        self.samples.reserve_exact(room.saturating_sub(self.samples.len()));
+        Ok(())
     }
-    if mono.is_empty() {
-        return Err("the file has no sound".into());
+
+    /// Takes the next sample, -1 to 1.
+    fn push(&mut self, sample: f32) -> Result<(), String> {
+        self.pushed += 1;
+        match &mut self.resampler {
+            None => self.samples.push(quantize(sample)),
+            Some(resampling) => resampling.push(sample, &mut self.samples)?,
+        }
+        Ok(())
     }
-    let samples = if rate == RATE { mono } else { resample(&mono, rate)? };
-    Ok(samples.into_iter().map(|sample| (sample * 32_767.0).clamp(-32_768.0, 32_767.0) as i16).collect())
+
+    fn finish(mut self) -> Result<Vec<i16>, String> {
+        let length = self.length_of(self.pushed);
+        if length == 0 {
+            return Err("it has no sound".into());
+        }
+        if let Some(resampling) = &mut self.resampler {
+            while self.samples.len() < length {
+                resampling.push(0.0, &mut self.samples)?;
+            }
+        }
+        self.samples.truncate(length);
+        Ok(self.samples)
+    }
 }
 
-fn resample(samples: &[f32], rate: usize) -> Result<Vec<f32>, String> {
-    let words = |error: &dyn std::error::Error| format!("the sound can't be resampled: {error}");
-    let mut resampler =
-        Fft::<f32>::new(rate, RATE, 1024, 1, FixedSync::Both).map_err(|error| words(&error))?;
-    let input = InterleavedSlice::new(samples, 1, samples.len()).map_err(|error| words(&error))?;
-    let output = resampler.process_all(&input, samples.len(), None).map_err(|error| words(&error))?;
-    Ok(output.take_data())
+impl Resampling {
+    fn new(rate: u32) -> Result<Resampling, String> {
+        let fft = Fft::<f32>::new(rate as usize, RATE, CHUNK, 1, FixedSync::Both);
+        let fft = fft.map_err(|error| format!("{rate} Hz can't be resampled: {error}"))?;
+        let (waiting, output) =
+            (Vec::with_capacity(fft.input_frames_max()), vec![0.0; fft.output_frames_max()]);
+        let delay = fft.output_delay();
+        Ok(Resampling { fft, waiting, output, delay })
+    }
+
+    fn push(&mut self, sample: f32, samples: &mut Vec<i16>) -> Result<(), String> {
+        self.waiting.push(sample);
+        if self.waiting.len() < self.fft.input_frames_next() {
+            return Ok(());
+        }
+        let words = |error: &dyn std::error::Error| format!("it can't be resampled: {error}");
+        let input =
+            InterleavedSlice::new(&self.waiting, 1, self.waiting.len()).map_err(|error| words(&error))?;
+        let room = self.output.len();
+        let mut output =
+            InterleavedSlice::new_mut(&mut self.output, 1, room).map_err(|error| words(&error))?;
+        let made = self.fft.process_into_buffer(&input, &mut output, None).map_err(|error| words(&error))?.1;
+        self.waiting.clear();
+        let late = self.delay.min(made);
+        self.delay -= late;
+        samples.extend(self.output[late..made].iter().map(|sample| quantize(*sample)));
+        Ok(())
+    }
 }
 
-/// A WAV file of samples, for tests.
-#[cfg(test)]
-pub(super) fn wav(samples: &[i16], rate: u32) -> Vec<u8> {
-    let size = samples.len() as u32 * 2;
-    let mut file = b"RIFF".to_vec();
-    file.extend((36 + size).to_le_bytes());
-    file.extend(b"WAVEfmt ");
-    file.extend(16u32.to_le_bytes());
-    file.extend([1, 0, 1, 0]);
-    file.extend(rate.to_le_bytes());
-    file.extend((rate * 2).to_le_bytes());
-    file.extend([2, 0, 16, 0]);
-    file.extend(b"data");
-    file.extend(size.to_le_bytes());
-    file.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
-    file
+fn quantize(sample: f32) -> i16 {
+    (sample * 32_767.0).clamp(-32_768.0, 32_767.0) as i16
+}
+
+fn too_long(samples_max: usize) -> String {
+    format!("it is longer than the {} s that are left to the call (sound_max)", samples_max / RATE)
+}
+
+/// Reads any octets as a sound file of at most a minute.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(data: &[u8]) {
+    const MINUTE: usize = 60 * RATE;
+    if let Ok(sound) = decode(data.to_vec(), MINUTE) {
+        assert!(!sound.is_empty() && sound.len() <= MINUTE, "{}", sound.len());
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::wav;
     use super::*;
+
+    const MAX: usize = 600 * RATE;
+
+    fn pcm(samples: &[i16], rate: u32) -> Vec<u8> {
+        let octets: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        wav::file(1, 1, rate, 16, &octets)
+    }
+
+    fn tone(rate: u32, seconds: f64) -> Vec<i16> {
+        let sample =
+            |i: usize| ((i as f64 * 440.0 * std::f64::consts::TAU / f64::from(rate)).sin() * 8000.0) as i16;
+        (0..(f64::from(rate) * seconds) as usize).map(sample).collect()
+    }
+
+    /// Frames of MPEG 2.5, layer 3, 8 kbit/s, 8 kHz, mono: silence of 72 ms in 72 octets each.
+    fn mp3(frames: usize) -> Vec<u8> {
+        let mut frame = vec![0xff, 0xe3, 0x18, 0xc4];
+        frame.resize(72, 0);
+        frame.repeat(frames)
+    }
 
     #[test]
     fn a_tone_keeps_its_pitch_and_its_length() {
-        for rate in [8000, 22_050, 44_100] {
-            let tone = |i: usize| {
-                ((i as f64 * 440.0 * std::f64::consts::TAU / f64::from(rate)).sin() * 8000.0) as i16
-            };
-            let samples: Vec<i16> = (0..rate as usize).map(tone).collect();
-            let decoded = decode(wav(&samples, rate)).unwrap();
-            assert!((decoded.len() as i64 - 8000).abs() < 200, "{}", decoded.len());
-            let crossings = decoded.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count();
-            assert!((430..=450).contains(&crossings), "{crossings}");
+        // Rates of files, the ends of what is read, and some that have nothing in common with ours.
+        for rate in [4000, 4013, 8000, 8009, 11_025, 16_000, 22_050, 44_100, 48_000, 191_999, 192_000] {
+            for seconds in [0.05, 1.0, 2.5] {
+                let decoded = decode(pcm(&tone(rate, seconds), rate), MAX).unwrap();
+                let length = (seconds * RATE as f64) as i64;
+                let off = length / 250 + 1;
+                assert!((decoded.len() as i64 - length).abs() <= off, "{rate}: {}", decoded.len());
+                let crossings = decoded.windows(2).filter(|pair| pair[0] < 0 && pair[1] >= 0).count();
+                let wanted = 440.0 * seconds;
+                let off = 3.0 + wanted / 250.0;
+                assert!((crossings as f64 - wanted).abs() <= off, "{rate}: {crossings} of {wanted}");
+            }
         }
-        assert!(decode(b"no sound at all".to_vec()).is_err());
+        assert!(decode(b"no sound at all".to_vec(), MAX).is_err());
+    }
+
+    #[test]
+    fn absurd_heads_are_refused_before_anything_is_made_from_them() {
+        for octets in [
+            wav::file(1, 1, 4_294_967_291, 16, &[0; 200]),
+            wav::file(1, 1, 100_000_007, 16, &[0; 200]),
+            wav::file(1, u16::MAX, 8000, 32, &[0; 200]),
+            wav::file(1, 2, 8000, u16::MAX, &[0; 200]),
+        ] {
+            let why = decode(octets, MAX).unwrap_err();
+            assert!(why.starts_with("the sound can't be read: it"), "{why}");
+        }
+        for nothing in [pcm(&[], 8000), vec![], b"RIFF".to_vec(), b"RIFF\0\0\0\0WAVE".to_vec()] {
+            assert!(decode(nothing, MAX).is_err());
+        }
+    }
+
+    #[test]
+    fn no_more_is_decoded_than_a_call_may_have() {
+        let second = pcm(&tone(44_100, 1.0), 44_100);
+        assert_eq!(decode(second.clone(), RATE).map(|sound| sound.len()), Ok(RATE));
+        let why = decode(second, RATE - 1).unwrap_err();
+        assert!(why.contains("longer than"), "{why}");
+        // 72 ms a frame: 14 of them are a second and a little more.
+        assert!(decode(mp3(13), RATE).is_ok());
+        let why = decode(mp3(14), RATE).unwrap_err();
+        assert!(why.contains("longer than"), "{why}");
+    }
+
+    #[test]
+    fn an_mp3_is_read_after_its_tag_and_a_lie_about_the_tag_costs_nothing() {
+        let tagged = [&b"ID3\x04\0\0\0\0\x02\x01"[..], &[0xff; 257], &mp3(5)].concat();
+        let sound = decode(tagged, MAX).unwrap();
+        assert!(sound.len().abs_diff(5 * 576) <= 576, "{}", sound.len());
+        let lying = [&b"ID3\x04\0\0\x7f\x7f\x7f\x7f"[..], &mp3(5)].concat();
+        assert!(decode(lying, MAX).is_err());
+    }
+
+    #[test]
+    fn octets_that_look_like_frames_everywhere_are_not_searched_for_long() {
+        // Each fourth octet begins what may be a frame, and none is followed by another one.
+        let everywhere = [0xff, 0xfb, 0xe2, 0x00].repeat(5 << 20);
+        let why = decode(everywhere, MAX).unwrap_err();
+        assert!(why.contains("neither WAV nor MP3"), "{why}");
     }
 }

@@ -1,15 +1,18 @@
 //! A call, from the first trunk that is asked to its end.
 
 use super::detect::Answerer;
-use super::media::{self, Heard, Prompt};
-use super::trunk::Trunk;
+use super::media::{self, Heard, Prompt, Reach, Side};
+use super::prepare::{Sounds, Unready};
+use super::stack::{Stack, may_reach};
+use super::trunk::{Trunk, uri, user};
 use super::{Line, hangs_up, sdp};
-use flow::{Detail, MachineDetection, Receipt, Status, VoiceTarget};
+use flow::{Detail, MachineDetection, Receipt, SipAddress, SipHost, Status};
 use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver, TerminatedReason};
 use rsipstack::dialog::invitation::{InviteAsyncResult, InviteOption};
 use rsipstack::dialog::invite_dialog::InviteDialog;
-use rsipstack::sip::{Header, Response, StatusCode, StatusCodeKind};
-use std::net::{SocketAddr, UdpSocket};
+use rsipstack::sip::{Header, Response, StatusCode, StatusCodeKind, Transport, Uri};
+use rsipstack::transport::SipAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -22,15 +25,26 @@ const CANCEL_MAX: Duration = Duration::from_secs(5);
 /// How long the prompts of another dial plan may take.
 const PLAN_MAX: Duration = Duration::from_secs(15);
 
+/// How a call reaches whom it is for.
+pub(super) enum Way {
+    /// A phone number, by the trunks.
+    Trunks(String),
+    /// An address that the client names, and where that is.
+    Direct(SipAddress, SipAddr),
+}
+
 /// What a call needs.
 pub(super) struct Call {
     pub(super) line: Arc<Line>,
+    pub(super) application: String,
     pub(super) reference: String,
     pub(super) from: String,
-    pub(super) to: VoiceTarget,
+    pub(super) way: Way,
     pub(super) machine: Option<MachineDetection>,
     /// How long it may ring.
     pub(super) time_left: Duration,
+    /// What it may say, with the room that this takes.
+    pub(super) sounds: Sounds,
 }
 
 /// A call that a trunk has taken up.
@@ -38,7 +52,8 @@ pub(super) struct Dialled {
     dialog: InviteDialog,
     states: DialogStateReceiver,
     invite: JoinHandle<InviteAsyncResult>,
-    socket: UdpSocket,
+    /// Our side of the sound.
+    side: Side,
     /// What we offered.
     offer: String,
     /// What was heard of it first.
@@ -60,23 +75,30 @@ enum End {
     HungUp,
     /// A machine answered, and nothing is said to it.
     Machine,
+    /// Nothing came back from where we spoke to.
+    Silent,
     /// It took too long.
     TooLong,
 }
 
 impl Call {
-    /// Asks one trunk after the other; the first that says anything but that it can't has the call.
+    /// Calls the address, or asks one trunk after the other; the first that says anything but that it can't has
+    /// the call.
     pub(super) async fn dial(&self) -> Result<Dialled, String> {
-        let mut failures = Vec::new();
         // Those that answered lately go first.
         let (up, down): (Vec<&Trunk>, Vec<&Trunk>) = self.line.trunks.iter().partition(|trunk| trunk.is_up());
-        let trunks = up.into_iter().chain(down);
-        // An address of its own says nothing about a trunk, and is asked once.
-        for trunk in trunks.take(if self.is_foreign() { 1 } else { usize::MAX }) {
-            let asked = self.ask(trunk).await;
-            if !self.is_foreign() {
-                trunk.note(asked.is_ok());
+        let mut trunks = up.into_iter().chain(down);
+        let number = match &self.way {
+            // It says nothing about a trunk, but calls in the name of one.
+            Way::Direct(address, to) => {
+                return self.ask_directly(trunks.next().ok_or("no trunk")?, address, to).await;
             }
+            Way::Trunks(number) => number,
+        };
+        let mut failures = Vec::new();
+        for trunk in trunks {
+            let asked = self.ask(trunk, number).await;
+            trunk.note(asked.is_ok());
             match asked {
                 Ok(dialled) => return Ok(dialled),
                 Err(why) => failures.push(format!("{}: {why}", trunk.config.host)),
@@ -85,31 +107,74 @@ impl Call {
         Err(failures.join("; "))
     }
 
-    /// Whether it goes to an address that is not the trunk's.
-    const fn is_foreign(&self) -> bool {
-        matches!(self.to, VoiceTarget::Sip(_))
+    /// The stack that the call has.
+    fn stack(&self) -> &Stack {
+        match self.way {
+            Way::Trunks(_) => &self.line.stack,
+            Way::Direct(..) => &self.line.direct,
+        }
     }
 
-    async fn ask(&self, trunk: &Trunk) -> Result<Dialled, String> {
-        let socket = self.line.media_socket().map_err(|error| format!("no port for sound: {error}"))?;
-        let port = socket.local_addr().map_err(|error| error.to_string())?.port();
-        let media = SocketAddr::new(self.line.local_ip(trunk)?, port);
-        let offer = sdp::offer(media, fastrand::u64(..1 << 32));
-        // An address of its own is found by itself, and gets no password of ours.
-        let foreign = self.is_foreign();
+    async fn ask(&self, trunk: &Trunk, number: &str) -> Result<Dialled, String> {
+        // A trunk inside has its sound inside, too.
+        let inside = trunk.address().await.filter(|address| !may_reach(&*self.line.fetch, *address));
+        let local = self.line.local_ip(&trunk.config.host, trunk.config.port.unwrap_or(5060))?;
         let option = InviteOption {
+            destination: trunk.destination()?,
+            credential: trunk.credential.clone(),
+            ..self.invitation(trunk, trunk.callee(number)?, local)?
+        };
+        self.invite(option, local, inside).await
+    }
+
+    /// Calls an address of a client's, which gets no password of ours.
+    async fn ask_directly(
+        &self,
+        trunk: &Trunk,
+        address: &SipAddress,
+        to: &SipAddr,
+    ) -> Result<Dialled, String> {
+        let socket = to.get_socketaddr().map_err(|error| error.to_string())?;
+        let local = self.line.local_ip(&socket.ip().to_string(), socket.port())?;
+        // A certificate is for a name, which is then looked up once more, by the same guard.
+        let by_name = to.r#type == Some(Transport::Tls) && matches!(address.host, SipHost::Name(_));
+        let option = InviteOption {
+            destination: (!by_name).then(|| to.clone()),
+            ..self.invitation(trunk, uri(&address.to_string())?, local)?
+        };
+        self.invite(option, local, None).await
+    }
+
+    /// An INVITE without a destination and an offer.
+    fn invitation(&self, trunk: &Trunk, callee: Uri, local: IpAddr) -> Result<InviteOption, String> {
+        let contact = SocketAddr::new(local, self.stack().port());
+        Ok(InviteOption {
             caller: trunk.caller(&self.from)?,
-            callee: trunk.callee(&self.to)?,
-            contact: self.line.contact(trunk, &self.from)?,
-            destination: if foreign { None } else { trunk.destination()? },
-            credential: if foreign { None } else { trunk.credential.clone() },
+            callee,
+            contact: uri(&format!("sip:{}@{contact}", user(&self.from)))?,
             content_type: Some("application/sdp".into()),
-            offer: Some(offer.clone().into_bytes()),
             call_id: Some(format!("{}.{}", self.reference, fastrand::u32(..))),
             ..InviteOption::default()
-        };
-        let (sender, mut states) = self.line.dialogs.new_dialog_state_channel();
-        let invited = self.line.dialogs.do_invite_async(option, sender);
+        })
+    }
+
+    /// Sends an INVITE and waits for what is said first; `inside`: the address of a trunk in our network.
+    async fn invite(
+        &self,
+        mut option: InviteOption,
+        local: IpAddr,
+        inside: Option<IpAddr>,
+    ) -> Result<Dialled, String> {
+        let sockets = self.line.media_sockets().map_err(|error| format!("no port for sound: {error}"))?;
+        let reach = Reach { fetch: Arc::clone(&self.line.fetch), inside };
+        let timeout = self.line.config.media_timeout;
+        let side = Side { sound: sockets.0, control: sockets.1, reach, timeout };
+        let port = side.sound.local_addr().map_err(|error| error.to_string())?.port();
+        let offer = sdp::offer(SocketAddr::new(local, port), fastrand::u64(..1 << 32));
+        option.offer = Some(offer.clone().into_bytes());
+        let dialogs = &self.stack().dialogs;
+        let (sender, mut states) = dialogs.new_dialog_state_channel();
+        let invited = dialogs.do_invite_async(option, sender);
         let (dialog, mut invite) = invited.map_err(|error| error.to_string())?;
         let timeout = tokio::time::sleep(self.line.config.trunk_timeout);
         tokio::pin!(timeout);
@@ -136,12 +201,12 @@ impl Call {
                 }
             }
         };
-        Ok(Dialled { dialog, states, invite, socket, offer, first })
+        Ok(Dialled { dialog, states, invite, side, offer, first })
     }
 
     /// Follows a call to its end, and tells what became of it.
-    pub(super) async fn follow(&self, dialled: Dialled, prompts: Vec<Prompt>) {
-        let Dialled { dialog, mut states, mut invite, socket, offer, first } = dialled;
+    pub(super) async fn follow(&mut self, dialled: Dialled, prompts: Vec<Prompt>) {
+        let Dialled { dialog, mut states, mut invite, side, offer, first } = dialled;
         let response = match first {
             First::Final(response) => Ok(response),
             First::Progress(state) => {
@@ -175,7 +240,7 @@ impl Call {
         };
         match response {
             Ok(response) if response.status_code.kind() == StatusCodeKind::Successful => {
-                self.talk(&dialog, states, socket, &offer, &response, prompts).await;
+                self.talk(&dialog, states, side, &offer, &response, prompts).await;
             }
             Ok(response) => self.tell(refusal(&response.status_code)).await,
             Err(why) => {
@@ -201,10 +266,10 @@ impl Call {
 
     /// Speaks and listens until the call ends.
     async fn talk(
-        &self,
+        &mut self,
         dialog: &InviteDialog,
         mut states: DialogStateReceiver,
-        socket: UdpSocket,
+        side: Side,
         offer: &str,
         response: &Response,
         prompts: Vec<Prompt>,
@@ -223,7 +288,7 @@ impl Call {
         let machine = self.line.config.machine.clone();
         // It ends when `play` is dropped.
         let pacing = Arc::clone(&self.line.pacing);
-        self.line.sound.spawn(media::session(socket, remote, machine, pacing, to_play, hear));
+        self.line.sound.spawn(media::session(side, remote, machine, pacing, to_play, hear));
         let mut waiting = Some(prompts);
         let mut answerer = None;
         if self.machine.is_none() {
@@ -235,6 +300,7 @@ impl Call {
             tokio::select! {
                 event = heard.recv() => match event {
                     Some(Heard::Played) | None => break End::Played,
+                    Some(Heard::Silence) => break End::Silent,
                     Some(Heard::Key(_)) => {}
                     Some(Heard::Answerer(who)) => {
                         answerer = Some(who);
@@ -267,27 +333,36 @@ impl Call {
         {
             tracing::debug!(%error, call = self.reference, "a call could not be ended");
         }
-        self.line.dialogs.remove_dialog(&dialog.id());
+        self.stack().dialogs.remove_dialog(&dialog.id());
         let (status, detail) = match end {
             End::Played | End::TooLong => (Status::Completed, Detail::COMPLETED),
             End::HungUp => (Status::Terminated, Detail::TERMINATED),
+            End::Silent => (Status::Failed, Detail::SYSTEM_FAILURE),
             End::Machine => (self.line.config.machine.status, Detail::plain(self.line.config.machine.status)),
         };
         self.tell(Receipt {
             duration_s: Some(talked.as_secs_f64().ceil() as u32),
             answered_by: answerer.map(|who| who.name().to_owned()),
+            description: matches!(end, End::Silent).then(|| {
+                let seconds = self.line.config.media_timeout.as_secs_f64();
+                format!("Nothing came back from where the other side wanted its sound for {seconds} s.")
+            }),
             ..Receipt::new(status, detail)
         })
         .await;
     }
 
     /// What is said to who answered: the dial plan; to a machine another one, where one is to be fetched.
-    async fn plan_for(&self, who: Answerer, prompts: Vec<Prompt>) -> Vec<Prompt> {
+    async fn plan_for(&mut self, who: Answerer, prompts: Vec<Prompt>) -> Vec<Prompt> {
         let url = self.machine.as_ref().and_then(|machine| machine.event_url.as_deref());
         let (Answerer::Machine, Some(url)) = (who, url) else { return prompts };
         let fetched = async {
             let verbs = self.line.fetch.dial_plan(url, &self.reference).await?;
-            self.line.prepare(&verbs).await
+            let prepared = self.line.prepare(&self.application, &verbs, &mut self.sounds).await;
+            prepared.map_err(|why| match why {
+                Unready::Busy(why) => why.to_owned(),
+                Unready::Never(why) => why,
+            })
         };
         match tokio::time::timeout(PLAN_MAX, fetched).await.unwrap_or_else(|_| Err("it took too long".into()))
         {

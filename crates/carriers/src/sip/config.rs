@@ -9,6 +9,7 @@ use std::time::Duration;
 
 /// How long asking all trunks may take.
 const ASK_MAX: Duration = Duration::from_secs(120);
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// A carrier that makes calls over SIP (RFC 3261).
 #[derive(Clone, Debug, Deserialize)]
@@ -20,12 +21,28 @@ pub struct SipConfig {
     /// The address that the other side is told for media and requests; the one that reaches the trunk when absent.
     #[serde(default)]
     pub public_address: Option<IpAddr>,
-    /// The first and the last port for media; any free one when absent.
+    /// The address of our side for calls to SIP addresses of clients (`to.sip`); that of `bind`, at a free
+    /// port, when absent.
+    #[serde(default)]
+    pub direct_bind: Option<SocketAddr>,
+    /// The first and the last port for media, two a call; any free ones when absent.
     #[serde(default)]
     pub media_ports: Option<[u16; 2]>,
     /// Calls that may be under way at once.
     #[serde(default = "default_calls_max")]
     pub calls_max: usize,
+    /// Calls that are made ready (files fetched, speech made) at once; one application gets one less.
+    #[serde(default = "default_prepares_max")]
+    pub prepares_max: usize,
+    /// The sound that one call may have, each sound counted once however often it is played.
+    #[serde(default = "default_sound_max", deserialize_with = "duration")]
+    pub sound_max: Duration,
+    /// The sound that all calls together may have, but for the first 30 s of each.
+    #[serde(default = "default_sounds_max", deserialize_with = "duration")]
+    pub sounds_max: Duration,
+    /// How long we speak to where nothing comes back from, neither sound (RTP) nor reports (RTCP).
+    #[serde(default = "default_media_timeout", deserialize_with = "duration")]
+    pub media_timeout: Duration,
     /// How long a trunk may take to say anything before the next one is tried.
     #[serde(default = "default_trunk_timeout", deserialize_with = "duration")]
     pub trunk_timeout: Duration,
@@ -146,6 +163,22 @@ const fn default_calls_max() -> usize {
     100
 }
 
+const fn default_prepares_max() -> usize {
+    3
+}
+
+const fn default_sound_max() -> Duration {
+    Duration::from_secs(600)
+}
+
+const fn default_sounds_max() -> Duration {
+    Duration::from_secs(3600)
+}
+
+const fn default_media_timeout() -> Duration {
+    Duration::from_secs(10)
+}
+
 const fn default_trunk_timeout() -> Duration {
     Duration::from_secs(4)
 }
@@ -172,6 +205,18 @@ impl SipConfig {
         }
         if self.calls_max == 0 {
             return Err("calls_max: must be at least 1".into());
+        }
+        if !(1..=64).contains(&self.prepares_max) {
+            return Err(format!("prepares_max: must be 1 to 64, not {}", self.prepares_max));
+        }
+        for (key, value, most) in [
+            ("sound_max", self.sound_max, HOUR),
+            ("sounds_max", self.sounds_max, 24 * HOUR),
+            ("media_timeout", self.media_timeout, HOUR),
+        ] {
+            if !(Duration::from_secs(1)..=most).contains(&value) {
+                return Err(format!("{key}: must be 1s to {}s, not {value:?}", most.as_secs()));
+            }
         }
         if self.media_ports.is_some_and(|[first, last]| first == 0 || first > last) {
             return Err("media_ports: must be the first and the last port".into());

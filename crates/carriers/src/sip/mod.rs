@@ -7,30 +7,33 @@ mod detect;
 mod g711;
 mod media;
 mod pacing;
+mod prepare;
 mod rtp;
 mod sdp;
 mod speech;
+mod stack;
 mod trunk;
+mod wav;
 
+#[cfg(feature = "fuzzing")]
+pub(crate) use audio::fuzz as fuzz_audio;
 #[cfg(feature = "fuzzing")]
 pub(crate) use call::fuzz as fuzz_answer;
 pub use config::SipConfig;
 
 use crate::{Carrier, Fetch, Outcome, Outgoing, ReceiptSink};
 use async_trait::async_trait;
-use call::Call;
+use call::{Call, Way};
 use flow::{
-    CarrierRef, Content, Detail, MachineDetection, Receipt, Restrictions, Step, Verb, Voice, VoiceTarget,
+    CarrierRef, Content, Detail, MachineDetection, Receipt, Restrictions, SipAddress, Step, Voice,
+    VoiceTarget,
 };
-use media::Prompt;
 use pacing::Pacing;
-use rsipstack::dialog::dialog_layer::DialogLayer;
+use prepare::{Sounds, Turns, Unready};
 use rsipstack::platform::CancellationToken;
-use rsipstack::transport::TransportLayer;
-use rsipstack::transport::udp::UdpConnection;
-use rsipstack::{EndpointBuilder, transaction::endpoint::Endpoint};
-use speech::{Saying, Speech};
-use std::net::UdpSocket;
+use speech::Speech;
+use stack::{Guard, NotFound, Stack};
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
@@ -39,6 +42,9 @@ use trunk::Trunk;
 
 /// How long making everything ready that is to be heard may take: a submit must end well before its lease.
 const PREPARE_MAX: Duration = Duration::from_secs(60);
+/// How long the name of an address may take to be looked up.
+const LOCATE_MAX: Duration = Duration::from_secs(10);
+const ALL_BUSY: Outcome = Outcome::Later { reason: "all lines busy", after: None };
 
 /// A carrier that makes calls.
 pub struct Sip {
@@ -53,9 +59,16 @@ struct Line {
     fetch: Arc<dyn Fetch>,
     speech: Speech,
     trunks: Vec<Trunk>,
-    endpoint: Endpoint,
-    dialogs: Arc<DialogLayer>,
+    /// For calls through trunks.
+    stack: Stack,
+    /// For calls to addresses that clients name, and where they may go.
+    direct: Stack,
+    guard: Guard,
     cancel: CancellationToken,
+    /// Calls that may be prepared at the same time.
+    turns: Turns,
+    /// Seconds of sound that all calls may have.
+    sounds: Arc<Semaphore>,
     /// Calls that may still begin.
     room: Arc<Semaphore>,
     /// Sound has a thread of its own, so that nothing else holds up its clock.
@@ -78,28 +91,18 @@ impl Sip {
         fetch: Arc<dyn Fetch>,
     ) -> Result<Sip, String> {
         let cancel = CancellationToken::new();
-        let transport = TransportLayer::new(cancel.child_token());
-        let udp = UdpConnection::create_connection(config.bind, None, Some(cancel.child_token())).await;
-        let udp = udp.map_err(|error| format!("bind: {}: {error}", config.bind))?;
-        transport.add_transport(udp.into());
-        let endpoint = EndpointBuilder::new()
-            .with_user_agent(concat!("Switchback/", env!("CARGO_PKG_VERSION")))
-            .with_transport_layer(transport)
-            .with_cancel_token(cancel.child_token())
-            .build();
-        let dialogs = Arc::new(DialogLayer::new(endpoint.inner.clone()));
-        let serving = endpoint.inner.clone();
-        tokio::spawn(async move {
-            if let Err(error) = serving.serve().await {
-                tracing::warn!(%error, "SIP ends");
-            }
-        });
-        trunk::answer_requests(&endpoint, Arc::clone(&dialogs))?;
+        let guard = Guard::new(Arc::clone(&fetch));
+        let stack = Stack::start(config.bind, &cancel).await.map_err(|error| format!("bind: {error}"))?;
+        let bind = config.direct_bind.unwrap_or_else(|| SocketAddr::new(config.bind.ip(), 0));
+        let direct = Stack::start_guarded(bind, &guard, &cancel).await;
+        let direct = direct.map_err(|error| format!("direct_bind: {error}"))?;
         let (sound, stop) = sound_thread(&name)?;
         let trunks = config.trunk.iter().map(Trunk::new).collect::<Result<_, _>>()?;
         let line = Arc::new(Line {
             speech: Speech::new(config.speech.clone())?,
             room: Arc::new(Semaphore::new(config.calls_max)),
+            turns: Turns::new(config.prepares_max),
+            sounds: Arc::new(Semaphore::new(config.sounds_max.as_secs() as usize)),
             next_port: AtomicU16::new(0),
             pacing: Arc::default(),
             name,
@@ -107,8 +110,9 @@ impl Sip {
             sink,
             fetch,
             trunks,
-            endpoint,
-            dialogs,
+            stack,
+            direct,
+            guard,
             cancel,
             sound,
             _sound: stop,
@@ -140,23 +144,36 @@ impl Carrier for Sip {
         let Content::Voice(voice) = &outgoing.step().content else {
             return refuse("a SIP carrier makes calls only".into());
         };
-        let prepared = tokio::time::timeout(PREPARE_MAX, self.line.prepare(&voice.verbs)).await;
-        let prompts =
-            match prepared.unwrap_or_else(|_| Err("what is to be heard is not ready in time".into())) {
-                Ok(prompts) => prompts,
-                Err(why) => return refuse(why),
-            };
-        let Ok(permit) = Arc::clone(&self.line.room).try_acquire_owned() else {
-            return Outcome::Later { reason: "all lines busy", after: None };
+        if self.line.room.available_permits() == 0 {
+            return ALL_BUSY;
+        }
+        let way = match self.line.way(&voice.to).await {
+            Ok(way) => way,
+            Err(NotFound::Refused(why)) => return refuse(why),
+            Err(NotFound::Failed(why)) => {
+                tracing::warn!(carrier = self.line.name, why, "an address was not found");
+                return Outcome::Later { reason: "address not found", after: None };
+            }
         };
+        let mut sounds = Sounds::new(self.line.config.sound_max, Arc::clone(&self.line.sounds));
+        let prepare = self.line.prepare(&outgoing.flow.application, &voice.verbs, &mut sounds);
+        let late = || Err(Unready::Never("what is to be heard is not ready in time".into()));
+        let prompts = match tokio::time::timeout(PREPARE_MAX, prepare).await.unwrap_or_else(|_| late()) {
+            Ok(prompts) => prompts,
+            Err(Unready::Never(why)) => return refuse(why),
+            Err(Unready::Busy(reason)) => return Outcome::Later { reason, after: None },
+        };
+        let Ok(permit) = Arc::clone(&self.line.room).try_acquire_owned() else { return ALL_BUSY };
         let reference = format!("{}-{}", outgoing.part().id.simple(), outgoing.attempts);
-        let call = Call {
+        let mut call = Call {
             line: Arc::clone(&self.line),
+            application: outgoing.flow.application.clone(),
             reference: reference.clone(),
             from: outgoing.sender.clone(),
-            to: voice.to.clone(),
+            way,
             machine: voice.machine_detection.clone(),
             time_left: outgoing.time_left,
+            sounds,
         };
         match call.dial().await {
             Ok(dialled) => {
@@ -177,6 +194,9 @@ impl Carrier for Sip {
         match &step.content {
             Content::Voice(Voice { to: VoiceTarget::Viber(_), .. }) => {
                 Some("a SIP carrier calls phone numbers and SIP addresses, not to.viber".into())
+            }
+            Content::Voice(Voice { to: VoiceTarget::Sip(address), .. }) => {
+                SipAddress::parse(address).err().map(|why| format!("to.sip: {why}"))
             }
             Content::Voice(_) => None,
             Content::Sms(_) | Content::Viber(_) => Some("a SIP carrier makes calls only".into()),
@@ -206,39 +226,46 @@ impl Carrier for Sip {
 }
 
 impl Line {
-    /// Everything that is to be heard, ready.
-    async fn prepare(&self, verbs: &[Verb]) -> Result<Vec<Prompt>, String> {
-        let mut prompts = Vec::with_capacity(verbs.len());
-        for verb in verbs {
-            prompts.push(match verb {
-                Verb::Say { language, gender, text, repeat, barge_in } => {
-                    let saying =
-                        Saying { language: language.clone(), gender: gender.clone(), text: text.clone() };
-                    let sound = self.speech.say(saying).await.map_err(|error| format!("SAY: {error}"))?;
-                    Prompt { sound, repeat: *repeat, barge_in: *barge_in }
-                }
-                Verb::Play { url, repeat, barge_in } => {
-                    let file = self.fetch.get(url).await.map_err(|error| format!("PLAY {url}: {error}"))?;
-                    let decoded = tokio::task::spawn_blocking(move || audio::decode(file)).await;
-                    let sound = decoded.unwrap_or_else(|_| Err("the sound can't be read".into()));
-                    let sound = sound.map_err(|error| format!("PLAY {url}: {error}"))?;
-                    Prompt { sound, repeat: *repeat, barge_in: *barge_in }
-                }
-            });
+    /// How a call reaches whom it is for.
+    async fn way(&self, to: &VoiceTarget) -> Result<Way, NotFound> {
+        match to {
+            VoiceTarget::Phone(number) => Ok(Way::Trunks(number.clone())),
+            VoiceTarget::Sip(address) => {
+                let address = SipAddress::parse(address).map_err(NotFound::Refused)?;
+                let located = tokio::time::timeout(LOCATE_MAX, self.guard.locate(&address)).await;
+                let late = |_| NotFound::Failed(format!("{}: no answer in time", address.host));
+                let to = located.map_err(late)??;
+                Ok(Way::Direct(address, to))
+            }
+            VoiceTarget::Viber(_) => Err(NotFound::Refused("to.viber is no SIP address".into())),
         }
-        Ok(prompts)
     }
 
-    /// A socket for the sound of a call.
-    fn media_socket(&self) -> std::io::Result<UdpSocket> {
+    /// Sockets for the sound of a call, and for what is told about it (RTCP), where the port beside is free.
+    fn media_sockets(&self) -> std::io::Result<(UdpSocket, Option<UdpSocket>)> {
         let ip = self.config.bind.ip();
-        let Some([first, last]) = self.config.media_ports else { return UdpSocket::bind((ip, 0)) };
-        let count = last - first + 1;
+        let beside =
+            |socket: &UdpSocket| UdpSocket::bind((ip, socket.local_addr().ok()?.port().checked_add(1)?)).ok();
+        let Some([first, last]) = self.config.media_ports else {
+            let socket = UdpSocket::bind((ip, 0))?;
+            let control = beside(&socket);
+            return Ok((socket, control));
+        };
+        // Every second port first, so that the ones between are free for RTCP.
+        let pairs = u32::from(last - first) / 2 + 1;
+        let start = u32::from(self.next_port.fetch_add(1, Ordering::Relaxed));
         let mut error = std::io::Error::other("no port");
-        for _ in 0..count {
-            let port = first + self.next_port.fetch_add(1, Ordering::Relaxed) % count;
-            match UdpSocket::bind((ip, port)) {
-                Ok(socket) => return Ok(socket),
+        for i in 0..pairs * 2 {
+            let (round, at) = (i / pairs, (start + i) % pairs);
+            let port = u32::from(first) + at * 2 + round;
+            if port > u32::from(last) {
+                continue;
+            }
+            match UdpSocket::bind((ip, port as u16)) {
+                Ok(socket) => {
+                    let control = (port < u32::from(last)).then(|| beside(&socket)).flatten();
+                    return Ok((socket, control));
+                }
                 Err(taken) => error = taken,
             }
         }

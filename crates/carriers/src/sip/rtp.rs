@@ -29,6 +29,11 @@ pub(super) fn write(
     packet
 }
 
+/// Whether a packet is a report about the sound (RTCP), which may come where the sound does (RFC 5761, 4).
+pub(super) fn is_report(octets: &[u8]) -> bool {
+    matches!(octets, [first, 192..=223, ..] if first >> 6 == 2)
+}
+
 /// Reads a packet; nothing where it is none.
 pub(super) fn read(octets: &[u8]) -> Option<Packet<'_>> {
     let header = octets.get(..HEADER)?;
@@ -70,6 +75,9 @@ mod tests {
         for cut in 0..packet.len().min(HEADER) {
             assert_eq!(read(&packet[..cut]), None);
         }
+        assert!(
+            !is_report(&packet) && is_report(&[0x80, 201, 0, 1]) && !is_report(&[0, 201]) && !is_report(&[])
+        );
         assert_eq!((key(&[11, 0, 0, 0]), key(&[16, 0, 0, 0]), key(&[1])), (Some('#'), None, None));
     }
 }

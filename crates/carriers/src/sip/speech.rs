@@ -1,18 +1,20 @@
 //! Speech from texts, by a program or over HTTP; what was made is kept.
 
-use super::audio;
+use super::audio::RATE;
 use super::config::SpeechConfig;
+use crate::body::{self, FILE_MAX};
 use lru::LruCache;
 use parking_lot::Mutex;
+use std::io::ErrorKind;
 use std::process::Stdio;
 use std::sync::Arc;
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{ChildStdin, ChildStdout, Command};
 
-/// Sounds that are kept.
-const KEPT_MAX: std::num::NonZeroUsize = std::num::NonZeroUsize::new(1000).unwrap();
+/// Octets of all sounds that are kept, with their texts: some quarter of an hour.
+const KEPT_MAX: usize = 16 * 1024 * 1024;
 /// The longest of them, samples: a minute.
-const KEPT_SAMPLES_MAX: usize = 60 * audio::RATE;
+const KEPT_SAMPLES_MAX: usize = 60 * RATE;
 
 /// What is said, and how.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -26,32 +28,69 @@ pub(super) struct Saying {
 pub(super) struct Speech {
     config: SpeechConfig,
     client: reqwest::Client,
-    kept: Mutex<LruCache<Saying, Arc<[i16]>>>,
+    kept: Mutex<Kept>,
+}
+
+/// The sounds that were wanted last.
+struct Kept {
+    sounds: LruCache<Saying, Arc<[i16]>>,
+    /// Octets of all of them, and the most that there may be.
+    octets: usize,
+    octets_max: usize,
+}
+
+impl Kept {
+    fn new(octets_max: usize) -> Kept {
+        Kept { sounds: LruCache::unbounded(), octets: 0, octets_max }
+    }
+
+    fn put(&mut self, saying: Saying, sound: &Arc<[i16]>) {
+        let weight = |saying: &Saying, sound: &Arc<[i16]>| {
+            size_of::<Saying>()
+                + saying.language.len()
+                + saying.gender.len()
+                + saying.text.len()
+                + size_of_val::<[i16]>(sound)
+        };
+        self.octets += weight(&saying, sound);
+        if let Some((saying, sound)) = self.sounds.push(saying, Arc::clone(sound)) {
+            self.octets -= weight(&saying, &sound);
+        }
+        while self.octets > self.octets_max
+            && let Some((saying, sound)) = self.sounds.pop_lru()
+        {
+            self.octets -= weight(&saying, &sound);
+        }
+    }
 }
 
 impl Speech {
     pub(super) fn new(config: SpeechConfig) -> Result<Speech, String> {
         let client = reqwest::Client::builder().timeout(config.timeout).build();
         let client = client.map_err(|error| error.to_string())?;
-        Ok(Speech { config, client, kept: Mutex::new(LruCache::new(KEPT_MAX)) })
+        Ok(Speech { config, client, kept: Mutex::new(Kept::new(KEPT_MAX)) })
     }
 
-    /// The sound of a text.
-    pub(super) async fn say(&self, saying: Saying) -> Result<Arc<[i16]>, String> {
-        if let Some(known) = self.kept.lock().get(&saying) {
-            return Ok(Arc::clone(known));
-        }
-        let made = match &self.config.url {
-            Some(url) => self.ask(url, &saying).await?,
-            None => tokio::time::timeout(self.config.timeout, self.run(&saying))
-                .await
-                .map_err(|_| "the speech engine takes too long")??,
-        };
-        let sound = audio::decode(made)?;
+    /// The sound of a text that was said lately.
+    pub(super) fn kept(&self, saying: &Saying) -> Option<Arc<[i16]>> {
+        self.kept.lock().sounds.get(saying).cloned()
+    }
+
+    /// Keeps the sound of a text.
+    pub(super) fn keep(&self, saying: Saying, sound: &Arc<[i16]>) {
         if sound.len() <= KEPT_SAMPLES_MAX {
-            self.kept.lock().put(saying, Arc::clone(&sound));
+            self.kept.lock().put(saying, sound);
         }
-        Ok(sound)
+    }
+
+    /// A sound file of a text.
+    pub(super) async fn make(&self, saying: &Saying) -> Result<Vec<u8>, String> {
+        match &self.config.url {
+            Some(url) => self.ask(url, saying).await,
+            None => tokio::time::timeout(self.config.timeout, self.run(saying))
+                .await
+                .map_err(|_| "the speech engine takes too long")?,
+        }
     }
 
     /// What the engine calls the voice: the configured name, else one that espeak-ng knows.
@@ -82,14 +121,18 @@ impl Speech {
             .kill_on_drop(true)
             .spawn()
             .map_err(at)?;
-        if let Some(mut input) = child.stdin.take() {
-            input.write_all(saying.text.as_bytes()).await.map_err(at)?;
+        let (input, output) = (child.stdin.take(), child.stdout.take());
+        // It may write before it has read everything.
+        let (written, read) = tokio::join!(write_text(input, &saying.text), read_sound(output));
+        written.map_err(at)?;
+        let sound = read
+            .map_err(at)?
+            .ok_or_else(|| format!("{program}: its sound is {}", body::too_large(FILE_MAX)))?;
+        let status = child.wait().await.map_err(at)?;
+        if !status.success() {
+            return Err(format!("{program} failed: {status}"));
         }
-        let output = child.wait_with_output().await.map_err(at)?;
-        if !output.status.success() {
-            return Err(format!("{program} failed: {}", output.status));
-        }
-        Ok(output.stdout)
+        Ok(sound)
     }
 
     async fn ask(&self, url: &str, saying: &Saying) -> Result<Vec<u8>, String> {
@@ -100,6 +143,79 @@ impl Speech {
         let request = self.client.post(format!("{url}{separator}{query}")).body(saying.text.clone());
         let answer = request.send().await.and_then(reqwest::Response::error_for_status);
         let answer = answer.map_err(|error| format!("the speech engine: {error}"))?;
-        Ok(answer.bytes().await.map_err(|error| format!("the speech engine: {error}"))?.to_vec())
+        body::read(answer, FILE_MAX).await.map_err(|error| format!("the speech engine: {error}"))
+    }
+}
+
+/// Writes a text to a program. One that does not read it all may still know what to say: how it ends tells.
+async fn write_text(input: Option<ChildStdin>, text: &str) -> std::io::Result<()> {
+    let Some(mut input) = input else { return Ok(()) };
+    let written = async {
+        input.write_all(text.as_bytes()).await?;
+        input.shutdown().await
+    };
+    match written.await {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// What a program writes; nothing where that is more than a sound file may have.
+async fn read_sound(output: Option<ChildStdout>) -> std::io::Result<Option<Vec<u8>>> {
+    let mut sound = Vec::new();
+    if let Some(output) = output {
+        output.take(FILE_MAX as u64 + 1).read_to_end(&mut sound).await?;
+    }
+    Ok((sound.len() <= FILE_MAX).then_some(sound))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn speech(command: &[&str]) -> Speech {
+        // Another test may have installed it already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let command = command.iter().map(|word| (*word).to_owned()).collect();
+        Speech::new(SpeechConfig { command, ..SpeechConfig::default() }).unwrap()
+    }
+
+    fn saying(text: &str) -> Saying {
+        Saying { language: "en-US".into(), gender: "female".into(), text: text.into() }
+    }
+
+    #[tokio::test]
+    async fn a_command_that_does_not_read_its_input_may_speak_all_the_same() {
+        // More than a pipe holds, so that some of it is written after the program has gone.
+        let long = saying(&"a".repeat(1 << 20));
+        let silent = speech(&["sh", "-c", "exec <&-; printf sound"]);
+        assert_eq!(silent.make(&long).await, Ok(b"sound".to_vec()));
+        let echo = speech(&["cat"]);
+        assert_eq!(echo.make(&long).await.map(|sound| sound.len()), Ok(1 << 20));
+        // How it ends still counts.
+        let failing = speech(&["sh", "-c", "exec <&-; printf sound; exit 3"]);
+        assert!(failing.make(&long).await.is_err_and(|why| why.contains("exit status: 3")));
+    }
+
+    #[tokio::test]
+    async fn a_command_that_writes_for_ever_is_ended() {
+        let endless = speech(&["cat", "/dev/zero"]);
+        let why = endless.make(&saying("x")).await.unwrap_err();
+        assert!(why.contains("20 MiB"), "{why}");
+    }
+
+    #[test]
+    fn what_is_kept_is_weighed() {
+        let mut kept = Kept::new(100_000);
+        let sound: Arc<[i16]> = vec![0; 10_000].into();
+        for i in 0..50 {
+            kept.put(saying(&i.to_string()), &sound);
+            kept.put(saying(&i.to_string()), &sound);
+            assert!(kept.octets <= 100_000);
+        }
+        assert_eq!(kept.sounds.len(), 4);
+        assert!(kept.sounds.contains(&saying("49")));
+        kept.put(saying(&"x".repeat(200_000)), &sound);
+        assert_eq!((kept.sounds.len(), kept.octets), (0, 0));
     }
 }

@@ -3,15 +3,11 @@
 use super::Line;
 use super::config::{TrunkConfig, TrunkTransport};
 use crate::backoff;
-use flow::VoiceTarget;
 use rsipstack::dialog::authenticate::Credential;
-use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::dialog::registration::Registration;
-use rsipstack::sip::prelude::HeadersExt;
-use rsipstack::sip::{HostWithPort, Method, StatusCode, Transport, Uri};
-use rsipstack::transaction::endpoint::Endpoint;
+use rsipstack::sip::{HostWithPort, StatusCode, Transport, Uri};
 use rsipstack::transport::SipAddr;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -25,6 +21,8 @@ const REGISTERED_S: u32 = 300;
 /// The first pause after a registration that failed.
 const REGISTER_BASE: Duration = Duration::from_secs(2);
 const REGISTER_MAX: Duration = Duration::from_secs(60);
+/// How long looking up its name may take.
+const LOOK_UP_MAX: Duration = Duration::from_secs(2);
 
 /// Where calls go out.
 pub(super) struct Trunk {
@@ -90,38 +88,39 @@ impl Trunk {
         uri(&format!("sip:{}@{}", user(from), self.domain()))
     }
 
-    /// Whom a call reaches.
-    pub(super) fn callee(&self, to: &VoiceTarget) -> Result<Uri, String> {
-        match to {
-            VoiceTarget::Phone(number) => {
-                let transport = match self.config.transport {
-                    TrunkTransport::Udp => "",
-                    TrunkTransport::Tcp => ";transport=tcp",
-                    TrunkTransport::Tls => ";transport=tls",
-                };
-                uri(&format!("sip:{}@{}{transport}", user(number), self.domain()))
-            }
-            VoiceTarget::Sip(address) if address.starts_with("sip:") || address.starts_with("sips:") => {
-                uri(address)
-            }
-            VoiceTarget::Sip(address) => uri(&format!("sip:{address}")),
-            VoiceTarget::Viber(_) => Err("to.viber is no SIP address".into()),
+    /// A phone number there.
+    pub(super) fn callee(&self, number: &str) -> Result<Uri, String> {
+        let transport = match self.config.transport {
+            TrunkTransport::Udp => "",
+            TrunkTransport::Tcp => ";transport=tcp",
+            TrunkTransport::Tls => ";transport=tls",
+        };
+        uri(&format!("sip:{}@{}{transport}", user(number), self.domain()))
+    }
+
+    /// Its address; none where its name is not found by itself.
+    pub(super) async fn address(&self) -> Option<IpAddr> {
+        if let Ok(address) = self.config.host.parse() {
+            return Some(address);
         }
+        let found =
+            tokio::time::timeout(LOOK_UP_MAX, tokio::net::lookup_host((self.config.host.as_str(), 0))).await;
+        found.ok()?.ok()?.next().map(|address| address.ip())
     }
 }
 
 /// A user part with what it may hold (RFC 3261, 25.1); the rest is left out.
-fn user(text: &str) -> String {
+pub(super) fn user(text: &str) -> String {
     text.chars().filter(|c| c.is_ascii_alphanumeric() || "+-_.!~*'()&=$".contains(*c)).collect()
 }
 
-fn uri(text: &str) -> Result<Uri, String> {
+pub(super) fn uri(text: &str) -> Result<Uri, String> {
     Uri::try_from(text).map_err(|error| format!("{text}: {error}"))
 }
 
 impl Line {
-    /// The address that the other side is told.
-    pub(super) fn local_ip(&self, trunk: &Trunk) -> Result<IpAddr, String> {
+    /// The address that the other side is told, which is at a host and port.
+    pub(super) fn local_ip(&self, host: &str, port: u16) -> Result<IpAddr, String> {
         if let Some(ip) = self.config.public_address {
             return Ok(ip);
         }
@@ -131,48 +130,12 @@ impl Line {
         }
         // Which of our addresses leads there; nothing is sent.
         let socket = UdpSocket::bind((bound, 0)).map_err(|error| error.to_string())?;
-        let port = trunk.config.port.unwrap_or(5060);
-        let connected = socket.connect((trunk.config.host.as_str(), port));
+        let connected = socket.connect((host, port));
         connected
             .and_then(|()| socket.local_addr())
             .map(|address| address.ip())
             .map_err(|error| error.to_string())
     }
-
-    /// Our address for requests of the other side.
-    pub(super) fn contact(&self, trunk: &Trunk, from: &str) -> Result<Uri, String> {
-        let ip = self.local_ip(trunk)?;
-        let bound =
-            self.endpoint.get_addrs().into_iter().find(|address| address.r#type == Some(Transport::Udp));
-        let port = bound.and_then(|address| address.addr.port.map(u16::from)).unwrap_or(5060);
-        uri(&format!("sip:{}@{}", user(from), SocketAddr::new(ip, port)))
-    }
-}
-
-/// Answers what comes in: requests of calls under way; nothing else is for us.
-pub(super) fn answer_requests(endpoint: &Endpoint, dialogs: Arc<DialogLayer>) -> Result<(), String> {
-    let mut incoming = endpoint.incoming_transactions().map_err(|error| error.to_string())?;
-    tokio::spawn(async move {
-        while let Some(mut transaction) = incoming.recv().await {
-            let dialog = dialogs.match_dialog(&transaction);
-            tokio::spawn(async move {
-                let result = match dialog {
-                    Some(mut dialog) => dialog.handle(&mut transaction).await,
-                    None if transaction.original.method == Method::Options => {
-                        transaction.reply(StatusCode::OK).await
-                    }
-                    None if transaction.original.method == Method::Ack => Ok(()),
-                    None => transaction.reply(StatusCode::CallTransactionDoesNotExist).await,
-                };
-                if let Err(error) = result {
-                    let id =
-                        transaction.original.call_id_header().map(ToString::to_string).unwrap_or_default();
-                    tracing::debug!(%error, call = id, "a SIP request could not be answered");
-                }
-            });
-        }
-    });
-    Ok(())
 }
 
 /// Keeps us registered where that is wanted, and asks trunks that are down whether they are back.
@@ -222,7 +185,7 @@ async fn keep(line: &Line, at: usize) {
 
 /// Registers for some seconds; 0 ends a registration.
 async fn registration(line: &Line, trunk: &Trunk, seconds: u32) -> Result<(), String> {
-    let mut registration = Registration::new(line.endpoint.inner.clone(), trunk.credential.clone());
+    let mut registration = Registration::new(line.stack.endpoint.inner.clone(), trunk.credential.clone());
     let server = uri(&format!("sip:{}", trunk.domain()))?;
     registration.outbound_proxy = trunk.destination()?.and_then(|address| address.get_socketaddr().ok());
     let answer = registration.register(server, Some(seconds)).await.map_err(|error| error.to_string())?;

@@ -150,8 +150,7 @@ fn c_octets<'de, D: Deserializer<'de>, const MAX: usize>(
 
 fn sms_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Status, D::Error> {
     let name = String::deserialize(deserializer)?;
-    Status::parse(Channel::Sms, &name)
-        .ok_or_else(|| D::Error::custom(format!("\"{name}\" is not a status of an Sms")))
+    Status::parse(Channel::Sms, &name).ok_or_else(|| D::Error::custom("must be a status of an Sms"))
 }
 
 const fn default_port() -> u16 {

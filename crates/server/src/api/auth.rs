@@ -3,6 +3,7 @@
 use super::Api;
 use super::error::ApiError;
 use super::peer::{Peer, peer_of};
+use super::scope::{Grant, Grants, Right, Sends};
 use super::throttle::Throttle;
 use crate::clock::now_ms;
 use axum::extract::FromRequestParts;
@@ -11,59 +12,54 @@ use axum::http::request::Parts;
 use flow::Channel;
 use parking_lot::RwLock;
 use std::collections::HashMap;
+use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Application, Store, Token};
-
-/// The role that every flow needs (contract, section 1).
-pub const FAILOVER_ROLE: &str = "MT_ROLE_FAILOVER";
-/// What a token has that was not narrowed: the role of each channel, and that of flows.
-pub const ROLES: [&str; 4] =
-    [role_of(Channel::Sms), role_of(Channel::Viber), role_of(Channel::Voice), FAILOVER_ROLE];
+use tokio::time::Instant;
 
 /// How long a token is believed before the store is asked again, so that a revocation is felt soon.
-const BELIEVED_MS: i64 = 3000;
+const BELIEVED: Duration = Duration::from_secs(3);
 /// Most tokens remembered; beyond it all are forgotten, and the store is asked again.
 const REMEMBERED_MAX: usize = 10_000;
 /// Octets that a token can have; ours have 43. What is longer is none, and is not even hashed.
 const TOKEN_BYTES_MAX: usize = 128;
 
-/// The role of a channel.
-pub const fn role_of(channel: Channel) -> &'static str {
-    match channel {
-        Channel::Sms => "MT_ROLE_SMS",
-        Channel::Viber => "MT_ROLE_VIBER",
-        Channel::Voice => "MT_ROLE_VOICE",
-    }
-}
-
-/// Who calls.
-pub struct Caller {
+/// Who calls, with the right that the endpoint asks for.
+pub struct Caller<R: Right> {
     /// Its application.
     pub application: Arc<Application>,
-    scope: Arc<str>,
+    grants: Grants,
+    right: PhantomData<R>,
 }
 
-impl Caller {
-    /// Checks that the token carries a role.
+impl Caller<Sends> {
+    /// Checks that the token may send steps over a channel.
     ///
     /// # Errors
     /// [`ApiError::Forbidden`].
-    pub fn require(&self, role: &str) -> Result<(), ApiError> {
-        if self.scope.split(' ').any(|held| held == role) {
-            Ok(())
-        } else {
-            Err(ApiError::Forbidden(role.into()))
-        }
+    pub fn require(&self, channel: Channel) -> Result<(), ApiError> {
+        require(self.grants, Sends::channel(channel))
     }
+}
+
+fn require(grants: Grants, grant: Grant) -> Result<(), ApiError> {
+    if grants.include(grant) { Ok(()) } else { Err(ApiError::Forbidden(grant.role())) }
+}
+
+/// The application of a token, and what the token may do.
+struct Identity {
+    application: Arc<Application>,
+    grants: Grants,
 }
 
 struct Believed {
     application: Arc<Application>,
-    scope: Arc<str>,
+    grants: Grants,
     expires_ms: i64,
-    asked_ms: i64,
+    /// By the monotonic clock: a revocation is felt whatever the wall clock does.
+    asked: Instant,
 }
 
 /// Knows tokens and limits.
@@ -106,7 +102,7 @@ impl Gate {
         self.addresses.take(address, self.requests_per_second).map_err(too_many)
     }
 
-    async fn admit(&self, store: &dyn Store, token: &str, peer: Peer) -> Result<Caller, ApiError> {
+    async fn admit(&self, store: &dyn Store, token: &str, peer: Peer) -> Result<Identity, ApiError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(UNKNOWN_TOKEN);
         }
@@ -115,16 +111,13 @@ impl Gate {
         Ok(caller)
     }
 
-    async fn identify(&self, store: &dyn Store, hash: [u8; 32], peer: Peer) -> Result<Caller, ApiError> {
+    async fn identify(&self, store: &dyn Store, hash: [u8; 32], peer: Peer) -> Result<Identity, ApiError> {
         let now_ms = now_ms();
         if let Some(known) = self.believed.read().get(&hash)
             && now_ms < known.expires_ms
-            && now_ms - known.asked_ms < BELIEVED_MS
+            && known.asked.elapsed() < BELIEVED
         {
-            return Ok(Caller {
-                application: Arc::clone(&known.application),
-                scope: Arc::clone(&known.scope),
-            });
+            return Ok(Identity { application: Arc::clone(&known.application), grants: known.grants });
         }
         // Whoever asks with what is no token makes the store look for it each time.
         self.admit_address(peer)?;
@@ -135,19 +128,19 @@ impl Gate {
             self.believed.write().remove(&hash);
             return Err(UNKNOWN_TOKEN);
         };
-        let (application, scope): (_, Arc<str>) = (Arc::new(application), token.scope.into());
+        let (application, grants) = (Arc::new(application), Grants::of_roles(&token.scope));
         let mut believed = self.believed.write();
         if believed.len() >= REMEMBERED_MAX {
             believed.clear();
         }
         let known = Believed {
             application: Arc::clone(&application),
-            scope: Arc::clone(&scope),
+            grants,
             expires_ms: token.expires_ms,
-            asked_ms: now_ms,
+            asked: Instant::now(),
         };
         believed.insert(hash, known);
-        Ok(Caller { application, scope })
+        Ok(Identity { application, grants })
     }
 }
 
@@ -157,18 +150,20 @@ fn too_many(wait: Duration) -> ApiError {
     ApiError::TooManyRequests { retry_after_s: wait.as_secs().max(1) }
 }
 
-impl FromRequestParts<Arc<Api>> for Caller {
+impl<R: Right> FromRequestParts<Arc<Api>> for Caller<R> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Caller, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Caller<R>, ApiError> {
         let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let header = header.ok_or(ApiError::Unauthorized("an Authorization: Bearer header is required"))?;
-        match header.split_once(' ') {
+        let Identity { application, grants } = match header.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
                 let peer = peer_of(parts, &api.trusted_proxies);
-                api.gate.admit(&*api.store, token.trim(), peer).await
+                api.gate.admit(&*api.store, token.trim(), peer).await?
             }
-            _ => Err(ApiError::Unauthorized("an Authorization: Bearer header is required")),
-        }
+            _ => return Err(ApiError::Unauthorized("an Authorization: Bearer header is required")),
+        };
+        require(grants, R::GRANT)?;
+        Ok(Caller { application, grants, right: PhantomData })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::auth::Caller;
 use super::error::{ApiError, CommonErrors, ErrorBody};
+use super::scope::Manages;
 use super::tracking::{TrackingView, load_own};
 use super::{Api, PathParameters};
 use crate::clock::now_ms;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 )]
 pub async fn delete(
     State(api): State<Arc<Api>>,
-    caller: Caller,
+    caller: Caller<Manages>,
     PathParameters(path): PathParameters<1>,
 ) -> Result<Json<TrackingView>, ApiError> {
     let id = load_own(&api, &caller, &path[0]).await?.id;

@@ -3,6 +3,7 @@
 
 use super::auth::Caller;
 use super::error::{ApiError, CommonErrors, ErrorBody};
+use super::scope::Manages;
 use super::tracking::load_own;
 use super::{Api, Parameters, PathParameters};
 use crate::clock::now_ms;
@@ -39,7 +40,7 @@ pub struct ErasedView {
 )]
 pub async fn delete(
     State(api): State<Arc<Api>>,
-    caller: Caller,
+    caller: Caller<Manages>,
     PathParameters(path): PathParameters<1>,
 ) -> Result<StatusCode, ApiError> {
     let flow = load_own(&api, &caller, &path[0]).await?;
@@ -58,7 +59,7 @@ pub async fn delete(
 )]
 pub async fn delete_all(
     State(api): State<Arc<Api>>,
-    caller: Caller,
+    caller: Caller<Manages>,
     Parameters(parameters): Parameters<HashMap<String, String>>,
 ) -> Result<Json<ErasedView>, ApiError> {
     let to = parameters.get("to").filter(|to| !to.trim().is_empty());

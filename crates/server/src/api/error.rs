@@ -79,6 +79,9 @@ pub enum CommonErrors {
     /// There is no valid token.
     #[response(status = 401)]
     Unauthorized(ErrorBody),
+    /// The token lacks a role that this needs.
+    #[response(status = 403)]
+    Forbidden(ErrorBody),
     /// The application asks too often; see `Retry-After`.
     #[response(status = 429)]
     TooManyRequests(ErrorBody),
@@ -108,8 +111,8 @@ pub enum ApiError {
     NotJson(String),
     /// There is no valid token.
     Unauthorized(&'static str),
-    /// The token lacks a role.
-    Forbidden(String),
+    /// The token lacks this role.
+    Forbidden(&'static str),
     /// There is no such thing, or it is another application's.
     NotFound(&'static str),
     /// The path exists, but not with this method.

@@ -16,6 +16,7 @@ mod read_step;
 mod reader;
 mod ready;
 mod receipts;
+mod scope;
 mod search;
 pub mod searches;
 mod send;

@@ -3,7 +3,7 @@
 use super::error::ApiError;
 use super::message_filter::{MessageField, MessageFilter};
 use super::reader::{Problems, Reader, is_blank};
-use crate::clock::parse_iso;
+use crate::clock::{CALENDAR_END_MS, parse_iso};
 use flow::{Channel, FlowKind, FlowStatus};
 use index::{Filter, Order, Predicate, Query, TextOperator, place_of};
 use serde_json::Value;
@@ -83,7 +83,8 @@ fn read_range(parameters: &HashMap<String, String>, problems: &Problems) -> (Opt
     {
         problems.add("dateStart", "range", "must not be after dateEnd");
     }
-    (from_ms, until_ms)
+    // The end of the calendar is how some clients write "no end".
+    (from_ms, until_ms.filter(|until_ms| *until_ms < CALENDAR_END_MS))
 }
 
 fn read_sort(parameters: &HashMap<String, String>, problems: &Problems) -> Order {

@@ -2,9 +2,9 @@
 
 use super::reader::{Problems, Reader};
 use flow::{
-    Action, Channel, Content, FlowKind, Limits, MachineDetection, MachineStrategy, ShortLink, Shortened, Sms,
-    Status, Step, Ttl, Verb, Viber, ViberBody, ViberFile, ViberMessage, ViberTemplate, ViberVideo, Voice,
-    VoiceTarget,
+    Action, Channel, Content, FlowKind, Limits, MachineDetection, MachineStrategy, ShortLink, Shortened,
+    SipAddress, Sms, Status, Step, Ttl, Verb, Viber, ViberBody, ViberFile, ViberMessage, ViberTemplate,
+    ViberVideo, Voice, VoiceTarget,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -169,12 +169,19 @@ fn shorten(sms: &mut Sms, shortener: &Reader<'_>, base: &str) {
         }
     };
     let mut links = Vec::new();
+    let mut drawn = true;
     sms.body = flow::links::replace(&sms.body, |url| {
-        let code = new_code();
+        let Ok(code) = new_code() else {
+            drawn = false;
+            return url.to_owned();
+        };
         let short = format!("{}/{code}", base.trim_end_matches('/'));
         links.push(ShortLink { code, url: url.to_owned() });
         short
     });
+    if !drawn {
+        shortener.refuse("urlValidity", "unavailable", "the system has no randomness to make short links of");
+    }
     sms.shortened = Some(Shortened { validity_s, links });
 }
 
@@ -290,7 +297,7 @@ fn read_target(reader: &Reader<'_>) -> Option<VoiceTarget> {
             let to = reader.object(&["to"])?;
             let given = [
                 to.text("phone").map(VoiceTarget::Phone),
-                to.text("sip").map(VoiceTarget::Sip),
+                to.text("sip").map(|address| VoiceTarget::Sip(full_sip_address(address))),
                 to.text("viber").map(VoiceTarget::Viber),
             ];
             let mut given = given.into_iter().flatten();
@@ -301,6 +308,11 @@ fn read_target(reader: &Reader<'_>) -> Option<VoiceTarget> {
         }
     }
     None
+}
+
+/// An address with its scheme; one that breaks the rules stays as it is, for the check.
+fn full_sip_address(address: String) -> String {
+    SipAddress::parse(&address).map_or(address, |address| address.to_string())
 }
 
 fn read_verbs(reader: &Reader<'_>, limits: &Limits) -> Vec<Verb> {

@@ -15,6 +15,8 @@ use std::sync::Arc;
 
 /// Receipts of a post that are stored at once.
 const RECEIPTS_AT_ONCE: usize = 256;
+/// What recipients wrote that is passed on at once.
+const INBOUND_AT_ONCE: usize = 16;
 
 /// Takes what a provider posts: receipts, messages from recipients, opt-outs. Authenticated as the carrier's provider
 /// does; answered once everything is stored.
@@ -66,7 +68,7 @@ pub async fn post(
             ApiError::field("body", "receipt", why)
         }
     })?;
-    let mut receipts = Vec::new();
+    let (mut receipts, mut inbound) = (Vec::new(), Vec::new());
     for heard in heard {
         match heard {
             Heard::Receipt { reference, receipt } => {
@@ -82,18 +84,26 @@ pub async fn post(
                 );
             }
             Heard::Nothing => {}
-            Heard::Message(_) | Heard::OptOut { .. } | Heard::OptIn { .. } => {
-                inbound::take(&api.store, &api.index, &api.engine, &name, &heard, now_ms()).await?;
-            }
+            Heard::Message(_) | Heard::OptOut { .. } | Heard::OptIn { .. } => inbound.push(heard),
         }
     }
-    // Many of them share a commit. Where one can't be stored the provider tries again; those that were stored change
-    // nothing then.
+    // Receipts first: they wait for no client's server. Many of them share a commit. Where something can't be
+    // stored or passed on, the rest is all the same, and the provider tells all of it again: what was stored
+    // changes nothing then, and what was passed on has the same `webhook-id`.
     let stored = stream::iter(receipts)
         .map(|(carrier, receipt)| api.engine.sink().take(carrier, receipt))
         .buffered(RECEIPTS_AT_ONCE)
-        .all(async |stored| stored.is_ok());
-    if !stored.await {
+        .fold(true, async |all, stored| all && stored.is_ok());
+    let stored = stored.await;
+    let (api, name) = (&api, &name);
+    let taken = stream::iter(inbound)
+        .map(|heard| async move {
+            inbound::take(&api.store, &api.index, &api.engine, name, &heard, now_ms()).await
+        })
+        .buffered(INBOUND_AT_ONCE)
+        .fold(Ok(()), async |all, taken| all.and(taken));
+    taken.await?;
+    if !stored {
         return Err(ApiError::Store);
     }
     Ok(StatusCode::OK)

@@ -6,6 +6,7 @@ use super::export::{Format, export};
 use super::message_filter::MessageFilter;
 use super::page::{Page, Timing};
 use super::read_search::{Search, read_search};
+use super::scope::Reads;
 use super::searches::{Stop, Unanswered};
 use super::tracking::TrackingView;
 use super::walk::{PIECE_BYTES, Walk, is_quick};
@@ -93,7 +94,7 @@ pub struct PageView {
 )]
 pub async fn post(
     State(api): State<Arc<Api>>,
-    caller: Caller,
+    caller: Caller<Reads>,
     headers: HeaderMap,
     Parameters(parameters): Parameters<HashMap<String, String>>,
     body: JsonBody,

@@ -1,19 +1,22 @@
 //! `POST /failover` and `POST /failover/transactional` (contract, section 2).
 
-use super::auth::{Caller, FAILOVER_ROLE, role_of};
+use super::auth::Caller;
 use super::error::{ApiError, BodyErrors, CommonErrors, ErrorBody};
 use super::read_step::{StepContext, check_step, read_step};
 use super::reader::{Problems, Reader, is_blank};
+use super::scope::Sends;
 use super::step_view::StepView;
 use super::tracking::flow_kind;
 use super::{Api, JsonBody};
 use crate::clock::{iso, new_id, now_ms};
-use crate::targets::check_url;
+use crate::targets::{check_sip_address, read_url};
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use flow::{Callback, CallbackStrategy, Channel, Content, Flow, FlowKind, NewFlow, Restrictions, Step};
-use reqwest::Url;
+use flow::{
+    Callback, CallbackStrategy, Channel, Content, Flow, FlowKind, NewFlow, Restrictions, SipAddress, Step,
+    Voice, VoiceTarget,
+};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -119,7 +122,6 @@ impl From<&Flow> for SendResponse {
     request_body = SendRequest,
     responses(
         (status = 200, body = SendResponse, description = "Accepted, and on disk."),
-        (status = 403, body = ErrorBody, description = "The token lacks a role that the steps need."),
         (status = 409, body = ErrorBody, description = "The Idempotency-Key was used with another body."),
         CommonErrors,
         BodyErrors,
@@ -128,7 +130,7 @@ impl From<&Flow> for SendResponse {
 )]
 pub async fn post(
     state: State<Arc<Api>>,
-    caller: Caller,
+    caller: Caller<Sends>,
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Json<SendResponse>, ApiError> {
@@ -144,7 +146,6 @@ pub async fn post(
     request_body = SendRequest,
     responses(
         (status = 200, body = SendResponse, description = "Accepted, and on disk."),
-        (status = 403, body = ErrorBody, description = "The token lacks a role that the steps need."),
         (status = 409, body = ErrorBody, description = "The Idempotency-Key was used with another body."),
         CommonErrors,
         BodyErrors,
@@ -153,7 +154,7 @@ pub async fn post(
 )]
 pub async fn post_transactional(
     state: State<Arc<Api>>,
-    caller: Caller,
+    caller: Caller<Sends>,
     headers: HeaderMap,
     body: JsonBody,
 ) -> Result<Json<SendResponse>, ApiError> {
@@ -162,7 +163,7 @@ pub async fn post_transactional(
 
 async fn send(
     api: &Api,
-    caller: &Caller,
+    caller: &Caller<Sends>,
     headers: &HeaderMap,
     body: JsonBody,
     kind: FlowKind,
@@ -171,9 +172,8 @@ async fn send(
     let mut new = read(api, caller, &body.value, kind)?;
     // As JSON values it takes many times its octets: that must not wait for the disk.
     drop(body);
-    caller.require(FAILOVER_ROLE)?;
     for step in &new.steps {
-        caller.require(role_of(step.channel()))?;
+        caller.require(step.channel())?;
     }
     let now_ms = now_ms();
     new.id = new_id(now_ms);
@@ -204,7 +204,7 @@ fn idempotency_key(
 }
 
 /// Reads and checks a request; the id is left for the caller to draw.
-fn read(api: &Api, caller: &Caller, body: &Value, kind: FlowKind) -> Result<NewFlow, ApiError> {
+fn read(api: &Api, caller: &Caller<Sends>, body: &Value, kind: FlowKind) -> Result<NewFlow, ApiError> {
     let problems = Problems::new(api.errors_max);
     let transcode = caller.application.settings.transcode;
     let context = StepContext { kind, transcode, short_base: api.short_base.as_deref(), limits: &api.limits };
@@ -235,6 +235,7 @@ fn read(api: &Api, caller: &Caller, body: &Value, kind: FlowKind) -> Result<NewF
         }
         let known = problems.count();
         check_step(step, path, &api.limits, &problems);
+        check_sip(step, path, api.allow_private, &problems);
         if !api.carried.contains(step.channel()) {
             let message = format!("no carrier for {} is configured on this server", step.channel());
             problems.add(format!("{path}.type"), "unavailable", message);
@@ -297,6 +298,15 @@ fn check_carriers(
     problems.add(path, "carrier", message);
 }
 
+/// Checks that a call goes to where this server may send; an address that can't be read was refused before.
+fn check_sip(step: &Step, path: &str, allow_private: bool, problems: &Problems) {
+    let Content::Voice(Voice { to: VoiceTarget::Sip(address), .. }) = &step.content else { return };
+    let Ok(address) = SipAddress::parse(address) else { return };
+    if let Err(why) = check_sip_address(&address, allow_private) {
+        problems.add(format!("{path}.to.sip"), "format", why);
+    }
+}
+
 fn check_orders(steps: &[(Step, String)], problems: &Problems) {
     let mut taken = HashSet::new();
     // 0 stands for an order that was refused already.
@@ -325,13 +335,8 @@ fn read_callback(request: &Reader<'_>, allow_private: bool) -> Option<Callback> 
         if url.chars().count() > URL_MAX {
             callback.refuse("url", "length", format!("must have at most {URL_MAX} characters"));
         }
-        match Url::parse(&url) {
-            Ok(parsed) => {
-                if let Err(why) = check_url(&parsed, allow_private) {
-                    callback.refuse("url", "format", why);
-                }
-            }
-            Err(_) => callback.refuse("url", "format", "must be an http or https URL"),
+        if let Err(why) = read_url(&url, allow_private) {
+            callback.refuse("url", "format", why);
         }
     }
     Some(Callback { strategy: strategy?, url })

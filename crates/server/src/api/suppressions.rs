@@ -3,6 +3,7 @@
 
 use super::auth::Caller;
 use super::error::{ApiError, CommonErrors};
+use super::scope::Manages;
 use super::{Api, Parameters, PathParameters};
 use crate::clock::{iso, now_ms};
 use axum::Json;
@@ -63,7 +64,7 @@ fn number(text: &str) -> Result<String, ApiError> {
 )]
 pub async fn get(
     State(api): State<Arc<Api>>,
-    caller: Caller,
+    caller: Caller<Manages>,
     PathParameters(path): PathParameters<1>,
     Parameters(parameters): Parameters<HashMap<String, String>>,
 ) -> Result<Json<SuppressionsView>, ApiError> {
@@ -99,7 +100,7 @@ pub async fn get(
 )]
 pub async fn put(
     State(api): State<Arc<Api>>,
-    caller: Caller,
+    caller: Caller<Manages>,
     PathParameters(path): PathParameters<2>,
     Parameters(parameters): Parameters<HashMap<String, String>>,
 ) -> Result<StatusCode, ApiError> {
@@ -142,7 +143,7 @@ pub async fn put(
 )]
 pub async fn delete(
     State(api): State<Arc<Api>>,
-    caller: Caller,
+    caller: Caller<Manages>,
     PathParameters(path): PathParameters<2>,
 ) -> Result<StatusCode, ApiError> {
     let [name, recipient] = path;

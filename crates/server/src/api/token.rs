@@ -1,8 +1,8 @@
 //! `POST /oauth/token` (contract, section 1; RFC 6749, 4.4 and 5).
 
-use super::auth::ROLES;
 use super::error::ApiError;
 use super::peer::Peer;
+use super::scope::Scope;
 use super::{Api, Parameters};
 use crate::clock::now_ms;
 use axum::Json;
@@ -22,7 +22,8 @@ use utoipa::{IntoParams, ToSchema};
 pub struct TokenRequest {
     /// `client_credentials`
     grant_type: Option<String>,
-    /// Roles to narrow the token to, space-separated.
+    /// What to narrow the token to, between blanks or commas: `sms`, `viber`, `voice`, `failover`, `failover:read` or
+    /// `all`, in any case, or `MT_ROLE_SMS` and so on. Words that are unknown are ignored as long as one is known.
     scope: Option<String>,
 }
 
@@ -34,16 +35,16 @@ pub struct TokenResponse {
     token_type: &'static str,
     /// Seconds.
     expires_in: u32,
-    /// The roles, space-separated.
+    /// What it is narrowed to, in words with blanks between them.
     scope: String,
     /// The roles.
-    permissions: Vec<String>,
+    permissions: Vec<&'static str>,
 }
 
 /// Why there is no token (RFC 6749, 5.2).
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TokenError {
-    /// `invalid_client`, `unsupported_grant_type`, `invalid_scope`
+    /// `invalid_client`, `invalid_request`, `unsupported_grant_type`, `invalid_scope`
     error: &'static str,
     error_description: &'static str,
 }
@@ -66,7 +67,8 @@ fn refuse(status: StatusCode, error: &'static str, error_description: &'static s
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, body = TokenResponse),
-        (status = 400, body = TokenError, description = "`unsupported_grant_type` or `invalid_scope`."),
+        (status = 400, body = TokenError, description = "`invalid_request`, \
+            `unsupported_grant_type` or `invalid_scope`."),
         (status = 401, body = TokenError, description = "`invalid_client`."),
         (status = 413, body = super::error::ErrorBody),
         (status = 429, body = super::error::ErrorBody, description = "Too many wrong secrets."),
@@ -100,24 +102,11 @@ pub async fn post(
     };
     api.gate.admit_application(&application)?;
 
-    let form: TokenRequest = serde_urlencoded::from_bytes(&body.0).unwrap_or_default();
-    let grant = form.grant_type.or(query.0.grant_type).unwrap_or_default();
-    if grant != "client_credentials" {
-        let why = "grant_type must be client_credentials";
-        return Ok(refuse(StatusCode::BAD_REQUEST, "unsupported_grant_type", why));
-    }
-    let asked = form.scope.or(query.0.scope).unwrap_or_default();
-    let asked: Vec<&str> = asked.split([' ', ',']).filter(|role| !role.is_empty()).collect();
-    if asked.iter().any(|role| !ROLES.contains(role)) {
-        let why = "scope may name MT_ROLE_SMS, MT_ROLE_VIBER, MT_ROLE_VOICE and MT_ROLE_FAILOVER";
-        return Ok(refuse(StatusCode::BAD_REQUEST, "invalid_scope", why));
-    }
-    let permissions: Vec<String> = ROLES
-        .iter()
-        .filter(|role| asked.is_empty() || asked.contains(role))
-        .map(|&role| role.into())
-        .collect();
-    let scope = permissions.join(" ");
+    let scope = match read(&body, query.0) {
+        Ok(scope) => scope,
+        Err((error, why)) => return Ok(refuse(StatusCode::BAD_REQUEST, error, why)),
+    };
+    let permissions: Vec<&'static str> = scope.grants.roles().collect();
 
     let mut random = [0; 32];
     getrandom::fill(&mut random).map_err(|error| {
@@ -130,10 +119,11 @@ pub async fn post(
         hash: Token::hash_of(&access_token),
         application: application.id.clone(),
         expires_ms: now_ms() + i64::from(expires_in) * 1000,
-        scope: scope.clone(),
+        scope: permissions.join(" "),
     };
     let tokens_max = application.settings.limits.tokens_max.map_or(api.tokens_max, |own| own.get() as usize);
     api.store.add_token(token, tokens_max).await?;
+    let scope = scope.words();
     let response = TokenResponse { access_token, token_type: "bearer", expires_in, scope, permissions };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(response)).into_response())
 }
@@ -141,6 +131,28 @@ pub async fn post(
 /// Octets that credentials can have in base64; ours have at most 120. What is longer is nobody's, and is not even looked
 /// up.
 const CREDENTIALS_BYTES_MAX: usize = 256;
+
+/// Reads what is asked for; else the error's name and why. What would widen a token unseen (a scope that is given
+/// twice, or in a body that can't be read) is refused: RFC 6749, 3.2 allows each parameter once.
+fn read(body: &super::Body, query: TokenRequest) -> Result<Scope, (&'static str, &'static str)> {
+    let form = serde_urlencoded::from_bytes::<TokenRequest>(&body.0);
+    let form = form.map_err(|_| ("invalid_request", "the body must be a form with each parameter once"))?;
+    // A parameter without a value counts as absent (RFC 6749, 3.2).
+    let given = |text: &String| !text.trim().is_empty();
+    let grant = form.grant_type.filter(given).or(query.grant_type).unwrap_or_default();
+    if grant != "client_credentials" {
+        return Err(("unsupported_grant_type", "grant_type must be client_credentials"));
+    }
+    let (in_form, in_query) = (form.scope.filter(given), query.scope.filter(given));
+    let asked = match (in_form, in_query) {
+        (Some(form), Some(query)) if form != query => {
+            return Err(("invalid_request", "scope is given twice, in the body and in the query"));
+        }
+        (form, query) => form.or(query).unwrap_or_default(),
+    };
+    let choices = "scope must name at least one of sms, viber, voice, failover, failover:read and all";
+    Scope::parse(&asked).ok_or(("invalid_scope", choices))
+}
 
 /// `Authorization: Basic` (RFC 7617).
 fn credentials(headers: &HeaderMap) -> Option<(String, String)> {

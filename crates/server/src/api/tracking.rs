@@ -3,6 +3,7 @@
 use super::auth::Caller;
 use super::error::{ApiError, CommonErrors, ErrorBody};
 use super::message_filter::MessageField;
+use super::scope::{Reads, Right};
 use super::step_view::{
     SmsType, TargetView, ViberBodyView, ViberType, VoiceType, failover_names, ttl_minutes, whole,
 };
@@ -34,7 +35,7 @@ use uuid::Uuid;
 )]
 pub async fn get(
     State(api): State<Arc<Api>>,
-    caller: Caller,
+    caller: Caller<Reads>,
     PathParameters(path): PathParameters<1>,
 ) -> Result<Json<TrackingView>, ApiError> {
     let flow = load_own(&api, &caller, &path[0]).await?;
@@ -45,7 +46,7 @@ pub async fn get(
 ///
 /// # Errors
 /// [`ApiError::Invalid`]; [`ApiError::NotFound`], also for another application's; [`ApiError::Store`].
-pub(super) async fn load_own(api: &Api, caller: &Caller, id: &str) -> Result<Flow, ApiError> {
+pub(super) async fn load_own(api: &Api, caller: &Caller<impl Right>, id: &str) -> Result<Flow, ApiError> {
     let id = Uuid::parse_str(id).map_err(|_| ApiError::field("trackingId", "format", "must be a UUID"))?;
     let found = api.store.load(vec![id]).await?.pop().flatten();
     found.filter(|flow| flow.application == caller.application.id).ok_or(ApiError::NotFound("tracking"))

@@ -2,6 +2,7 @@
 
 use super::{ANSWER_MAX, suggest, suggest_among};
 use crate::rates::ViberKind;
+use carriers::config::document::{self, DocumentError};
 use carriers::{HttpConfig, Provider, SandboxConfig, SipConfig, SmppConfig};
 use flow::{Channel, Price};
 use serde::Deserialize;
@@ -83,6 +84,8 @@ const fn default_success_min() -> f64 {
 const COMMON_KEYS: [&str; 8] =
     ["name", "channels", "rate", "window", "unknown_submit", "success_min", "viber_kind", "prices"];
 
+const KIND_RULE: &str = "kind: must be \"sandbox\", \"smpp\", \"http\" or \"sip\"";
+
 /// The carrier of a server that was told nothing. The prices let a demo show totals.
 pub(super) fn default_sandbox() -> CarrierConfig {
     let prices = [
@@ -110,28 +113,24 @@ pub(super) fn read(i: usize, mut table: toml::Table, directory: &Path) -> Result
     let at = |error: String| format!("carrier[{i}]: {error}");
     let kind = match table.remove("kind") {
         Some(toml::Value::String(kind)) => kind,
-        _ => return Err(at("kind: must be \"sandbox\", \"smpp\", \"http\" or \"sip\"".into())),
+        _ => return Err(at(KIND_RULE.into())),
     };
     let common: toml::Table =
         COMMON_KEYS.iter().filter_map(|&key| Some((key.to_owned(), table.remove(key)?))).collect();
     // An unknown key is reported with the keys of both tables to choose from.
-    let with_common = |error: toml::de::Error| at(suggest_among(&error, &COMMON_KEYS));
+    let with_common = |error: DocumentError| at(suggest_among(&error, &COMMON_KEYS));
     let kind = match kind.as_str() {
-        "sandbox" => KindConfig::Sandbox(table.try_into().map_err(with_common)?),
-        "smpp" => KindConfig::Smpp(Box::new(table.try_into().map_err(with_common)?)),
-        "sip" => KindConfig::Sip(Box::new(table.try_into().map_err(with_common)?)),
+        "sandbox" => KindConfig::Sandbox(document::read(table).map_err(with_common)?),
+        "smpp" => KindConfig::Smpp(Box::new(document::read(table).map_err(with_common)?)),
+        "sip" => KindConfig::Sip(Box::new(document::read(table).map_err(with_common)?)),
         "http" => {
-            let http: HttpConfig = table.try_into().map_err(with_common)?;
+            let http: HttpConfig = document::read(table).map_err(with_common)?;
             let provider = provider(&http.provider, directory).map_err(at)?;
             KindConfig::Http(Box::new((http, provider)))
         }
-        other => {
-            return Err(at(format!(
-                "kind: must be \"sandbox\", \"smpp\", \"http\" or \"sip\", not \"{other}\""
-            )));
-        }
+        _ => return Err(at(KIND_RULE.into())),
     };
-    Ok(CarrierConfig { common: common.try_into().map_err(|error| at(suggest(&error)))?, kind })
+    Ok(CarrierConfig { common: document::read(common).map_err(|error| at(suggest(&error)))?, kind })
 }
 
 /// A preset, or a file.
@@ -141,10 +140,7 @@ fn provider(name: &str, directory: &Path) -> Result<Provider, String> {
     }
     if !name.ends_with(".toml") {
         let presets: Vec<&str> = Provider::presets().collect();
-        return Err(format!(
-            "provider: must be the path of a .toml file or one of {}, not \"{name}\"",
-            presets.join(", ")
-        ));
+        return Err(format!("provider: must be the path of a .toml file or one of {}", presets.join(", ")));
     }
     let path = directory.join(name);
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;

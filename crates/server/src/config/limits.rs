@@ -92,7 +92,7 @@ impl LimitsConfig {
         ];
         for (key, value, least, most) in ranges {
             if !(least..=most).contains(&value) {
-                return Err(format!("limits.{key}: must be {least} to {most}, not {value}"));
+                return Err(format!("limits.{key}: must be {least} to {most}"));
             }
         }
         if self.search_timeout.is_zero() {

@@ -12,6 +12,7 @@ use crate::rates::Rates;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use carriers::Http;
+use carriers::config::document::{self, DocumentError};
 use carriers::config::{Secret, duration};
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -96,6 +97,10 @@ pub struct StoreConfig {
     pub path: PathBuf,
     /// Closed flows older than this are pruned; 0 keeps them for ever.
     pub retention_days: u32,
+    /// For how long the wall clock must have been steady before anything is deleted because of its age;
+    /// thirty times as long where it is a day or more from where it should be.
+    #[serde(deserialize_with = "duration")]
+    pub clock_agreement: Duration,
     /// Writes that may wait; beyond it, new flows get 503.
     pub queue_max: usize,
     /// Octets that new flows that wait may have; beyond it, they get 503.
@@ -224,6 +229,7 @@ impl Default for StoreConfig {
         StoreConfig {
             path: "switchback-data".into(),
             retention_days: 365,
+            clock_agreement: Duration::from_secs(120),
             queue_max: 8192,
             queue_bytes_max: 64 << 20,
             cached_flows_max: const { std::num::NonZeroUsize::new(16_384).unwrap() },
@@ -261,6 +267,9 @@ impl Default for CallbackConfig {
 
 /// The longest that anything may be waited for: well below the engine's lease, after which a task is taken up again.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
+
+/// The longest that the clock has to be steady before anything is deleted.
+const AGREEMENT_MAX: Duration = Duration::from_secs(24 * 3600);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -319,13 +328,18 @@ impl Config {
         directory: &Path,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Config, String> {
-        let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
+        let mut table = document::parse(text).map_err(|error| error.to_string())?;
+        let mut overridden = Vec::new();
         for (name, value) in environment {
             if let Some(key) = name.strip_prefix(ENV_PREFIX) {
-                set(&mut table, key, &value).map_err(|error| format!("{name}: {error}"))?;
+                let key = set(&mut table, key, &value).map_err(|error| format!("{name}: {error}"))?;
+                overridden.push((key, name));
             }
         }
-        let sections: Sections = table.try_into().map_err(|error| suggest(&error))?;
+        let sections: Sections = document::read(table).map_err(|error| {
+            let by = overridden.iter().find(|(key, _)| key == error.key());
+            by.map_or_else(|| suggest(&error), |(_, name)| format!("{name}: {}", suggest(&error)))
+        })?;
         let carriers = if sections.carrier.is_empty() {
             vec![carrier::default_sandbox()]
         } else {
@@ -355,20 +369,22 @@ impl Config {
     }
 
     /// Sets up what carriers over HTTP are told, without calling anybody: finds what is wrong with a provider's file
-    /// or its settings.
+    /// or its settings. Answers with what is unwise.
     ///
     /// # Errors
     /// The carrier, the key and the rule.
-    pub fn check_carriers(&self) -> Result<(), String> {
-        self.carriers.iter().try_for_each(|carrier| match &carrier.kind {
-            KindConfig::Http(http) => {
+    pub fn check_carriers(&self) -> Result<Vec<String>, String> {
+        let mut warnings = Vec::new();
+        for carrier in &self.carriers {
+            if let KindConfig::Http(http) = &carrier.kind {
                 let name = &carrier.common.name;
                 let url = self.receipts_url(name);
                 let made = Http::new(&http.1, &http.0, url.as_deref());
-                made.map(drop).map_err(|error| format!("carrier {name}: {error}"))
+                let made = made.map_err(|error| format!("carrier {name}: {error}"))?;
+                warnings.extend(made.warning().map(|warning| format!("carrier {name}: {warning}")));
             }
-            KindConfig::Sandbox(_) | KindConfig::Smpp(_) | KindConfig::Sip(_) => Ok(()),
-        })
+        }
+        Ok(warnings)
     }
 
     /// Where a carrier's provider posts receipts, where this server has a public URL.
@@ -397,6 +413,9 @@ impl Config {
         }
         if self.callbacks.concurrency == 0 || self.callbacks.concurrency_per_host == 0 {
             return Err("callbacks.concurrency and callbacks.concurrency_per_host: must be at least 1".into());
+        }
+        if self.store.clock_agreement > AGREEMENT_MAX {
+            return Err("store.clock_agreement: must be at most 24h".into());
         }
         if self.callbacks.timeout > ANSWER_MAX {
             return Err("callbacks.timeout: must be at most 2m".into());
@@ -432,39 +451,38 @@ impl Config {
             route.check(&self.carriers).map_err(|error| format!("route[{i}]: {error}"))?;
         }
         for (i, sender) in self.senders.iter().enumerate() {
-            sender.check(&self.carriers).map_err(|error| format!("sender[{i}] ({}): {error}", sender.id))?;
+            sender.check(&self.carriers).map_err(|error| format!("sender[{i}]: {error}"))?;
         }
         Ok(())
     }
 }
 
-/// Sets `SECTION__KEY` (of the environment) in the table. Values are TOML where they parse as such, else text.
-fn set(table: &mut toml::Table, key: &str, value: &str) -> Result<(), String> {
+/// Sets `SECTION__KEY` (of the environment) in the table; answers with the key's path. Values are TOML where they parse
+/// as such, else text.
+fn set(table: &mut toml::Table, key: &str, value: &str) -> Result<String, String> {
     let (section, key) = key.split_once("__").ok_or("expected SWITCHBACK__SECTION__KEY")?;
     let (section, key) = (section.to_ascii_lowercase(), key.to_ascii_lowercase());
+    let path = format!("{section}.{key}");
     let parsed = format!("v = {value}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("v"));
     let value = parsed.unwrap_or_else(|| toml::Value::String(value.to_owned()));
     let section =
         table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new())).as_table_mut();
     section.ok_or("carriers can't be set by the environment")?.insert(key, value);
-    Ok(())
+    Ok(path)
 }
 
-fn suggest(error: &toml::de::Error) -> String {
+fn suggest(error: &DocumentError) -> String {
     suggest_among(error, &[])
 }
 
 /// The error, with the known key that an unknown one resembles most.
-fn suggest_among(error: &toml::de::Error, more: &[&str]) -> String {
+fn suggest_among(error: &DocumentError, more: &[&str]) -> String {
     let text = error.to_string();
-    let mut quoted = error.message().split('`').skip(1).step_by(2);
-    if !error.message().starts_with("unknown field") {
-        return text;
-    }
-    let Some(unknown) = quoted.next() else { return text };
-    let best = quoted.chain(more.iter().copied()).map(|known| (strsim::jaro_winkler(unknown, known), known));
+    let Some(unknown) = error.unknown_key() else { return text };
+    let known = unknown.known.iter().chain(more).copied();
+    let best = known.map(|known| (strsim::jaro_winkler(&unknown.written, known), known));
     match best.max_by(|a, b| a.0.total_cmp(&b.0)) {
-        Some((score, known)) if score > 0.7 => format!("{}\ndid you mean `{known}`?", text.trim_end()),
+        Some((score, known)) if score > 0.7 => format!("{text}; did you mean `{known}`?"),
         _ => text,
     }
 }
@@ -472,6 +490,7 @@ fn suggest_among(error: &toml::de::Error, more: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use carriers::Provider;
     use flow::Channel;
 
     fn parse(text: &str) -> Result<Config, String> {
@@ -493,12 +512,171 @@ mod tests {
         assert!(error(&format!("{sandbox}delai = \"1s\"")).contains("did you mean `delay`?"));
         assert!(error(&format!("{sandbox}windw = 3")).contains("did you mean `window`?"));
         assert!(error(&format!("{sandbox}{sandbox}")).contains("same name"));
-        assert!(error("[engine]\nminute = \"soon\"").contains("expected a duration"));
+        assert!(error("[engine]\nminute = \"soon\"").contains("engine.minute: expected a duration"));
         assert!(error("[callbacks]\ntimeout = \"10m\"").contains("callbacks.timeout"));
         assert!(
             error("[store]\nencryption_key = \"c2hvcnQ=\"").starts_with("store.encryption_key: must be 32")
         );
         assert!(error("[store]\nold_encryption_keys = [\"c2hvcnQ=\"]").contains("need store.encryption_key"));
+    }
+
+    /// A configuration with every kind of table.
+    const EVERYTHING: &str = r#"
+[server]
+listen = "127.0.0.1:1"
+public_url = "https://a.example"
+requests_per_second = 5
+shutdown = "1s"
+tls = { cert = "a", key = "b" }
+[store]
+path = "data"
+retention_days = 3
+cached_flows_max = 7
+encryption_key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+old_encryption_keys = ["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="]
+[engine]
+minute = "1s"
+lenient_order = true
+[callbacks]
+allow_private = true
+timeout = "5s"
+concurrency = 5
+[limits]
+steps_max = 5
+search_timeout = "5s"
+[shortener]
+base_url = "https://s.example"
+[pricing]
+currency = "EUR"
+[[carrier]]
+name = "smsc"
+kind = "smpp"
+channels = ["Sms"]
+rate = 5
+window = 5
+unknown_submit = "wait"
+success_min = 0.5
+prices = { Sms = "0.05" }
+host = "a.example"
+port = 2775
+system_id = "id"
+password = "password"
+bind = "separate"
+tls = true
+response_timeout = "3s"
+concatenation = "sar"
+submit_id = "hex"
+alphanumeric_sender = [5, 0]
+stat = { X = { status = "Delivered", detail = "Delivered" } }
+[[carrier]]
+name = "trunk"
+kind = "sip"
+channels = ["Voice"]
+bind = "0.0.0.0:0"
+public_address = "192.0.2.1"
+media_ports = [1000, 2000]
+calls_max = 5
+trunk = [{ host = "a.example", port = 5060, transport = "tls", username = "u", password = "p", register = true }]
+speech = { command = ["say"], timeout = "3s" }
+machine = { pause = "1s", loudness = 3.5, status = "Busy" }
+[[carrier]]
+name = "provider"
+kind = "http"
+channels = ["Sms"]
+provider = "infobip-sms"
+base_url = "https://a.example"
+timeout = "3s"
+settings = { base_url = "https://x.api.infobip.com", api_key = "key", receipt_token = "0123456789abcdef" }
+[[route]]
+channel = "Sms"
+prefixes = ["+30"]
+countries = ["GR"]
+carriers = ["smsc", { carrier = "provider", priority = 1, weight = 2 }]
+[[sender]]
+id = "Acme"
+channel = "Sms"
+name = "Acme"
+carriers = { smsc = "ACME" }
+"#;
+
+    /// Whatever is in the place of a value, the error says where it is and never what it is.
+    #[test]
+    fn no_error_of_the_configuration_repeats_a_value() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let check = |text: &str, environment: Vec<(String, String)>| {
+            Config::parse(text, Path::new(""), environment)?.check_carriers().map(drop)
+        };
+        assert_eq!(check(EVERYTHING, Vec::new()), Ok(()));
+        // Text that is wrong by its characters or by its length, other types, and what is no TOML.
+        let wrong = [
+            "\"hunter2 \\u001b \"",
+            "\"hunter2",
+            "hunter2",
+            "{ env = \"hunter2!\" }",
+            "{ env = [\"hunter2\"] }",
+            "{ hunter = \"hunter2\" }",
+            "[[\"hunter2\"], \"hunter2\", 7732777]",
+            "7732777",
+            "-7732777",
+            "7732777.5",
+            "7732-07-07",
+        ];
+        let mut refused = 0;
+        let mut section = "";
+        for (at, line) in EVERYTHING.lines().enumerate() {
+            section = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(section);
+            let Some((key, _)) = line.split_once(" = ") else { continue };
+            for value in wrong {
+                let mut lines: Vec<String> = EVERYTHING.lines().map(str::to_owned).collect();
+                lines[at] = format!("{key} = {value}");
+                let mut errors = vec![check(&lines.join("\n"), Vec::new())];
+                if !section.starts_with('[') {
+                    let name = format!("{ENV_PREFIX}{section}__{key}").to_uppercase();
+                    errors.push(check(EVERYTHING, vec![(name, value.to_owned())]));
+                }
+                for error in errors.into_iter().filter_map(Result::err) {
+                    assert!(
+                        !error.contains("hunter2") && !error.contains("7732"),
+                        "{key} = {value}: {error}"
+                    );
+                    refused += 1;
+                }
+            }
+        }
+        assert!(refused > 400, "{refused}");
+        let error = check("[store]\nencryption_key = \"hunter2", Vec::new()).unwrap_err();
+        assert!(error.starts_with("line 2, column "), "{error}");
+        let error = check(&EVERYTHING.replace("password = \"password\"", "password = 5"), Vec::new());
+        assert!(error.unwrap_err().starts_with("carrier[0]: password: must be a string"));
+    }
+
+    #[test]
+    fn no_error_of_a_providers_file_repeats_a_value() {
+        let preset = include_str!("../../../carriers/presets/vonage-sms.toml");
+        assert!(Provider::parse(preset).is_ok());
+        let mut refused = 0;
+        for (at, line) in preset.lines().enumerate() {
+            let Some((key, _)) = line.split_once(" = ") else { continue };
+            for value in ["\"hunter2", "[[\"hunter2\"]]", "7732777", "{ hunter = \"hunter2\" }"] {
+                let mut lines: Vec<String> = preset.lines().map(str::to_owned).collect();
+                lines[at] = format!("{key} = {value}");
+                if let Err(error) = Provider::parse(&lines.join("\n")) {
+                    assert!(
+                        !error.contains("hunter2") && !error.contains("7732"),
+                        "{key} = {value}: {error}"
+                    );
+                    refused += 1;
+                }
+            }
+        }
+        assert!(refused > 40, "{refused}");
+    }
+
+    #[test]
+    fn an_override_that_is_wrong_is_named() {
+        let environment = [("SWITCHBACK__STORE__QUEUE_MAX".to_owned(), "hunter2".to_owned())];
+        let error = Config::parse("", Path::new(""), environment).err().unwrap();
+        assert!(error.starts_with("SWITCHBACK__STORE__QUEUE_MAX: store.queue_max: must be"), "{error}");
     }
 
     #[test]

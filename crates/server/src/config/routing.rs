@@ -44,7 +44,7 @@ pub struct Choice {
 
 /// How a choice is written.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a carrier's name, or a table with carrier, priority and weight")]
 enum ChoiceForm {
     Name(String),
     Table(ChoiceTable),
@@ -94,12 +94,12 @@ pub struct SenderConfig {
     pub carriers: BTreeMap<String, String>,
 }
 
-/// Whether there is such a carrier for the channel.
-fn check_carrier(name: &str, channel: Channel, carriers: &[CarrierConfig]) -> Result<(), String> {
+/// Whether there is such a carrier for the channel; `at` is where it is named.
+fn check_carrier(at: &str, name: &str, channel: Channel, carriers: &[CarrierConfig]) -> Result<(), String> {
     match carriers.iter().find(|carrier| carrier.common.name == name) {
-        None => Err(format!("carriers: there is no carrier \"{name}\"")),
+        None => Err(format!("{at}: there is no carrier \"{name}\"")),
         Some(carrier) if !carrier.common.channels.contains(&channel) => {
-            Err(format!("carriers: {name} does not carry {channel}"))
+            Err(format!("{at}: {name} does not carry {channel}"))
         }
         Some(_) => Ok(()),
     }
@@ -111,21 +111,22 @@ impl RouteConfig {
         if self.carriers.is_empty() {
             return Err("carriers: must name at least one".into());
         }
-        for choice in &self.carriers {
-            check_carrier(&choice.carrier, self.channel, carriers)?;
+        for (i, choice) in self.carriers.iter().enumerate() {
+            let at = format!("carriers[{i}]");
+            check_carrier(&at, &choice.carrier, self.channel, carriers)?;
             if choice.weight == 0 {
-                return Err(format!("carriers: the weight of {} must be at least 1", choice.carrier));
+                return Err(format!("{at}: the weight must be at least 1"));
             }
         }
         let is_prefix =
             |prefix: &&String| prefix.starts_with('+') && prefix[1..].bytes().all(|b| b.is_ascii_digit());
-        if let Some(wrong) = self.prefixes.iter().find(|prefix| !is_prefix(prefix)) {
-            return Err(format!("prefixes: must be \"+\" and digits, not \"{wrong}\""));
+        if let Some(at) = self.prefixes.iter().position(|prefix| !is_prefix(&prefix)) {
+            return Err(format!("prefixes[{at}]: must be \"+\" and digits"));
         }
         let is_country =
             |country: &&String| country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase());
-        if let Some(wrong) = self.countries.iter().find(|country| !is_country(country)) {
-            return Err(format!("countries: must be two capital letters, not \"{wrong}\""));
+        if let Some(at) = self.countries.iter().position(|country| !is_country(&country)) {
+            return Err(format!("countries[{at}]: must be two capital letters"));
         }
         Ok(())
     }
@@ -137,6 +138,7 @@ impl SenderConfig {
         if self.id.is_empty() {
             return Err("id: must not be empty".into());
         }
-        self.carriers.keys().try_for_each(|name| check_carrier(name, self.channel, carriers))
+        let mut names = self.carriers.keys();
+        names.try_for_each(|name| check_carrier(&format!("carriers.{name}"), name, self.channel, carriers))
     }
 }

@@ -1,13 +1,14 @@
 //! The submit lanes, one a channel: each due message goes to the first of its carriers that takes it now.
 
+use super::outlet::Place;
 use super::under_way::UnderWay;
 use super::{CLAIM_MAX, Engine, Outlet, submit};
 use crate::clock::now_ms;
 use flow::{Channel, Detail, Event, Flow, TaskKind};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Claim, Lane};
-use tokio::sync::{Notify, OwnedSemaphorePermit};
+use store::{Claim, Lane, admit_all};
+use tokio::sync::{Notify, Semaphore};
 
 /// How long a lane waits for carriers of which none takes anything before it looks again.
 const DOWN_PAUSE: Duration = Duration::from_millis(200);
@@ -20,7 +21,7 @@ const FIRST_PART_MS: i64 = 20;
 /// Where a part goes.
 enum Way {
     /// To this carrier, now.
-    Now(Arc<Outlet>, OwnedSemaphorePermit),
+    Now(Arc<Outlet>, Place),
     /// Nowhere before a time.
     Later { at_ms: i64 },
     /// Nowhere, ever.
@@ -32,6 +33,7 @@ pub(super) async fn lane(engine: &Arc<Engine>, channel: Channel) {
     let lane = Lane::Submit(channel);
     let outlets: Vec<&Arc<Outlet>> =
         engine.outlets.iter().filter(|outlet| outlet.config.channels.contains(&channel)).collect();
+    let refusals = Arc::new(Semaphore::new(CLAIM_MAX));
     while engine.until_due(lane).await {
         // Without any carrier, everything is refused.
         let room =
@@ -40,14 +42,15 @@ pub(super) async fn lane(engine: &Arc<Engine>, channel: Channel) {
             engine.until_room(channel, DOWN_PAUSE).await;
             continue;
         }
-        for claim in engine.claim(lane, room.min(CLAIM_MAX)).await {
+        for claim in engine.claim(lane, room.min(CLAIM_MAX), &mut admit_all).await {
             let TaskKind::Submit { message, part, .. } = claim.task else { continue };
             match way(engine, &claim.flow, message, part, outlets.len()) {
-                Some(Way::Now(outlet, permit)) => hand_over(engine, outlet, claim, permit),
+                Some(Way::Now(outlet, place)) => hand_over(engine, outlet, claim, place),
                 Some(Way::Later { at_ms }) => engine.store.put_off(claim.flow.id, claim.task, at_ms),
                 Some(Way::Never { why }) => {
                     let (detail, description) = (Detail::SYSTEM_FAILURE, Some(why));
-                    engine.apply(claim.flow.id, Event::Refused { message, part, detail, description }).await;
+                    let event = Event::Refused { message, part, detail, description };
+                    refuse(engine, &refusals, claim, event);
                 }
                 // The flow has moved on, or its time is over: the expiry's turn.
                 None => {}
@@ -59,16 +62,35 @@ pub(super) async fn lane(engine: &Arc<Engine>, channel: Channel) {
     }
 }
 
-fn hand_over(engine: &Arc<Engine>, outlet: Arc<Outlet>, claim: Claim, permit: OwnedSemaphorePermit) {
+/// Ends a part that no carrier takes, beside the lane: what can't be stored of one flow holds up no other.
+fn refuse(engine: &Arc<Engine>, refusals: &Arc<Semaphore>, claim: Claim, event: Event) {
+    let Ok(permit) = Arc::clone(refusals).try_acquire_owned() else {
+        engine.store.put_off(claim.flow.id, claim.task, now_ms() + BUSY_MS);
+        return;
+    };
+    let engine = Arc::clone(engine);
+    tokio::spawn(async move {
+        engine.try_apply(claim.flow.id, claim.task, event).await;
+        drop(permit);
+    });
+}
+
+fn hand_over(engine: &Arc<Engine>, outlet: Arc<Outlet>, claim: Claim, mut place: Place) {
     let Some(under_way) = UnderWay::begin(engine, &claim) else {
         engine.store.put_off(claim.flow.id, claim.task, now_ms() + DOWN_MS);
         return;
     };
     let engine = Arc::clone(engine);
     tokio::spawn(async move {
-        outlet.wait_for_rate().await;
-        submit::submit(&engine, &outlet, claim).await;
-        drop((under_way, permit));
+        outlet.wait_for_rate(&mut place).await;
+        // Others may wait for the rate now.
+        engine.room.iter().for_each(Notify::notify_one);
+        let (id, task) = (claim.flow.id, claim.task);
+        match submit::submit(&engine, &outlet, claim).await {
+            Some(event) => engine.record(id, task, event, place).await,
+            None => drop(place),
+        }
+        drop(under_way);
         engine.room.iter().for_each(Notify::notify_one);
     });
 }
@@ -103,7 +125,7 @@ fn way(engine: &Engine, flow: &Flow, message: u16, part: u16, carriers: usize) -
     };
     let mut ready: Vec<&Arc<Outlet>> = able.iter().copied().filter(|outlet| outlet.carrier.is_up()).collect();
     if ready.is_empty() {
-        return Some(Way::Later { at_ms: preferred.park(now_ms, DOWN_MS) });
+        return Some(Way::Later { at_ms: preferred.park(&flow.application, now_ms, DOWN_MS) });
     }
     ready.sort_by_key(|outlet| !outlet.health.is_well(now_ms));
     // Whoever was asked last did not take it: the next one's turn.
@@ -113,8 +135,8 @@ fn way(engine: &Engine, flow: &Flow, message: u16, part: u16, carriers: usize) -
         return Some(Way::Later { at_ms: now_ms + DOWN_MS });
     }
     Some(match chosen.enter() {
-        Some(permit) => Way::Now(Arc::clone(chosen), permit),
-        None => Way::Later { at_ms: chosen.park(now_ms, BUSY_MS) },
+        Some(place) => Way::Now(Arc::clone(chosen), place),
+        None => Way::Later { at_ms: chosen.park(&flow.application, now_ms, BUSY_MS) },
     })
 }
 

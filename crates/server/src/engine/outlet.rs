@@ -5,14 +5,17 @@ use carriers::Carrier;
 use flow::{Detail, Receipt, Status};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use parking_lot::{Mutex, MutexGuard};
+use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Less says nothing of a carrier.
 const RESULTS_MIN: u32 = 20;
-/// Messages wait for the rate at most so long, or their leases would run out.
-const RATE_WAIT_S: usize = 60;
+/// Messages that wait for the rate, in seconds of it: whoever comes next waits no longer behind them.
+const RATE_WAIT_S: usize = 1;
+/// The longest that a message which waits for a carrier is not looked at beyond its pause, microseconds.
+const PARKED_MAX_US: i64 = 60_000_000;
 /// Between two messages that wait for a carrier that takes none now, so that looking at them again costs little.
 const PARKED_GAP_US: i64 = 200;
 
@@ -29,41 +32,57 @@ pub struct Outlet {
     window_size: u32,
     /// One message at a time waits for it; the others wait for that one, or all would wake for each.
     rate: Option<tokio::sync::Mutex<DefaultDirectRateLimiter>>,
-    /// When the last message that waits for it looks again, Unix microseconds.
-    parked_until_us: AtomicI64,
+    /// Messages that may wait for the rate.
+    waiting: Option<Arc<Semaphore>>,
+    /// When the last message of each application that waits for it looks again, Unix microseconds.
+    parked_until_us: Mutex<HashMap<String, i64>>,
+}
+
+/// A message's place in a carrier's window, until it is dropped.
+pub(super) struct Place {
+    _window: OwnedSemaphorePermit,
+    /// Its place among those that wait for the rate.
+    waiting: Option<OwnedSemaphorePermit>,
 }
 
 impl Outlet {
     /// A carrier with its limits.
     pub fn new(config: CommonConfig, carrier: Arc<dyn Carrier>) -> Outlet {
-        let by_rate = config.rate.map_or(usize::MAX, |rate| rate.get() as usize * RATE_WAIT_S);
-        let window_size = config.window.min(by_rate).min(Semaphore::MAX_PERMITS);
+        let window_size = config.window.min(u32::MAX as usize).min(Semaphore::MAX_PERMITS);
+        let waiting = |rate: NonZeroU32| (rate.get() as usize * RATE_WAIT_S).min(Semaphore::MAX_PERMITS);
         Outlet {
             carrier,
             health: Health::new(config.success_min),
             window: Arc::new(Semaphore::new(window_size)),
             window_size: window_size as u32,
             rate: config.rate.map(|rate| RateLimiter::direct(Quota::per_second(rate)).into()),
-            parked_until_us: AtomicI64::new(0),
+            waiting: config.rate.map(|rate| Arc::new(Semaphore::new(waiting(rate)))),
+            parked_until_us: Mutex::default(),
             config,
         }
     }
 
     /// How many messages it would take now.
     pub(super) fn room(&self) -> usize {
-        if self.carrier.is_up() { self.window.available_permits() } else { 0 }
+        let waiting = self.waiting.as_ref().map_or(usize::MAX, |waiting| waiting.available_permits());
+        if self.carrier.is_up() { self.window.available_permits().min(waiting) } else { 0 }
     }
 
     /// A place in its window.
-    pub(super) fn enter(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.window).try_acquire_owned().ok()
+    pub(super) fn enter(&self) -> Option<Place> {
+        let waiting = match &self.waiting {
+            Some(waiting) => Some(Arc::clone(waiting).try_acquire_owned().ok()?),
+            None => None,
+        };
+        Some(Place { _window: Arc::clone(&self.window).try_acquire_owned().ok()?, waiting })
     }
 
     /// Waits for its rate.
-    pub(super) async fn wait_for_rate(&self) {
+    pub(super) async fn wait_for_rate(&self, place: &mut Place) {
         if let Some(rate) = &self.rate {
             rate.lock().await.until_ready().await;
         }
+        place.waiting = None;
     }
 
     /// Waits until nothing is under way any more.
@@ -71,13 +90,24 @@ impl Outlet {
         let _ = self.window.acquire_many(self.window_size).await;
     }
 
-    /// When a message that it can't take now is to be looked at again, Unix milliseconds.
-    pub(super) fn park(&self, now_ms: i64, pause_ms: i64) -> i64 {
+    /// When a message that it can't take now is to be looked at again, Unix milliseconds. An application's
+    /// messages are spread behind each other, and not behind another's.
+    pub(super) fn park(&self, application: &str, now_ms: i64, pause_ms: i64) -> i64 {
         let earliest_us = (now_ms + pause_ms) * 1000;
-        let next = |last_us: i64| Some(earliest_us.max(last_us + PARKED_GAP_US));
-        let last_us = self.parked_until_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
-        // `next` always answers.
-        earliest_us.max(last_us.unwrap_or(earliest_us) + PARKED_GAP_US) / 1000
+        let mut parked = self.parked_until_us.lock();
+        let last_us = parked.get(application).copied().unwrap_or(i64::MIN);
+        // A clock that was set back leaves times that lie far ahead.
+        let at_us = last_us.saturating_add(PARKED_GAP_US).clamp(earliest_us, earliest_us + PARKED_MAX_US);
+        match parked.get_mut(application) {
+            Some(last_us) => *last_us = at_us,
+            None => drop(parked.insert(application.to_owned(), at_us)),
+        }
+        at_us / 1000
+    }
+
+    /// The clock has jumped: what it showed before says nothing any more.
+    pub(super) fn forget_parked(&self) {
+        self.parked_until_us.lock().clear();
     }
 }
 
@@ -163,6 +193,51 @@ fn blames_carrier(receipt: &Receipt) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn outlet(text: &str) -> Outlet {
+        struct Nowhere;
+        #[async_trait::async_trait]
+        impl Carrier for Nowhere {
+            async fn submit(&self, _: &carriers::Outgoing) -> carriers::Outcome {
+                carriers::Outcome::Unknown { reason: "never" }
+            }
+            fn is_up(&self) -> bool {
+                true
+            }
+            async fn close(&self) {}
+        }
+        let text = format!("[[carrier]]\nname = \"c\"\nkind = \"sandbox\"\nchannels = [\"Sms\"]\n{text}");
+        let config = crate::config::Config::parse(&text, std::path::Path::new("."), []).unwrap();
+        Outlet::new(config.carriers[0].common.clone(), Arc::new(Nowhere))
+    }
+
+    #[tokio::test]
+    async fn no_more_wait_for_a_rate_than_go_out_in_a_second() {
+        let outlet = outlet("rate = 3\nwindow = 10\n");
+        let mut places: Vec<_> = std::iter::from_fn(|| outlet.enter()).collect();
+        assert_eq!((places.len(), outlet.room()), (3, 0));
+        // What has gone out stays in the window and makes room for the next.
+        for place in &mut places {
+            outlet.wait_for_rate(place).await;
+        }
+        assert_eq!(outlet.room(), 3);
+        places.extend(std::iter::from_fn(|| outlet.enter()));
+        assert_eq!((places.len(), outlet.room()), (6, 0));
+    }
+
+    #[test]
+    fn an_application_is_not_parked_behind_another() {
+        let outlet = outlet("");
+        let mut last_ms = 0;
+        (0..100_000).for_each(|_| last_ms = outlet.park("hostile", 1000, 20));
+        assert!(last_ms > 20_000);
+        assert_eq!(outlet.park("honest", 1000, 20), 1020);
+        // A clock that was ahead by a year and is back.
+        outlet.park("honest", 31_536_000_000, 20);
+        assert!(outlet.park("honest", 1000, 20) <= 61_020);
+        outlet.forget_parked();
+        assert_eq!(outlet.park("honest", 1000, 20), 1020);
+    }
 
     #[test]
     fn a_carrier_that_fails_is_not_well_until_its_results_are_old() {

@@ -1,12 +1,16 @@
-//! Deletes what is older than the configuration and the applications want to keep it.
+//! Deletes what is older than the configuration and the applications want to keep it, in small steps, and
+//! only while the clock is believed: what is deleted by a clock that is wrong is gone.
 
 use super::Engine;
-use crate::clock::now_ms;
 use flow::FlowStatus;
 use index::{Filter, Order, Predicate, Query, place_of};
 use std::time::Duration;
 use store::{Retention, StoreError};
 
+/// Between a start and the first pruning.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Between two prunings.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
 /// Flows pruned in one transaction.
 const PRUNE_MAX: usize = 200;
 /// Between two of them there is room for everybody else.
@@ -15,27 +19,47 @@ const PRUNE_PAUSE: Duration = Duration::from_millis(20);
 const KEYS_KEPT_MS: i64 = 24 * 3600 * 1000;
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
-/// Prunes everything that is too old.
-pub(super) async fn prune(engine: &Engine) {
-    if let Err(error) = prune_all(engine).await {
-        tracing::error!(%error, "old flows could not be pruned");
+/// Prunes once a minute until the engine closes.
+pub(super) async fn run(engine: &Engine) {
+    let mut pause = FIRST_PAUSE;
+    while engine.pause(pause).await {
+        if let Err(error) = prune(engine).await {
+            tracing::error!(%error, "old flows could not be pruned");
+        }
+        pause = PRUNE_INTERVAL;
     }
 }
 
-async fn prune_all(engine: &Engine) -> Result<(), StoreError> {
-    let now_ms = now_ms();
-    let kept_ms = i64::from(engine.retention_days) * DAY_MS;
-    let flows_before_ms = if kept_ms == 0 { 0 } else { now_ms - kept_ms };
-    let retention = Retention { flows_before_ms, keys_before_ms: now_ms - KEYS_KEPT_MS };
-    while count(engine.store.prune(retention, PRUNE_MAX).await?) == PRUNE_MAX {
+async fn prune(engine: &Engine) -> Result<(), StoreError> {
+    let Some(now_ms) = engine.trusted_ms() else {
+        // A commit a minute lets the store do what it does after commits.
+        engine.store.prune(Retention::EVERYTHING, 1).await?;
+        return Ok(());
+    };
+    engine.store.see(now_ms).await?;
+    while let Some(retention) = retention(engine) {
+        let pruned = engine.store.prune(retention, PRUNE_MAX).await?;
+        count(pruned.flows);
+        if !pruned.more {
+            break;
+        }
         if !engine.pause(PRUNE_PAUSE).await {
             return Ok(());
         }
     }
     for (application, days) in engine.store.retentions().await? {
+        let Some(now_ms) = engine.trusted_ms() else { return Ok(()) };
         prune_application(engine, application, now_ms - i64::from(days) * DAY_MS).await?;
     }
     Ok(())
+}
+
+/// How old things may get, by the clock as it is now; nothing while that is not believed.
+fn retention(engine: &Engine) -> Option<Retention> {
+    let now_ms = engine.trusted_ms()?;
+    let kept_ms = i64::from(engine.retention_days) * DAY_MS;
+    let flows_before_ms = if kept_ms == 0 { 0 } else { now_ms - kept_ms };
+    Some(Retention { flows_before_ms, keys_before_ms: now_ms - KEYS_KEPT_MS })
 }
 
 /// Prunes an application's closed flows from before a time.
@@ -57,7 +81,8 @@ async fn prune_application(engine: &Engine, application: String, before_ms: i64)
         let pruned = count(engine.store.prune_flows(application.clone(), ids).await?);
         // Those that still owe callbacks stay for now.
         query.offset += asked - pruned;
-        if asked < PRUNE_MAX || !engine.pause(PRUNE_PAUSE).await {
+        let trusted = engine.trusted_ms().is_some();
+        if asked < PRUNE_MAX || !trusted || !engine.pause(PRUNE_PAUSE).await {
             return Ok(());
         }
     }

@@ -5,7 +5,9 @@ use crate::clock::now_ms;
 use crate::config::UnknownSubmit;
 use crate::metrics;
 use carriers::{Outcome, Outgoing, backoff};
-use flow::{CarrierRef, Detail, Event, Flow, Rate, Submit, TaskKind};
+use flow::{CarrierRef, Detail, Event, Flow, Message, Rate, Submit, TaskKind};
+use futures::FutureExt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Claim, Reserved};
@@ -24,15 +26,17 @@ pub(super) fn attempts(flow: &Flow, message: u16, part: u16) -> Option<u32> {
     (state.expires_ms > now_ms()).then_some(attempts)
 }
 
-/// Hands one part over and stores what came of it.
-pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) {
-    let TaskKind::Submit { message, part, .. } = claim.task else { return };
+/// Hands one part over; answers with what is to be stored of what came of it.
+pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) -> Option<Event> {
+    let TaskKind::Submit { message, part, .. } = claim.task else { return None };
     let id = claim.flow.id;
     // It may have waited for the rate.
-    let Some(flow) = still_owed(engine, &claim).await else { return };
-    let Some(attempts) = attempts(&flow, message, part) else { return };
+    let flow = still_owed(engine, &claim).await?;
+    let attempts = attempts(&flow, message, part)?;
     let (step, name) = (&flow.steps[usize::from(message)], &outlet.config.name);
-    let time_left_ms = flow.state.messages[usize::from(message)].expires_ms - now_ms();
+    let Message { created_ms, expires_ms, .. } = flow.state.messages[usize::from(message)];
+    // At most its whole time to live: a message of the future was made by a clock that was ahead.
+    let time_left_ms = (expires_ms - now_ms()).min(expires_ms - created_ms);
     let outgoing = Outgoing {
         message,
         part,
@@ -46,13 +50,17 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) {
     if !may_be_sent(engine, &outgoing, rate.as_ref(), whole).await
         || still_owed(engine, &claim).await.is_none()
     {
-        return;
+        return None;
     }
     let resend = outlet.config.unknown_submit == UnknownSubmit::Resend;
-    if !resend && !engine.apply(id, Event::Handed { message, part }).await.changed {
-        return;
+    if !resend && !engine.try_apply(id, claim.task, Event::Handed { message, part }).await?.changed {
+        return None;
     }
-    let outcome = outlet.carrier.submit(&outgoing).await;
+    let submitted = AssertUnwindSafe(outlet.carrier.submit(&outgoing)).catch_unwind().await;
+    let outcome = submitted.unwrap_or_else(|_| {
+        metrics::count_panic("submit");
+        Outcome::Unknown { reason: "internal error" }
+    });
     metrics::count_outcome(name, &outcome, resend);
     match outcome {
         Outcome::Accepted { .. } => outlet.health.note(true, now_ms()),
@@ -64,11 +72,14 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) {
         let pause = if dispatch::has_untried(engine, &flow, message, attempts, outlet) {
             Duration::ZERO
         } else {
-            after.unwrap_or_else(|| backoff::delay(attempts, RETRY_BASE, engine.retry_max))
+            match after {
+                Some(told) => told.min(engine.retry_max),
+                None => backoff::delay(attempts, RETRY_BASE, engine.retry_max),
+            }
         };
         Event::Deferred { message, part, at_ms: now_ms().saturating_add(pause.as_millis().max(1) as i64) }
     };
-    let event = match outcome {
+    Some(match outcome {
         Outcome::Accepted { reference } => {
             let carrier = CarrierRef::new(name, reference);
             Event::Submitted { message, part, carrier, rate, whole }
@@ -78,12 +89,11 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) {
         Outcome::Unknown { reason } => {
             tracing::warn!(flow = %id, carrier = name, reason, resend, "unknown outcome of a submit");
             if !resend {
-                return;
+                return None;
             }
             again(None)
         }
-    };
-    engine.apply(id, event).await;
+    })
 }
 
 /// The flow as it is now, where the part is still to be handed over: it may have been cancelled or left meanwhile.
@@ -118,7 +128,8 @@ async fn may_be_sent(engine: &Engine, outgoing: &Outgoing, rate: Option<&Rate>, 
             Ok(true) => {
                 let description = Some("The recipient is on the application's list of opt-outs.".to_owned());
                 let (message, part, detail) = (*message, *part, Detail::OPTED_OUT);
-                engine.apply(flow.id, Event::Refused { message, part, detail, description }).await;
+                let event = Event::Refused { message, part, detail, description };
+                engine.try_apply(flow.id, task(outgoing), event).await;
                 return false;
             }
             // Later: nobody is sent what they may not want.
@@ -139,8 +150,11 @@ async fn may_be_sent(engine: &Engine, outgoing: &Outgoing, rate: Option<&Rate>, 
 
 /// The store did not answer: the part is due again soon.
 fn put_off(engine: &Engine, outgoing: &Outgoing) -> bool {
-    let Outgoing { flow, message, part, .. } = outgoing;
-    let task = TaskKind::Submit { channel: outgoing.step().channel(), message: *message, part: *part };
-    engine.store.put_off(flow.id, task, now_ms() + STORE_PAUSE.as_millis() as i64);
+    engine.store.put_off(outgoing.flow.id, task(outgoing), now_ms() + STORE_PAUSE.as_millis() as i64);
     false
+}
+
+fn task(outgoing: &Outgoing) -> TaskKind {
+    let Outgoing { message, part, .. } = *outgoing;
+    TaskKind::Submit { channel: outgoing.step().channel(), message, part }
 }

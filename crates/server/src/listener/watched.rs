@@ -89,3 +89,42 @@ impl AsyncWrite for Watched {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::connections::Connections;
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    async fn connected(patience: Duration) -> (Watched, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, address) = listener.accept().await.unwrap();
+        let seat = Connections::new(1).enter(address.ip());
+        (Watched::new(stream, seat, patience), client)
+    }
+
+    #[tokio::test]
+    async fn a_write_without_progress_ends_and_one_that_is_read_does_not() {
+        let (mut watched, _client) = connected(Duration::from_millis(50)).await;
+        let error = loop {
+            if let Err(error) = watched.write_all(&[0; 65_536]).await {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
+
+        let (mut watched, mut client) = connected(Duration::from_secs(60)).await;
+        let reading = tokio::spawn(async move {
+            let mut taken = Vec::new();
+            client.read_to_end(&mut taken).await.unwrap();
+            taken.len()
+        });
+        for _ in 0..256 {
+            watched.write_all(&[0; 65_536]).await.unwrap();
+        }
+        drop(watched);
+        assert_eq!(reading.await.unwrap(), 256 * 65_536);
+    }
+}

@@ -73,6 +73,47 @@ async fn on_completion_calls_once_with_the_signed_tracking() {
 }
 
 #[tokio::test]
+async fn a_changed_key_signs_beside_the_one_of_before() {
+    let server = TestServer::start(ALLOW).await;
+    let mut admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
+    let id = &server.application.id;
+    let key = admin.rotate_callback_key(id, server::clock::now_ms()).unwrap().unwrap();
+    let secret = store::callback_secret(&admin.secret_key().unwrap(), id, key.generation);
+    let (old, new) = (server.application.callback_secret.clone(), secret.to_vec());
+    let signed_by = |receiver: &Receiver| {
+        let (headers, body) = receiver.got.lock().unwrap()[0].clone();
+        [&old, &new].map(|key| Webhook::from_bytes(key.clone()).unwrap().verify(&body, &headers).is_ok())
+    };
+    // The running server takes the key up within a second or so.
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        let receiver = Receiver::start(&[200]).await;
+        server.send(&flow("OnCompletion", &receiver.url, "+306900000000")).await;
+        until("the callback", || receiver.count() == 1).await;
+        match signed_by(&receiver) {
+            [true, true] => break,
+            other => assert_eq!(other, [true, false]),
+        }
+        assert!(tokio::time::Instant::now() < deadline);
+    }
+    // A day later only the new one signs.
+    admin.rotate_callback_key(id, 0).unwrap().unwrap();
+    admin.rotate_callback_key(id, 0).unwrap().unwrap();
+    loop {
+        let receiver = Receiver::start(&[200]).await;
+        server.send(&flow("OnCompletion", &receiver.url, "+306900000000")).await;
+        until("the callback", || receiver.count() == 1).await;
+        if signed_by(&receiver) == [false, false] {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline);
+    }
+    assert!(admin.revoke_application(id, 1).unwrap());
+    assert!(admin.rotate_callback_key(id, 2).unwrap().is_none());
+    assert!(admin.rotate_callback_key("nobody", 2).unwrap().is_none());
+}
+
+#[tokio::test]
 async fn on_change_tells_every_change_in_order() {
     let server = TestServer::start(ALLOW).await;
     // The first attempts fail: what comes later has to wait.
@@ -138,4 +179,46 @@ async fn dead_callbacks_are_kept_and_replayed() {
     assert_eq!(admin.request_replay(Some(dead.tracking_id)).unwrap(), 1);
     until("the replay", || receiver.count() == 2).await;
     until("the end of it", || admin.dead_callbacks(10).unwrap().is_empty()).await;
+}
+
+/// Accepts connections at every address of the loopback network and never answers.
+async fn hang() -> u16 {
+    let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((connection, _)) = listener.accept().await {
+            kept.push(connection);
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn targets_that_hang_under_many_names_delay_only_their_own_application() {
+    // Each hangs for longer than this test may take.
+    let server = TestServer::start(&format!("{ALLOW}timeout = \"2m\"\nconcurrency = 16\n")).await;
+    let (port, receiver) = (hang().await, Receiver::start(&[200]).await);
+    for i in 1..=200 {
+        let url = format!("http://127.0.0.{i}:{port}/x");
+        server.send(&flow("OnCompletion", &url, "+306900000000")).await;
+    }
+    let honest = create_application(&server.data, "honest");
+    let token = token(&server.client, &server.url, &honest).await;
+    for _ in 0..20 {
+        let body = flow("OnCompletion", &receiver.url, "+306900000000");
+        let request = server.client.post(format!("{}/failover", server.url)).bearer_auth(&token);
+        assert_eq!(answer(request.json(&body)).await.0, 200);
+    }
+    until("the other application's callbacks", || receiver.count() == 20).await;
+}
+
+#[tokio::test]
+async fn a_target_that_is_gone_is_not_called_again() {
+    let server = TestServer::start(ALLOW).await;
+    let receiver = Receiver::start(&[410, 200]).await;
+    server.send(&flow("OnCompletion", &receiver.url, "+306900000000")).await;
+    let admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
+    until("the dead callback", || !admin.dead_callbacks(10).unwrap().is_empty()).await;
+    assert_eq!(receiver.count(), 1);
 }

@@ -3,8 +3,10 @@
 use crate::support::until;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 use tempfile::TempDir;
+
+/// How often a callee is started again because somebody else has a port that it was told to take.
+const STARTS_MAX: usize = 20;
 
 /// A process that ends with its value.
 pub struct Callee {
@@ -20,14 +22,54 @@ impl Drop for Callee {
     }
 }
 
-/// A UDP port that was free a moment ago.
-pub fn free_port() -> u16 {
-    std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+/// A port that has a good chance to be free, with the three after it. It is not from the range that systems
+/// give to those who ask for any port, so that nobody gets it in between.
+fn draw_port() -> u16 {
+    20_000 + fastrand::u16(..3000) * 4
 }
 
-async fn until_bound(port: u16) {
-    let taken = || std::net::UdpSocket::bind(("127.0.0.1", port)).is_err();
-    until("the callee listens", taken).await;
+/// Whether a process itself has bound a port, by the tables of the system. To try to bind it would take it
+/// away from the process at that moment.
+fn has_bound(process: u32, table: &str, port: u16) -> bool {
+    let Ok(descriptors) = std::fs::read_dir(format!("/proc/{process}/fd")) else { return false };
+    let links = descriptors.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    let own: Vec<String> = links.map(|link| link.to_string_lossy().into_owned()).collect();
+    let sockets = std::fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
+    sockets.lines().any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let local = fields.get(1).is_some_and(|local| local.ends_with(&format!(":{port:04X}")));
+        // 0A is LISTEN; a TCP connection may be from the same port.
+        let listens = table == "udp" || fields.get(3) == Some(&"0A");
+        local && listens && fields.get(9).is_some_and(|inode| own.contains(&format!("socket:[{inode}]")))
+    })
+}
+
+/// Starts a callee at ports that are drawn for it, until it has bound them; what it says is in the file
+/// `log`.
+async fn start(directory: &Path, tables: &[&str], command: impl Fn(u16) -> Command) -> (Child, u16) {
+    let log = directory.join("log");
+    for _ in 0..STARTS_MAX {
+        let port = draw_port();
+        let output = std::fs::File::create(&log).unwrap();
+        let mut child = command(port)
+            .current_dir(directory)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output)
+            .spawn()
+            .expect("it is installed (cargo xtask test installs it)");
+        let id = child.id();
+        let mut ended = false;
+        until("the callee listens or ends", || {
+            ended = child.try_wait().unwrap().is_some();
+            ended || tables.iter().all(|table| has_bound(id, table, port))
+        })
+        .await;
+        if !ended {
+            return (child, port);
+        }
+    }
+    panic!("the callee does not start: {}", std::fs::read_to_string(&log).unwrap_or_default());
 }
 
 /// What sipp answers, with what every answer has.
@@ -74,24 +116,24 @@ impl Callee {
             "<?xml version=\"1.0\" encoding=\"ISO-8859-1\" ?>\n<scenario name=\"callee\">\n{steps}</scenario>\n"
         );
         std::fs::write(&scenario, text).unwrap();
-        let (port, media) = (free_port(), free_port());
-        let child = Command::new("sipp")
-            .arg("-sf")
-            .arg(&scenario)
-            .args(["-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", &port.to_string(), "-mp", &media.to_string()])
-            .arg("-nostdin")
-            .args(arguments)
-            .current_dir(directory.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("sipp is installed (cargo xtask test installs it)");
-        if arguments.contains(&"t1") {
-            let taken = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
-            until("the callee listens", taken).await;
-        } else {
-            until_bound(port).await;
-        }
+        let tables: &[&str] = if arguments.contains(&"t1") { &["tcp"] } else { &["udp"] };
+        let (child, port) = start(directory.path(), tables, |port| {
+            let mut command = Command::new("sipp");
+            let (sip, media) = (port.to_string(), (port + 2).to_string());
+            command.arg("-sf").arg(&scenario).args([
+                "-i",
+                "127.0.0.1",
+                "-mi",
+                "127.0.0.1",
+                "-p",
+                &sip,
+                "-mp",
+                &media,
+            ]);
+            command.arg("-nostdin").args(arguments);
+            command
+        })
+        .await;
         Callee { child, port, directory }
     }
 
@@ -105,27 +147,27 @@ impl Callee {
     pub async fn baresip() -> Callee {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
-        let port = free_port();
-        let config = format!(
-            "sip_listen 127.0.0.1:{port}\nsip_trans_def udp\nmodule_path /usr/lib/baresip/modules\nmodule g711.so\n\
-             module aubridge.so\nmodule sndfile.so\nmodule_app account.so\nmodule_app menu.so\naudio_player aubridge,a\n\
-             audio_source aubridge,a\naudio_alert aubridge,b\nnet_interface 127.0.0.1\nsnd_path {}\n",
-            path.display()
-        );
-        std::fs::write(path.join("config"), config).unwrap();
-        let account = format!("<sip:callee@127.0.0.1:{port}>;regint=0;answermode=auto;audio_codecs=pcma\n");
-        std::fs::write(path.join("accounts"), account).unwrap();
         std::fs::write(path.join("contacts"), "").unwrap();
-        let child = Command::new("baresip")
-            .arg("-4")
-            .arg("-f")
-            .arg(path)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("baresip is installed (cargo xtask test installs it)");
-        until_bound(port).await;
+        let (child, port) = start(path, &["udp", "tcp"], |port| {
+            let config = format!(
+                "sip_listen 127.0.0.1:{port}\nsip_trans_def udp\nmodule_path /usr/lib/baresip/modules\nmodule g711.so\n\
+                 module aubridge.so\nmodule sndfile.so\nmodule_app account.so\nmodule_app menu.so\n\
+                 audio_player aubridge,a\naudio_source aubridge,a\naudio_alert aubridge,b\nnet_interface 127.0.0.1\n\
+                 snd_path {}\n",
+                path.display()
+            );
+            std::fs::write(path.join("config"), config).unwrap();
+            let account = format!("<sip:callee@127.0.0.1:{port}>;regint=0;answermode=auto;audio_codecs=pcma\n");
+            std::fs::write(path.join("accounts"), account).unwrap();
+            let mut command = Command::new("baresip");
+            command.arg("-4").arg("-f").arg(path);
+            command
+        })
+        .await;
+        // Its TCP socket is there a moment before the account is.
+        let log = path.join("log");
+        let ready = || std::fs::read_to_string(&log).is_ok_and(|log| log.contains("baresip is ready"));
+        until("baresip is ready", ready).await;
         Callee { child, port, directory }
     }
 
@@ -137,18 +179,14 @@ impl Callee {
         };
         until("the recording is there", || find(self.directory.path()).is_some()).await;
         let file = find(self.directory.path()).unwrap();
-        // It is closed a moment after the call.
-        let mut length = 0;
-        loop {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            let octets = std::fs::read(&file).unwrap();
-            if octets.len() == length && length > 44 {
-                return octets[44..]
-                    .chunks_exact(2)
-                    .map(|pair| i16::from_le_bytes([pair[0], pair[1]]))
-                    .collect();
-            }
-            length = octets.len();
-        }
+        // It is whole once it is closed.
+        let descriptors = format!("/proc/{}/fd", self.child.id());
+        let open = || {
+            let links = std::fs::read_dir(&descriptors).unwrap().flatten();
+            links.filter_map(|entry| std::fs::read_link(entry.path()).ok()).any(|link| link == file)
+        };
+        until("the recording is closed", || !open()).await;
+        let octets = std::fs::read(&file).unwrap();
+        octets[44..].chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
     }
 }

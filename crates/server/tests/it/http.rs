@@ -176,8 +176,10 @@ async fn a_provider_that_is_not_there_and_one_that_gives_no_token_cost_only_time
     assert_eq!(sent(&server).await["status"]["name"], "Sent");
     assert_eq!(provider.count("/login"), 2);
 
-    // Nobody listens: a port that was just given back.
-    let nowhere = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // Nobody listens: a port that is taken for as long as the test lasts, and not listened to.
+    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nowhere = taken.local_addr().unwrap();
     let mut provider = provider;
     provider.url = format!("http://{nowhere}");
     let (server, _directory) = start(&provider, "").await;

@@ -6,6 +6,7 @@ mod callee;
 mod edge;
 mod http;
 mod operating;
+mod panics;
 mod presets;
 mod privacy;
 mod provider;

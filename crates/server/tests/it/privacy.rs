@@ -100,7 +100,8 @@ async fn an_application_can_have_its_flows_kept_shorter() {
     let today_ms = clock::now_ms();
     // This thread, and with it the server, lives two days ago at first.
     clock::simulate(move || today_ms - 2 * DAY_MS);
-    let mut server = TestServer::start("[engine]\nminute = \"60s\"\n").await;
+    let mut server =
+        TestServer::start("[engine]\nminute = \"60s\"\n[store]\nclock_agreement = \"0s\"\n").await;
     let admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
     let settings =
         ApplicationSettings { retention_days: NonZeroU32::new(1), ..ApplicationSettings::default() };

@@ -249,6 +249,9 @@ async fn what_recipients_write_reaches_the_inbound_url() {
     assert_eq!(report(&server, "a", json!({"from": "301", "said": "who?"})).await, 200);
     let got = client.got();
     assert_eq!(got.len(), 3);
+    // What is offered again has the same id, and what is another thing another one.
+    let id_of = |number: usize| got[number].headers["webhook-id"].clone();
+    assert!(id_of(0) == id_of(1) && id_of(1) != id_of(2));
     let webhook = standardwebhooks::Webhook::from_bytes(server.application.callback_secret.clone()).unwrap();
     let message = &got[1].body;
     webhook.verify(message.to_string().as_bytes(), &got[1].headers).unwrap();
@@ -306,4 +309,41 @@ async fn a_balance_pays_what_it_can_and_gets_back_what_was_not_charged() {
     codes.sort_unstable();
     assert_eq!(codes, [None, Some(1)]);
     assert_eq!(balance(), "0.05");
+}
+
+#[tokio::test]
+async fn a_dead_inbound_url_keeps_no_receipt_from_being_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let (provider, client) = (taking().await, Provider::start(|_, _| Reply::json(500, json!({}))).await);
+    let a = carrier("a", "Viber", &provider, directory.path(), "");
+    let server = TestServer::start(&format!("{HEAD}{a}")).await;
+    let mut step = viber(1, TO);
+    step["inboundUrl"] = format!("{}/inbound", client.url).into();
+    let id = server.send(&json!({"flow": [step]})).await;
+    until("it is handed over", || provider.got().len() == 1).await;
+    server.track_until(&id, |tracking| tracking["status"] == "InProgress").await;
+    let said = json!({"from": "306900000000", "said": "thanks!"});
+    let posted = json!([said, {"id": "p0", "status": "delivered"}, said]);
+    assert_eq!(report(&server, "a", posted).await, 503, "offered again");
+    assert_eq!(server.track(&id).await["status"], "Succeeded");
+    assert_eq!(client.got().len(), 2);
+}
+
+#[tokio::test]
+async fn applications_take_turns_at_a_carrier_with_a_rate() {
+    let sandbox = SANDBOX.replace("delay", "rate = 5\nwindow = 10\ndelay");
+    let mut server = TestServer::start(&format!("{HEAD}{sandbox}")).await;
+    for _ in 0..100 {
+        server.send(&json!({"flow": [sms(1, TO)]})).await;
+    }
+    let honest = create_application(&server.data, "honest");
+    let honest = token(&server.client, &server.url, &honest).await;
+    let hostile = std::mem::replace(&mut server.token, honest);
+    let id = server.send(&json!({"flow": [sms(1, TO)]})).await;
+    server.track_to_end(&id).await;
+    server.token = hostile;
+    let filters = json!([{"fieldName": "status", "searchTerm": "Queued"}]);
+    let waiting = server.search("size=1", filters).await;
+    // In the order of acceptance none of them would.
+    assert!(waiting["totalElements"].as_u64().unwrap() > 50, "{}", waiting["totalElements"]);
 }

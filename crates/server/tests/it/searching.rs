@@ -97,6 +97,20 @@ async fn the_range_is_half_open() {
 }
 
 #[tokio::test]
+async fn the_end_of_the_calendar_is_no_end() {
+    let server = TestServer::start("").await;
+    server.send(&json!({"flow": [sms(1, "+306900000010")]})).await;
+    for end in
+        ["9999-12-31", "9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.9999999"]
+    {
+        let page = server.search(&format!("dateStart=2020-01-01&dateEnd={end}"), json!([])).await;
+        assert_eq!(page["totalElements"], 1, "{end}");
+        let page = server.search(&format!("dateStart={end}"), json!([])).await;
+        assert_eq!(page["totalElements"], 0, "{end}");
+    }
+}
+
+#[tokio::test]
 async fn a_flow_is_found_as_soon_as_it_was_answered() {
     let server = TestServer::start("").await;
     for i in 0..50 {

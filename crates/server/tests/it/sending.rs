@@ -169,6 +169,48 @@ async fn bad_input_names_the_field_and_the_rule_and_stores_nothing() {
     assert_eq!(server.search("", json!([])).await["totalElements"], 0);
 }
 
+/// Every URL of a request: what a client wrote must not steer the terminal of whoever lists it.
+#[tokio::test]
+async fn no_url_has_control_characters() {
+    let server = TestServer::start("[callbacks]\nallow_private = true\n").await;
+    let mut viber = viber(1, TO);
+    viber["inboundUrl"] = json!("https://a.example/in");
+    viber["message"] = json!({
+        "imageUrl": "https://a.example/i",
+        "action": {"caption": "Track", "targetUrl": "https://a.example/t"},
+        "viberFile": {"fileName": "a", "fileType": "pdf", "fileUrl": "https://a.example/f"},
+        "viberVideo": {"videoUrl": "https://a.example/v", "videoThumbnail": "https://a.example/n", "fileSize": 1,
+                       "duration": 1},
+    });
+    let mut voice = voice(2, TO);
+    voice["machineDetection"] = json!({"strategy": "Continue", "eventUrl": "https://a.example/e"});
+    let callback = json!({"strategy": "OnChange", "url": "http://127.0.0.1:1/"});
+    let flow = json!({"flow": [viber, voice], "callback": callback});
+    let urls = [
+        ("/callback/url", "callback.url"),
+        ("/flow/0/inboundUrl", "flow[0].inboundUrl"),
+        ("/flow/0/message/imageUrl", "flow[0].message.imageUrl"),
+        ("/flow/0/message/action/targetUrl", "flow[0].message.action.targetUrl"),
+        ("/flow/0/message/viberFile/fileUrl", "flow[0].message.viberFile.fileUrl"),
+        ("/flow/0/message/viberVideo/videoUrl", "flow[0].message.viberVideo.videoUrl"),
+        ("/flow/0/message/viberVideo/videoThumbnail", "flow[0].message.viberVideo.videoThumbnail"),
+        ("/flow/1/dialPlan/verbs/0/fileURL", "flow[1].dialPlan.verbs[0].fileURL"),
+        ("/flow/1/machineDetection/eventUrl", "flow[1].machineDetection.eventUrl"),
+    ];
+    for (pointer, field) in urls {
+        for steering in ["\u{1b}]0;PWNED\u{7}", "\t", "\n", "\u{7f}", "\u{9b}2J"] {
+            let mut flow = flow.clone();
+            let url = flow.pointer_mut(pointer).unwrap();
+            *url = json!(format!("{}{steering}", url.as_str().unwrap()));
+            let (status, answer) = server.post("/failover", &flow).await;
+            let errors = answer["errors"].as_array().unwrap();
+            let told = errors.iter().any(|e| e["field"] == field && e["rule"] == "format");
+            assert!(status == 400 && told, "{field} {steering:?}: {answer}");
+        }
+    }
+    assert_eq!(server.search("", json!([])).await["totalElements"], 0);
+}
+
 #[tokio::test]
 async fn all_broken_rules_are_told_at_once() {
     let server = TestServer::start("").await;

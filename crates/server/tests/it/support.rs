@@ -42,7 +42,7 @@ pub fn create_application(data: &Path, name: &str) -> TestApplication {
     let new = NewApplication::draw(name.into(), ApplicationSettings::default(), &key, 0).unwrap();
     admin.add_application(&new).unwrap();
     let id = new.application.id;
-    let callback_secret = callback_secret(&key, &id).to_vec();
+    let callback_secret = callback_secret(&key, &id, 0).to_vec();
     TestApplication { id, secret: new.secret, callback_secret }
 }
 

@@ -4,8 +4,8 @@ use super::schema::{failed, open_writer, secret_key};
 use super::{balances, quarantine, suppressions};
 use crate::application::draw_secret;
 use crate::{
-    Application, ApplicationLimits, DeadCallback, Keyring, NewApplication, Quarantined, Result, StoreError,
-    Suppression,
+    Application, ApplicationLimits, CallbackKey, DeadCallback, Keyring, NewApplication, Quarantined, Result,
+    StoreError, Suppression,
 };
 use flow::{Channel, Flow, Price};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
@@ -108,6 +108,27 @@ impl Admin {
         transaction.execute("DELETE FROM tokens WHERE application = ?1", [id]).map_err(failed)?;
         transaction.commit().map_err(failed)?;
         Ok((changed > 0).then_some(secret))
+    }
+
+    /// Gives an application another key for its callbacks' signatures; the one of before signs beside it for
+    /// [`CallbackKey::GRACE_MS`]. The key, or none where there is no such application, or it was revoked.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn rotate_callback_key(&mut self, id: &str, now_ms: i64) -> Result<Option<CallbackKey>> {
+        let immediate = TransactionBehavior::Immediate;
+        let transaction = self.connection.transaction_with_behavior(immediate).map_err(failed)?;
+        let found = application(&transaction, id).map_err(failed)?;
+        let Some(mut settings) = found.filter(|found| found.revoked_ms.is_none()).map(|found| found.settings)
+        else {
+            return Ok(None);
+        };
+        settings.callback_key = settings.callback_key.next(now_ms);
+        let json = serde_json::to_string(&settings).map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        let sql = "UPDATE applications SET settings = ?2 WHERE id = ?1";
+        transaction.execute(sql, params![id, json]).map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+        Ok(Some(settings.callback_key))
     }
 
     /// What an application may still spend; none where nobody counts.

@@ -16,10 +16,10 @@ mod writer;
 pub use admin::Admin;
 
 use crate::application::blind;
-use crate::queue::{Lane, TaskQueue};
+use crate::queue::{Admit, Lane, TaskQueue};
 use crate::sealing::SealError;
 use crate::{
-    Accepted, Application, Cautions, Change, Claim, IdempotencyKey, Ids, Keyring, Matched, Observer,
+    Accepted, Application, Cautions, Change, Claim, IdempotencyKey, Ids, Keyring, Matched, Observer, Pruned,
     Reserved, Result, Retention, Store, StoreError, Suppression, Token,
 };
 use async_trait::async_trait;
@@ -35,12 +35,17 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
 use uuid::Uuid;
 use work::Work;
 use writer::{Command, Writer};
 
 /// Open readers that are kept for the next reader.
 const IDLE_READERS_MAX: usize = 8;
+
+/// When flows are tried again that can't be read now, and one that can't be while others can, milliseconds.
+const UNREAD_MS: i64 = 5000;
+const UNREADABLE_MS: i64 = 60_000;
 
 /// Fewer documents than this are read by one thread.
 const PARSED_ALONE_MAX: usize = 200;
@@ -117,6 +122,8 @@ const PLACE_OCTETS: usize = 1024;
 /// What the writer shares with the callers.
 struct Shared {
     queue: Mutex<TaskQueue>,
+    /// The zero of the monotonic clock.
+    started: Instant,
     wakers: [Notify; Lane::ALL.len()],
     /// Flows that were changed lately. Only the writer puts into it, after a commit.
     cache: Mutex<Cache>,
@@ -127,11 +134,17 @@ struct Shared {
 impl Shared {
     /// A flow owes nothing any more.
     fn disown(&self, id: &Uuid) {
-        self.queue.lock().replace(*id, &[]);
+        self.queue.lock().remove(*id);
+    }
+
+    /// Tells the queue what the clock shows.
+    fn tell(&self, now_ms: i64) {
+        let ahead_ms = now_ms - self.started.elapsed().as_millis() as i64;
+        self.queue.lock().tell(now_ms, ahead_ms);
     }
 
     fn owe(&self, flow: &Flow) {
-        let woken = self.queue.lock().replace(flow.id, &flow.tasks());
+        let woken = self.queue.lock().owe(flow);
         for (lane, waker) in self.wakers.iter().enumerate() {
             if woken & (1 << lane) != 0 {
                 waker.notify_one();
@@ -171,6 +184,7 @@ impl SqliteStore {
         }
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
+            started: Instant::now(),
             wakers: std::array::from_fn(|_| Notify::new()),
             cache: Mutex::new(Cache::new(options.cached_flows_max, options.cached_bytes_max)),
             quarantined: Mutex::new(quarantine::ids(&connection).map_err(failed)?),
@@ -244,6 +258,27 @@ impl SqliteStore {
             mpsc::error::TrySendError::Closed(_) => stopped(),
         })?;
         answer.await.map_err(|_| stopped())?
+    }
+
+    /// Reads the flows of tasks that were taken. One that can't be read is put off, so that it stands before no other.
+    async fn load_claims(&self, tasks: Vec<(Uuid, TaskKind)>, now_ms: i64) -> Vec<Claim> {
+        let found = match self.load(tasks.iter().map(|&(id, _)| id).collect()).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!(%error, "flows can't be read; they are tried again");
+                tasks.iter().for_each(|&(id, task)| self.put_off(id, task, now_ms.saturating_add(UNREAD_MS)));
+                return Vec::new();
+            }
+        };
+        let mut claims = Vec::with_capacity(found.len());
+        for (flow, (id, task)) in found.into_iter().zip(tasks) {
+            match flow {
+                Some(flow) => claims.push(Claim { flow: Arc::new(flow), task }),
+                // Those that are gone owe nothing: this one is there.
+                None => self.put_off(id, task, now_ms.saturating_add(UNREADABLE_MS)),
+            }
+        }
+        claims
     }
 
     /// Reads on a connection of its own.
@@ -395,6 +430,7 @@ fn parse_all(documents: &[Option<Vec<u8>>]) -> Vec<Option<Flow>> {
 #[async_trait]
 impl Store for SqliteStore {
     async fn accept(&self, flow: Flow, key: Option<IdempotencyKey>, now_ms: i64) -> Result<Accepted> {
+        self.shared.tell(now_ms);
         // Here, so that the writer need not: it is one for all.
         let document = work::document_of(&flow).map_err(failed)?;
         let places = document.len().div_ceil(PLACE_OCTETS) as u32;
@@ -409,19 +445,29 @@ impl Store for SqliteStore {
         if self.shared.quarantined.lock().contains(&id) {
             return Err(StoreError::Quarantined);
         }
+        self.shared.tell(now_ms);
         let subject = Subject { flow: Some((id, now_ms)), octets: 1024, ..Subject::default() };
         self.write(subject, move |work| Ok(work.apply(id, &event, now_ms)?.ok_or(StoreError::NotFound))).await
     }
 
     async fn receipt(&self, carrier: CarrierRef, receipt: Receipt, now_ms: i64) -> Result<Matched> {
+        self.shared.tell(now_ms);
         let receipt = receipt.shortened();
         let subject = Subject { octets: 1024, ..Subject::default() };
         self.write(subject, move |work| work.receipt(&carrier, &receipt, now_ms).map(Ok)).await
     }
 
-    async fn claim(&self, lane: Lane, limit: usize, now_ms: i64, lease_ms: i64) -> Result<Vec<Claim>> {
+    async fn claim(
+        &self,
+        lane: Lane,
+        limit: usize,
+        now_ms: i64,
+        lease_ms: i64,
+        admit: Admit<'_>,
+    ) -> Result<Vec<Claim>> {
+        self.shared.tell(now_ms);
         let until_ms = now_ms.saturating_add(lease_ms);
-        let due = self.shared.queue.lock().claim(lane, limit, now_ms, until_ms);
+        let due = self.shared.queue.lock().claim(lane, limit, now_ms, until_ms, admit);
         let mut claims = Vec::with_capacity(due.len());
         let mut missing = Vec::new();
         {
@@ -434,15 +480,7 @@ impl Store for SqliteStore {
             }
         }
         if !missing.is_empty() {
-            let give_back = missing.clone();
-            let found = self.load(missing.iter().map(|&(id, _)| id).collect()).await.inspect_err(|_| {
-                for (id, task) in give_back {
-                    self.put_off(id, task, now_ms);
-                }
-            })?;
-            for (flow, (_, task)) in found.into_iter().zip(missing) {
-                claims.extend(flow.map(|flow| Claim { flow: Arc::new(flow), task }));
-            }
+            claims.extend(self.load_claims(missing, now_ms).await);
         }
         Ok(claims)
     }
@@ -452,6 +490,21 @@ impl Store for SqliteStore {
         if self.shared.queue.lock().put_off(id, task, at_ms) {
             self.shared.wakers[Lane::of(task).index()].notify_one();
         }
+    }
+
+    fn resume(&self, lane: Lane, application: &str, target: &str) {
+        if self.shared.queue.lock().resume(lane, application, target) {
+            self.shared.wakers[lane.index()].notify_one();
+        }
+    }
+
+    fn pull_in(&self, lane: Lane, jumped: bool, now_ms: i64, latest_ms: i64) -> usize {
+        self.shared.tell(now_ms);
+        let moved = self.shared.queue.lock().pull_in(lane, jumped, latest_ms);
+        if moved > 0 {
+            self.shared.wakers[lane.index()].notify_one();
+        }
+        moved
     }
 
     fn next_due_ms(&self, lane: Lane) -> Option<i64> {
@@ -501,8 +554,17 @@ impl Store for SqliteStore {
         self.write(Subject::default(), move |work| work.forget_removals(until).map(Ok)).await
     }
 
-    async fn prune(&self, retention: Retention, limit: usize) -> Result<usize> {
+    async fn prune(&self, retention: Retention, limit: usize) -> Result<Pruned> {
         self.write(Subject::default(), move |work| work.prune(retention, limit).map(Ok)).await
+    }
+
+    async fn last_seen_ms(&self) -> Result<Option<i64>> {
+        self.read(|connection| connection.query_row("SELECT seen_ms FROM installation", [], |row| row.get(0)))
+            .await
+    }
+
+    async fn see(&self, now_ms: i64) -> Result<()> {
+        self.write(Subject::default(), move |work| work.see(now_ms).map(Ok)).await
     }
 
     async fn prune_flows(&self, application: String, ids: Vec<Uuid>) -> Result<usize> {

@@ -3,6 +3,8 @@
 use crate::sealing::attach_blind;
 use crate::{Keyring, Result, StoreError};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -50,11 +52,18 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<()> {
 
 /// Opens for writing, creates what is missing and migrates what is old.
 pub(super) fn open_writer(path: &Path, keys: &Keyring) -> Result<Connection> {
+    create_file(path);
     let mut connection = Connection::open(path).map_err(failed)?;
     prepare(&connection).map_err(failed)?;
     keys.attach(&connection).map_err(failed)?;
     migrate(&mut connection)?;
     Ok(connection)
+}
+
+/// Creates the file where there is none, for its owner alone. SQLite gives the files beside it (`-wal`, `-shm`) the same
+/// permissions. Where it can't be created, SQLite says why when it opens it.
+fn create_file(path: &Path) {
+    let _ = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
 }
 
 /// Opens for reading.
@@ -116,6 +125,25 @@ fn migrate(connection: &mut Connection) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_database_and_the_files_beside_it_are_their_owners() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("db");
+        let _connection = open_writer(&path, &Keyring::default()).unwrap();
+        let mut names: Vec<_> = std::fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| {
+                let entry = entry.unwrap();
+                let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+                (entry.file_name().into_string().unwrap(), mode)
+            })
+            .collect();
+        names.sort();
+        let owners = |name: &str| (name.to_owned(), 0o600);
+        assert_eq!(names, [owners("db"), owners("db-shm"), owners("db-wal")]);
+    }
 
     #[test]
     fn a_newer_database_is_refused_and_left_alone() {

@@ -1,6 +1,7 @@
 //! The table of suppressions.
 
-use crate::{Cautions, Suppression};
+use super::admin::json;
+use crate::{ApplicationSettings, CallbackKey, Cautions, Suppression};
 use flow::Channel;
 use rusqlite::{Connection, params};
 
@@ -67,5 +68,17 @@ pub(super) fn cautions(connection: &Connection) -> rusqlite::Result<Cautions> {
         suppressions: names(
             "SELECT id FROM applications WHERE EXISTS (SELECT 1 FROM suppressions WHERE application = id)",
         )?,
+        callback_keys: callback_keys(connection)?,
     })
+}
+
+fn callback_keys(connection: &Connection) -> rusqlite::Result<Vec<(String, CallbackKey)>> {
+    // Only those that were changed have the word.
+    let sql = "SELECT id, settings FROM applications WHERE instr(settings, '\"callback_key\"') > 0";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([], |row| {
+        let settings: ApplicationSettings = json(1, row.get_ref(1)?.as_str()?.as_bytes())?;
+        Ok((row.get(0)?, settings.callback_key))
+    })?;
+    rows.collect()
 }

@@ -2,7 +2,14 @@
 
 use crate::support::{PROGRAM, Process, create_application, run};
 use serde_json::Value;
-use std::process::Command;
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use store::{Admin, ApplicationSettings, Keyring, NewApplication};
 
 fn text(output: &[u8]) -> &str {
     std::str::from_utf8(output).unwrap()
@@ -202,8 +209,9 @@ fn a_test_call_tells_why_it_can_not_be_made() {
     let output = run(&["call", "--to", "+306900000000", "--say", "hello"], &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("--config"), "{output:?}");
-    // Nobody listens there.
-    let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Nobody answers there.
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
     let output = run(&["call", "--to", &format!("sip:x@127.0.0.1:{port}"), "--say", "hello"], &[]);
     assert!(text(&output.stdout).contains("calling"));
     assert!(text(&output.stderr).contains("no trunk"), "{output:?}");
@@ -235,4 +243,165 @@ fn configurations_are_checked() {
         .output()
         .unwrap();
     assert!(text(&output.stderr).contains("expected a duration"), "{output:?}");
+}
+
+#[test]
+fn errors_of_a_configuration_do_not_show_its_secrets() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("switchback.toml");
+    let carrier =
+        "[[carrier]]\nname = \"a\"\nkind = \"smpp\"\nchannels = [\"Sms\"]\nhost = \"h\"\nsystem_id = \"i\"\n";
+    let check = |text: String, environment: &[(&str, &OsStr)]| {
+        std::fs::write(&file, text).unwrap();
+        let mut command = Command::new(PROGRAM);
+        let output = command.arg("config").arg("check").arg(&file).envs(environment.iter().copied()).output();
+        let output = output.unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
+        told
+    };
+    assert!(check(format!("{carrier}password = \"hunter2"), &[]).contains("line 7, column"));
+    assert!(check(format!("{carrier}password = [\"hunter2\"]"), &[]).contains("password: must be a string"));
+    assert!(check(format!("{carrier}password = \"hunter2-is-long\""), &[]).contains("at most 8"));
+    let key = "SWITCHBACK__STORE__ENCRYPTION_KEY";
+    assert!(check(String::new(), &[(key, OsStr::new("hunter2"))]).contains("must be 32 octets"));
+    assert!(check(String::new(), &[(key, OsStr::new("[\"hunter2\"]"))]).contains(key));
+    // What is no UTF-8, in a variable of ours and in one that a key names.
+    let octets = OsStr::from_bytes(b"hunter2\xff");
+    assert!(check(String::new(), &[(key, octets)]).contains("must be UTF-8"));
+    let named = "[store]\nencryption_key = { env = \"A_KEY\" }".to_owned();
+    assert!(check(named.clone(), &[("A_KEY", octets)]).contains("store.encryption_key: "));
+    assert!(check(named, &[]).contains("not set"));
+    assert!(
+        check("[store]\nencryption_key = { env = \"hunter2!\" }".into(), &[]).contains("name of a variable")
+    );
+}
+
+#[test]
+fn a_weak_receipt_secret_is_warned_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("switchback.toml");
+    let config = "[server]\npublic_url = \"https://a.example\"\n[[carrier]]\nname = \"infobip\"\nkind = \"http\"\n\
+        channels = [\"Sms\"]\nprovider = \"infobip-sms\"\n\
+        settings = { base_url = \"https://x.example\", api_key = \"k\", receipt_token = \"hunter2\" }\n";
+    std::fs::write(&file, config).unwrap();
+    let output = run(&["config", "check", file.to_str().unwrap()], &[]);
+    let told = text(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    assert!(told.starts_with("warning: carrier infobip: settings.receipt_token: has 7 characters"), "{told}");
+    assert!(!told.contains("hunter2"), "{told}");
+}
+
+/// The modes of a directory and of what is in it.
+fn modes(directory: &Path) -> Vec<(String, u32)> {
+    let mode = |path: &Path| std::fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777;
+    let mut found = vec![(directory.display().to_string(), mode(directory))];
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(modes(&path))
+        } else {
+            found.push((path.display().to_string(), mode(&path)))
+        }
+    }
+    found
+}
+
+#[test]
+fn the_data_directory_is_its_owners_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data, config) = (directory.path().join("data"), directory.path().join("switchback.toml"));
+    std::fs::write(&config, "[store]\nindex_save = \"50ms\"\n").unwrap();
+    // Whatever the umask, and whoever comes first: here the command line, then the server.
+    let create = format!("umask 000; exec {PROGRAM} app create --name a --data {}", data.display());
+    assert!(Command::new("sh").args(["-c", &create]).status().unwrap().success());
+    let serve = format!(
+        "umask 000; exec {PROGRAM} serve --data {} --config {} --listen 127.0.0.1:0",
+        data.display(),
+        config.display()
+    );
+    let mut server = Command::new("sh").args(["-c", &serve]).stdout(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !data.join("index/manifest").exists() || !data.join("switchback.db-wal").exists() {
+        assert!(Instant::now() < deadline, "{:?}", modes(&data));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let found = modes(&data);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(found.iter().all(|(_, mode)| mode & 0o077 == 0), "{found:?}");
+    for name in ["switchback.db", "switchback.db-wal", "switchback.db-shm", "lock", "index/manifest"] {
+        assert!(found.iter().any(|(path, _)| path.ends_with(name)), "{name} of {found:?}");
+    }
+}
+
+#[test]
+fn a_data_directory_that_others_may_read_is_warned_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new(PROGRAM);
+    command.arg("serve").arg("--data").arg(&data).args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "warn");
+    let mut server = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(line.contains(&format!("chmod -R go= {}", data.display())), "{line}");
+}
+
+#[test]
+fn the_key_of_callbacks_is_changed_by_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let application = create_application(&data);
+    let (id, data) = (application["applicationId"].as_str().unwrap(), data.to_str().unwrap());
+    let output = run(&["app", "rotate", "--callback-secret", id, "--data", data], &[]);
+    let rotated: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(rotated["callbackSecret"].as_str().unwrap().starts_with("whsec_"));
+    assert_ne!(rotated["callbackSecret"], application["callbackSecret"]);
+    assert!(rotated["previousSignsUntil"].is_string() && rotated["applicationSecret"].is_null());
+    let list = run(&["app", "list", "--json", "--data", data], &[]);
+    let list: Value = serde_json::from_slice(&list.stdout).unwrap();
+    assert_eq!(list[0]["callbackSecret"], rotated["callbackSecret"]);
+    // The application's own secret is another matter.
+    let output = run(&["app", "rotate", id, "--data", data], &[]);
+    let rotated: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(rotated["applicationSecret"].is_string() && rotated["callbackSecret"].is_null());
+    assert_eq!(run(&["app", "rotate", "--callback-secret", "x", "--data", data], &[]).status.code(), Some(1));
+}
+
+#[test]
+fn what_others_wrote_steers_no_terminal() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let path = data.to_str().unwrap();
+    let steering = "\u{1b}]0;PWNED\u{7}\u{9b}2J";
+    let output = run(&["app", "create", "--name", &format!("a{steering}"), "--data", path], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("control characters"), "{output:?}");
+    // An application of before, and an opt-out.
+    server::data::create_directory(&data).unwrap();
+    let admin = Admin::open(&server::database(&data), &Keyring::default()).unwrap();
+    let (name, settings) = (format!("a{steering}"), ApplicationSettings::default());
+    let new = NewApplication::draw(name, settings, &admin.secret_key().unwrap(), 0).unwrap();
+    admin.add_application(&new).unwrap();
+    let id = new.application.id.as_str();
+    let of = ["--application", id, "--channel", "Sms", "--data", path];
+    let add = [&["suppress", "add", "+306900000001", "--reason", steering], &of[..]].concat();
+    assert!(run(&add, &[]).status.success());
+    let outputs = [
+        run(&["app", "list", "--data", path], &[]),
+        run(&["app", "list", "--json", "--data", path], &[]),
+        run(&[&["suppress", "list"], &of[..]].concat(), &[]),
+        run(&[&["suppress", "list", "--csv"], &of[..]].concat(), &[]),
+        run(&["suppress", "list", "--application", steering, "--channel", "Sms", "--data", path], &[]),
+    ];
+    for output in outputs {
+        let shown = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(shown.contains("PWNED"), "{shown:?}");
+        assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
+    }
 }

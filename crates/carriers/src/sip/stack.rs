@@ -1,0 +1,321 @@
+//! SIP's transactions and dialogs over a socket. Calls through trunks have one, calls to addresses that
+//! clients name have another one, which sends to no address but those that [`Fetch::reaches`] allows,
+//! whatever the other side answers.
+
+use crate::Fetch;
+use async_trait::async_trait;
+use flow::{SipAddress, SipHost};
+use rsipstack::EndpointBuilder;
+use rsipstack::dialog::dialog_layer::DialogLayer;
+use rsipstack::platform::CancellationToken;
+use rsipstack::resolver::SipResolver;
+use rsipstack::sip::prelude::HeadersExt;
+use rsipstack::sip::{Header, Host, HostWithPort, Method, Port, Response, SipMessage, StatusCode, Transport};
+use rsipstack::transaction::endpoint::{Endpoint, MessageInspector};
+use rsipstack::transport::transport_layer::DomainResolver;
+use rsipstack::transport::udp::UdpConnection;
+use rsipstack::transport::{SipAddr, TransportLayer};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// Transactions and dialogs over a socket of their own.
+pub(super) struct Stack {
+    pub(super) endpoint: Endpoint,
+    pub(super) dialogs: Arc<DialogLayer>,
+}
+
+impl Stack {
+    /// Starts one that sends to where it is told.
+    ///
+    /// # Errors
+    /// When the address is taken.
+    pub(super) async fn start(bind: SocketAddr, cancel: &CancellationToken) -> Result<Stack, String> {
+        let transport = TransportLayer::new(cancel.child_token());
+        Stack::over(bind, transport, None, cancel).await
+    }
+
+    /// Starts one that sends to where its guard allows.
+    ///
+    /// # Errors
+    /// When the address is taken.
+    pub(super) async fn start_guarded(
+        bind: SocketAddr,
+        guard: &Guard,
+        cancel: &CancellationToken,
+    ) -> Result<Stack, String> {
+        let resolver = Box::new(guard.clone());
+        let transport = TransportLayer::new_with_domain_resolver(cancel.child_token(), resolver);
+        let fetch = Arc::clone(&guard.fetch);
+        transport.set_whitelist(move |ip: IpAddr| std::future::ready(may_reach(&*fetch, ip)));
+        Stack::over(bind, transport, Some(guard.clone()), cancel).await
+    }
+
+    async fn over(
+        bind: SocketAddr,
+        transport: TransportLayer,
+        guard: Option<Guard>,
+        cancel: &CancellationToken,
+    ) -> Result<Stack, String> {
+        let udp = UdpConnection::create_connection(bind, None, Some(cancel.child_token())).await;
+        transport.add_transport(udp.map_err(|error| format!("{bind}: {error}"))?.into());
+        let mut builder = EndpointBuilder::new();
+        builder
+            .with_user_agent(concat!("Switchback/", env!("CARGO_PKG_VERSION")))
+            .with_transport_layer(transport)
+            .with_cancel_token(cancel.child_token());
+        if let Some(guard) = guard {
+            builder.with_inspector(Box::new(guard));
+        }
+        let endpoint = builder.build();
+        let dialogs = Arc::new(DialogLayer::new(endpoint.inner.clone()));
+        let serving = endpoint.inner.clone();
+        tokio::spawn(async move {
+            if let Err(error) = serving.serve().await {
+                tracing::warn!(%error, "SIP ends");
+            }
+        });
+        answer_requests(&endpoint, Arc::clone(&dialogs))?;
+        Ok(Stack { endpoint, dialogs })
+    }
+
+    /// The port that requests of the other side come to.
+    pub(super) fn port(&self) -> u16 {
+        let addresses = self.endpoint.inner.transport_layer.get_listen_addrs();
+        let udp = addresses.into_iter().find(|address| address.r#type == Some(Transport::Udp));
+        udp.and_then(|address| address.addr.port).map_or(5060, u16::from)
+    }
+}
+
+/// Answers what comes in: requests of calls under way; nothing else is for us.
+fn answer_requests(endpoint: &Endpoint, dialogs: Arc<DialogLayer>) -> Result<(), String> {
+    let mut incoming = endpoint.incoming_transactions().map_err(|error| error.to_string())?;
+    tokio::spawn(async move {
+        while let Some(mut transaction) = incoming.recv().await {
+            let dialog = dialogs.match_dialog(&transaction);
+            tokio::spawn(async move {
+                let result = match dialog {
+                    Some(mut dialog) => dialog.handle(&mut transaction).await,
+                    None if transaction.original.method == Method::Options => {
+                        transaction.reply(StatusCode::OK).await
+                    }
+                    None if transaction.original.method == Method::Ack => Ok(()),
+                    None => transaction.reply(StatusCode::CallTransactionDoesNotExist).await,
+                };
+                if let Err(error) = result {
+                    let id =
+                        transaction.original.call_id_header().map(ToString::to_string).unwrap_or_default();
+                    tracing::debug!(%error, call = id, "a SIP request could not be answered");
+                }
+            });
+        }
+    });
+    Ok(())
+}
+
+/// Whether anything may be sent to an address that somebody outside names.
+pub(super) fn may_reach(fetch: &dyn Fetch, address: IpAddr) -> bool {
+    is_one_host(address) && fetch.reaches(address)
+}
+
+/// Whether an address is that of one host: not of several, nor of none.
+pub(super) fn is_one_host(address: IpAddr) -> bool {
+    let broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
+    !address.is_multicast() && !address.is_unspecified() && !broadcast
+}
+
+/// Why an address was not found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum NotFound {
+    /// It may not be called.
+    Refused(String),
+    /// Its name could not be looked up.
+    Failed(String),
+}
+
+/// Decides where calls to addresses that clients name may go.
+#[derive(Clone)]
+pub(super) struct Guard {
+    fetch: Arc<dyn Fetch>,
+    resolver: SipResolver,
+}
+
+impl Guard {
+    pub(super) fn new(fetch: Arc<dyn Fetch>) -> Guard {
+        Guard { fetch, resolver: SipResolver::new() }
+    }
+
+    /// Where a call to an address goes: this is then dialled, so a name that changes its mind gains nothing.
+    pub(super) async fn locate(&self, address: &SipAddress) -> Result<SipAddr, NotFound> {
+        let port = address.port.map(Port::from);
+        match &address.host {
+            SipHost::Address(ip) if !may_reach(&*self.fetch, *ip) => Err(not_reached(&address.host)),
+            SipHost::Address(ip) => {
+                let transport = if address.secure { Transport::Tls } else { Transport::Udp };
+                let port = port.unwrap_or_else(|| transport.default_port());
+                let addr = HostWithPort { host: Host::IpAddr(*ip), port: Some(port) };
+                Ok(SipAddr { r#type: Some(transport), addr })
+            }
+            SipHost::Name(name) => self.look_up(name, port, None, address.secure).await,
+        }
+    }
+
+    async fn look_up(
+        &self,
+        name: &str,
+        port: Option<Port>,
+        transport: Option<Transport>,
+        secure: bool,
+    ) -> Result<SipAddr, NotFound> {
+        let found = self.resolver.lookup(&name.into(), port, transport, secure).await;
+        let found = found.map_err(|why| NotFound::Failed(format!("{name}: {why}")))?;
+        let mut allowed = found.into_iter().filter(|target| may_reach(&*self.fetch, target.addr.ip()));
+        let target = allowed.next().ok_or_else(|| not_reached(&name))?;
+        Ok(SipAddr { r#type: Some(target.transport), addr: target.addr.into() })
+    }
+
+    /// Whether the next request of a call may go to a host; names are looked up then, by [`DomainResolver`].
+    fn allows(&self, host: &Host) -> bool {
+        match host {
+            Host::IpAddr(ip) => may_reach(&*self.fetch, *ip),
+            Host::Domain(_) => true,
+        }
+    }
+
+    /// Makes an answer name no next hop that may not be reached: it becomes where the answer came from, as
+    /// for who answers from behind a NAT. What can't be read is left out.
+    fn pin(&self, response: &mut Response, from: &SipAddr) {
+        let mut routes = response.typed_record_route_headers().unwrap_or_default();
+        let mut contact = response.typed_contact_headers().ok().and_then(|all| all.into_iter().next());
+        // The last proxy that wants to stay in the way is the first one from here (RFC 3261, 12.1.2).
+        let next = match routes.last_mut() {
+            Some(route) => Some(&mut route.uri),
+            None => contact.as_mut().map(|contact| &mut contact.uri),
+        };
+        if let Some(uri) = next
+            && !self.allows(&uri.host_with_port.host)
+        {
+            uri.host_with_port = from.addr.clone();
+        }
+        response.headers.retain(|header| !matches!(header, Header::RecordRoute(_) | Header::Contact(_)));
+        routes.into_iter().for_each(|route| response.headers.push(Header::RecordRoute(route.into())));
+        contact.into_iter().for_each(|contact| response.headers.push(Header::Contact(contact.into())));
+    }
+}
+
+fn not_reached(host: &dyn std::fmt::Display) -> NotFound {
+    NotFound::Refused(format!("{host} has no public address, and callbacks.allow_private is off"))
+}
+
+#[async_trait]
+impl DomainResolver for Guard {
+    async fn resolve(&self, target: &SipAddr) -> rsipstack::Result<SipAddr> {
+        let name = target.addr.host.to_string();
+        let secure = matches!(target.r#type, Some(Transport::Tls));
+        let found = self.look_up(&name, target.addr.port, target.r#type, secure).await;
+        found.map_err(|(NotFound::Refused(why) | NotFound::Failed(why))| {
+            rsipstack::Error::DnsResolutionError(why)
+        })
+    }
+}
+
+impl MessageInspector for Guard {
+    fn before_send(&self, message: SipMessage, _: Option<&SipAddr>) -> SipMessage {
+        message
+    }
+
+    fn after_received(&self, message: SipMessage, from: Option<&SipAddr>) -> SipMessage {
+        match (message, from) {
+            (SipMessage::Response(mut response), Some(from)) => {
+                self.pin(&mut response, from);
+                SipMessage::Response(response)
+            }
+            (message, _) => message,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flow::Verb;
+
+    /// Reaches public addresses as far as the tests have any.
+    struct Public;
+
+    #[async_trait]
+    impl Fetch for Public {
+        async fn get(&self, _: &str) -> Result<Vec<u8>, String> {
+            Err("nothing is here".into())
+        }
+
+        async fn dial_plan(&self, _: &str, _: &str) -> Result<Vec<Verb>, String> {
+            Err("nothing is here".into())
+        }
+
+        fn reaches(&self, address: IpAddr) -> bool {
+            matches!(address, IpAddr::V4(v4) if !v4.is_loopback() && !v4.is_private())
+        }
+    }
+
+    fn guard() -> Guard {
+        Guard::new(Arc::new(Public))
+    }
+
+    #[tokio::test]
+    async fn an_address_inside_is_not_located_whether_written_or_looked_up() {
+        for address in [
+            "sip:x@127.0.0.1:5099",
+            "sip:x@10.1.2.3",
+            "sip:x@224.0.0.1",
+            "sip:x@0.0.0.0",
+            "sips:x@localhost:5061",
+        ] {
+            let located = guard().locate(&SipAddress::parse(address).unwrap()).await;
+            assert!(matches!(&located, Err(NotFound::Refused(_))), "{address}: {located:?}");
+        }
+        let located = guard().locate(&SipAddress::parse("sip:x@192.0.2.1").unwrap()).await.unwrap();
+        assert_eq!(located.to_string(), "UDP 192.0.2.1:5060");
+        let located = guard().locate(&SipAddress::parse("sips:x@192.0.2.1").unwrap()).await.unwrap();
+        assert_eq!(located.to_string(), "TLS 192.0.2.1:5061");
+        let inside =
+            SipAddr { r#type: Some(Transport::Udp), addr: HostWithPort::try_from("localhost:5060").unwrap() };
+        assert!(guard().resolve(&inside).await.is_err());
+    }
+
+    /// Where the requests of a call go after an answer with these headers came from 192.0.2.1:5080.
+    fn next_hop(headers: &str) -> String {
+        let text = format!(
+            "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n\
+             To: <sip:c@d>;tag=2\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n{headers}Content-Length: 0\r\n\r\n"
+        );
+        let from =
+            SipAddr { r#type: Some(Transport::Udp), addr: HostWithPort::try_from("192.0.2.1:5080").unwrap() };
+        let message = SipMessage::try_from(text.as_bytes()).unwrap();
+        let SipMessage::Response(response) = guard().after_received(message, Some(&from)) else { panic!() };
+        let routes = response.typed_record_route_headers().unwrap();
+        let contact = response.typed_contact_headers().unwrap();
+        assert!(contact.len() < 2);
+        let uri = routes.last().map(|route| &route.uri).or(contact.first().map(|contact| &contact.uri));
+        uri.map(|uri| uri.host_with_port.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn an_answer_can_not_send_the_call_inside() {
+        let pinned = "192.0.2.1:5080";
+        for (headers, hop) in [
+            ("Contact: <sip:x@127.0.0.1:5099>\r\n", pinned),
+            ("Contact: <sip:x@10.0.0.5;transport=tcp>\r\n", pinned),
+            ("Contact: <sip:x@192.0.2.7:5099>\r\n", "192.0.2.7:5099"),
+            ("Contact: <sip:x@192.0.2.7>, <sip:x@127.0.0.1>\r\n", "192.0.2.7"),
+            ("Record-Route: <sip:127.0.0.1:25;lr>\r\nContact: <sip:x@192.0.2.7>\r\n", pinned),
+            ("Record-Route: <sip:192.0.2.3;lr>, <sip:10.0.0.1;lr>\r\nContact: <sip:x@192.0.2.7>\r\n", pinned),
+            (
+                "Record-Route: <sip:10.0.0.1;lr>\r\nRecord-Route: <sip:192.0.2.3;lr>\r\nContact: <sip:x@10.0.0.9>\r\n",
+                "192.0.2.3",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(next_hop(headers), hop, "{headers}");
+        }
+    }
+}

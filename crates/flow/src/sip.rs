@@ -1,0 +1,196 @@
+//! SIP addresses that clients may name: `sip:user@host`, with a port where they like.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// The longest address, in octets.
+const LENGTH_MAX: usize = 255;
+/// The longest label of a name (RFC 1035, 2.3.4).
+const LABEL_MAX: usize = 63;
+
+/// A SIP address. It has no parameters and no headers (RFC 3261, 19.1.1): those of a client would tell this
+/// server where to connect and what to say there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SipAddress {
+    /// Whether it is to be reached over TLS (`sips:`).
+    pub secure: bool,
+    /// Who.
+    pub user: String,
+    /// Where.
+    pub host: SipHost,
+    /// The port; by the rules of RFC 3263 when absent.
+    pub port: Option<u16>,
+}
+
+/// The host of a SIP address.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SipHost {
+    /// A name, in lower case.
+    Name(String),
+    /// An address.
+    Address(IpAddr),
+}
+
+impl SipAddress {
+    /// Reads an address; one without a scheme is a `sip:` one (contract, section 2).
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub fn parse(text: &str) -> Result<SipAddress, String> {
+        if text.len() > LENGTH_MAX {
+            return Err(format!("must have at most {LENGTH_MAX} octets"));
+        }
+        let (secure, address) = match scheme(text) {
+            Some(("sips", address)) => (true, address),
+            Some((_, address)) => (false, address),
+            None => (false, text),
+        };
+        if address.contains([';', '?']) {
+            return Err("must have no parameters and no headers: sip:user@host:port".into());
+        }
+        let (user, host) = address.split_once('@').ok_or("must be a SIP address: sip:user@host:port")?;
+        if user.is_empty()
+            || !user.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,/".contains(&b))
+        {
+            return Err("must have a user of letters, digits and -_.!~*'()&=+$,/ before the @".into());
+        }
+        let (host, port) = split_port(host)?;
+        Ok(SipAddress { secure, user: user.to_owned(), host: SipHost::parse(host)?, port })
+    }
+}
+
+/// The scheme of an address in lower case, and what follows it.
+fn scheme(text: &str) -> Option<(&'static str, &str)> {
+    let (scheme, address) = text.split_once(':')?;
+    ["sip", "sips"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known)).map(|known| (known, address))
+}
+
+/// A host, and its port where there is one.
+fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
+    let colon = match text.strip_prefix('[') {
+        Some(_) => text.find("]:").map(|bracket| bracket + 1),
+        None => text.find(':'),
+    };
+    let Some(colon) = colon else { return Ok((text, None)) };
+    let (host, digits) = (&text[..colon], &text[colon + 1..]);
+    let port = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse::<u16>().ok()).flatten();
+    match port {
+        Some(port) if port > 0 => Ok((host, Some(port))),
+        _ => Err("must have a port of 1 to 65535, or none".into()),
+    }
+}
+
+impl SipHost {
+    fn parse(text: &str) -> Result<SipHost, String> {
+        if let Some(v6) = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            let v6 = v6.parse::<Ipv6Addr>().map_err(|_| "must have an IPv6 address between the brackets")?;
+            return Ok(SipHost::Address(v6.into()));
+        }
+        if let Ok(v4) = text.parse::<Ipv4Addr>() {
+            return Ok(SipHost::Address(v4.into()));
+        }
+        let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+        let is_label = |label: &str| {
+            (1..=LABEL_MAX).contains(&label.len())
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
+        // The last label begins with a letter, or the name would be another way to write an IPv4 address.
+        let last = name.rsplit('.').next().unwrap_or_default();
+        if !name.split('.').all(is_label) || !last.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            return Err(
+                "must have a host name, an IPv4 address or an IPv6 address in brackets after the @".into()
+            );
+        }
+        Ok(SipHost::Name(name))
+    }
+}
+
+impl std::fmt::Display for SipAddress {
+    /// As it is written in full.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let SipAddress { secure, user, host, port } = self;
+        write!(f, "{}:{user}@{host}", if *secure { "sips" } else { "sip" })?;
+        port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
+impl std::fmt::Display for SipHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            SipHost::Name(name) => f.write_str(name),
+            SipHost::Address(IpAddr::V4(v4)) => write!(f, "{v4}"),
+            SipHost::Address(IpAddr::V6(v6)) => write!(f, "[{v6}]"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_user_host_and_port() {
+        for (text, full) in [
+            ("1111@test.com:55080", "sip:1111@test.com:55080"),
+            ("sip:alice@192.0.2.1", "sip:alice@192.0.2.1"),
+            ("SIPS:alice@Example.COM.", "sips:alice@example.com"),
+            ("sip:+30-210.x~(1)@[2001:db8::1]:5070", "sip:+30-210.x~(1)@[2001:db8::1]:5070"),
+            ("sip:a@[::ffff:10.0.0.1]", "sip:a@[::ffff:10.0.0.1]"),
+            ("bob@pbx", "sip:bob@pbx"),
+            ("sip:x@_sip._udp.example", "sip:x@_sip._udp.example"),
+        ] {
+            let parsed = SipAddress::parse(text).unwrap();
+            assert_eq!(parsed.to_string(), full);
+            assert_eq!(SipAddress::parse(full).unwrap(), parsed);
+        }
+    }
+
+    #[test]
+    fn parameters_headers_and_other_ways_to_write_an_address_are_refused() {
+        for text in [
+            "",
+            "sip:",
+            "sip:example.com",
+            "sip:@example.com",
+            "sip:x@",
+            "sip:x@example.com;maddr=127.0.0.1",
+            "sip:x@example.com;transport=tcp",
+            "sip:x@example.com?Subject=hi&X-Evil=1",
+            "sip:x;y=1@example.com",
+            "sip:x:password@example.com",
+            "sip:x@y@example.com",
+            "sip:x%0d%0aEvil: 1@example.com",
+            "sip:x y@example.com",
+            "sip:x@exa mple.com",
+            "sip:x@example.com\r\nEvil: 1",
+            "<sip:x@example.com>",
+            "\"Bob\" <sip:x@example.com>",
+            "tel:+306900000000",
+            "http://x@example.com",
+            "sip:x@example.com:0",
+            "sip:x@example.com:65536",
+            "sip:x@example.com:",
+            "sip:x@example.com:+80",
+            "sip:x@example.com:80:90",
+            "sip:x@2130706433",
+            "sip:x@127.1",
+            "sip:x@0x7f.1",
+            "sip:x@0x7f000001",
+            "sip:x@0177.0.0.1",
+            "sip:x@127.0.0.1.",
+            "sip:x@::1",
+            "sip:x@[::1%lo]",
+            "sip:x@[::1",
+            "sip:x@[127.0.0.1]",
+            "sip:x@example..com",
+            "sip:x@-",
+            "sip:x@ex\u{430}mple.com",
+        ] {
+            let why = SipAddress::parse(text).map(|address| address.to_string());
+            assert!(
+                why.as_ref().is_err_and(|why| why.starts_with("must have") || why.starts_with("must be")),
+                "{text}: {why:?}"
+            );
+        }
+        assert!(SipAddress::parse(&format!("sip:{}@example.com", "x".repeat(250))).is_err());
+    }
+}
