@@ -1,7 +1,7 @@
 //! `cargo xtask bench lifecycle`: accepted flows and whole lifecycles a second, on loopback, everything durable.
 
 use crate::load::{Client, Process, Server, open_flows, post};
-use crate::{root, run};
+use crate::{run, target};
 use serde_json::{Value, json};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -148,7 +148,7 @@ impl Lifecycle {
     }
 
     fn bare(&self) -> anyhow::Result<f64> {
-        let mut command = Command::new(root().join("target/release/xtask"));
+        let mut command = Command::new(target().join("release/xtask"));
         let (_process, address) = Process::start(command.arg("bare-echo"))?;
         Ok(drive(&address, self.connections, &self.requests("none", failover_body))?.per_second)
     }
@@ -156,7 +156,7 @@ impl Lifecycle {
     /// And the server's core time a flow, µs.
     fn accept(&self) -> anyhow::Result<(Run, f64)> {
         // As behind an SMSC that takes 500 messages a second: what is accepted beyond that waits on disk.
-        let server = Server::start(&root().join("target/release/switchback"), &config("rate = 500"))?;
+        let server = Server::start(&target().join("release/switchback"), &config("rate = 500"))?;
         let requests = self.requests(&server.token()?, failover_body);
         let run = drive(&server.address, self.connections, &requests)?;
         Ok((run, server.cpu_seconds()? * 1e6 / self.flows as f64))
@@ -164,7 +164,7 @@ impl Lifecycle {
 
     /// Sends every flow and waits until the last has ended.
     fn lifecycles(&self, body: fn(usize) -> String) -> anyhow::Result<Whole> {
-        let mut server = Server::start(&root().join("target/release/switchback"), &config(""))?;
+        let mut server = Server::start(&target().join("release/switchback"), &config(""))?;
         let token = server.token()?;
         let idle_mib = server.resident_kib()? as f64 / 1024.0;
         let requests = self.requests(&token, body);

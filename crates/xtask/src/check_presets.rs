@@ -2,7 +2,7 @@
 //! published descriptions, which refuse requests that break them.
 
 use crate::load::{Client, Process, Server, post};
-use crate::{peers, root, run};
+use crate::{peers, root, run, target};
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -104,7 +104,7 @@ impl CheckPresets {
                 "[server]\npublic_url = \"https://sms.example\"\n[[carrier]]\nname = \"checked\"\nkind = \"http\"\n\
                  provider = \"{preset}\"\nchannels = [\"{channel}\"]\nbase_url = \"{url}\"\nsettings = {{ {settings} }}\n"
             );
-            let server = Server::start(&root().join("target/debug/switchback"), &config)?;
+            let server = Server::start(&target().join("debug/switchback"), &config)?;
             let token = server.token()?;
             let mut client = Client::connect(&server.address)?;
             for (kind, path, flow) in flows(channel) {

@@ -2,7 +2,7 @@
 
 use crate::bench::{drive, sms_body, spread};
 use crate::load::{Client, Server, open_flows, post};
-use crate::{root, run};
+use crate::{run, target};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post as route;
@@ -89,7 +89,7 @@ impl Http {
              provider = \"{}\"\nchannels = [\"Sms\"]\nbase_url = \"{url}\"\nwindow = 200\n",
             file.path().display()
         );
-        let server = Server::start(&root().join("target/release/switchback"), &config)?;
+        let server = Server::start(&target().join("release/switchback"), &config)?;
         let token = server.token()?;
         let requests: Vec<_> = (0..self.messages).map(|i| post("/failover", &token, &sms_body(i))).collect();
         let started = Instant::now();

@@ -6,8 +6,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+/// How long a program may take to say its address.
+const START_MAX: Duration = Duration::from_secs(120);
 
 /// A process that ends with its value.
 pub struct Process(Child);
@@ -27,10 +31,16 @@ impl Process {
 
     /// Starts a program and waits for the first line of its output, which tells its address.
     pub fn start(command: &mut Command) -> anyhow::Result<(Process, String)> {
-        let mut child = command.stdout(Stdio::piped()).spawn().context("starting a process")?;
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().context("no standard output")?).read_line(&mut line)?;
-        Ok((Process(child), line.trim().to_owned()))
+        let mut process = Process::spawn(command.stdout(Stdio::piped()))?;
+        let output = process.0.stdout.take().context("no standard output")?;
+        let (said, line) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = BufReader::new(output).read_line(&mut line);
+            let _ = said.send(read.map(|_| line.trim().to_owned()));
+        });
+        let line = line.recv_timeout(START_MAX).context("a process did not say its address in time")??;
+        Ok((process, line))
     }
 }
 
@@ -61,10 +71,7 @@ impl Server {
     ) -> anyhow::Result<Server> {
         let directory = tempfile::tempdir()?;
         let data = kept.map_or_else(|| directory.path().join("data"), Path::to_owned);
-        let file = directory.path().join("switchback.toml");
-        std::fs::write(&file, config)?;
         let mut command = Command::new(program);
-        command.arg("serve").arg("--data").arg(&data).arg("--config").arg(&file);
         // One application asks for all.
         command.env("SWITCHBACK__SERVER__REQUESTS_PER_SECOND", "0");
         if let Some(shim) = slow {
@@ -73,16 +80,41 @@ impl Server {
             command.env("LD_PRELOAD", shim).env("DISK_DIR", &data);
             command.env("DISK_MODE", mode);
         }
-        let (process, line) =
-            Process::start(command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "warn"))?;
+        Server::start_by(command, program, config, data, directory)
+    }
+
+    /// Starts a server by a command that runs the program with whatever arguments are added to it.
+    ///
+    /// # Errors
+    /// When it ends or says something else before it listens.
+    pub fn start_by(
+        mut command: Command,
+        program: &Path,
+        config: &str,
+        data: PathBuf,
+        directory: TempDir,
+    ) -> anyhow::Result<Server> {
+        let file = directory.path().join("switchback.toml");
+        std::fs::write(&file, config)?;
+        command.arg("serve").arg("--data").arg(&data).arg("--config").arg(&file);
+        command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "warn");
+        let (process, line) = Process::start(&mut command)?;
         let address = line.strip_prefix("listening on http://").context("the server did not start")?;
-        Ok(Server {
-            process,
-            address: address.to_owned(),
-            program: program.to_owned(),
-            data,
-            _directory: directory,
-        })
+        let (address, program) = (address.to_owned(), program.to_owned());
+        Ok(Server { process, address, program, data, _directory: directory })
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.0.id()
+    }
+
+    /// Whether its process still runs.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn lives(&mut self) -> anyhow::Result<bool> {
+        Ok(self.process.0.try_wait()?.is_none())
     }
 
     /// Its base URL.
@@ -193,31 +225,88 @@ impl Client {
 
     /// Writes a request and reads the body of its answer, which must be 200.
     pub fn exchange(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
+        let (status, body) = self.ask(request)?;
+        if status != 200 {
+            bail!("{}\r\n\r\n{}", self.head, String::from_utf8_lossy(&self.buffer[body]));
+        }
+        Ok(&self.buffer[body])
+    }
+
+    /// Writes a request and reads its answer, whatever it is: its status and its body.
+    pub fn answer(&mut self, request: &[u8]) -> anyhow::Result<(u16, &[u8])> {
+        let (status, body) = self.ask(request)?;
+        Ok((status, &self.buffer[body]))
+    }
+
+    /// How long reading and writing may wait.
+    pub fn set_timeout(&mut self, timeout: Duration) -> anyhow::Result<()> {
+        self.stream.set_read_timeout(Some(timeout))?;
+        Ok(self.stream.set_write_timeout(Some(timeout))?)
+    }
+
+    /// Writes a request and reads its answer: its status, and where its body is in the buffer.
+    fn ask(&mut self, request: &[u8]) -> anyhow::Result<(u16, std::ops::Range<usize>)> {
         self.stream.write_all(request)?;
         self.buffer.clear();
-        let mut chunk = [0; 16 * 1024];
-        loop {
-            let read = self.stream.read(&mut chunk)?;
-            if read == 0 {
-                bail!("the connection was closed");
+        let start = loop {
+            self.receive()?;
+            if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+                break end + 4;
             }
-            self.buffer.extend_from_slice(&chunk[..read]);
-            let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") else { continue };
-            let head = std::str::from_utf8(&self.buffer[..end])?;
-            let length = head.lines().find_map(|line| {
-                let (name, value) = line.split_once(':')?;
-                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-            });
-            let length = length.context("an answer without content-length")?;
-            if self.buffer.len() < end + 4 + length {
-                continue;
-            }
-            if !head.starts_with("HTTP/1.1 200") {
-                bail!("{}", String::from_utf8_lossy(&self.buffer));
-            }
-            self.head = head.to_owned();
-            return Ok(&self.buffer[end + 4..]);
+        };
+        self.head = std::str::from_utf8(&self.buffer[..start - 4])?.to_owned();
+        let status = self.head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = status.context("an answer without a status")?;
+        if self.header("transfer-encoding").is_some() {
+            self.read_chunks(start)?;
+            return Ok((status, start..self.buffer.len()));
         }
+        let length: usize =
+            self.header("content-length").context("an answer without content-length")?.parse()?;
+        while self.buffer.len() < start + length {
+            self.receive()?;
+        }
+        Ok((status, start..start + length))
+    }
+
+    /// Reads a body in chunks (RFC 9112, 7.1) to its end, and leaves its octets alone in the buffer.
+    fn read_chunks(&mut self, start: usize) -> anyhow::Result<()> {
+        let mut at = start;
+        loop {
+            let line = self.buffer[at..].windows(2).position(|window| window == b"\r\n");
+            let Some(line) = line else {
+                self.receive()?;
+                continue;
+            };
+            let size = std::str::from_utf8(&self.buffer[at..at + line])?;
+            let size = usize::from_str_radix(size, 16).context("a chunk without a size")?;
+            while self.buffer.len() < at + line + size + 4 {
+                self.receive()?;
+            }
+            self.buffer.drain(at..at + line + 2);
+            at += size;
+            self.buffer.drain(at..at + 2);
+            if size == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads what has come.
+    fn receive(&mut self) -> anyhow::Result<()> {
+        let mut chunk = [0; 16 * 1024];
+        let read = self.stream.read(&mut chunk)?;
+        if read == 0 {
+            bail!("the connection was closed");
+        }
+        self.buffer.extend_from_slice(&chunk[..read]);
+        Ok(())
+    }
+
+    /// A header of the last answer.
+    fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().filter_map(|line| line.split_once(':'));
+        lines.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 
     /// What the parts of the last answer took, in microseconds, by the header `Server-Timing`.

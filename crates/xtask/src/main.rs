@@ -1,4 +1,4 @@
-//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle|search|pages|http|voice`, `cargo xtask
+//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle|search|pages|overload|hostile|http|voice`, `cargo xtask
 //! check-presets DIR`.
 
 mod audit;
@@ -6,6 +6,7 @@ mod bench;
 mod check_presets;
 mod crash;
 mod fuzz;
+mod hostile;
 mod http;
 mod load;
 mod overload;
@@ -66,6 +67,7 @@ enum Bench {
     Search(search::Search),
     Pages(pages::Pages),
     Overload(overload::Overload),
+    Hostile(hostile::Hostile),
     Http(http::Http),
     Voice(voice::Voice),
 }
@@ -88,6 +90,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Bench(Bench::Search(search)) => search.run(),
         Chore::Bench(Bench::Pages(pages)) => pages.run(),
         Chore::Bench(Bench::Overload(overload)) => overload.run(),
+        Chore::Bench(Bench::Hostile(hostile)) => hostile.run(),
         Chore::Bench(Bench::Http(http)) => http.run(),
         Chore::Bench(Bench::Voice(voice)) => voice.run(),
         Chore::BareEcho => bench::bare_echo(),
@@ -130,5 +133,10 @@ fn works(program: &str, arguments: &[&str]) -> bool {
 fn build(debug: bool) -> anyhow::Result<PathBuf> {
     let (profile, folder) = if debug { ("dev", "debug") } else { ("release", "release") };
     run("cargo", &["build", "--quiet", "--package", "switchback", "--profile", profile])?;
-    Ok(root().join("target").join(folder).join("switchback"))
+    Ok(target().join(folder).join("switchback"))
+}
+
+/// Where cargo puts what it builds.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }

@@ -2,7 +2,7 @@
 
 use crate::bench::{config, drive, percentile, sms_body};
 use crate::load::{Client, Server, open_flows, post};
-use crate::{root, run};
+use crate::{run, target};
 use anyhow::Context;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -72,7 +72,7 @@ fn pace(address: &str, connections: usize, rate: usize, requests: &[Vec<u8>]) ->
 impl Pages {
     pub fn run(&self) -> anyhow::Result<()> {
         run("cargo", &["build", "--release", "--package", "switchback"])?;
-        let program = root().join("target/release/switchback");
+        let program = target().join("release/switchback");
         let mut server = Server::start_with(&program, &config(""), self.data.as_deref(), None)?;
         // The application of the flows that are there already.
         let kept = self.data.as_ref().map(|data| data.join("token"));

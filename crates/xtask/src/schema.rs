@@ -1,7 +1,7 @@
 //! schemathesis: requests made from our own description, and answers held against it.
 
 use crate::load::Server;
-use crate::{peers, root};
+use crate::{peers, root, target};
 use anyhow::{Context, bail};
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use std::process::Command;
 pub fn run() -> anyhow::Result<()> {
     peers::install()?;
     crate::run("cargo", &["build", "--package", "switchback"])?;
-    let server = Server::start(&root().join("target/debug/switchback"), "")?;
+    let server = Server::start(&target().join("debug/switchback"), "")?;
     let (basic, token) = server.login().context("taking a token")?;
     let schemathesis = peers::folder().join("python/bin/schemathesis");
     let description = format!("{}/openapi.json", server.url());

@@ -34,5 +34,6 @@ pub fn prove() -> anyhow::Result<()> {
     let crashes = ["test", "--package", "switchback", "--", "--nocapture", "crash::", "disk::"];
     run_with("cargo", &crashes, &long)?;
     run("cargo", &["xtask", "bench", "overload"])?;
+    run("cargo", &["xtask", "bench", "hostile"])?;
     run("cargo", &["xtask", "fuzz"])
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask bench voice`: calls at the same time, to sipp.
 
 use crate::load::{Client, Process, Server, open_flows, post};
-use crate::{peers, root, run};
+use crate::{peers, run, target};
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use std::process::{Command, Stdio};
@@ -99,7 +99,7 @@ impl Voice {
             self.calls,
             sound.display()
         );
-        let server = Server::start(&root().join("target/release/switchback"), &config)?;
+        let server = Server::start(&target().join("release/switchback"), &config)?;
         let token = server.token()?;
         let mut client = Client::connect(&server.address)?;
         let (cpu, kib) = (server.cpu_seconds()?, server.resident_kib()?);

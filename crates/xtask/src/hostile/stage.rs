@@ -1,0 +1,404 @@
+//! A server of its own for each case, two applications, and the course of a case: calm, attack, restart.
+
+use super::bystander::{self, Latencies};
+use super::peers::Peers;
+use super::watch::Watch;
+use super::{Case, Hostile, Outcome};
+use crate::load::{Client, Server, post};
+use anyhow::Context as _;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long an attack may go on after its time, before the server is killed under it.
+const GRACE: Duration = Duration::from_secs(60);
+/// How long an attacker waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Octets of a refusal that are shown.
+const REFUSAL_SHOWN: usize = 160;
+/// How long a server that was started again is looked at.
+const AFTERWARDS: Duration = Duration::from_secs(3);
+
+/// The sandbox for all channels, with receipts at once.
+pub fn sandbox() -> String {
+    crate::bench::config("")
+}
+
+/// The sandbox, and callbacks to loopback.
+pub fn private_targets() -> String {
+    format!("{}[callbacks]\nallow_private = true\n", sandbox())
+}
+
+/// An application's credentials, as `Authorization: Basic` has them, and a token of it.
+pub struct Login {
+    pub basic: String,
+    pub token: String,
+}
+
+/// A server with what is around it.
+pub struct Stage {
+    pub peers: Peers,
+    pub hostile: Login,
+    pub other: Login,
+    /// None where it did not start.
+    server: Option<Server>,
+    watch: Watch,
+    program: PathBuf,
+    /// What a shell does before it becomes the server.
+    limits: &'static str,
+    guard_mib: u64,
+    /// Of the next start.
+    pub config: String,
+    /// Its data, its log, its process id.
+    directory: TempDir,
+}
+
+impl Stage {
+    fn start(program: &Path, case: &Case) -> anyhow::Result<Stage> {
+        let (directory, peers) = (tempfile::tempdir()?, Peers::start()?);
+        let config = (case.config)(&peers)?;
+        let watch = Watch::start(directory.path().join("pid"), case.guard_mib);
+        let server = launch(program, case.limits, &config, directory.path())?;
+        let login = || -> anyhow::Result<Login> {
+            let (basic, token) = server.login()?;
+            Ok(Login { basic, token })
+        };
+        let (hostile, other) = (login()?, login()?);
+        Ok(Stage {
+            peers,
+            hostile,
+            other,
+            server: Some(server),
+            watch,
+            program: program.to_owned(),
+            limits: case.limits,
+            guard_mib: case.guard_mib,
+            config,
+            directory,
+        })
+    }
+
+    fn server(&self) -> anyhow::Result<&Server> {
+        self.server.as_ref().context("the server does not run")
+    }
+
+    /// Stops the server, changes its data, starts it again.
+    ///
+    /// # Errors
+    /// When it does not end, or does not start.
+    pub fn restart(&mut self, change: impl FnOnce(&Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        if let Some(mut server) = self.server.take() {
+            server.stop()?;
+        }
+        change(&self.directory.path().join("data"))?;
+        self.watch = Watch::start(self.directory.path().join("pid"), self.guard_mib);
+        self.server = Some(launch(&self.program, self.limits, &self.config, self.directory.path())?);
+        Ok(())
+    }
+
+    /// The attacker's view of it, without an end.
+    pub fn attack(&self, lasting: Duration) -> anyhow::Result<Attack<'_>> {
+        let server = self.server()?;
+        Ok(Attack {
+            stage: self,
+            server,
+            address: &server.address,
+            started: Instant::now(),
+            lasting,
+            ended: AtomicBool::new(false),
+        })
+    }
+
+    /// Octets of the data directory.
+    pub fn disk_bytes(&self) -> anyhow::Result<u64> {
+        self.server()?.disk_bytes()
+    }
+
+    /// Lines of the log that tell of a panic.
+    fn panics(&self) -> usize {
+        let log = std::fs::read(self.directory.path().join("log")).unwrap_or_default();
+        String::from_utf8_lossy(&log).lines().filter(|line| line.contains("panicked")).count()
+    }
+}
+
+/// Starts the server by a shell, which tells its process id first and sets its limits.
+fn launch(program: &Path, limits: &str, config: &str, directory: &Path) -> anyhow::Result<Server> {
+    let mut command = Command::new("sh");
+    let script = format!("echo $$ >\"$STAGE/pid\"; {limits}; exec \"$@\" 2>>\"$STAGE/log\"");
+    command.arg("-c").arg(script).arg("sh").arg(program).env("STAGE", directory);
+    Server::start_by(command, program, config, directory.join("data"), tempfile::tempdir()?)
+}
+
+/// Plays a case: calm, attack, restart.
+pub fn play(program: &Path, case: &Case, options: &Hostile) -> anyhow::Result<Outcome> {
+    eprintln!("{} {}", case.name, case.about);
+    let mut stage = Stage::start(program, case)?;
+    let lasting = Duration::from_secs(options.calm);
+    let before = if case.prepare_is_attack { Some(calm(&stage, case, lasting)?) } else { None };
+    (case.prepare)(&mut stage, options)?;
+    let calm = match before {
+        Some(calm) => calm,
+        None => calm(&stage, case, lasting)?,
+    };
+    let (attacked, finding, hung) = attack(&stage, case, Duration::from_secs(options.seconds))?;
+    let lives = stage.server.as_mut().is_some_and(|server| server.lives().unwrap_or_default());
+    let peak_mib = stage.watch.peak_mib();
+    if !lives || hung {
+        stage.server = None;
+    }
+    let started = Instant::now();
+    let restart = match stage.restart(|_| Ok(())) {
+        Ok(()) => {
+            let took = started.elapsed();
+            std::thread::sleep(AFTERWARDS);
+            let lives = stage.server.as_mut().is_some_and(|server| server.lives().unwrap_or_default());
+            lives.then(|| (took, stage.watch.peak_mib()))
+        }
+        Err(error) => {
+            eprintln!("{}: {error:#}", case.name);
+            None
+        }
+    };
+    let panics = stage.panics();
+    let memory_max_mib = finding.memory_max_mib.unwrap_or(case.memory_max_mib);
+    let (name, about) = (case.name, case.about);
+    Ok(Outcome {
+        name,
+        about,
+        calm,
+        attacked,
+        peak_mib,
+        lives,
+        hung,
+        panics,
+        restart,
+        finding,
+        memory_max_mib,
+    })
+}
+
+fn calm(stage: &Stage, case: &Case, lasting: Duration) -> anyhow::Result<Latencies> {
+    let started = Instant::now();
+    let ended = || started.elapsed() > lasting;
+    Ok(bystander::send(&stage.server()?.address, &stage.other.token, case.rate, &ended))
+}
+
+/// The attack, with the other application beside it; the last value: whether it had to be ended.
+fn attack(stage: &Stage, case: &Case, lasting: Duration) -> anyhow::Result<(Latencies, Finding, bool)> {
+    let attack = stage.attack(lasting)?;
+    let done = AtomicBool::new(false);
+    let ended =
+        || done.load(Ordering::Relaxed) && attack.over() || attack.started.elapsed() > lasting + GRACE;
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| bystander::send(attack.address, &stage.other.token, case.rate, &ended));
+        let attacker = scope.spawn(|| {
+            let finding = (case.attack)(&attack);
+            done.store(true, Ordering::Relaxed);
+            finding
+        });
+        while !ended() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let hung = !done.load(Ordering::Relaxed);
+        if hung {
+            // Whoever waits for it gets its answer so.
+            attack.ended.store(true, Ordering::Relaxed);
+            Command::new("kill").args(["-KILL", &attack.server.id().to_string()]).status()?;
+        }
+        let finding = attacker.join().expect("no panic").unwrap_or_else(|error| Finding {
+            promises: vec![Promise { text: format!("{error:#}"), kept: false }],
+            ..Finding::default()
+        });
+        Ok((other.join().expect("no panic"), finding, hung))
+    })
+}
+
+/// What the attacker knows and can.
+pub struct Attack<'a> {
+    pub stage: &'a Stage,
+    pub server: &'a Server,
+    pub address: &'a str,
+    pub started: Instant,
+    pub lasting: Duration,
+    ended: AtomicBool,
+}
+
+impl Attack<'_> {
+    /// Whether its time is over.
+    pub fn over(&self) -> bool {
+        self.ended.load(Ordering::Relaxed) || self.started.elapsed() > self.lasting
+    }
+
+    /// The most memory that the server took, MiB.
+    pub fn peak_mib(&self) -> u64 {
+        self.stage.watch.peak_mib()
+    }
+
+    /// The memory that the server takes, KiB.
+    pub fn resident_kib(&self) -> u64 {
+        self.stage.watch.resident_kib()
+    }
+
+    /// A connection.
+    pub fn connect(&self) -> anyhow::Result<Client> {
+        let mut client = Client::connect(self.address)?;
+        client.set_timeout(PATIENCE)?;
+        Ok(client)
+    }
+
+    /// Sends one request of an application over a connection of its own: status and body.
+    pub fn post(&self, login: &Login, path: &str, body: &str) -> anyhow::Result<(u16, String)> {
+        let mut client = self.connect()?;
+        let (status, body) = client.answer(&post(path, &login.token, body))?;
+        Ok((status, String::from_utf8_lossy(body).into_owned()))
+    }
+
+    /// Sends requests over some connections, each as fast as answers come, until there are no more or its
+    /// time is over.
+    pub fn flood(&self, connections: usize, request: impl Fn(usize) -> Option<Vec<u8>> + Sync) -> Answers {
+        let (next, answers) = (AtomicUsize::new(0), Mutex::new(Answers::default()));
+        std::thread::scope(|scope| {
+            for _ in 0..connections {
+                scope.spawn(|| {
+                    let mut client = None;
+                    while !self.over() {
+                        let Some(request) = request(next.fetch_add(1, Ordering::Relaxed)) else { return };
+                        self.ask(&mut client, &request, &answers);
+                    }
+                });
+            }
+        });
+        answers.into_inner()
+    }
+
+    /// Sends one request and counts its answer.
+    fn ask(&self, client: &mut Option<Client>, request: &[u8], answers: &Mutex<Answers>) {
+        let asked = Instant::now();
+        if client.is_none() {
+            *client = self.connect().ok();
+        }
+        match client.as_mut().map(|client| client.answer(request)) {
+            Some(Ok((status, body))) => {
+                let took_us = asked.elapsed().as_micros() as u64;
+                answers.lock().count_one(status, body, took_us);
+            }
+            _ => {
+                *client = None;
+                answers.lock().without += 1;
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+
+    /// Waits for a condition until its time is over, and at least so long; how long it took, if it came.
+    pub fn wait(&self, at_least: Duration, condition: impl Fn() -> bool) -> Option<Duration> {
+        let asked = Instant::now();
+        while !self.ended.load(Ordering::Relaxed) {
+            if condition() {
+                return Some(asked.elapsed());
+            }
+            if self.over() && asked.elapsed() > at_least {
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        None
+    }
+}
+
+/// What the server answered to an attack.
+#[derive(Default)]
+pub struct Answers {
+    pub by_status: BTreeMap<u16, usize>,
+    /// Requests without an answer.
+    pub without: usize,
+    /// The largest body.
+    pub octets_max: usize,
+    /// The start of the first body that came with another status than 200.
+    pub refusal: Option<String>,
+    /// How long each answer took.
+    pub took_us: Vec<u64>,
+}
+
+impl Answers {
+    /// One answer.
+    pub fn one((status, body): (u16, String)) -> Answers {
+        let mut answers = Answers::default();
+        answers.count_one(status, body.as_bytes(), 0);
+        answers
+    }
+
+    fn count_one(&mut self, status: u16, body: &[u8], took_us: u64) {
+        *self.by_status.entry(status).or_default() += 1;
+        self.octets_max = self.octets_max.max(body.len());
+        self.took_us.push(took_us);
+        if status != 200 && self.refusal.is_none() {
+            let start = &body[..body.len().min(REFUSAL_SHOWN)];
+            self.refusal = Some(String::from_utf8_lossy(start).into_owned());
+        }
+    }
+
+    /// How many were 200.
+    pub fn accepted(&self) -> usize {
+        self.by_status.get(&200).copied().unwrap_or_default()
+    }
+
+    /// How many there were.
+    pub fn count(&self) -> usize {
+        self.by_status.values().sum()
+    }
+}
+
+impl fmt::Display for Answers {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<_> =
+            self.by_status.iter().map(|(status, count)| format!("{count} x {status}")).collect();
+        formatter.write_str(&parts.join(", "))?;
+        if self.without > 0 {
+            write!(formatter, " and {} without an answer", self.without)?;
+        }
+        if let Some(refusal) = &self.refusal {
+            write!(formatter, "; the first refusal: {refusal}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What an attack found out.
+#[derive(Default)]
+pub struct Finding {
+    pub answers: Answers,
+    pub promises: Vec<Promise>,
+    /// The case has a bound of its own on the server's memory, MiB.
+    pub memory_max_mib: Option<u64>,
+}
+
+impl Finding {
+    /// Answers, and one promise.
+    pub fn new(answers: Answers, text: String, kept: bool) -> Finding {
+        Finding { answers, promises: vec![Promise { text, kept }], memory_max_mib: None }
+    }
+
+    /// Answers alone.
+    pub fn answers(answers: Answers) -> Finding {
+        Finding { answers, ..Finding::default() }
+    }
+}
+
+/// A case's own promise, with its figure.
+pub struct Promise {
+    pub text: String,
+    pub kept: bool,
+}
+
+/// How long something took, for people.
+pub fn told(took: Option<Duration>) -> String {
+    took.map_or("not within the time of the attack".into(), |took| {
+        format!("after {:.2} s", took.as_secs_f64())
+    })
+}
