@@ -161,6 +161,9 @@ impl ApplicationQueue {
     }
 }
 
+/// A task that is due: its application, its target, and its place among those of the target.
+type NextTask = (Arc<str>, Arc<str>, (i64, Uuid, TaskKind));
+
 /// The tasks of a lane.
 #[derive(Default)]
 struct LaneQueue {
@@ -218,7 +221,7 @@ impl LaneQueue {
     }
 
     /// The next task whose turn it is.
-    fn next(&mut self, now_ms: i64) -> Option<(Arc<str>, Arc<str>, (i64, Uuid, TaskKind))> {
+    fn next(&mut self, now_ms: i64) -> Option<NextTask> {
         let application = self.turns.next(now_ms)?;
         let of_application = self.applications.get_mut(&application)?;
         let target = of_application.turns.next(now_ms)?;

@@ -50,7 +50,9 @@ impl Failures {
     pub(super) fn forget<'a>(&mut self, flows: impl Iterator<Item = &'a Uuid>) {
         self.commits += 1;
         if !self.flows.is_empty() {
-            flows.for_each(|flow| drop(self.flows.remove(flow)));
+            for flow in flows {
+                self.flows.remove(flow);
+            }
         }
     }
 }
