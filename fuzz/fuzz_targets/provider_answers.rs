@@ -149,6 +149,7 @@ fn outgoing(channel: Channel) -> Outgoing {
         steps: vec![Step { order: 1, failover_on: vec![], ttl: Ttl::minutes(1), content, country: None }],
         callback: None,
         restrictions: None,
+        callback_bytes_max: flow::CALLBACK_BYTES,
     };
     let flow = Arc::new(Flow::accept(new, 0, &mut || new_id(0)));
     let time_left = Duration::from_secs(60);

@@ -258,8 +258,8 @@ impl Store for Faulty {
         self.after(self.inner.erase(application, ids, now_ms).await).await
     }
 
-    async fn later_flows(&self, application: String, recipient: String) -> Result<Vec<Uuid>> {
-        self.inner.later_flows(application, recipient).await
+    async fn later_flows(&self, application: String, recipient: String, limit: usize) -> Result<Vec<Uuid>> {
+        self.inner.later_flows(application, recipient, limit).await
     }
 
     async fn retentions(&self) -> Result<Vec<(String, u32)>> {

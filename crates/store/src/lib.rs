@@ -277,11 +277,11 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Unavailable`].
     async fn erase(&self, application: String, ids: Vec<Uuid>, now_ms: i64) -> Result<usize>;
 
-    /// The flows of an application whose second or later step goes to a recipient, and the first one to another.
+    /// At most `limit` flows of an application whose second or later step goes to a recipient, and the first one to another.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    async fn later_flows(&self, application: String, recipient: String) -> Result<Vec<Uuid>>;
+    async fn later_flows(&self, application: String, recipient: String, limit: usize) -> Result<Vec<Uuid>>;
 
     /// The applications with a [`ApplicationSettings::retention_days`] of their own, and it.
     ///

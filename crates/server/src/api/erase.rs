@@ -78,7 +78,7 @@ pub async fn delete_all(
     };
     let mut erased = 0;
     loop {
-        let mut ids = api.store.later_flows(application.clone(), to.clone()).await?;
+        let mut ids = api.store.later_flows(application.clone(), to.clone(), ERASED_MAX).await?;
         ids.extend(api.index.search(&query).keys.into_iter().map(|(_, id)| id));
         ids.sort_unstable();
         ids.dedup();

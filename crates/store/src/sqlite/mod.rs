@@ -576,13 +576,14 @@ impl Store for SqliteStore {
         self.write(subject, move |work| work.erase(&application, &ids, now_ms).map(Ok)).await
     }
 
-    async fn later_flows(&self, application: String, recipient: String) -> Result<Vec<Uuid>> {
+    async fn later_flows(&self, application: String, recipient: String, limit: usize) -> Result<Vec<Uuid>> {
         let recipient = recipient.to_ascii_lowercase();
         let recipient = blind(&self.secret_key, "recipient", &application, recipient.as_bytes());
         self.read(move |connection| {
-            let sql = "SELECT flow FROM later_recipients WHERE recipient = ?1";
+            let sql = "SELECT flow FROM later_recipients WHERE recipient = ?1 LIMIT ?2";
             let mut statement = connection.prepare_cached(sql)?;
-            let ids = statement.query_map([recipient], |row| Ok(Uuid::from_bytes(row.get(0)?)))?;
+            let ids = statement
+                .query_map(params![recipient, limit as i64], |row| Ok(Uuid::from_bytes(row.get(0)?)))?;
             ids.collect()
         })
         .await
