@@ -64,7 +64,7 @@ fn an_hour_of_outage_and_a_hanging_target_slow_nobody_else() {
 
 #[test]
 fn an_application_that_takes_what_it_can_and_a_wrong_clock_take_nothing_from_others() {
-    on_all_cores(6, |seed| {
+    on_all_cores(4, |seed| {
         let options = Options { flows: 100, bug: None, trial: Trial::Hostile };
         run(seed, &options).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
     });

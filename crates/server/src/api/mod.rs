@@ -56,6 +56,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use store::Store;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -63,6 +64,10 @@ use utoipa_swagger_ui::SwaggerUi;
 
 /// Largest body, octets.
 const BODY_MAX: usize = 256 * 1024;
+/// A body of at most so many octets needs no place among the large ones.
+const SMALL_BODY: usize = 16 * 1024;
+/// Places for large bodies are counted in so many octets.
+const BODY_UNIT: usize = 1024;
 
 /// What the endpoints work with.
 pub struct Api {
@@ -86,6 +91,8 @@ pub struct Api {
     limits: Limits,
     /// Broken rules that an answer tells.
     errors_max: usize,
+    /// Places for the octets of large bodies that are under way, in units of [`BODY_UNIT`].
+    bodies: Semaphore,
     allow_private: bool,
     /// What providers call this server by.
     public_url: Option<String>,
@@ -119,6 +126,7 @@ impl Api {
             lenient_order: config.engine.lenient_order,
             limits: config.limits.flow(),
             errors_max: config.limits.errors_max,
+            bodies: Semaphore::new(config.limits.bodies_bytes_max / BODY_UNIT),
             allow_private: config.callbacks.allow_private,
             public_url: config.server.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
             short_base: config.shortener.base_url.clone(),
@@ -247,6 +255,11 @@ impl FromRequest<Arc<Api>> for Body {
                 ApiError::NotJson("it was cut off".into())
             }
         };
+        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+        let length = length.and_then(|text| text.parse().ok()).unwrap_or(BODY_MAX).min(BODY_MAX);
+        let units = if length > SMALL_BODY { length.div_ceil(BODY_UNIT) as u32 } else { 0 };
+        // Until it has arrived: who sends slowly holds room that large bodies share, and small ones do not need.
+        let _room = api.bodies.try_acquire_many(units).map_err(|_| ApiError::Overloaded)?;
         let read = Bytes::from_request(request, api);
         let read = tokio::time::timeout(api.request_timeout, read).await;
         let late = |_| ApiError::NotJson(format!("it did not arrive within {:?}", api.request_timeout));

@@ -23,6 +23,8 @@ pub struct LimitsConfig {
     pub template_params_bytes_max: usize,
     /// Broken rules that an answer tells.
     pub errors_max: usize,
+    /// Octets of bodies of more than 16 KiB that are under way at the same time.
+    pub bodies_bytes_max: usize,
     /// Costly searches of one application at the same time; more wait.
     pub searches_max: usize,
     /// How long a costly search may wait and take before it is answered 503.
@@ -52,6 +54,7 @@ impl Default for LimitsConfig {
             template_params_max,
             template_params_bytes_max,
             errors_max: 100,
+            bodies_bytes_max: 64 << 20,
             searches_max: 2,
             search_timeout: Duration::from_secs(10),
             tokens_max: 1000,
@@ -86,6 +89,7 @@ impl LimitsConfig {
             ("template_params_max", self.template_params_max, 1, 1000),
             ("template_params_bytes_max", self.template_params_bytes_max, 1024, 256 * 1024),
             ("errors_max", self.errors_max, 1, 1000),
+            ("bodies_bytes_max", self.bodies_bytes_max, 1 << 20, 1 << 40),
             ("searches_max", self.searches_max, 1, 64),
             ("tokens_max", self.tokens_max, 1, 100_000),
             ("connections_max", self.connections_max, 16, 1_000_000),

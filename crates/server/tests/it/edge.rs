@@ -313,3 +313,29 @@ async fn a_store_that_is_stuck_is_not_ready() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
+
+#[tokio::test]
+async fn large_bodies_that_never_end_take_bounded_room_and_none_from_small_ones() {
+    use tokio::io::AsyncWriteExt;
+    let server = TestServer::start("[limits]\nbodies_bytes_max = 1048576\n").await;
+    let address = server.url.strip_prefix("http://").unwrap();
+    let mut unfinished = Vec::new();
+    for _ in 0..8 {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let head = "POST /oauth/token HTTP/1.1\r\nHost: a\r\nContent-Length: 262144\r\n\r\n";
+        client.write_all(head.as_bytes()).await.unwrap();
+        unfinished.push(client);
+    }
+    // Four of them have all of the room: the next large one is refused, and small ones are not concerned.
+    let large = json!({"flow": [sms(1, "+306900000000")], "padding": "x".repeat(100_000)});
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while server.post("/failover", &large).await.0 != 503 {
+        assert!(tokio::time::Instant::now() < deadline, "large bodies are taken beyond the limit");
+    }
+    let (status, answer) = server.post("/failover", &json!({"flow": [sms(1, "+306900000000")]})).await;
+    assert_eq!(status, 200, "{answer}");
+    drop(unfinished);
+    while server.post("/failover", &large).await.0 != 200 {
+        assert!(tokio::time::Instant::now() < deadline, "the room is not given back");
+    }
+}

@@ -3,8 +3,8 @@
 //   ok        nothing
 //   full      writes fail with ENOSPC
 //   readonly  files can't be opened for writing (EROFS)
-//   eio       flushes fail with EIO, after everything was written
-//   eio-once  the same for the next flush alone
+//   eio       flushes of the write-ahead log fail with EIO, after everything was written
+//   eio-once  the same for the next one alone
 //   slow      a flush takes 100 ms
 //   power     the next write is the last one: it and everything that was not flushed is kept or lost sector by sector,
 //             at random, and the process ends; the number of lost sectors is appended to $DISK_MODE.lost
@@ -128,18 +128,32 @@ ssize_t write(int fd, const void *data, size_t length) {
   return written;
 }
 
+static int is_log(int fd) {
+  char link[64], path[4096];
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  ssize_t length = readlink(link, path, sizeof path - 1);
+  return length > 4 && strncmp(path + length - 4, "-wal", 4) == 0;
+}
+
+static int fails_to_flush(void) {
+  pthread_mutex_lock(&lock);
+  int fails = is_mode("eio");
+  if (is_mode("eio-once")) {
+    long mode = syscall(SYS_openat, AT_FDCWD, getenv("DISK_MODE"), O_WRONLY | O_TRUNC);
+    syscall(SYS_write, mode, "ok", 2);
+    syscall(SYS_close, mode);
+  }
+  pthread_mutex_unlock(&lock);
+  return fails;
+}
+
 static int flush(int fd, long call) {
   if (!concerns(fd)) return (int)syscall(call, fd);
   if (is_mode("full")) {
     errno = ENOSPC;
     return -1;
   }
-  if (is_mode("eio")) {
-    if (is_mode("eio-once")) {
-      long mode = syscall(SYS_openat, AT_FDCWD, getenv("DISK_MODE"), O_WRONLY | O_TRUNC);
-      syscall(SYS_write, mode, "ok", 2);
-      syscall(SYS_close, mode);
-    }
+  if (is_log(fd) && fails_to_flush()) {
     errno = EIO;
     return -1;
   }
