@@ -119,13 +119,13 @@ impl Gate {
         {
             return Ok(Identity { application: Arc::clone(&known.application), grants: known.grants });
         }
-        // Whoever asks with what is no token makes the store look for it each time.
-        self.admit_address(peer)?;
         let found = store.token(hash).await?;
         let valid = found
             .filter(|(token, application)| now_ms < token.expires_ms && application.revoked_ms.is_none());
         let Some((token, application)) = valid else {
             self.believed.write().remove(&hash);
+            // An address pays for what is no token, and not for whom it shares it with: behind one may be many.
+            self.admit_address(peer)?;
             return Err(UNKNOWN_TOKEN);
         };
         let (application, grants) = (Arc::new(application), Grants::of_roles(&token.scope));

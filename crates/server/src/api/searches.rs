@@ -157,6 +157,9 @@ impl Searches {
         T: Send + 'static,
         W: Future<Output = Result<T, Unanswered>> + Send + 'static,
     {
+        if Instant::now() >= deadline {
+            return Err(Unanswered::Overdue);
+        }
         let left = Arc::new(AtomicBool::new(false));
         let work = work(Stop { deadline, left: Arc::clone(&left) });
         let work = async move {

@@ -85,8 +85,11 @@ pub async fn post(
 ) -> Result<Response, ApiError> {
     let invalid =
         || refuse(StatusCode::UNAUTHORIZED, "invalid_client", "the application's id or secret is wrong");
-    api.gate.admit_address(peer)?;
-    let Some((id, secret)) = credentials(&headers) else { return Ok(invalid()) };
+    // An address pays for what is wrong, and not for whom it shares it with: behind one may be many.
+    let Some((id, secret)) = credentials(&headers) else {
+        api.gate.admit_address(peer)?;
+        return Ok(invalid());
+    };
     let guesser = api.failures.guesser(peer.0, &id);
     let wait_ms = api.failures.wait_ms(guesser, now_ms());
     if wait_ms > 0 {
@@ -97,6 +100,7 @@ pub async fn post(
     let Some(application) = application.filter(|a| a.has_secret(key, &secret) && a.revoked_ms.is_none())
     else {
         metrics::counter!("switchback_logins_refused_total").increment(1);
+        api.gate.admit_address(peer)?;
         api.failures.note(guesser, now_ms());
         return Ok(invalid());
     };

@@ -211,6 +211,17 @@ async fn requests_per_second_binds_logins_and_guesses() {
         statuses.push(answer(request).await.0);
     }
     assert!(statuses.contains(&StatusCode::TOO_MANY_REQUESTS), "{statuses:?}");
+    // Who guesses takes nothing from those who share the address: a new token is taken and used meanwhile.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    loop {
+        let guess = || server.client.get(format!("{}/failover/tracking/x", server.url)).bearer_auth("guess");
+        while answer(guess()).await.0 != StatusCode::TOO_MANY_REQUESTS {}
+        if login(&server, id, secret, "").await == StatusCode::OK {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "the guesser locks the application out");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 #[tokio::test]
