@@ -16,6 +16,7 @@ use connections::{Connections, Seat};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serving::Serving;
+use socket2::SockRef;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ use tokio_rustls::TlsAcceptor;
 use tower_http::set_header::SetResponseHeaderLayer;
 use watched::Watched;
 
+/// Octets that the system keeps of an answer until its client takes them.
+const SEND_BUFFER: usize = 128 * 1024;
 /// Octets of a request's head; more are answered 431.
 const HEAD_MAX: usize = 64 * 1024;
 /// The pause after a connection could not be taken, for example since there are no more files.
@@ -138,6 +141,8 @@ impl Shared {
     async fn serve(self: Arc<Shared>, stream: TcpStream, address: SocketAddr, seat: Arc<Seat>) {
         // Without it, small answers wait for acknowledgements.
         let _ = stream.set_nodelay(true);
+        // Else the system enlarges it for who does not read, by megabytes, and takes that for progress for a while.
+        let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
         let stream = Watched::new(stream, Arc::clone(&seat), self.request_timeout);
         let served = async {
             let Some(certificate) = &self.certificate else {
