@@ -22,7 +22,7 @@ pub const HOSTILE_HOST: &str = "hostile";
 const HOSTILE_FLOWS: usize = 120;
 const HOSTILE_HOSTS: usize = 100;
 /// Between the hostile application's floods.
-const FLOOD_INTERVAL: Duration = Duration::from_secs(800);
+const FLOOD_INTERVAL: Duration = Duration::from_secs(600);
 /// Idempotency keys are asked for again so long after everything was sent, milliseconds.
 const ASK_AGAIN_MS: i64 = 300_000;
 
@@ -127,7 +127,7 @@ impl Request {
 
 /// Sends what the hostile application sends: hundreds of flows at once, again and again.
 pub async fn flood(api: Http) -> Result<(), String> {
-    for flood in 0..2 {
+    for flood in 0..3 {
         for i in 0..HOSTILE_FLOWS {
             let to = format!("+3070{:08}", flood * HOSTILE_FLOWS + i);
             let url = format!("https://{HOSTILE_HOST}{}.example/", i % HOSTILE_HOSTS);
