@@ -291,34 +291,18 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::super::g711::Law;
+    use super::super::reaches::Reaches;
     use super::*;
-    use async_trait::async_trait;
-    use flow::Verb;
 
     /// Reaches 192.0.2.0/24 alone.
-    struct Public;
-
-    #[async_trait]
-    impl Fetch for Public {
-        async fn get(&self, _: &str) -> Result<Vec<u8>, String> {
-            Err("nothing is here".into())
-        }
-
-        async fn dial_plan(&self, _: &str, _: &str) -> Result<Vec<Verb>, String> {
-            Err("nothing is here".into())
-        }
-
-        fn reaches(&self, address: IpAddr) -> bool {
-            address.to_string().starts_with("192.0.2.")
-        }
-    }
+    const PUBLIC: Reaches = Reaches(|address| address.to_string().starts_with("192.0.2."));
 
     const TIMEOUT: Duration = Duration::from_secs(10);
 
     fn session(address: &str, inside: Option<&str>) -> Session {
         let remote = Remote { address: address.parse().unwrap(), law: Law::A, keys: None };
         let inside = inside.map(|trunk| trunk.parse().unwrap());
-        Session::new(remote, Reach { fetch: Arc::new(Public), inside }, TIMEOUT, Instant::now())
+        Session::new(remote, Reach { fetch: Arc::new(PUBLIC), inside }, TIMEOUT, Instant::now())
     }
 
     fn target(session: &Session) -> String {

@@ -8,6 +8,8 @@ mod g711;
 mod media;
 mod pacing;
 mod prepare;
+#[cfg(test)]
+mod reaches;
 mod rtp;
 mod sdp;
 mod speech;

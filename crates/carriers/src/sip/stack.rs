@@ -236,29 +236,15 @@ impl MessageInspector for Guard {
 
 #[cfg(test)]
 mod tests {
+    use super::super::reaches::Reaches;
     use super::*;
-    use flow::Verb;
 
     /// Reaches public addresses as far as the tests have any.
-    struct Public;
-
-    #[async_trait]
-    impl Fetch for Public {
-        async fn get(&self, _: &str) -> Result<Vec<u8>, String> {
-            Err("nothing is here".into())
-        }
-
-        async fn dial_plan(&self, _: &str, _: &str) -> Result<Vec<Verb>, String> {
-            Err("nothing is here".into())
-        }
-
-        fn reaches(&self, address: IpAddr) -> bool {
-            matches!(address, IpAddr::V4(v4) if !v4.is_loopback() && !v4.is_private())
-        }
-    }
+    const PUBLIC: Reaches =
+        Reaches(|address| matches!(address, IpAddr::V4(v4) if !v4.is_loopback() && !v4.is_private()));
 
     fn guard() -> Guard {
-        Guard::new(Arc::new(Public))
+        Guard::new(Arc::new(PUBLIC))
     }
 
     #[tokio::test]
