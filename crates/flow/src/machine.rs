@@ -135,11 +135,18 @@ struct Course<'a> {
     before: Option<Before>,
 }
 
-/// What of an event a tracking shows.
-struct Shown {
-    kind: ChangeKind,
-    /// A status changed, which is what callbacks are about.
-    is_shown: bool,
+/// What an event is about.
+enum About {
+    /// The callbacks alone.
+    Callbacks,
+    /// What no tracking shows.
+    Inside,
+    /// The tracking.
+    Tracking {
+        kind: ChangeKind,
+        /// A status changed, which is what callbacks tell.
+        told: bool,
+    },
 }
 
 /// What an event replaces.
@@ -198,52 +205,50 @@ impl Flow {
         let before =
             keep.then(|| Before { flow: FlowBefore::of(&self.state), parts: Vec::new(), started: 0 });
         let mut course = Course { now_ms, ids, applied: Applied::default(), before };
-        let told = self.happen(event, &mut course);
-        if !course.applied.changed {
+        let about = self.happen(event, &mut course);
+        if !course.applied.changed || matches!(about, About::Callbacks) {
             return course.applied;
         }
-        let Some(kind) = told else { return course.applied };
         self.state.updated_ms = self.state.updated_ms.max(now_ms);
-        if kind.is_shown {
+        let About::Tracking { kind, told } = about else { return course.applied };
+        if told {
             self.decide(&mut course);
         }
         let Course { applied, before, .. } = course;
         if let Some(before) = before {
-            self.keep_change(kind.kind, before);
+            self.keep_change(kind, before);
         }
-        if kind.is_shown {
+        if told {
             self.owe_callback(status);
         }
         applied
     }
 
-    /// Does what an event says and no more; answers what the tracking shows of it, if it is about the tracking.
-    fn happen(&mut self, event: &Event, course: &mut Course<'_>) -> Option<Shown> {
-        let shown = |kind| Some(Shown { kind, is_shown: true });
-        // Nobody sees these.
-        let silent = Some(Shown { kind: ChangeKind::Taken, is_shown: false });
+    /// Does what an event says and no more; answers what it is about.
+    fn happen(&mut self, event: &Event, course: &mut Course<'_>) -> About {
+        let shown = |kind| About::Tracking { kind, told: true };
         let changed = |changed: bool| Applied { changed, notes: Vec::new() };
         let callback_bytes = self.callback_bytes_max as usize;
         match event {
             Event::Handed { message, part } => {
                 course.applied = changed(self.hand(*message, *part));
-                silent
+                About::Inside
             }
             Event::Reserved { message, part, price } => {
                 course.applied = changed(self.reserve(*message, *part, *price));
-                silent
+                About::Inside
             }
             Event::Deferred { message, part, at_ms } => {
                 course.applied = changed(self.deferred(*message, *part, *at_ms));
-                silent
+                About::Inside
             }
             Event::Unaffordable { message } => {
                 self.end_unpaid(usize::from(*message), course);
                 shown(ChangeKind::Unpayable)
             }
             Event::Submitted { message, part, carrier, rate, whole } => {
-                let is_shown = self.submitted(*message, *part, carrier, rate.as_ref(), *whole, course);
-                Some(Shown { kind: ChangeKind::Taken, is_shown })
+                let told = self.submitted(*message, *part, carrier, rate.as_ref(), *whole, course);
+                About::Tracking { kind: ChangeKind::Taken, told }
             }
             Event::Refused { message, part, detail, description } => {
                 self.refused(*message, *part, detail, description.as_ref(), course);
@@ -263,20 +268,20 @@ impl Flow {
             }
             Event::CallbackDone { number } => {
                 course.applied = changed(self.callbacks.done(*number));
-                None
+                About::Callbacks
             }
             Event::CallbackFailed { number, at_ms, error } => {
                 course.applied = changed(self.callbacks.failed(*number, *at_ms, error, callback_bytes));
-                None
+                About::Callbacks
             }
             Event::CallbacksEnded { number } => {
                 course.applied = changed(self.callbacks.end(*number));
                 self.callbacks_ended |= course.applied.changed;
-                None
+                About::Callbacks
             }
             Event::CallbacksReplayed => {
                 course.applied = changed(self.callbacks.replay(course.now_ms));
-                None
+                About::Callbacks
             }
         }
     }
