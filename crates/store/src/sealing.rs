@@ -60,7 +60,7 @@ impl Keyring {
         opened.map(Cow::Owned).map_err(|_| SealError::Damaged)
     }
 
-    /// Gives a connection the SQL functions `seal(id, doc)` and `unseal(id, doc)`.
+    /// Gives a connection the SQL functions `seal(id, doc)` and `unseal(id, doc)`; what is damaged unseals to NULL.
     pub(crate) fn attach(&self, connection: &Connection) -> rusqlite::Result<()> {
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
         let failed = |error: SealError| rusqlite::Error::UserFunctionError(Box::new(error));
@@ -72,7 +72,12 @@ impl Keyring {
         let keys = self.clone();
         connection.create_scalar_function("unseal", 2, flags, move |context| {
             let (id, document) = (context.get_raw(0).as_blob()?, context.get_raw(1).as_blob()?);
-            keys.unseal(id, document).map(Cow::into_owned).map_err(failed)
+            match keys.unseal(id, document) {
+                Ok(document) => Ok(Some(document.into_owned())),
+                // The trouble of who needs it: an error would be that of all that is read beside it.
+                Err(SealError::Damaged) => Ok(None),
+                Err(error) => Err(failed(error)),
+            }
         })
     }
 }

@@ -387,8 +387,8 @@ async fn flows_are_sealed_and_opened_by_the_right_key_alone() {
 }
 
 /// A database as a server that was stopped leaves it, with flows of which one has another document.
-async fn with_document(path: &Path, document: &str) -> [Flow; 3] {
-    let (store, ..) = open(path);
+async fn with_document(path: &Path, keys: &Keyring, document: &str) -> [Flow; 3] {
+    let (store, ..) = open_with(path, keys.clone()).unwrap();
     let flows = [new_flow(1000), new_flow(1001), new_flow(1002)];
     for flow in &flows {
         store.accept(flow.clone(), None, flow.created_ms).await.unwrap();
@@ -402,10 +402,16 @@ async fn with_document(path: &Path, document: &str) -> [Flow; 3] {
 
 #[tokio::test]
 async fn a_flow_that_cant_be_read_stops_no_other_flow() {
-    for document in ["CAST('no flow' AS BLOB)", "zeroblob(70000000)"] {
+    // Of a sealed one the last octet is another.
+    let damaged = "CAST(substr(doc, 1, length(doc) - 1) || x'00' AS BLOB)";
+    let (plain, sealed) = (Keyring::default(), Keyring::new([[1; 32]]));
+    let unreadable =
+        [("CAST('no flow' AS BLOB)", &plain), ("zeroblob(70000000)", &plain), (damaged, &sealed)];
+    for (document, keys) in unreadable {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("db");
-        let flows = with_document(&path, document).await;
+        let flows = with_document(&path, keys, document).await;
+        let open = |path: &Path| open_with(path, keys.clone()).unwrap();
         let (store, report, _) = open(&path);
         assert_eq!((report.owing_flows, report.quarantined_flows), (2, 1));
         let due = store.claim(Lane::Expire, 10, 1000 + 3_600_000, 60_000, &mut admit_all).await.unwrap();
@@ -419,6 +425,8 @@ async fn a_flow_that_cant_be_read_stops_no_other_flow() {
         let found = store.load(flows.iter().map(|flow| flow.id).collect()).await.unwrap();
         assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [false, true, true]);
         assert_eq!(store.changes(0, 10).await.unwrap().len(), 2);
+        // Nor does it end the feed: the first page has what can be read.
+        assert_eq!(store.changes(0, 1).await.unwrap().len(), 1);
         let refused = store.apply(flows[0].id, Event::Expire { message: 0 }, 3_700_000).await;
         assert!(matches!(refused, Err(StoreError::Quarantined)), "{refused:?}");
         let admin = Admin::open(&path, &Keyring::default()).unwrap();
@@ -671,4 +679,21 @@ async fn a_flow_that_cannot_be_read_stands_before_no_other() {
     assert_eq!(claims.len(), 4);
     assert!(claims.iter().all(|claim| claim.flow.id != broken));
     assert!(store.next_due_ms(lane).is_some_and(|due_ms| due_ms > 1000 && due_ms < 300_000));
+}
+
+#[tokio::test]
+async fn a_flow_is_read_once_however_many_of_its_parts_are_due() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, ..) = open(&directory.path().join("db"));
+    let steps = vec![step(1, sample::sms("+306900000001", &"a".repeat(1000)))];
+    let flow = sample::flow(steps, None, 1000, &mut id);
+    store.accept(flow.clone(), None, 1000).await.unwrap();
+    // The cache has two of them, and these are newer.
+    for _ in 0..2 {
+        store.accept(new_flow(2000), None, 2000).await.unwrap();
+    }
+    let claims =
+        store.claim(Lane::Submit(flow::Channel::Sms), 10, 3000, 60_000, &mut admit_all).await.unwrap();
+    assert_eq!(claims.len(), 7);
+    assert!(claims.iter().all(|claim| *claim.flow == flow && Arc::ptr_eq(&claim.flow, &claims[0].flow)));
 }

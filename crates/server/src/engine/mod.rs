@@ -112,8 +112,7 @@ struct Receipts {
 #[async_trait]
 impl ReceiptSink for Receipts {
     async fn take(&self, carrier: CarrierRef, receipt: Receipt) -> Result<(), NotStored> {
-        let CarrierRef { carrier: name, reference } = carrier;
-        let carrier = CarrierRef::new(name.clone(), reference);
+        let name = carrier.carrier.clone();
         let outlet = self.outlets.get().into_iter().flatten().find(|outlet| outlet.config.name == name);
         let status = receipt.clone();
         match self.store.receipt(carrier, receipt, now_ms()).await {
@@ -384,7 +383,8 @@ impl Engine {
                 metrics::count_applied(&applied);
                 Some(applied)
             }
-            Err(StoreError::NotFound) => {
+            // Nothing will ever be applied to it.
+            Err(StoreError::NotFound | StoreError::Quarantined) => {
                 self.failing.lock().remove(&id);
                 Some(Applied::default())
             }

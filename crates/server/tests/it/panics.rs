@@ -103,7 +103,7 @@ async fn a_panic_counts_as_not_known_a_long_pause_is_capped_and_a_long_reference
     assert_eq!(carrier.asked.load(Ordering::SeqCst), 3);
     assert!(reference().unwrap().len() <= 100);
     let sink = carrier.sink.lock().unwrap().clone().unwrap();
-    let of = flow::CarrierRef { carrier: "c".into(), reference: long_name() };
+    let of = flow::CarrierRef::new("c", long_name());
     let delivered = flow::Receipt::new(flow::Status::Delivered, flow::Detail::DELIVERED);
     sink.take(of, delivered).await.unwrap();
     assert_eq!(store.recent(id).unwrap().state.status, flow::FlowStatus::Succeeded);

@@ -32,12 +32,37 @@ pub(super) struct Subject {
     pub(super) place: Option<OwnedSemaphorePermit>,
 }
 
+/// What an event writes, about, octets: most flows are small, and a few large ones fill a group soon enough.
+const EVENT_OCTETS: usize = 1024;
+
+impl Subject {
+    /// An event, of a flow that is known.
+    pub(super) fn event(flow: Option<(Uuid, i64)>) -> Subject {
+        Subject { flow, octets: EVENT_OCTETS, ..Subject::default() }
+    }
+
+    /// What is done where the disk is full as well.
+    pub(super) fn urgent() -> Subject {
+        Subject { urgent: true, ..Subject::default() }
+    }
+}
+
+/// A job and what its caller waits for.
+pub(super) fn job<T, F>(subject: Subject, work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T>>)
+where
+    T: Send + 'static,
+    F: FnMut(&mut Work<'_>) -> rusqlite::Result<Result<T>> + Send + 'static,
+{
+    let (reply, answer) = oneshot::channel();
+    (Box::new(Typed { work, result: None, reply, subject }), answer)
+}
+
 /// A job with the type of its answer.
-pub(super) struct Typed<T, F> {
-    pub(super) work: F,
-    pub(super) result: Option<Result<T>>,
-    pub(super) reply: oneshot::Sender<Result<T>>,
-    pub(super) subject: Subject,
+struct Typed<T, F> {
+    work: F,
+    result: Option<Result<T>>,
+    reply: oneshot::Sender<Result<T>>,
+    subject: Subject,
 }
 
 impl<T, F> Job for Typed<T, F>

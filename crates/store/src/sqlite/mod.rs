@@ -25,12 +25,12 @@ use crate::{
 use async_trait::async_trait;
 use cache::Cache;
 use flow::{Applied, CarrierRef, Channel, Event, Flow, Price, Receipt, Submit, TaskKind};
-use job::{Subject, Typed};
+use job::Subject;
 use parking_lot::Mutex;
 use reserve::Reserve;
 use rusqlite::{Connection, OptionalExtension, params};
 use schema::{DOCUMENT_MAX, failed, open_reader, open_writer};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -239,8 +239,7 @@ impl SqliteStore {
         subject: Subject,
         work: impl FnMut(&mut Work<'_>) -> rusqlite::Result<Result<T>> + Send + 'static,
     ) -> Result<T> {
-        let (reply, answer) = oneshot::channel();
-        let job = Box::new(Typed { work, result: None, reply, subject });
+        let (job, answer) = job::job(subject, work);
         self.commands.send(Command::Do(job)).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
@@ -251,8 +250,7 @@ impl SqliteStore {
         subject: Subject,
         work: impl FnMut(&mut Work<'_>) -> rusqlite::Result<Result<T>> + Send + 'static,
     ) -> Result<T> {
-        let (reply, answer) = oneshot::channel();
-        let job = Box::new(Typed { work, result: None, reply, subject });
+        let (job, answer) = job::job(subject, work);
         self.commands.try_send(Command::Do(job)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => stopped(),
@@ -262,18 +260,21 @@ impl SqliteStore {
 
     /// Reads the flows of tasks that were taken. One that can't be read is put off, so that it stands before no other.
     async fn load_claims(&self, tasks: Vec<(Uuid, TaskKind)>, now_ms: i64) -> Vec<Claim> {
-        let found = match self.load(tasks.iter().map(|&(id, _)| id).collect()).await {
-            Ok(found) => found,
+        // A flow is read once, however many of its parts are due.
+        let ids: HashSet<Uuid> = tasks.iter().map(|&(id, _)| id).collect();
+        let ids: Vec<Uuid> = ids.into_iter().collect();
+        let found: HashMap<Uuid, Arc<Flow>> = match self.load(ids).await {
+            Ok(found) => found.into_iter().flatten().map(|flow| (flow.id, Arc::new(flow))).collect(),
             Err(error) => {
                 tracing::error!(%error, "flows can't be read; they are tried again");
                 tasks.iter().for_each(|&(id, task)| self.put_off(id, task, now_ms.saturating_add(UNREAD_MS)));
                 return Vec::new();
             }
         };
-        let mut claims = Vec::with_capacity(found.len());
-        for (flow, (id, task)) in found.into_iter().zip(tasks) {
-            match flow {
-                Some(flow) => claims.push(Claim { flow: Arc::new(flow), task }),
+        let mut claims = Vec::with_capacity(tasks.len());
+        for (id, task) in tasks {
+            match found.get(&id) {
+                Some(flow) => claims.push(Claim { flow: Arc::clone(flow), task }),
                 // Those that are gone owe nothing: this one is there.
                 None => self.put_off(id, task, now_ms.saturating_add(UNREADABLE_MS)),
             }
@@ -366,7 +367,7 @@ impl OpenReport {
 }
 
 /// The documents of the first of some flows: those that have at most `bytes_max` octets together, and at least one; none
-/// for those that are too large to be read.
+/// for those that are too large or damaged.
 fn documents(
     connection: &Connection,
     ids: &[Uuid],
@@ -376,8 +377,8 @@ fn documents(
     let mut statement = connection.prepare_cached(sql)?;
     let (mut found, mut bytes) = (Vec::new(), 0);
     for id in ids {
-        let of_row = |row: &rusqlite::Row<'_>| row.get::<_, Vec<u8>>(0);
-        let doc = statement.query_row(params![id.as_bytes(), DOCUMENT_MAX], of_row).optional()?;
+        let of_row = |row: &rusqlite::Row<'_>| row.get::<_, Option<Vec<u8>>>(0);
+        let doc = statement.query_row(params![id.as_bytes(), DOCUMENT_MAX], of_row).optional()?.flatten();
         bytes += doc.as_ref().map_or(0, Vec::len);
         if bytes > bytes_max && !found.is_empty() {
             break;
@@ -387,15 +388,17 @@ fn documents(
     Ok(found)
 }
 
-/// The flows that changed after a position, each with its own. Those that can't be read are left out; the last one of a
-/// page can always be, so that the page after it is found.
-fn changed_flows(connection: &Connection, after: i64, most: i64) -> rusqlite::Result<Vec<(u64, Change)>> {
-    let sql = "SELECT unseal(id, doc), change FROM flows WHERE change > ?1 AND length(doc) <= ?3
-               ORDER BY change LIMIT ?2";
+/// At most so many flows that changed after a position, each with its own. Those that can't be read are left out and not
+/// counted: a page with fewer is the last one.
+fn changed_flows(connection: &Connection, after: i64, most: usize) -> rusqlite::Result<Vec<(u64, Change)>> {
+    let sql =
+        "SELECT unseal(id, doc), change FROM flows WHERE change > ?1 AND length(doc) <= ?2 ORDER BY change";
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query([after, most, DOCUMENT_MAX])?;
+    let mut rows = statement.query([after, DOCUMENT_MAX])?;
     let mut changes = Vec::new();
-    while let Some(row) = rows.next()? {
+    while changes.len() < most
+        && let Some(row) = rows.next()?
+    {
         match admin::flow_of_row(row) {
             Ok(flow) => changes.push((row.get::<_, i64>(1)? as u64, Change::Put(Arc::new(flow)))),
             Err(error) => tracing::error!(%error, "a flow can't be read"),
@@ -446,14 +449,14 @@ impl Store for SqliteStore {
             return Err(StoreError::Quarantined);
         }
         self.shared.tell(now_ms);
-        let subject = Subject { flow: Some((id, now_ms)), octets: 1024, ..Subject::default() };
+        let subject = Subject::event(Some((id, now_ms)));
         self.write(subject, move |work| Ok(work.apply(id, &event, now_ms)?.ok_or(StoreError::NotFound))).await
     }
 
     async fn receipt(&self, carrier: CarrierRef, receipt: Receipt, now_ms: i64) -> Result<Matched> {
         self.shared.tell(now_ms);
         let receipt = receipt.shortened();
-        let subject = Subject { octets: 1024, ..Subject::default() };
+        let subject = Subject::event(None);
         self.write(subject, move |work| work.receipt(&carrier, &receipt, now_ms).map(Ok)).await
     }
 
@@ -526,7 +529,7 @@ impl Store for SqliteStore {
     async fn changes(&self, after: u64, limit: usize) -> Result<Vec<(u64, Change)>> {
         self.read(move |connection| {
             let (after, most) = (after as i64, limit as i64);
-            let mut changes = changed_flows(connection, after, most)?;
+            let mut changes = changed_flows(connection, after, limit)?;
             let sql = "SELECT application, id, created_ms, change, erased FROM removals WHERE change > ?1
                        ORDER BY change LIMIT ?2";
             let mut statement = connection.prepare_cached(sql)?;
@@ -572,7 +575,7 @@ impl Store for SqliteStore {
     }
 
     async fn erase(&self, application: String, ids: Vec<Uuid>, now_ms: i64) -> Result<usize> {
-        let subject = Subject { urgent: true, ..Subject::default() };
+        let subject = Subject::urgent();
         self.write(subject, move |work| work.erase(&application, &ids, now_ms).map(Ok)).await
     }
 
@@ -626,12 +629,12 @@ impl Store for SqliteStore {
         price: Price,
         now_ms: i64,
     ) -> Result<Reserved> {
-        let subject = Subject { flow: Some((id, now_ms)), octets: 1024, ..Subject::default() };
+        let subject = Subject::event(Some((id, now_ms)));
         self.write(subject, move |work| work.reserve(id, message, part, price, now_ms).map(Ok)).await
     }
 
     async fn suppress(&self, suppression: Suppression) -> Result<()> {
-        let subject = Subject { urgent: true, ..Subject::default() };
+        let subject = Subject::urgent();
         self.write(subject, move |work| suppressions::add(work.connection, &suppression).map(Ok)).await
     }
 
@@ -666,7 +669,7 @@ impl Store for SqliteStore {
     }
 
     async fn add_token(&self, token: Token, most: usize) -> Result<()> {
-        let subject = Subject { urgent: true, ..Subject::default() };
+        let subject = Subject::urgent();
         self.write(subject, move |work| work.add_token(&token, most).map(Ok)).await
     }
 
