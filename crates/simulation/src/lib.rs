@@ -9,6 +9,7 @@
 //! what the trackings show. It does not know how the server works.
 
 mod api;
+mod aside;
 mod carrier;
 mod check;
 mod client;
@@ -37,6 +38,7 @@ use store::{
     Store, Threads, Token,
 };
 use target::SimulatedTarget;
+use tempfile::TempDir;
 use tokio::runtime::Builder;
 use tokio::time::sleep;
 use world::World;
@@ -164,7 +166,7 @@ pub fn run(seed: u64, options: &Options) -> Result<Summary, String> {
     prepare(directory.path()).map_err(|error| error.to_string())?;
     // What the server draws: ids, pauses.
     fastrand::seed(seed);
-    let mut crashes = 0;
+    let (mut crashes, mut aside) = (0, None);
     loop {
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
         let runtime = runtime.map_err(|error| error.to_string())?;
@@ -182,6 +184,9 @@ pub fn run(seed: u64, options: &Options) -> Result<Summary, String> {
                 crashes += 1;
                 let down_ms = world.with(|state| state.random.i64(100..120_000));
                 runtime.block_on(async { world.end(down_ms) });
+                // Its tasks have the database open.
+                drop(runtime);
+                wander(&world, directory.path(), &mut aside).map_err(|error| format!("{error:#}"))?;
             }
             Some(ended) => {
                 let summary = ended.map(|summary| Summary { crashes, ..summary })?;
@@ -189,6 +194,23 @@ pub fn run(seed: u64, options: &Options) -> Result<Summary, String> {
             }
         }
     }
+}
+
+/// While the server is down, now and then a copy of its database goes aside, and later the copy's index comes here.
+fn wander(world: &World, data: &Path, aside: &mut Option<TempDir>) -> anyhow::Result<()> {
+    let flows = world.with(|state| {
+        let likelihood = state.mood.goes_aside;
+        state.happens(likelihood).then(|| state.random.usize(1..60))
+    });
+    let Some(flows) = flows else { return Ok(()) };
+    match aside.take() {
+        Some(copy) => aside::bring_index(copy.path(), data)?,
+        None => {
+            let runtime = Builder::new_current_thread().enable_time().start_paused(true).build()?;
+            *aside = Some(runtime.block_on(aside::go_on(data, flows))?);
+        }
+    }
+    Ok(())
 }
 
 /// Whether the application that does nothing wrong was served in time. Virtual time has no noise: the clock is wrong and
@@ -244,7 +266,9 @@ async fn live(
     let (store, _) = SqliteStore::open(&database(data), store_options).map_err(|e| e.to_string())?;
     let store = Arc::new(store);
     let directory = index_directory(data);
-    followed.open(&*store, &directory).await.map_err(|error| format!("{error:#}"))?;
+    let faulty =
+        Arc::new(Faulty { inner: Arc::clone(&store), world: Arc::clone(world), bug: options.bug, memory });
+    followed.open(&*faulty, &directory).await.map_err(|error| format!("{error:#}"))?;
     for (token, application) in [(TOKEN, APPLICATION), (HOSTILE_TOKEN, HOSTILE)] {
         let hash = Token::hash_of(token);
         if store.token(hash).await.map_err(|error| error.to_string())?.is_none() {
@@ -253,8 +277,6 @@ async fn live(
             store.add_token(token, usize::MAX).await.map_err(|error| error.to_string())?;
         }
     }
-    let faulty =
-        Arc::new(Faulty { inner: Arc::clone(&store), world: Arc::clone(world), bug: options.bug, memory });
     let outside = Simulated(Arc::clone(world));
     let index = Arc::clone(&followed.index);
     let engine = Engine::start(&config, Arc::clone(&faulty) as _, Arc::clone(&index), &outside).await?;

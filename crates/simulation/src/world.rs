@@ -106,6 +106,7 @@ pub struct Mood {
     pub clock_jumps: f64,
     pub cancels: f64,
     pub clock_errs: f64,
+    pub goes_aside: f64,
 }
 
 impl Mood {
@@ -129,6 +130,7 @@ impl Mood {
             clock_jumps: maybe(0.1),
             cancels: maybe(0.2),
             clock_errs: maybe(0.1),
+            goes_aside: maybe(1.0),
         }
     }
 }

@@ -8,7 +8,13 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
+
+/// Octets of all heads together that have begun and not ended.
+const HEADS_MAX: usize = 64 << 20;
+/// A head may have so many however much all have together: what clients send has seldom more.
+const SMALL_HEAD: usize = 16 << 10;
 
 /// What one client has to itself: an address, or of IPv6 the network of 64 bits.
 pub fn network(address: IpAddr) -> IpAddr {
@@ -95,6 +101,8 @@ pub struct Connections {
     state: Mutex<State>,
     /// Something changed for who waits for room.
     changed: Notify,
+    /// Octets of the heads that have begun and not ended.
+    heads: AtomicUsize,
 }
 
 /// A connection's place among all; given back when it is dropped.
@@ -104,12 +112,19 @@ pub struct Seat {
     close: Arc<Notify>,
     /// Its flags and since when it has them; only changed while the state of all is locked.
     own: Mutex<(u8, u64)>,
+    /// Octets of its head, while that has not ended.
+    head: AtomicUsize,
 }
 
 impl Connections {
     /// None yet; at most `most` at a time.
     pub fn new(most: usize) -> Arc<Connections> {
-        Arc::new(Connections { most, state: Mutex::default(), changed: Notify::new() })
+        Arc::new(Connections {
+            most,
+            state: Mutex::default(),
+            changed: Notify::new(),
+            heads: AtomicUsize::new(0),
+        })
     }
 
     /// Waits until there is room for a connection from an address, for which another one is closed where need be: the
@@ -161,7 +176,8 @@ impl Connections {
         state.clock += 1;
         let since = state.clock;
         state.idle.insert(address, since, &close);
-        Arc::new(Seat { all: Arc::clone(self), address, close, own: Mutex::new((0, since)) })
+        let own = Mutex::new((0, since));
+        Arc::new(Seat { all: Arc::clone(self), address, close, own, head: AtomicUsize::new(0) })
     }
 }
 
@@ -193,6 +209,7 @@ impl State {
 impl Seat {
     /// Sets or clears a flag; false where the connection is to be closed, so that nothing may begin.
     pub fn set(&self, flag: Flag, on: bool) -> bool {
+        self.end_head();
         let mut state = self.all.state.lock();
         let mut own = self.own.lock();
         let (flags, since) = *own;
@@ -227,6 +244,21 @@ impl Seat {
         !Flag::Answering.is_in(flags) && !Flag::Blocked.is_in(flags)
     }
 
+    /// Octets came from the client. False where they are of a head that is large while all heads take too much room.
+    pub fn takes(&self, octets: usize) -> bool {
+        if !self.is_idle() {
+            return true;
+        }
+        let all = self.all.heads.fetch_add(octets, Ordering::Relaxed) + octets;
+        let own = self.head.fetch_add(octets, Ordering::Relaxed) + octets;
+        all <= HEADS_MAX || own <= SMALL_HEAD
+    }
+
+    fn end_head(&self) {
+        let octets = self.head.swap(0, Ordering::Relaxed);
+        self.all.heads.fetch_sub(octets, Ordering::Relaxed);
+    }
+
     /// Returns when it has to go for another one.
     pub async fn told_to_close(&self) {
         self.close.notified().await;
@@ -235,6 +267,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        self.end_head();
         let mut state = self.all.state.lock();
         let (flags, since) = *self.own.lock();
         state.live -= 1;
@@ -311,6 +344,24 @@ mod tests {
         drop(seats);
         assert!(room.now_or_never().is_some());
         assert_eq!(all.state.lock().leaving, 0);
+    }
+
+    #[test]
+    fn large_heads_go_where_all_take_too_much_room_and_small_ones_stay() {
+        let all = Connections::new(usize::MAX);
+        let large = 60 << 10;
+        let mut seats: Vec<_> = (0..HEADS_MAX / large).map(|_| all.enter(address(1))).collect();
+        assert!(seats.iter().all(|seat| seat.takes(large)));
+        let (other, one_more) = (all.enter(address(2)), all.enter(address(1)));
+        assert!(other.takes(SMALL_HEAD) && !one_more.takes(large));
+        // One of them begins to be answered, some end: there is room again, and a body is no head.
+        seats[0].set(Flag::Answering, true);
+        assert!(seats[0].takes(HEADS_MAX));
+        seats.truncate(2);
+        drop(one_more);
+        assert!(all.enter(address(1)).takes(large));
+        drop((seats, other));
+        assert_eq!(all.heads.load(Ordering::Relaxed), 0);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A connection that ends where its client takes nothing for too long.
+//! A connection that ends where its client takes nothing for too long, or sends more than there is room for.
 
 use super::connections::{Flag, Seat};
 use std::io::{self, ErrorKind};
@@ -53,7 +53,16 @@ impl AsyncRead for Watched {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        if !self.seat.takes(buffer.filled().len() - before) {
+            metrics::counter!("switchback_connections_closed_total", "reason" => "room").increment(1);
+            return Poll::Ready(Err(io::Error::new(
+                ErrorKind::OutOfMemory,
+                "all heads together are too large",
+            )));
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

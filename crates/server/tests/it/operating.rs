@@ -4,6 +4,7 @@ use crate::support::*;
 use reqwest::Method;
 use serde_json::{Value, json};
 use server::Server;
+use std::path::Path;
 
 #[tokio::test]
 async fn an_application_that_asks_too_often_is_told_when_to_come_back() {
@@ -76,6 +77,66 @@ async fn two_servers_never_share_a_data_directory() {
     let _first = Server::start(config(&data, "")).await.unwrap();
     let error = Server::start(config(&data, "")).await.err().unwrap();
     assert!(error.to_string().contains("another server"), "{error}");
+    // Nor does it help to take away what older versions lock.
+    std::fs::remove_file(data.join("lock")).unwrap();
+    let error = Server::start(config(&data, "")).await.err().unwrap();
+    assert!(error.to_string().contains("another server"), "{error}");
+}
+
+/// Starts a server, sends flows with the token of an earlier one, stops it; answers how many flows a search found.
+async fn go_on(data: &Path, token: &str, to: &str, flows: usize) -> u64 {
+    let mut server = TestServer::start_on(data, "").await;
+    server.token = token.to_owned();
+    for _ in 0..flows {
+        server.send(&json!({"flow": [sms(1, to)]})).await;
+    }
+    let found = server.search("", json!([])).await["totalElements"].as_u64().unwrap();
+    server.server.stop().await;
+    found
+}
+
+/// Puts a database in the place of another one, whose index stays.
+fn replace(data: &Path, by: &Path) {
+    for name in ["switchback.db", "switchback.db-wal", "switchback.db-shm"] {
+        let _ = std::fs::remove_file(data.join(name));
+    }
+    std::fs::copy(by, server::database(data)).unwrap();
+}
+
+#[tokio::test]
+async fn the_index_answers_for_the_database_that_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let [data, elsewhere, backup] = ["a", "b", "backup.db"].map(|name| directory.path().join(name));
+    let server = TestServer::start_on(&data, "").await;
+    for _ in 0..30 {
+        server.send(&json!({"flow": [sms(1, "+306900000010")]})).await;
+    }
+    // A backup, while it runs.
+    let database = rusqlite::Connection::open(server::database(&data)).unwrap();
+    database.execute("VACUUM INTO ?1", [backup.to_str().unwrap()]).unwrap();
+    drop(database);
+    let token = server.token.clone();
+    for _ in 0..20 {
+        server.send(&json!({"flow": [sms(1, "+306911111100")]})).await;
+    }
+    server.server.stop().await;
+
+    // It comes back, and what came after it is gone.
+    replace(&data, &backup);
+    assert_eq!(go_on(&data, &token, "", 0).await, 30);
+    // One that went on elsewhere, further than this one, comes here.
+    assert_eq!(go_on(&data, &token, "+306911111100", 10).await, 40);
+    std::fs::create_dir(&elsewhere).unwrap();
+    replace(&elsewhere, &backup);
+    assert_eq!(go_on(&elsewhere, &token, "+306922222200", 50).await, 80);
+    replace(&data, &server::database(&elsewhere));
+    let mut server = TestServer::start_on(&data, "").await;
+    server.token = token;
+    let to = |number| json!([{"fieldName": "to", "searchOperator": "is", "searchTerm": number}]);
+    for (number, flows) in [("+306900000010", 30), ("+306911111100", 0), ("+306922222200", 50)] {
+        assert_eq!(server.search("", to(number)).await["totalElements"], flows, "{number}");
+    }
+    assert_eq!(server.search("size=100", json!([])).await["content"].as_array().unwrap().len(), 80);
 }
 
 #[tokio::test]

@@ -27,6 +27,12 @@ fn files_with(directory: &Path, text: &str) -> Vec<String> {
     found
 }
 
+/// How many flows the index's files have.
+fn flows_of_index(server: &TestServer) -> Option<usize> {
+    let stats = index::stats(&server.data.join("index")).ok()?;
+    Some(stats.applications.iter().map(|of| of.flows).sum())
+}
+
 fn secret(order: u32, to: &str) -> serde_json::Value {
     let mut step = sms(order, to);
     step["message"]["body"] = SECRET.into();
@@ -40,11 +46,7 @@ async fn nothing_is_left_of_an_erased_flow() {
     let done = server.send(&json!({"flow": [secret(1, done_to)]})).await;
     let waiting = server.send(&json!({"flow": [viber(1, kept_to), secret(2, waiting_to)]})).await;
     server.track_to_end(&done).await;
-    let of_index = |flows| {
-        let stats = index::stats(&server.data.join("index")).ok();
-        stats.is_some_and(|stats| stats.applications.iter().map(|of| of.flows).sum::<usize>() == flows)
-    };
-    until("the index is written", || of_index(2)).await;
+    until("the index is written", || flows_of_index(&server) == Some(2)).await;
     assert!(!files_with(&server.data, SECRET).is_empty());
 
     for id in [&done, &waiting] {
@@ -57,7 +59,39 @@ async fn nothing_is_left_of_an_erased_flow() {
     for text in [SECRET, done_to, waiting_to, &waiting_to[4..]] {
         until(text, || files_with(&server.data, text).is_empty()).await;
     }
-    until("the index's files follow", || of_index(0)).await;
+    until("the index's files follow", || flows_of_index(&server) == Some(0)).await;
+}
+
+#[tokio::test]
+async fn sealed_is_sealed() {
+    let server = TestServer::start(
+        "[engine]\nminute = \"60s\"\n[store]\nindex_save = \"10ms\"\n\
+         encryption_key = \"c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlYyE=\"\n\
+         [shortener]\nbase_url = \"https://s.example/s/\"\n",
+    )
+    .await;
+    let (first_to, later_to) = ("+306900000030", "+306912345670");
+    let mut linked = viber(1, first_to);
+    linked["message"]["text"] = SECRET.into();
+    let mut later = secret(2, later_to);
+    later["message"]["body"] = "Go to https://bank.example/reset?tok=s3cr3t-link".into();
+    later["urlShortener"] = json!({"urlValidity": 3600});
+    let request = server.request(Method::POST, "/failover").json(&json!({"flow": [linked, later]}));
+    let (status, flow) = answer(request.header("idempotency-key", "spare-the-key-5150")).await;
+    assert_eq!(status, 200, "{flow}");
+    until("the index is written", || flows_of_index(&server) == Some(1)).await;
+    for text in [SECRET, "bank.example", "s3cr3t-link", &later_to[1..], &later_to[3..], "spare-the-key-5150"]
+    {
+        assert_eq!(files_with(&server.data, text), Vec::<String>::new(), "{text}");
+    }
+    // It is there nonetheless: for who follows the link, and who erases by the recipient.
+    let path = "/failover/tracking?to=%2B306912345670";
+    let body = flow["flow"][1]["message"]["body"].as_str().unwrap();
+    let code = body.rsplit_once('/').unwrap().1;
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build();
+    let followed = client.unwrap().get(format!("{}/s/{code}", server.url)).send().await.unwrap();
+    assert_eq!(followed.headers()["location"], "https://bank.example/reset?tok=s3cr3t-link");
+    assert_eq!(answer(server.request(Method::DELETE, path)).await.1, json!({"erased": 1}));
 }
 
 #[tokio::test]

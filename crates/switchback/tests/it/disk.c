@@ -2,6 +2,7 @@
 // $DISK_MODE at that moment:
 //   ok        nothing
 //   full      writes fail with ENOSPC
+//   room N    writes that make a file longer fail with ENOSPC where the files of $DISK_DIR would have over N octets
 //   readonly  files can't be opened for writing (EROFS)
 //   eio       flushes of the write-ahead log fail with EIO, after everything was written
 //   eio-once  the same for the next one alone
@@ -9,6 +10,7 @@
 //   power     the next write is the last one: it and everything that was not flushed is kept or lost sector by sector,
 //             at random, and the process ends; the number of lost sectors is appended to $DISK_MODE.lost
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -36,14 +38,42 @@ struct undo {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct undo *undos;
 
-static int is_mode(const char *wanted) {
-  char mode[16] = {0};
+static void read_mode(char mode[32]) {
   const char *path = getenv("DISK_MODE");
   long fd = path ? syscall(SYS_openat, AT_FDCWD, path, O_RDONLY) : -1;
-  if (fd < 0) return 0;
-  ssize_t length = syscall(SYS_read, fd, mode, sizeof mode - 1);
-  syscall(SYS_close, fd);
-  return length > 0 && strncmp(mode, wanted, strlen(wanted)) == 0;
+  ssize_t length = fd < 0 ? 0 : syscall(SYS_read, fd, mode, 31);
+  if (fd >= 0) syscall(SYS_close, fd);
+  mode[length < 0 ? 0 : length] = 0;
+}
+
+static int is_mode(const char *wanted) {
+  char mode[32];
+  read_mode(mode);
+  return strncmp(mode, wanted, strlen(wanted)) == 0;
+}
+
+// Octets of the files in $DISK_DIR.
+static long long taken(void) {
+  const char *directory = getenv("DISK_DIR");
+  DIR *open = directory ? opendir(directory) : NULL;
+  if (!open) return 0;
+  long long octets = 0;
+  struct stat stat;
+  for (struct dirent *entry; (entry = readdir(open));) {
+    if (!fstatat(dirfd(open), entry->d_name, &stat, 0) && S_ISREG(stat.st_mode)) octets += stat.st_size;
+  }
+  closedir(open);
+  return octets;
+}
+
+static int lacks_room(int fd, size_t length, off_t at) {
+  char mode[32];
+  long long room;
+  struct stat stat;
+  read_mode(mode);
+  if (sscanf(mode, "room %lld", &room) != 1 || fstat(fd, &stat)) return 0;
+  off_t longer = at + (off_t)length - stat.st_size;
+  return longer > 0 && taken() + longer > room;
 }
 
 static int is_inside(const char *path) {
@@ -102,7 +132,7 @@ static void lose_power(void) {
 }
 
 static ssize_t write_at(int fd, const void *data, size_t length, off_t at) {
-  if (is_mode("full")) {
+  if (is_mode("full") || lacks_room(fd, length, at)) {
     errno = ENOSPC;
     return -1;
   }

@@ -144,6 +144,30 @@ async fn a_server_whose_disk_is_full_is_not_ready_until_there_is_room() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn on_a_full_disk_flows_are_erased_and_tokens_taken() {
+    let disk = Disk::new();
+    let mut load = Load::new(&disk.data());
+    let mut process = disk.serve();
+    load.login(&process.url).await;
+    let first = load.send_one(&process.url).await.unwrap()["trackingId"].as_str().unwrap().to_owned();
+    let files = std::fs::read_dir(disk.data()).unwrap().map(|file| file.unwrap().metadata().unwrap());
+    let taken: u64 = files.filter(|file| file.is_file()).map(|file| file.len()).sum();
+    disk.set(&format!("room {taken}"));
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while load.send_one(&process.url).await.unwrap()["code"] != "503000007" {
+        assert!(tokio::time::Instant::now() < deadline, "the disk is not full");
+    }
+    // The room for it was kept aside, and is not for flows.
+    load.login_again(&process.url).await;
+    assert_eq!(load.erase(&process.url, &first).await, 204);
+    assert_eq!(load.send_one(&process.url).await.unwrap()["code"], "503000007");
+    disk.set("ok");
+    until_ready(&process, 200).await;
+    assert!(load.send_one(&process.url).await.unwrap()["trackingId"].is_string());
+    process.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn refused_is_not_stored() {
     let disk = Disk::new();
     let mut load = Load::new(&disk.data());

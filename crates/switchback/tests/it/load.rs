@@ -63,6 +63,18 @@ impl Load {
         }
     }
 
+    /// Takes another token.
+    pub async fn login_again(&mut self, url: &str) {
+        self.token.clear();
+        self.login(url).await;
+    }
+
+    /// Erases a flow; answers the status.
+    pub async fn erase(&self, url: &str, id: &str) -> u16 {
+        let request = self.client.delete(format!("{url}/failover/tracking/{id}")).bearer_auth(&self.token);
+        request.send().await.unwrap().status().as_u16()
+    }
+
     /// Sends until the server is gone.
     pub async fn start(&mut self, url: &str) -> Senders {
         self.login(url).await;

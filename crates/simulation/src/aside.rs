@@ -1,0 +1,57 @@
+//! A copy of the database that goes on elsewhere, and whose index comes beside the database: what a server finds after a
+//! backup was put in a database's place, or a database in that of a backup that had gone on.
+
+use crate::APPLICATION;
+use flow::sample;
+use server::indexing::{Followed, index_directory};
+use server::{clock, database};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use store::{SqliteOptions, SqliteStore, Store, Threads};
+use tempfile::TempDir;
+
+/// Copies the database of a server that is down, and lets the copy go on by so many flows that only it has.
+pub async fn go_on(data: &Path, flows: usize) -> anyhow::Result<TempDir> {
+    let copy = tempfile::tempdir()?;
+    for entry in fs::read_dir(data)? {
+        let entry = entry?;
+        if entry.file_type()?.is_file() {
+            fs::copy(entry.path(), copy.path().join(entry.file_name()))?;
+        }
+    }
+    let followed = Followed::default();
+    let observed = followed.clone();
+    let options = SqliteOptions {
+        threads: Threads::Callers,
+        observer: Box::new(move |changes, position| observed.follow(changes, position)),
+        ..SqliteOptions::new(clock::now_ms(), Arc::new(clock::new_id))
+    };
+    let (store, _) = SqliteStore::open(&database(copy.path()), options)?;
+    let directory = index_directory(copy.path());
+    followed.open(&store, &directory).await?;
+    for number in 0..flows {
+        let now_ms = clock::now_ms();
+        let steps = vec![sample::step(1, sample::sms(&format!("+3069999{number:05}"), "elsewhere"))];
+        let mut flow = sample::flow(steps, None, now_ms, &mut || clock::new_id(now_ms));
+        flow.application = APPLICATION.into();
+        store.accept(flow, None, now_ms).await?;
+    }
+    followed.save(&store, &directory).await?;
+    store.close().await;
+    Ok(copy)
+}
+
+/// Puts a copy's index in the place of the database's own.
+pub fn bring_index(copy: &Path, data: &Path) -> std::io::Result<()> {
+    let own = index_directory(data);
+    if own.exists() {
+        fs::remove_dir_all(&own)?;
+    }
+    fs::create_dir(&own)?;
+    for entry in fs::read_dir(index_directory(copy))? {
+        let entry = entry?;
+        fs::copy(entry.path(), own.join(entry.file_name()))?;
+    }
+    Ok(())
+}
