@@ -1,8 +1,8 @@
 //! The limits of the contract's section 2, checked on a whole step.
 
 use crate::{
-    Channel, Content, Limits, SipAddress, Sms, Step, Ttl, Verb, Viber, ViberBody, ViberMessage, Voice,
-    VoiceTarget,
+    Channel, Content, Limits, Rule, SipAddress, Sms, Step, Ttl, Verb, Viber, ViberBody, ViberMessage, Voice,
+    VoiceTarget, is_e164,
 };
 
 /// Longest label, in characters.
@@ -22,8 +22,8 @@ const VIBER_FILE_TYPES: [&str; 21] = [
 pub struct Violation {
     /// The member of the wire form, relative to the step: `message.text`.
     pub field: String,
-    /// The rule's name: `required`, `length`, `range`, `format`, `choice`.
-    pub rule: &'static str,
+    /// Which one.
+    pub rule: Rule,
     /// The rule in words.
     pub message: String,
 }
@@ -31,14 +31,14 @@ pub struct Violation {
 struct Violations(Vec<Violation>);
 
 impl Violations {
-    fn add(&mut self, field: &str, rule: &'static str, message: impl Into<String>) {
+    fn add(&mut self, field: &str, rule: Rule, message: impl Into<String>) {
         self.0.push(Violation { field: field.into(), rule, message: message.into() });
     }
 
     fn length(&mut self, field: &str, value: &str, min: usize, max: usize) {
         let length = value.chars().count();
         if length < min || length > max {
-            self.add(field, "length", format!("must have {min} to {max} characters; it has {length}"));
+            self.add(field, Rule::Length, format!("must have {min} to {max} characters; it has {length}"));
         }
     }
 
@@ -48,16 +48,16 @@ impl Violations {
             value.split_once("://").is_some_and(|(_, rest)| !rest.is_empty() && !rest.starts_with('/'));
         if !scheme_fits || !host || value.chars().any(|c| c.is_whitespace() || c.is_control()) {
             let wanted = if https { "https" } else { "http or https" };
-            self.add(field, "format", format!("must be an {wanted} URL"));
+            self.add(field, Rule::Format, format!("must be an {wanted} URL"));
         }
         if value.chars().count() > URL_MAX {
-            self.add(field, "length", format!("must have at most {URL_MAX} characters"));
+            self.add(field, Rule::Length, format!("must have at most {URL_MAX} characters"));
         }
     }
 
     fn phone(&mut self, field: &str, value: &str) {
         if !is_e164(value) {
-            self.add(field, "format", "must be an E.164 number: + and 7 to 15 digits, the first not 0");
+            self.add(field, Rule::Format, "must be an E.164 number: + and 7 to 15 digits, the first not 0");
         }
     }
 
@@ -68,21 +68,12 @@ impl Violations {
     }
 }
 
-/// Whether `value` is an E.164 number with its plus: 7 to 15 digits, the first not 0.
-pub fn is_e164(value: &str) -> bool {
-    value.strip_prefix('+').is_some_and(|digits| {
-        (7..=15).contains(&digits.len())
-            && !digits.starts_with('0')
-            && digits.bytes().all(|b| b.is_ascii_digit())
-    })
-}
-
-/// Whether `value` can be the sender of an Sms: a number of at most 15 digits (a short code is one), or at most
+/// Whether `value` can be the sender of an Sms: a number of at most 16 digits (a short code is one), or at most
 /// 11 printable ASCII characters.
 fn is_sender_id(value: &str) -> bool {
     let digits = value.strip_prefix('+').unwrap_or(value);
-    if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) {
-        return digits.len() <= 15;
+    if digits.bytes().all(|b| b.is_ascii_digit()) {
+        return (1..=16).contains(&digits.len());
     }
     value.len() <= 11 && value.bytes().all(|b| (0x20..0x7f).contains(&b)) && value.trim() == value
 }
@@ -105,12 +96,16 @@ fn check_ttl(channel: Channel, ttl: Ttl, found: &mut Violations) {
     match channel {
         Channel::Viber => {
             if !(5..=14400).contains(&ttl.tenths) {
-                found.add("ttl", "range", "must be 0.5 to 1440.0 minutes, with at most one decimal place");
+                found.add(
+                    "ttl",
+                    Rule::Range,
+                    "must be 0.5 to 1440.0 minutes, with at most one decimal place",
+                );
             }
         }
         Channel::Sms | Channel::Voice => {
             if !ttl.tenths.is_multiple_of(10) || !(10..=14400).contains(&ttl.tenths) {
-                found.add("ttl", "range", "must be a whole number of minutes, 1 to 1440");
+                found.add("ttl", Rule::Range, "must be a whole number of minutes, 1 to 1440");
             }
         }
     }
@@ -120,15 +115,15 @@ fn check_sms(sms: &Sms, found: &mut Violations) {
     if !is_sender_id(&sms.from) {
         found.add(
             "from",
-            "format",
-            "must be a number of at most 15 digits or at most 11 printable ASCII characters",
+            Rule::Format,
+            "must be a number of at most 16 digits or at most 11 printable ASCII characters",
         );
     }
     found.phone("to", &sms.to);
     found.label("message.label", sms.label.as_ref());
     let parts = sms.parts().len();
     if parts > PARTS_MAX {
-        found.add("message.body", "length", format!("must fit into {PARTS_MAX} parts; it makes {parts}"));
+        found.add("message.body", Rule::Length, format!("must fit into {PARTS_MAX} parts; it makes {parts}"));
     }
 }
 
@@ -148,7 +143,7 @@ fn check_viber(viber: &Viber, limits: &Limits, found: &mut Violations) {
             if count > most {
                 found.add(
                     "templateParams",
-                    "length",
+                    Rule::Length,
                     format!("must have at most {most} members; it has {count}"),
                 );
             }
@@ -157,7 +152,7 @@ fn check_viber(viber: &Viber, limits: &Limits, found: &mut Violations) {
             if octets > most {
                 let rule =
                     format!("names and values must have at most {most} octets together; they have {octets}");
-                found.add("templateParams", "length", rule);
+                found.add("templateParams", Rule::Length, rule);
             }
         }
     }
@@ -167,7 +162,7 @@ fn check_viber_body(body: &ViberBody, found: &mut Violations) {
     if body.text.is_none() && body.image_url.is_none() && body.file.is_none() && body.video.is_none() {
         found.add(
             "message",
-            "required",
+            Rule::Required,
             "must have at least one of text, imageUrl, viberFile and viberVideo",
         );
     }
@@ -186,17 +181,25 @@ fn check_viber_body(body: &ViberBody, found: &mut Violations) {
         found.url("message.viberFile.fileUrl", &file.url, true);
         if !VIBER_FILE_TYPES.contains(&file.kind.to_ascii_lowercase().as_str()) {
             let types = VIBER_FILE_TYPES.join(", ");
-            found.add("message.viberFile.fileType", "choice", format!("must be one of {types}"));
+            found.add("message.viberFile.fileType", Rule::Choice, format!("must be one of {types}"));
         }
     }
     if let Some(video) = &body.video {
         found.url("message.viberVideo.videoUrl", &video.url, true);
         found.url("message.viberVideo.videoThumbnail", &video.thumbnail, true);
         if !(video.size_mb > 0.0 && video.size_mb <= 200.0) {
-            found.add("message.viberVideo.fileSize", "range", "must be above 0 and at most 200 (megabytes)");
+            found.add(
+                "message.viberVideo.fileSize",
+                Rule::Range,
+                "must be above 0 and at most 200 (megabytes)",
+            );
         }
         if !(1..=600).contains(&video.duration_s) {
-            found.add("message.viberVideo.duration", "range", "must be above 0 and at most 600 (seconds)");
+            found.add(
+                "message.viberVideo.duration",
+                Rule::Range,
+                "must be above 0 and at most 600 (seconds)",
+            );
         }
     }
 }
@@ -208,16 +211,16 @@ fn check_voice(voice: &Voice, limits: &Limits, found: &mut Violations) {
         VoiceTarget::Viber(to) => found.phone("to.viber", to),
         VoiceTarget::Sip(to) => {
             if let Err(why) = SipAddress::parse(to) {
-                found.add("to.sip", "format", why);
+                found.add("to.sip", Rule::Format, why);
             }
         }
     }
     if voice.verbs.is_empty() {
-        found.add("dialPlan.verbs", "required", "must have at least one verb");
+        found.add("dialPlan.verbs", Rule::Required, "must have at least one verb");
     }
     let (count, most) = (voice.verbs.len(), limits.verbs_max);
     if count > most {
-        found.add("dialPlan.verbs", "length", format!("must have at most {most} verbs; it has {count}"));
+        found.add("dialPlan.verbs", Rule::Length, format!("must have at most {most} verbs; it has {count}"));
     }
     for (i, verb) in voice.verbs.iter().take(most).enumerate() {
         let repeat = match verb {
@@ -227,7 +230,7 @@ fn check_voice(voice: &Voice, limits: &Limits, found: &mut Violations) {
                 if !matches!(gender.as_str(), "female" | "male") {
                     found.add(
                         &format!("dialPlan.verbs[{i}].message.gender"),
-                        "choice",
+                        Rule::Choice,
                         "must be female or male",
                     );
                 }
@@ -239,7 +242,7 @@ fn check_voice(voice: &Voice, limits: &Limits, found: &mut Violations) {
             }
         };
         if !(1..=100).contains(&repeat) {
-            found.add(&format!("dialPlan.verbs[{i}].repeat"), "range", "must be 1 to 100");
+            found.add(&format!("dialPlan.verbs[{i}].repeat"), Rule::Range, "must be 1 to 100");
         }
     }
     if let Some(url) = voice.machine_detection.as_ref().and_then(|detection| detection.event_url.as_ref()) {

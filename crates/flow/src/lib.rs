@@ -12,8 +12,10 @@ mod limits;
 pub mod links;
 mod machine;
 mod model;
+mod number;
 mod price;
 mod receipt;
+mod rule;
 #[cfg(feature = "sample")]
 pub mod sample;
 mod sip;
@@ -25,7 +27,7 @@ pub mod text;
 
 pub use callbacks::{Callbacks, Change, ChangeKind, FlowBefore, PartBefore, PendingCallback};
 pub use channel::{Channel, ChannelSet};
-pub use check::{Violation, is_e164};
+pub use check::Violation;
 pub use facets::Facets;
 pub use limits::Limits;
 pub use machine::{Applied, Event, Note};
@@ -33,8 +35,10 @@ pub use model::{
     CALLBACK_BYTES, Callback, CallbackStrategy, CarrierRef, Flow, FlowKind, FlowStatus, Message, NewFlow,
     Part, State, StatusCode, StatusRecord, Submit,
 };
+pub use number::{is_e164, number_piece, number_start, read_number};
 pub use price::{Price, Rate};
 pub use receipt::Receipt;
+pub use rule::Rule;
 pub use sip::{SipAddress, SipHost};
 pub use size::{CARRIER_MAX, REFERENCE_MAX};
 pub use status::{Detail, Status};

@@ -2,7 +2,7 @@
 
 use crate::limits::words;
 use crate::model::CALLBACK_BYTES;
-use crate::{Channel, Detail, Limits, NewFlow, Step, Violation};
+use crate::{Channel, Detail, Limits, NewFlow, Rule, Step, Violation};
 use std::borrow::Cow;
 
 /// Messages of more parts than this keep shorter words of their carriers.
@@ -84,7 +84,7 @@ impl NewFlow {
     /// # Errors
     /// The limit that it breaks.
     pub fn measure(&mut self, limits: &Limits) -> Result<(), Violation> {
-        let broken = |message: String| Violation { field: "flow".into(), rule: "length", message };
+        let broken = |message: String| Violation { field: "flow".into(), rule: Rule::Length, message };
         let counts: Vec<usize> = self.steps.iter().map(Step::part_count).collect();
         let sms = self.steps.iter().zip(&counts).filter(|(step, _)| step.channel() == Channel::Sms);
         let parts: usize = sms.map(|(_, count)| count).sum();

@@ -66,19 +66,19 @@ pub fn iso(ms: i64) -> String {
 /// counts as this.
 pub const CALENDAR_END_MS: i64 = 253_402_207_200_999;
 
-/// Reads an ISO 8601 time: with or without seconds, with an offset or in UTC, or a date alone (its midnight).
+/// Reads an ISO 8601 time: with or without seconds, with an offset or in UTC, or a date alone (its midnight). The answer
+/// is the first millisecond that is not before it: of times that have milliseconds, exactly those are before the one that
+/// are before the other.
 pub fn parse_iso(text: &str) -> Option<i64> {
-    if let Ok(time) = text.parse::<jiff::Timestamp>() {
-        return Some(time.as_millisecond());
-    }
-    let pieces = jiff::fmt::temporal::Pieces::parse(text).ok()?;
-    if pieces.time_zone_annotation().is_some() {
+    // A time zone or a calendar behind it (RFC 9557) would be another time than its digits say.
+    if text.contains('[') {
         return None;
     }
+    let pieces = jiff::fmt::temporal::Pieces::parse(text).ok()?;
     let local = pieces.date().to_datetime(pieces.time().unwrap_or(jiff::civil::Time::midnight()));
     let offset = pieces.to_numeric_offset().unwrap_or(jiff::tz::Offset::UTC);
     match offset.to_timestamp(local) {
-        Ok(time) => Some(time.as_millisecond()),
+        Ok(time) => i64::try_from(-(-time.as_nanosecond()).div_euclid(1_000_000)).ok(),
         Err(_) => (local.year() == 9999).then_some(CALENDAR_END_MS),
     }
 }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 #[utoipa::path(
     delete,
     path = "/failover/{trackingId}",
+    operation_id = "cancelFlow",
     tag = "sending",
     params(("trackingId" = Uuid, Path, description = "What the send answered with.")),
     responses(
@@ -24,7 +25,7 @@ use std::sync::Arc;
         (status = 409, body = ErrorBody, description = "It had ended by itself."),
         CommonErrors,
     ),
-    security(("token" = []))
+    security(("token" = []), ("oauth" = ["failover"]))
 )]
 pub async fn delete(
     State(api): State<Arc<Api>>,

@@ -3,16 +3,17 @@
 
 use super::auth::Caller;
 use super::error::{ApiError, CommonErrors, ErrorBody};
+use super::parameters::{Parameters, recipient};
 use super::scope::Manages;
 use super::tracking::load_own;
-use super::{Api, Parameters, PathParameters};
+use super::{Api, PathParameters};
 use crate::clock::now_ms;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use flow::{Rule, SipAddress, read_number};
 use index::{Filter, Order, Predicate, Query, TextOperator};
 use serde::Serialize;
-use std::collections::HashMap;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -29,6 +30,7 @@ pub struct ErasedView {
 #[utoipa::path(
     delete,
     path = "/failover/tracking/{trackingId}",
+    operation_id = "eraseFlow",
     tag = "tracking",
     params(("trackingId" = Uuid, Path, description = "What the send answered with.")),
     responses(
@@ -36,7 +38,7 @@ pub struct ErasedView {
         (status = 404, body = ErrorBody, description = "It does not exist, or is another application's."),
         CommonErrors,
     ),
-    security(("token" = []))
+    security(("token" = []), ("oauth" = ["failover"]))
 )]
 pub async fn delete(
     State(api): State<Arc<Api>>,
@@ -48,24 +50,37 @@ pub async fn delete(
     if erased == 1 { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::NotFound("tracking")) }
 }
 
+/// A recipient that was asked for, as steps keep it. A number may be written as people write it, where its plus was
+/// escaped or there is none.
+fn kept(to: &str) -> Option<String> {
+    let unescaped = recipient(to);
+    let sip = || SipAddress::parse(&unescaped).ok().map(|address| address.to_string());
+    read_number(&unescaped).or_else(|| read_number(to)).or_else(sip)
+}
+
 /// Erases every flow of the application with a step to a recipient, also where that step was never started.
 #[utoipa::path(
     delete,
     path = "/failover/tracking",
+    operation_id = "eraseRecipient",
     tag = "tracking",
     params(("to" = String, Query, description = "The recipient, as the steps have it.")),
-    responses((status = 200, body = ErasedView), CommonErrors),
-    security(("token" = []))
+    responses((status = 200, body = ErasedView, description = "How many there were."), CommonErrors),
+    security(("token" = []), ("oauth" = ["failover"]))
 )]
 pub async fn delete_all(
     State(api): State<Arc<Api>>,
     caller: Caller<Manages>,
-    Parameters(parameters): Parameters<HashMap<String, String>>,
+    parameters: Parameters,
 ) -> Result<Json<ErasedView>, ApiError> {
+    let parameters = parameters.only(&["to"], api.errors_max)?;
     let to = parameters.get("to").filter(|to| !to.trim().is_empty());
-    let to = to.ok_or_else(|| ApiError::field("to", "required", "is required: a recipient"))?;
-    // A plus sign that was not escaped arrives as a space.
-    let to = to.strip_prefix(' ').map_or_else(|| to.clone(), |rest| format!("+{rest}"));
+    let to = to.ok_or_else(|| ApiError::field("to", Rule::Required, "is required: a recipient"))?;
+    let to = kept(to).ok_or_else(|| {
+        let rule =
+            "must be a number in E.164 form, such as +306900000001, or a SIP address, such as sip:user@host";
+        ApiError::field("to", Rule::Format, rule)
+    })?;
     let application = &caller.application.id;
     let query = Query {
         application: application.clone(),

@@ -3,7 +3,9 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use flow::Rule;
+use serde::{Serialize, Serializer};
+use std::collections::BTreeMap;
 use store::StoreError;
 use utoipa::ToSchema;
 
@@ -15,10 +17,16 @@ use crate::inbound::NotTaken;
 pub struct FieldError {
     /// The member's path: `flow[1].message.text`.
     pub field: String,
-    /// The rule's name: `required`, `type`, `length`, `range`, `format`, `choice`, `unique`, `foreign`.
-    pub rule: &'static str,
+    /// The rule's name.
+    #[serde(serialize_with = "rule_name")]
+    #[schema(schema_with = super::words::rules)]
+    pub rule: Rule,
     /// The rule in words.
     pub message: String,
+}
+
+fn rule_name<S: Serializer>(rule: &Rule, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(rule.name())
 }
 
 /// Longest path of a member in an answer, octets: it can have names that the client chose.
@@ -28,7 +36,7 @@ const MESSAGE_BYTES_MAX: usize = 500;
 
 impl FieldError {
     /// A member that breaks a rule. What is longer than an answer should be is cut off.
-    pub fn new(field: impl Into<String>, rule: &'static str, message: impl Into<String>) -> FieldError {
+    pub fn new(field: impl Into<String>, rule: Rule, message: impl Into<String>) -> FieldError {
         let field = shortened(field.into(), FIELD_BYTES_MAX);
         FieldError { field, rule, message: shortened(message.into(), MESSAGE_BYTES_MAX) }
     }
@@ -62,6 +70,13 @@ pub struct ErrorBody {
     pub code: String,
     /// What is wrong, for developers.
     pub developer_message: String,
+    /// What the members belong to, where some break rules: as the original service has it, which clients read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "Failover")]
+    pub entity: Option<&'static str>,
+    /// The first broken rule of each member, by its path: as the original service has it, which clients read.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, String>,
     /// The members that break rules.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
@@ -97,7 +112,7 @@ pub enum BodyErrors {
     /// The body has more than 256 KiB.
     #[response(status = 413)]
     TooLarge(ErrorBody),
-    /// The `Content-Type` is not JSON.
+    /// The `Content-Type` is not JSON, or there is a `Content-Encoding`.
     #[response(status = 415)]
     UnsupportedMediaType(ErrorBody),
 }
@@ -129,6 +144,8 @@ pub enum ApiError {
     TooLarge(usize),
     /// The body is of another media type.
     UnsupportedMediaType,
+    /// The body has a `Content-Encoding`.
+    UnsupportedEncoding,
     /// The application asks too often.
     TooManyRequests {
         /// When to come back, seconds.
@@ -146,7 +163,7 @@ pub enum ApiError {
 
 impl ApiError {
     /// One member that breaks a rule.
-    pub fn field(field: impl Into<String>, rule: &'static str, message: impl Into<String>) -> ApiError {
+    pub fn field(field: impl Into<String>, rule: Rule, message: impl Into<String>) -> ApiError {
         ApiError::Invalid(BrokenRules { told: vec![FieldError::new(field, rule, message)], more: 0 })
     }
 
@@ -161,7 +178,9 @@ impl ApiError {
                 StatusCode::CONFLICT
             }
             ApiError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            ApiError::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ApiError::UnsupportedMediaType | ApiError::UnsupportedEncoding => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
             ApiError::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
             ApiError::Overloaded | ApiError::Store | ApiError::NotPassedOn | ApiError::SearchOverdue => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -184,6 +203,7 @@ impl ApiError {
             ApiError::Quarantined => "022007",
             ApiError::TooLarge(_) => "000003",
             ApiError::UnsupportedMediaType => "000004",
+            ApiError::UnsupportedEncoding => "000009",
             ApiError::TooManyRequests { .. } => "000005",
             ApiError::Overloaded => "000006",
             ApiError::Store => "000007",
@@ -228,6 +248,9 @@ impl ApiError {
             ApiError::Ended => "the flow has ended and can't be cancelled".into(),
             ApiError::TooLarge(limit) => format!("the body has more than {limit} octets"),
             ApiError::UnsupportedMediaType => "the Content-Type must be application/json".into(),
+            ApiError::UnsupportedEncoding => {
+                "the body must come as it is, without a Content-Encoding such as gzip".into()
+            }
             ApiError::TooManyRequests { .. } => "the application, or the address, asks too often".into(),
             ApiError::Overloaded => "the server has too much to do; nothing was stored".into(),
             ApiError::SearchOverdue => {
@@ -288,15 +311,22 @@ impl IntoResponse for ApiError {
         let request_id = new_id(now_ms()).to_string();
         tracing::debug!(request_id, %status, message = self.message(), "refused");
         let retry_after = self.retry_after_s();
-        let body = ErrorBody {
-            code: format!("{}{}", status.as_u16(), self.code()),
-            developer_message: self.message(),
-            errors: if let ApiError::Invalid(broken) = self { broken.told } else { vec![] },
-            request_id,
-        };
+        let (code, developer_message) = (format!("{}{}", status.as_u16(), self.code()), self.message());
+        let unsupported_encoding = matches!(self, ApiError::UnsupportedEncoding);
+        let errors = if let ApiError::Invalid(broken) = self { broken.told } else { vec![] };
+        let mut properties = BTreeMap::new();
+        for error in &errors {
+            properties.entry(error.field.clone()).or_insert_with(|| error.message.clone());
+        }
+        let entity = (!errors.is_empty()).then_some("Failover");
+        let body = ErrorBody { code, developer_message, entity, properties, errors, request_id };
         let mut response = (status, Json(body)).into_response();
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if unsupported_encoding {
+            // RFC 9110, 15.5.16: what is taken instead.
+            response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

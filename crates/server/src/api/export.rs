@@ -1,6 +1,7 @@
 //! The whole result of a search as a stream, in constant memory, however slowly the client takes it.
 
 use super::Api;
+use super::accept::preferred;
 use super::error::ApiError;
 use super::searches::{Stop, Unanswered};
 use super::tracking::{MessageView, TrackingView};
@@ -24,13 +25,11 @@ pub enum Format {
 impl Format {
     /// The format that a request accepts; `None` for a page of JSON.
     pub fn accepted(headers: &HeaderMap) -> Option<Format> {
-        let accept = headers.get(header::ACCEPT)?.to_str().ok()?.to_ascii_lowercase();
-        let media_types = accept.split(',').map(|item| item.split(';').next().unwrap_or_default().trim());
-        media_types.into_iter().find_map(|media_type| match media_type {
-            "application/x-ndjson" => Some(Format::Ndjson),
-            "text/csv" => Some(Format::Csv),
+        match preferred(headers, &["application/json", "application/x-ndjson", "text/csv"]) {
+            Some("application/x-ndjson") => Some(Format::Ndjson),
+            Some("text/csv") => Some(Format::Csv),
             _ => None,
-        })
+        }
     }
 
     const fn media_type(self) -> &'static str {

@@ -22,7 +22,13 @@ pub struct Health {
 }
 
 /// The process runs.
-#[utoipa::path(get, path = "/health/live", tag = "operating", responses((status = 200, body = Health)))]
+#[utoipa::path(
+    get,
+    path = "/health/live",
+    operation_id = "isAlive",
+    tag = "operating",
+    responses((status = 200, body = Health, description = "It runs."))
+)]
 pub async fn live() -> Json<Health> {
     Json(Health { status: "ok", carriers: BTreeMap::new() })
 }
@@ -31,8 +37,9 @@ pub async fn live() -> Json<Health> {
 #[utoipa::path(
     get,
     path = "/health/ready",
+    operation_id = "isReady",
     tag = "operating",
-    responses((status = 200, body = Health), (status = 503, body = Health, description = "Not now."))
+    responses((status = 200, body = Health, description = "It does."), (status = 503, body = Health, description = "Not now."))
 )]
 pub async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, Json<Health>) {
     let carriers = api.engine.outlets().iter();
@@ -46,8 +53,9 @@ pub async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, Json<Health>) {
 #[utoipa::path(
     get,
     path = "/metrics",
+    operation_id = "readMetrics",
     tag = "operating",
-    responses((status = 200, content_type = "text/plain", body = String))
+    responses((status = 200, content_type = "text/plain", body = String, description = "A line a counter."))
 )]
 pub async fn metrics() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], recorder().render())

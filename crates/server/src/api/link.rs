@@ -13,13 +13,14 @@ use std::sync::Arc;
 #[utoipa::path(
     get,
     path = "/s/{code}",
+    operation_id = "followLink",
     tag = "sending",
     params(("code" = String, Path, description = "What the message has after the shortener's base URL.")),
     responses(
         (status = 302, description = "To the link's target."),
         (status = 404, body = ErrorBody, description = "It does not exist, or no longer works."),
         (status = 429, body = ErrorBody, description = "The address asks too often; see `Retry-After`."),
-        (status = 503, body = ErrorBody),
+        (status = 503, body = ErrorBody, description = "The store fails."),
     )
 )]
 pub async fn get(

@@ -1,5 +1,6 @@
 //! The HTTP API; one file an endpoint. Wire JSON lives here and nowhere else.
 
+mod accept;
 mod auth;
 mod cancel;
 mod erase;
@@ -7,9 +8,11 @@ mod error;
 mod export;
 mod failures;
 mod health;
+pub mod host;
 mod link;
 mod message_filter;
 mod page;
+mod parameters;
 mod peer;
 mod read_search;
 mod read_step;
@@ -20,6 +23,7 @@ mod scope;
 mod search;
 pub mod searches;
 mod send;
+mod step_request;
 mod step_view;
 mod suppressions;
 mod throttle;
@@ -27,6 +31,8 @@ mod token;
 pub mod tracking;
 mod turns;
 mod walk;
+mod words;
+mod written;
 
 pub use read_step::read_dial_plan;
 
@@ -34,11 +40,9 @@ use crate::config::Config;
 use crate::engine::Engine;
 use auth::Gate;
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{
-    DefaultBodyLimit, FromRequest, FromRequestParts, MatchedPath, Query, RawPathParams, Request,
-};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, MatchedPath, RawPathParams, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -49,16 +53,19 @@ use flow::{ChannelSet, Limits};
 use index::Index;
 use ipnet::IpNet;
 use ready::Readiness;
+use scope::Grant;
 use searches::Searches;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 use store::Store;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::catch_panic::CatchPanicLayer;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{
+    ClientCredentials, Flow as OAuthFlow, Http, HttpAuthScheme, OAuth2, Scopes, SecurityScheme,
+};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -66,6 +73,8 @@ use utoipa_swagger_ui::SwaggerUi;
 const BODY_MAX: usize = 256 * 1024;
 /// A body of at most so many octets needs no place among the large ones.
 const SMALL_BODY: usize = 16 * 1024;
+/// What some clients write before their JSON, in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Places for large bodies are counted in so many octets.
 const BODY_UNIT: usize = 1024;
 
@@ -93,6 +102,8 @@ pub struct Api {
     errors_max: usize,
     /// Places for the octets of large bodies that are under way, in units of [`BODY_UNIT`].
     bodies: Semaphore,
+    /// Turns of large bodies that are parsed and checked: some core is always left for small ones.
+    parsing: Arc<Semaphore>,
     allow_private: bool,
     /// What providers call this server by.
     public_url: Option<String>,
@@ -127,6 +138,9 @@ impl Api {
             limits: config.limits.flow(),
             errors_max: config.limits.errors_max,
             bodies: Semaphore::new(config.limits.bodies_bytes_max / BODY_UNIT),
+            parsing: Arc::new(Semaphore::new(
+                available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
+            )),
             allow_private: config.callbacks.allow_private,
             public_url: config.server.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
             short_base: config.shortener.base_url.clone(),
@@ -141,18 +155,26 @@ impl Api {
         description = "Sends one message over several channels, in order, until one of them gets through. \
             In requests, null, empty strings, empty arrays and objects of such count as not given, unknown \
             members are ignored, and names of types, statuses, fields and operators are case-insensitive.",
-        license(name = "Apache-2.0 OR MIT")
+        license(name = "Apache-2.0 OR MIT", identifier = "Apache-2.0 OR MIT")
+    ),
+    servers((url = "/", description = "This server")),
+    tags(
+        (name = "authentication", description = "First: a token for the application's id and secret."),
+        (name = "sending", description = "Then: a flow, and how to stop it."),
+        (name = "tracking", description = "What became of it: one flow, or a search."),
+        (name = "suppressions", description = "Recipients who want no more messages."),
+        (name = "operating", description = "For operators and carriers' providers.")
     ),
     paths(
         token::post,
         send::post,
         send::post_transactional,
         cancel::delete,
-        erase::delete,
-        erase::delete_all,
+        link::get,
         tracking::get,
         search::post,
-        link::get,
+        erase::delete,
+        erase::delete_all,
         suppressions::get,
         suppressions::put,
         suppressions::delete,
@@ -173,6 +195,10 @@ impl Modify for Security {
         let scheme = |scheme| SecurityScheme::Http(Http::new(scheme));
         components.add_security_scheme("token", scheme(HttpAuthScheme::Bearer));
         components.add_security_scheme("application", scheme(HttpAuthScheme::Basic));
+        let scopes = Grant::ALL.map(|grant| (grant.word(), grant.allows()));
+        let flow =
+            OAuthFlow::ClientCredentials(ClientCredentials::new("/oauth/token", Scopes::from_iter(scopes)));
+        components.add_security_scheme("oauth", SecurityScheme::OAuth2(OAuth2::new([flow])));
     }
 }
 
@@ -226,21 +252,6 @@ async fn measure(request: Request, next: Next) -> Response {
     response
 }
 
-/// The parameters of the URL; reading them never fails in another error body.
-pub struct Parameters<T>(T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Parameters<T>, ApiError> {
-        let parameters = Query::from_request_parts(parts, state).await;
-        let rule = "must be URL-encoded, each name once";
-        parameters
-            .map(|Query(parameters)| Parameters(parameters))
-            .map_err(|_| ApiError::field("query", "format", rule))
-    }
-}
-
 /// A body of any type, within the limit.
 pub struct Body(Bytes);
 
@@ -248,6 +259,10 @@ impl FromRequest<Arc<Api>> for Body {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<Body, ApiError> {
+        let encoding = request.headers().get(header::CONTENT_ENCODING);
+        if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+            return Err(ApiError::UnsupportedEncoding);
+        }
         let refused = |rejection: BytesRejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
                 ApiError::TooLarge(BODY_MAX)
@@ -256,7 +271,10 @@ impl FromRequest<Arc<Api>> for Body {
             }
         };
         let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-        let length = length.and_then(|text| text.parse().ok()).unwrap_or(BODY_MAX).min(BODY_MAX);
+        let length = length.and_then(|text| text.parse().ok()).unwrap_or(BODY_MAX);
+        if length > BODY_MAX {
+            return Err(ApiError::TooLarge(BODY_MAX));
+        }
         let units = if length > SMALL_BODY { length.div_ceil(BODY_UNIT) as u32 } else { 0 };
         // Until it has arrived: who sends slowly holds room that large bodies share, and small ones do not need.
         let _room = api.bodies.try_acquire_many(units).map_err(|_| ApiError::Overloaded)?;
@@ -271,6 +289,8 @@ impl FromRequest<Arc<Api>> for Body {
 pub struct JsonBody {
     value: Value,
     octets: Bytes,
+    /// Until it is checked.
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl FromRequest<Arc<Api>> for JsonBody {
@@ -283,15 +303,26 @@ impl FromRequest<Arc<Api>> for JsonBody {
             let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
             essence == "application/json" || essence.ends_with("+json")
         });
-        let Body(octets) = Body::from_request(request, api).await?;
-        if octets.is_empty() {
-            return Ok(JsonBody { value: Value::Null, octets });
-        }
-        if !is_json {
+        if !is_json && !request.body().is_end_stream() {
             return Err(ApiError::UnsupportedMediaType);
         }
+        let Body(mut octets) = Body::from_request(request, api).await?;
+        // RFC 8259, 8.1: it may be ignored.
+        if octets.starts_with(BYTE_ORDER_MARK) {
+            octets = octets.slice(BYTE_ORDER_MARK.len()..);
+        }
+        if octets.is_empty() {
+            return Ok(JsonBody { value: Value::Null, octets, _turn: None });
+        }
+        let turn = if octets.len() > SMALL_BODY {
+            let turn = Arc::clone(&api.parsing).acquire_owned().await;
+            // It is never closed.
+            Some(turn.map_err(|_| ApiError::Overloaded)?)
+        } else {
+            None
+        };
         let value = serde_json::from_slice(&octets).map_err(|error| ApiError::NotJson(error.to_string()))?;
-        Ok(JsonBody { value, octets })
+        Ok(JsonBody { value, octets, _turn: turn })
     }
 }
 

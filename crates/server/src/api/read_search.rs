@@ -2,9 +2,10 @@
 
 use super::error::ApiError;
 use super::message_filter::{MessageField, MessageFilter};
+use super::parameters::Parameters;
 use super::reader::{Problems, Reader, is_blank};
 use crate::clock::{CALENDAR_END_MS, parse_iso};
-use flow::{Channel, FlowKind, FlowStatus};
+use flow::{Channel, FlowKind, FlowStatus, Rule, SipAddress, number_piece, number_start};
 use index::{Filter, Order, Predicate, Query, TextOperator, place_of};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -15,6 +16,14 @@ const SIZE_MAX: usize = 1000;
 const FILTERS_MAX: usize = 50;
 /// Longest term, in characters: as long as the longest label.
 const TERM_MAX: usize = 350;
+
+/// The parameters of a search's URL.
+const PARAMETERS: [&str; 5] = ["dateStart", "dateEnd", "page", "size", "sort"];
+/// The members of a filter.
+const MEMBERS: [&str; 3] = ["fieldName", "searchOperator", "searchTerm"];
+
+/// A search's parameters that are given, by name.
+type Given<'a> = HashMap<&'static str, &'a str>;
 
 /// What a search asks for.
 pub struct Search {
@@ -34,11 +43,12 @@ pub struct Search {
 /// [`ApiError::Invalid`].
 pub fn read_search(
     application: &str,
-    parameters: &HashMap<String, String>,
+    parameters: &Parameters,
     body: &Value,
     errors_max: usize,
 ) -> Result<Search, ApiError> {
     let problems = Problems::new(errors_max);
+    let parameters = &parameters.known(&PARAMETERS, &problems);
     let (page, size) = read_page(parameters, &problems);
     let (from_ms, until_ms) = read_range(parameters, &problems);
     let order = read_sort(parameters, &problems);
@@ -50,13 +60,13 @@ pub fn read_search(
     Ok(Search { page, size, query, message_filters })
 }
 
-fn read_page(parameters: &HashMap<String, String>, problems: &Problems) -> (usize, usize) {
+fn read_page(parameters: &Given<'_>, problems: &Problems) -> (usize, usize) {
     let number = |name: &str, default: usize, rule: &str, allowed: fn(usize) -> bool| {
-        let Some(text) = parameters.get(name).filter(|text| !text.is_empty()) else { return default };
+        let Some(text) = parameters.get(name) else { return default };
         match text.parse() {
             Ok(number) if allowed(number) => number,
             _ => {
-                problems.add(name, "range", rule);
+                problems.add(name, Rule::Range, rule);
                 default
             }
         }
@@ -67,13 +77,11 @@ fn read_page(parameters: &HashMap<String, String>, problems: &Problems) -> (usiz
     (page, size)
 }
 
-fn read_range(parameters: &HashMap<String, String>, problems: &Problems) -> (Option<i64>, Option<i64>) {
+fn read_range(parameters: &Given<'_>, problems: &Problems) -> (Option<i64>, Option<i64>) {
     let time = |name: &str| {
-        let text = parameters.get(name).filter(|text| !text.is_empty())?;
-        // In a URL that was not encoded, the plus of an offset arrives as a space.
-        let parsed = parse_iso(&text.replace(' ', "+")).or_else(|| parse_iso(text));
+        let parsed = parse_iso(&full_time(parameters.get(name)?));
         if parsed.is_none() {
-            problems.add(name, "format", "must be an ISO 8601 time such as 2025-05-05T15:00Z");
+            problems.add(name, Rule::Format, "must be an ISO 8601 time such as 2025-05-05T15:00Z");
         }
         parsed
     };
@@ -81,19 +89,28 @@ fn read_range(parameters: &HashMap<String, String>, problems: &Problems) -> (Opt
     if let (Some(from_ms), Some(until_ms)) = (from_ms, until_ms)
         && from_ms > until_ms
     {
-        problems.add("dateStart", "range", "must not be after dateEnd");
+        problems.add("dateStart", Rule::Range, "must not be after dateEnd");
     }
     // The end of the calendar is how some clients write "no end".
     (from_ms, until_ms.filter(|until_ms| *until_ms < CALENDAR_END_MS))
 }
 
-fn read_sort(parameters: &HashMap<String, String>, problems: &Problems) -> Order {
+/// A time as it was meant. A public client writes it as a JSON string; of blanks, the first one between date and time is
+/// a T, and the others were pluses before they came in a URL that was not encoded.
+fn full_time(text: &str) -> String {
+    let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    let has_t = text.contains(['T', 't']);
+    let text = if has_t { text.to_owned() } else { text.replacen(' ', "T", 1) };
+    text.replace(' ', "+")
+}
+
+fn read_sort(parameters: &Given<'_>, problems: &Problems) -> Order {
     let sort = parameters.get("sort").map(|sort| sort.replace(' ', "").to_ascii_lowercase());
     match sort.as_deref() {
         None | Some("" | "createdat" | "createdat,desc") => Order::NewestFirst,
         Some("createdat,asc") => Order::OldestFirst,
         Some(_) => {
-            problems.add("sort", "choice", "must be createdAt,desc or createdAt,asc");
+            problems.add("sort", Rule::Choice, "must be createdAt,desc or createdAt,asc");
             Order::NewestFirst
         }
     }
@@ -108,16 +125,15 @@ enum AnyFilter {
 fn read_filters(body: &Value, problems: &Problems) -> (Vec<Filter>, Vec<MessageFilter>) {
     let filters: &[Value] = match body {
         Value::Array(filters) => filters,
-        blank if is_blank(blank) => &[],
         single => std::slice::from_ref(single),
     };
     let (mut of_index, mut of_messages) = (Vec::new(), Vec::new());
     if filters.len() > FILTERS_MAX {
         let rule = format!("must be at most {FILTERS_MAX}; there are {}", filters.len());
-        problems.add("filters", "length", rule);
+        problems.add("filters", Rule::Length, rule);
         return (of_index, of_messages);
     }
-    for (i, value) in filters.iter().enumerate() {
+    for (i, value) in filters.iter().enumerate().filter(|(_, value)| !is_blank(value)) {
         match Reader::of(value, format!("[{i}]"), problems).and_then(|reader| read_filter(&reader)) {
             Some(AnyFilter::Index(filter)) => of_index.push(filter),
             Some(AnyFilter::Message(filter)) => of_messages.push(filter),
@@ -128,6 +144,7 @@ fn read_filters(body: &Value, problems: &Problems) -> (Vec<Filter>, Vec<MessageF
 }
 
 fn read_filter(reader: &Reader<'_>) -> Option<AnyFilter> {
+    reader.refuse_unknown(&MEMBERS);
     let field = reader.required_text("fieldName").to_ascii_lowercase();
     let operator = reader.text("searchOperator").unwrap_or_else(|| "is".into()).to_ascii_lowercase();
     let term = reader.required_text("searchTerm");
@@ -135,13 +152,13 @@ fn read_filter(reader: &Reader<'_>) -> Option<AnyFilter> {
         return None;
     }
     if term.chars().count() > TERM_MAX {
-        reader.refuse("searchTerm", "length", format!("must have at most {TERM_MAX} characters"));
+        reader.refuse("searchTerm", Rule::Length, format!("must have at most {TERM_MAX} characters"));
         return None;
     }
     let channel = |name: &str| {
         let channel = Channel::parse(name);
         if channel.is_none() {
-            reader.refuse("searchTerm", "choice", "must be Sms, Viber or Voice");
+            reader.refuse("searchTerm", Rule::Choice, "must be Sms, Viber or Voice");
         }
         channel
     };
@@ -163,7 +180,7 @@ fn read_filter(reader: &Reader<'_>) -> Option<AnyFilter> {
         "status" => match FlowStatus::parse(&term) {
             Some(status) => Predicate::Status(status),
             None => {
-                reader.refuse("searchTerm", "choice", "must be Queued, InProgress, Succeeded or Failed");
+                reader.refuse("searchTerm", Rule::Choice, "must be Queued, InProgress, Succeeded or Failed");
                 return None;
             }
         },
@@ -171,20 +188,32 @@ fn read_filter(reader: &Reader<'_>) -> Option<AnyFilter> {
             "transactional" => Predicate::Kind(FlowKind::Transactional),
             "plain" => Predicate::Kind(FlowKind::Plain),
             _ => {
-                reader.refuse("searchTerm", "choice", "must be transactional or plain");
+                reader.refuse("searchTerm", Rule::Choice, "must be transactional or plain");
                 return None;
             }
         },
-        "to" => Predicate::To(text_operator, term),
+        "to" => Predicate::To(text_operator, recipient_term(text_operator, term)),
         _ => {
             let fields = "must be type, terminationChannel, status, to, flowKind, messageStatus, from, label, country \
                           or operator";
-            reader.refuse("fieldName", "choice", fields);
+            reader.refuse("fieldName", Rule::Choice, fields);
             return None;
         }
     };
     check_operator(reader, &operator, matches!(predicate, Predicate::To(..)))?;
     Some(AnyFilter::Index(Filter { predicate, negated }))
+}
+
+/// A term for recipients, as those are kept: numbers as people write them, and SIP addresses in full.
+fn recipient_term(operator: TextOperator, term: String) -> String {
+    let meant = match operator {
+        TextOperator::Is if term.contains('@') => {
+            SipAddress::parse(&term).ok().map(|address| address.to_string())
+        }
+        TextOperator::Is | TextOperator::StartsWith => number_start(&term),
+        TextOperator::Contains | TextOperator::EndsWith => number_piece(&term),
+    };
+    meant.unwrap_or(term)
 }
 
 /// Refuses an operator that a field does not have.
@@ -198,7 +227,7 @@ fn check_operator(reader: &Reader<'_>, operator: &str, is_text: bool) -> Option<
             } else {
                 "must be is or is_not"
             };
-            reader.refuse("searchOperator", "choice", choices);
+            reader.refuse("searchOperator", Rule::Choice, choices);
             None
         }
     }

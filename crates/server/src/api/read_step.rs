@@ -1,10 +1,11 @@
 //! Reads a step from a request (contract, section 2).
 
 use super::reader::{Problems, Reader};
+use super::written::Written;
 use flow::{
-    Action, Channel, Content, FlowKind, Limits, MachineDetection, MachineStrategy, ShortLink, Shortened,
-    SipAddress, Sms, Status, Step, Ttl, Verb, Viber, ViberBody, ViberFile, ViberMessage, ViberTemplate,
-    ViberVideo, Voice, VoiceTarget,
+    Action, Channel, Content, FlowKind, Limits, MachineDetection, MachineStrategy, Rule, ShortLink,
+    Shortened, SipAddress, Sms, Status, Step, Ttl, Verb, Viber, ViberBody, ViberFile, ViberMessage,
+    ViberTemplate, ViberVideo, Voice, VoiceTarget,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -22,6 +23,8 @@ pub struct StepContext<'a> {
     pub short_base: Option<&'a str>,
     /// What a step may have at most.
     pub limits: &'a Limits,
+    /// The numbers in templates.
+    pub written: &'a Written,
 }
 
 /// Members of the other channels' steps, by channel; `message` has its own lists.
@@ -42,24 +45,62 @@ const SMS_MESSAGE: [&str; 4] = ["body", "flash", "label", "transcode"];
 const VIBER_MESSAGE: [&str; 7] =
     ["text", "imageUrl", "imageURL", "action", "viberAction", "viberFile", "viberVideo"];
 
+/// Members that would change when something is sent, without marks between their words (contract, section 2). Without
+/// them it would be sent at another time than was asked for.
+pub const OTHER_TIME: [&str; 24] = [
+    "scheduledDate",
+    "scheduleDate",
+    "scheduledAt",
+    "scheduleAt",
+    "scheduledTime",
+    "scheduleTime",
+    "scheduledFor",
+    "schedule",
+    "sendAt",
+    "sendAfter",
+    "sendDate",
+    "sendTime",
+    "deliverAt",
+    "deliverAfter",
+    "deliveryDate",
+    "deliveryTime",
+    "notBefore",
+    "delay",
+    "delaySeconds",
+    "respectQuietHours",
+    "quietHours",
+    "validity",
+    "validityPeriod",
+    "validUntil",
+];
+/// Why they are refused.
+pub const AT_ONCE: &str = "is not available: this server sends at once, and ends a step by its ttl";
+
 /// How long a short link works (contract, section 2), seconds.
 const URL_VALIDITY_MIN_S: u32 = 3600;
 const URL_VALIDITY_MAX_S: u32 = 2_592_000;
 
-/// Reads a step; what it breaks is noted in `problems`. The `order` is 0 when absent or broken.
-pub fn read_step(value: &Value, path: &str, context: &StepContext<'_>, problems: &Problems) -> Option<Step> {
+/// Reads the step at a place of the flow, from 1; what it breaks is noted in `problems`. A broken `order` is 0.
+pub fn read_step(
+    value: &Value,
+    place: u32,
+    path: &str,
+    context: &StepContext<'_>,
+    problems: &Problems,
+) -> Option<Step> {
     let reader = Reader::of(value, path, problems)?;
+    reader.refuse_unavailable(&OTHER_TIME, AT_ONCE);
     let name = reader.required_text("type");
     let Some(channel) = Channel::parse(&name) else {
         if !name.is_empty() {
-            reader.refuse("type", "choice", "must be Sms, Viber or Voice");
+            reader.refuse("type", Rule::Choice, "must be Sms, Viber or Voice");
         }
         return None;
     };
-    let order = read_order(&reader);
+    let order = read_order(&reader, place);
     let content = match channel {
         Channel::Sms => Content::Sms(read_sms(&reader, context)),
-        Channel::Viber => Content::Viber(Box::new(read_viber(&reader, context))),
+        Channel::Viber => Content::Viber(Box::new(read_viber(&reader, place, context))),
         Channel::Voice => Content::Voice(read_voice(&reader, context.limits)?),
     };
     let failover_on = read_failover_on(&reader, channel);
@@ -82,16 +123,15 @@ pub fn check_step(step: &Step, path: &str, limits: &Limits, problems: &Problems)
     }
 }
 
-fn read_order(reader: &Reader<'_>) -> u32 {
+fn read_order(reader: &Reader<'_>, place: u32) -> u32 {
     if !reader.has("order") {
-        reader.refuse("order", "required", "is required");
-        return 0;
+        return place;
     }
     let Some(order) = reader.integer("order") else { return 0 };
     match u32::try_from(order) {
         Ok(order) if order >= 1 => order,
         _ => {
-            reader.refuse("order", "range", "must be 1 or more");
+            reader.refuse("order", Rule::Range, "must be 1 or more");
             0
         }
     }
@@ -121,7 +161,7 @@ fn read_failover_on(reader: &Reader<'_>, channel: Channel) -> Vec<Status> {
             None => {
                 let choices: Vec<_> = choices.iter().map(|status| status.name()).collect();
                 let message = format!("must be among {} for a {channel} step", choices.join(", "));
-                reader.refuse("failoverOnStatuses", "choice", message);
+                reader.refuse("failoverOnStatuses", Rule::Choice, message);
                 break;
             }
         }
@@ -135,7 +175,7 @@ fn read_sms(reader: &Reader<'_>, context: &StepContext<'_>) -> Sms {
     let message = required_object(reader, "message");
     let mut sms = Sms {
         from: reader.required_text("from"),
-        to: reader.required_text("to"),
+        to: full_number(reader.required_text("to")),
         body: String::new(),
         flash: false,
         label: None,
@@ -144,6 +184,7 @@ fn read_sms(reader: &Reader<'_>, context: &StepContext<'_>) -> Sms {
     };
     if let Some(message) = message {
         message.refuse_foreign(&VIBER_MESSAGE, "belongs to a Viber step");
+        message.refuse_unavailable(&OTHER_TIME, AT_ONCE);
         sms.body = message.required_text("body");
         sms.flash = message.boolean("flash").unwrap_or(false);
         sms.label = message.text("label");
@@ -152,7 +193,7 @@ fn read_sms(reader: &Reader<'_>, context: &StepContext<'_>) -> Sms {
     if let Some(shortener) = reader.object(&["urlShortener"]) {
         match context.short_base {
             Some(base) => shorten(&mut sms, &shortener, base),
-            None => reader.refuse("urlShortener", "unavailable", "this server has no shortener.base_url"),
+            None => reader.refuse("urlShortener", Rule::Unavailable, "this server has no shortener.base_url"),
         }
     }
     sms
@@ -164,7 +205,7 @@ fn shorten(sms: &mut Sms, shortener: &Reader<'_>, base: &str) {
     let validity_s = match u32::try_from(validity_s) {
         Ok(seconds) if (URL_VALIDITY_MIN_S..=URL_VALIDITY_MAX_S).contains(&seconds) => seconds,
         _ => {
-            shortener.refuse("urlValidity", "range", "must be 3600 to 2592000 seconds");
+            shortener.refuse("urlValidity", Rule::Range, "must be 3600 to 2592000 seconds");
             return;
         }
     };
@@ -180,12 +221,16 @@ fn shorten(sms: &mut Sms, shortener: &Reader<'_>, base: &str) {
         short
     });
     if !drawn {
-        shortener.refuse("urlValidity", "unavailable", "the system has no randomness to make short links of");
+        shortener.refuse(
+            "urlValidity",
+            Rule::Unavailable,
+            "the system has no randomness to make short links of",
+        );
     }
     sms.shortened = Some(Shortened { validity_s, links });
 }
 
-fn read_viber(reader: &Reader<'_>, context: &StepContext<'_>) -> Viber {
+fn read_viber(reader: &Reader<'_>, place: u32, context: &StepContext<'_>) -> Viber {
     reader.refuse_foreign(&["from"], "belongs to an Sms or a Voice step; the sender is senderInfoTrackingId");
     reader.refuse_foreign(&SMS_ONLY, "belongs to an Sms step");
     reader.refuse_foreign(&VOICE_ONLY, "belongs to a Voice step");
@@ -202,13 +247,14 @@ fn read_viber(reader: &Reader<'_>, context: &StepContext<'_>) -> Viber {
         }
         FlowKind::Transactional => {
             reader.refuse_foreign(&["message"], "has no place beside the template of a transactional step");
-            ViberMessage::Template(read_template(reader))
+            reader.refuse_foreign(&["label"], "has no place in a transactional step");
+            ViberMessage::Template(read_template(reader, |name| context.written.number(place, name)))
         }
     };
     Viber {
         sender: reader.required_text("senderInfoTrackingId"),
         sender_name: None,
-        to: reader.required_text("to"),
+        to: full_number(reader.required_text("to")),
         inbound_url: reader.text("inboundUrl"),
         expire_on_delivery: reader.boolean("expireOnDelivery").unwrap_or(false),
         label: reader.text("label"),
@@ -218,6 +264,7 @@ fn read_viber(reader: &Reader<'_>, context: &StepContext<'_>) -> Viber {
 
 fn read_viber_body(message: &Reader<'_>) -> ViberBody {
     message.refuse_foreign(&SMS_MESSAGE, "belongs to an Sms step");
+    message.refuse_unavailable(&OTHER_TIME, AT_ONCE);
     ViberBody {
         text: message.text("text"),
         image_url: message.text("imageUrl").or_else(|| message.text("imageURL")),
@@ -225,13 +272,15 @@ fn read_viber_body(message: &Reader<'_>) -> ViberBody {
             caption: action.required_text("caption"),
             target_url: action.required_text("targetUrl"),
         }),
-        file: message.object(&["viberFile"]).map(|file| ViberFile {
-            name: file.required_text("fileName"),
-            kind: file.required_text("fileType"),
-            url: file.required_text("fileUrl"),
+        file: message.object(&["viberFile"]).map(|file| {
+            let kind = file.required_text("fileType");
+            // With its dot, as the reference writes it.
+            let kind = kind.strip_prefix('.').unwrap_or(&kind).to_owned();
+            let url = file.required_text(file.spelling(&["fileUrl", "fileURL"]));
+            ViberFile { name: file.required_text("fileName"), kind, url }
         }),
         video: message.object(&["viberVideo"]).map(|video| ViberVideo {
-            url: video.required_text("videoUrl"),
+            url: video.required_text(video.spelling(&["videoUrl", "videoURL"])),
             thumbnail: video.required_text("videoThumbnail"),
             size_mb: video.number("fileSize").unwrap_or(0.0),
             duration_s: video.integer("duration").and_then(|s| u32::try_from(s).ok()).unwrap_or(0),
@@ -239,23 +288,28 @@ fn read_viber_body(message: &Reader<'_>) -> ViberBody {
     }
 }
 
-fn read_template(reader: &Reader<'_>) -> ViberTemplate {
+/// `written` answers how a parameter was written that is a number.
+fn read_template<'a>(reader: &Reader<'_>, written: impl Fn(&str) -> Option<&'a str>) -> ViberTemplate {
     let mut params = BTreeMap::new();
     if let Some(Value::Object(given)) = reader.raw("templateParams") {
         for (name, value) in given.iter().take_while(|_| !reader.problems().is_over()) {
             match value {
+                Value::Null => {}
                 Value::String(text) => drop(params.insert(name.clone(), text.clone())),
-                Value::Number(_) | Value::Bool(_) => drop(params.insert(name.clone(), value.to_string())),
-                _ => reader.refuse(&format!("templateParams.{name}"), "type", "must be a string"),
+                Value::Number(_) | Value::Bool(_) => {
+                    let text = written(name).map_or_else(|| value.to_string(), str::to_owned);
+                    params.insert(name.clone(), text);
+                }
+                _ => reader.refuse(&format!("templateParams.{name}"), Rule::Type, "must be a string"),
             }
         }
     } else if reader.has("templateParams") {
-        reader.refuse("templateParams", "type", "must be an object");
+        reader.refuse("templateParams", Rule::Type, "must be an object");
     }
     let scope = reader.text("deliveryScope").unwrap_or_else(|| "PRIMARY_DEVICE".into());
     let all_devices = scope.eq_ignore_ascii_case("ALL_DEVICES");
     if !all_devices && !scope.eq_ignore_ascii_case("PRIMARY_DEVICE") {
-        reader.refuse("deliveryScope", "choice", "must be PRIMARY_DEVICE or ALL_DEVICES");
+        reader.refuse("deliveryScope", Rule::Choice, "must be PRIMARY_DEVICE or ALL_DEVICES");
     }
     ViberTemplate {
         id: reader.required_text("templateId"),
@@ -280,7 +334,7 @@ fn read_voice(reader: &Reader<'_>, limits: &Limits) -> Option<Voice> {
             // Noted as required already.
             "" => return None,
             _ => {
-                detection.refuse("strategy", "choice", "must be Hangup or Continue");
+                detection.refuse("strategy", Rule::Choice, "must be Hangup or Continue");
                 return None;
             }
         };
@@ -291,23 +345,28 @@ fn read_voice(reader: &Reader<'_>, limits: &Limits) -> Option<Voice> {
 
 fn read_target(reader: &Reader<'_>) -> Option<VoiceTarget> {
     match reader.raw("to") {
-        None => reader.refuse("to", "required", "is required"),
-        Some(Value::String(phone)) => return Some(VoiceTarget::Phone(phone.clone())),
+        None => reader.refuse("to", Rule::Required, "is required"),
+        Some(Value::String(phone)) => return Some(VoiceTarget::Phone(full_number(phone.clone()))),
         Some(_) => {
             let to = reader.object(&["to"])?;
             let given = [
-                to.text("phone").map(VoiceTarget::Phone),
+                to.text("phone").map(full_number).map(VoiceTarget::Phone),
                 to.text("sip").map(|address| VoiceTarget::Sip(full_sip_address(address))),
-                to.text("viber").map(VoiceTarget::Viber),
+                to.text("viber").map(full_number).map(VoiceTarget::Viber),
             ];
             let mut given = given.into_iter().flatten();
             match (given.next(), given.next()) {
                 (Some(target), None) => return Some(target),
-                _ => reader.refuse("to", "required", "must have exactly one of phone, sip and viber"),
+                _ => reader.refuse("to", Rule::Required, "must have exactly one of phone, sip and viber"),
             }
         }
     }
     None
+}
+
+/// A number with its plus; what is none stays as it is, for the check.
+fn full_number(text: String) -> String {
+    flow::read_number(&text).unwrap_or(text)
 }
 
 /// An address with its scheme; one that breaks the rules stays as it is, for the check.
@@ -318,7 +377,7 @@ fn full_sip_address(address: String) -> String {
 fn read_verbs(reader: &Reader<'_>, limits: &Limits) -> Vec<Verb> {
     let Some(plan) = reader.object(&["dialPlan", "dialplan", "dialPlans"]) else {
         if !["dialPlan", "dialplan", "dialPlans"].iter().any(|name| reader.has(name)) {
-            reader.refuse("dialPlan", "required", "is required");
+            reader.refuse("dialPlan", Rule::Required, "is required");
         }
         return Vec::new();
     };
@@ -363,10 +422,13 @@ fn read_verb(plan: &Reader<'_>, path: &str, value: &Value) -> Option<Verb> {
                 barge_in,
             })
         }
-        "PLAY" => Some(Verb::Play { url: verb.required_text("fileURL"), repeat, barge_in }),
+        "PLAY" => {
+            let url = verb.required_text(verb.spelling(&["fileURL", "fileUrl"]));
+            Some(Verb::Play { url, repeat, barge_in })
+        }
         "" => None,
         _ => {
-            verb.refuse("type", "choice", "must be SAY or PLAY");
+            verb.refuse("type", Rule::Choice, "must be SAY or PLAY");
             None
         }
     }
@@ -374,7 +436,7 @@ fn read_verb(plan: &Reader<'_>, path: &str, value: &Value) -> Option<Verb> {
 
 fn required_object<'a>(reader: &Reader<'a>, name: &str) -> Option<Reader<'a>> {
     if !reader.has(name) {
-        reader.refuse(name, "required", "is required");
+        reader.refuse(name, Rule::Required, "is required");
     }
     reader.object(&[name])
 }

@@ -2,6 +2,8 @@
 //! is absent (contract, section 2).
 
 use super::error::{ApiError, BrokenRules, FieldError};
+use super::parameters::unknown;
+use flow::Rule;
 use serde_json::{Map, Value};
 use std::cell::RefCell;
 
@@ -40,7 +42,7 @@ impl Problems {
     }
 
     /// Notes a broken rule.
-    pub fn add(&self, field: impl Into<String>, rule: &'static str, message: impl Into<String>) {
+    pub fn add(&self, field: impl Into<String>, rule: Rule, message: impl Into<String>) {
         let mut broken = self.broken.borrow_mut();
         if broken.told.len() < self.most {
             broken.told.push(FieldError::new(field, rule, message));
@@ -93,7 +95,7 @@ impl<'a> Reader<'a> {
         match value {
             Value::Object(members) => Some(Reader { members, path, problems }),
             _ => {
-                problems.add(path, "type", "must be an object");
+                problems.add(path, Rule::Type, "must be an object");
                 None
             }
         }
@@ -110,7 +112,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes that a member breaks a rule.
-    pub fn refuse(&self, name: &str, rule: &'static str, message: impl Into<String>) {
+    pub fn refuse(&self, name: &str, rule: Rule, message: impl Into<String>) {
         self.problems.add(self.path(name), rule, message);
     }
 
@@ -130,7 +132,7 @@ impl<'a> Reader<'a> {
         let (_, value) = self.given(&[name])?;
         let converted = convert(value);
         if converted.is_none() {
-            self.refuse(name, "type", format!("must be {expected}"));
+            self.refuse(name, Rule::Type, format!("must be {expected}"));
         }
         converted
     }
@@ -148,9 +150,14 @@ impl<'a> Reader<'a> {
     /// A string that must be given; empty (and noted) when it is not.
     pub fn required_text(&self, name: &str) -> String {
         if !self.has(name) {
-            self.refuse(name, "required", "is required");
+            self.refuse(name, Rule::Required, "is required");
         }
         self.text(name).unwrap_or_default()
+    }
+
+    /// The first of a member's spellings that is given, else the first of all.
+    pub fn spelling<'n>(&self, names: &[&'n str]) -> &'n str {
+        self.given(names).map_or(names[0], |(name, _)| name)
     }
 
     /// A whole number; a whole-numbered decimal is one.
@@ -184,21 +191,22 @@ impl<'a> Reader<'a> {
         let elements = self.typed(name, "an array", Value::as_array)?;
         let count = elements.len();
         if count > most {
-            self.refuse(name, "length", format!("must have at most {most} {what}; it has {count}"));
+            self.refuse(name, Rule::Length, format!("must have at most {most} {what}; it has {count}"));
         }
         let first = elements.iter().take(most).enumerate();
         Some(first.map(|(i, element)| (format!("{path}[{i}]"), element)).collect())
     }
 
-    /// Strings: an array of them, or one with commas.
+    /// Strings: an array of them, or one with commas. None where all of them are blank.
     pub fn list(&self, name: &str) -> Option<Vec<String>> {
-        self.typed(name, "an array of strings, or one string with commas", |value| match value {
-            Value::String(text) => Some(
-                text.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect(),
-            ),
-            Value::Array(items) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
+        let read = |value: &Value| match value {
+            Value::String(text) => Some(text.split(',').map(|item| item.trim().to_owned()).collect()),
+            Value::Array(items) => items.iter().map(|item| Some(item.as_str()?.trim().to_owned())).collect(),
             _ => None,
-        })
+        };
+        let mut items: Vec<_> = self.typed(name, "an array of strings, or one string with commas", read)?;
+        items.retain(|item| !item.is_empty());
+        (!items.is_empty()).then_some(items)
     }
 
     /// A member as it stands, if it is given.
@@ -206,11 +214,30 @@ impl<'a> Reader<'a> {
         self.given(&[name]).map(|(_, value)| value)
     }
 
+    /// Refuses members that are not among `names`.
+    pub fn refuse_unknown(&self, names: &[&str]) {
+        for name in self.members.keys().filter(|name| !names.contains(&name.as_str())) {
+            self.refuse(name, Rule::Unknown, unknown(name, names));
+        }
+    }
+
+    /// Refuses members among `names`, in whatever case and with whatever marks between their words, unless they say
+    /// nothing.
+    pub fn refuse_unavailable(&self, names: &[&str], why: &str) {
+        let plain = |name: &str| name.replace(['_', '-', ' '], "").to_ascii_lowercase();
+        for (name, _) in self.members.iter().filter(|(_, value)| !is_idle(value)) {
+            let given = plain(name);
+            if names.iter().any(|known| known.eq_ignore_ascii_case(&given)) {
+                self.refuse(name, Rule::Unavailable, why);
+            }
+        }
+    }
+
     /// Refuses members that mean something elsewhere and nothing here, unless they say nothing.
     pub fn refuse_foreign(&self, names: &[&str], why: &str) {
         for &name in names {
             if self.members.get(name).is_some_and(|value| !is_idle(value)) {
-                self.refuse(name, "foreign", why);
+                self.refuse(name, Rule::Foreign, why);
             }
         }
     }

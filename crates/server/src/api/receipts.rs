@@ -9,7 +9,7 @@ use crate::metrics::count_refused_receipt;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use carriers::{Heard, Posted, ReceiptError};
-use flow::CarrierRef;
+use flow::{CarrierRef, Rule};
 use futures::{StreamExt, stream};
 use std::sync::Arc;
 
@@ -23,6 +23,7 @@ const INBOUND_AT_ONCE: usize = 16;
 #[utoipa::path(
     post,
     path = "/carriers/{name}/receipts",
+    operation_id = "postReceipts",
     tag = "operating",
     params(("name" = String, Path, description = "The carrier.")),
     request_body = String,
@@ -65,7 +66,7 @@ pub async fn post(
         ReceiptError::Malformed(why) => {
             count_refused_receipt(&name, "malformed");
             tracing::warn!(carrier = name, why, "a receipt that can't be read was refused");
-            ApiError::field("body", "receipt", why)
+            ApiError::field("body", Rule::Receipt, why)
         }
     })?;
     let (mut receipts, mut inbound) = (Vec::new(), Vec::new());

@@ -23,7 +23,8 @@ pub enum Grant {
 
 impl Grant {
     /// Every grant, in the order that answers show them.
-    const ALL: [Grant; 5] = [Grant::Sms, Grant::Viber, Grant::Voice, Grant::Failover, Grant::FailoverRead];
+    pub const ALL: [Grant; 5] =
+        [Grant::Sms, Grant::Viber, Grant::Voice, Grant::Failover, Grant::FailoverRead];
 
     /// The grant to send steps over a channel.
     const fn of(channel: Channel) -> Grant {
@@ -35,13 +36,24 @@ impl Grant {
     }
 
     /// Its word in a scope.
-    const fn word(self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
             Grant::Sms => "sms",
             Grant::Viber => "viber",
             Grant::Voice => "voice",
             Grant::Failover => "failover",
             Grant::FailoverRead => "failover:read",
+        }
+    }
+
+    /// What it allows, in words.
+    pub const fn allows(self) -> &'static str {
+        match self {
+            Grant::Sms => "sending Sms steps, together with failover",
+            Grant::Viber => "sending Viber steps, together with failover",
+            Grant::Voice => "sending Voice steps, together with failover",
+            Grant::Failover => "sending, cancelling, reading, searching and erasing flows, and opt-outs",
+            Grant::FailoverRead => "reading, searching and exporting flows",
         }
     }
 

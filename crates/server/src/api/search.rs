@@ -5,18 +5,19 @@ use super::error::{ApiError, BodyErrors, CommonErrors};
 use super::export::{Format, export};
 use super::message_filter::MessageFilter;
 use super::page::{Page, Timing};
+use super::parameters::Parameters;
 use super::read_search::{Search, read_search};
 use super::scope::Reads;
 use super::searches::{Stop, Unanswered};
 use super::tracking::TrackingView;
 use super::walk::{PIECE_BYTES, Walk, is_quick};
-use super::{Api, JsonBody, Parameters};
+use super::{Api, JsonBody};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use flow::Rule;
 use index::{Found, Query};
 use serde::Serialize;
-use std::collections::HashMap;
 use std::sync::Arc;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -30,14 +31,71 @@ const READ_BYTES: usize = 2 << 20;
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FilterRequest {
-    /// `type`, `terminationChannel`, `status`, `to`, `flowKind`, `messageStatus`, `from`, `label`, `country` or
-    /// `operator`, in any case.
-    field_name: String,
-    /// `is` (default), `is_not`; for `to` and `label` also `contains`, `starts_with`, `ends_with`.
-    #[schema(nullable = false)]
-    search_operator: Option<String>,
-    #[schema(min_length = 1)]
+    /// In any case.
+    field_name: FieldName,
+    /// `is` and `is_not` for every field; the others for `to` and `label`.
+    #[schema(nullable = false, default = "is")]
+    search_operator: Option<Operator>,
+    /// For `type` and `terminationChannel` a channel, for `status` a status of a flow, for `messageStatus` one of a
+    /// message, for `flowKind` `plain` or `transactional`; any text for the others.
+    #[schema(min_length = 1, max_length = 350)]
     search_term: String,
+}
+
+/// What a condition is about.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[allow(dead_code)] // It is the schema of what `read_filters` reads.
+pub enum FieldName {
+    /// The channel of a message.
+    Type,
+    /// The channel of the step that ended the flow.
+    TerminationChannel,
+    /// The flow's status.
+    Status,
+    /// A recipient.
+    To,
+    /// Plain or transactional.
+    FlowKind,
+    /// A message's status.
+    MessageStatus,
+    /// A sender.
+    From,
+    /// A label.
+    Label,
+    /// A recipient's country, ISO 3166-1 alpha-2.
+    Country,
+    /// A recipient's operator.
+    Operator,
+}
+
+/// How a condition compares.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(dead_code)] // It is the schema of what `read_filters` reads.
+pub enum Operator {
+    /// Any message has it.
+    Is,
+    /// No message has it.
+    IsNot,
+    /// It is somewhere in it.
+    Contains,
+    /// It begins so.
+    StartsWith,
+    /// It ends so.
+    EndsWith,
+}
+
+/// The order of a search.
+#[derive(ToSchema)]
+#[allow(dead_code)] // It is the schema of what `read_sort` reads.
+pub enum Sort {
+    /// The newest first.
+    #[schema(rename = "createdAt,desc")]
+    NewestFirst,
+    /// The oldest first.
+    #[schema(rename = "createdAt,asc")]
+    OldestFirst,
 }
 
 /// Filters, or a single one.
@@ -72,15 +130,25 @@ pub struct PageView {
 #[utoipa::path(
     post,
     path = "/failover/tracking",
+    operation_id = "searchTrackings",
     tag = "tracking",
     params(
         ("dateStart" = Option<String>, Query, description = "Accepted at this time or later; ISO 8601."),
         ("dateEnd" = Option<String>, Query, description = "Accepted before this time; ISO 8601."),
         ("page" = Option<u64>, Query, description = "From 0 (default)."),
         ("size" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "10 by default."),
-        ("sort" = Option<String>, Query, description = "`createdAt,desc` (default) or `createdAt,asc`."),
+        ("sort" = Option<Sort>, Query, description = "`createdAt,desc` by default."),
     ),
-    request_body = FiltersRequest,
+    request_body(content = Option<FiltersRequest>, examples(
+        ("Everything" = (summary = "No filter", value = json!([]))),
+        ("A number" = (summary = "What happened to the message to this number?", value = json!([
+            {"fieldName": "to", "searchOperator": "is", "searchTerm": "+306900000010"}
+        ]))),
+        ("Failed, not by Voice" = (summary = "Failed flows without a call", value = json!([
+            {"fieldName": "status", "searchTerm": "Failed"},
+            {"fieldName": "type", "searchOperator": "is_not", "searchTerm": "Voice"}
+        ])))
+    )),
     responses(
         (status = 200, description = "A page, with a header `Server-Timing` that tells what the index, the documents \
             and their JSON took; or, with `Accept: application/x-ndjson` or `text/csv`, every match, a line each, \
@@ -90,13 +158,13 @@ pub struct PageView {
         CommonErrors,
         BodyErrors,
     ),
-    security(("token" = []))
+    security(("token" = []), ("oauth" = ["failover:read"]))
 )]
 pub async fn post(
     State(api): State<Arc<Api>>,
     caller: Caller<Reads>,
     headers: HeaderMap,
-    Parameters(parameters): Parameters<HashMap<String, String>>,
+    parameters: Parameters,
     body: JsonBody,
 ) -> Result<Response, ApiError> {
     let search = read_search(&caller.application.id, &parameters, &body.value, api.errors_max)?;
@@ -146,7 +214,7 @@ async fn read_through(
              {READ_MAX}: narrow the range, add filters, or export",
             candidates.total
         );
-        return Ok(Err(ApiError::field("filters", "range", rule)));
+        return Ok(Err(ApiError::field("filters", Rule::Range, rule)));
     }
     let (offset, limit) = (query.offset, query.limit);
     let mut walk = Walk::new(api, query, filters, READ_BYTES);

@@ -2,11 +2,14 @@
 
 use super::auth::Caller;
 use super::error::{ApiError, BodyErrors, CommonErrors, ErrorBody};
-use super::read_step::{StepContext, check_step, read_step};
+use super::read_step::{AT_ONCE, OTHER_TIME, StepContext, check_step, read_step};
 use super::reader::{Problems, Reader, is_blank};
 use super::scope::Sends;
+use super::step_request::SendRequest;
 use super::step_view::StepView;
 use super::tracking::flow_kind;
+use super::words::StrategyWord;
+use super::written::Written;
 use super::{Api, JsonBody};
 use crate::clock::{iso, new_id, now_ms};
 use crate::targets::{check_sip_address, read_url};
@@ -14,8 +17,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use flow::{
-    Callback, CallbackStrategy, Channel, Content, Flow, FlowKind, NewFlow, Restrictions, SipAddress, Step,
-    Voice, VoiceTarget,
+    Callback, CallbackStrategy, Channel, Content, Flow, FlowKind, NewFlow, Restrictions, Rule, SipAddress,
+    Step, Voice, VoiceTarget,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -30,20 +33,6 @@ use uuid::Uuid;
 const URL_MAX: usize = 2000;
 /// Longest `Idempotency-Key`, in characters.
 const KEY_MAX: usize = 255;
-
-/// A flow to be sent.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SendRequest {
-    /// The steps, at most 32; they run in ascending `order`.
-    #[schema(min_items = 1, max_items = 32)]
-    flow: Vec<StepView>,
-    /// Where results go.
-    #[schema(nullable = false)]
-    callback: Option<CallbackView>,
-    /// India: registration ids for the carrier.
-    #[schema(nullable = false)]
-    restrictions: Option<RestrictionsView>,
-}
 
 /// A flow that was accepted.
 #[derive(Debug, Serialize, ToSchema)]
@@ -66,18 +55,8 @@ pub struct SendResponse {
 /// Where results go and when.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CallbackView {
-    strategy: StrategyView,
-    #[schema(pattern = "^https?://", max_length = 2000)]
+    strategy: StrategyWord,
     url: String,
-}
-
-/// When a callback is made.
-#[derive(Debug, Serialize, ToSchema)]
-pub enum StrategyView {
-    /// On every change of a status; `OnStep` is the same.
-    OnChange,
-    /// Once, at the flow's final status.
-    OnCompletion,
 }
 
 /// Registration ids that Indian carriers ask for.
@@ -97,8 +76,8 @@ impl From<&Flow> for SendResponse {
             flow: flow.steps.iter().map(StepView::from).collect(),
             callback: flow.callback.as_ref().map(|callback| CallbackView {
                 strategy: match callback.strategy {
-                    CallbackStrategy::OnChange => StrategyView::OnChange,
-                    CallbackStrategy::OnCompletion => StrategyView::OnCompletion,
+                    CallbackStrategy::OnChange => StrategyWord::OnChange,
+                    CallbackStrategy::OnCompletion => StrategyWord::OnCompletion,
                 },
                 url: callback.url.clone(),
             }),
@@ -116,17 +95,36 @@ impl From<&Flow> for SendResponse {
 #[utoipa::path(
     post,
     path = "/failover",
+    operation_id = "sendFlow",
     tag = "sending",
     params(("Idempotency-Key" = Option<String>, Header, description = "At most 255 characters, remembered for 24 h: \
         the same key and body answer as the first time and send nothing.")),
-    request_body = SendRequest,
+    request_body(content = SendRequest, examples(
+        ("One Sms" = (summary = "An Sms that arrives", value = json!({"flow": [
+            {"type": "Sms", "from": "Acme", "to": "+306900000000", "message": {"body": "Your parcel is here"}}
+        ]}))),
+        ("Viber, then Sms" = (summary = "Viber is not delivered, then the Sms arrives", value = json!({"flow": [
+            {"type": "Viber", "order": 1, "senderInfoTrackingId": "acme", "to": "+306900000010", "ttl": 10,
+             "message": {"text": "Your parcel is here",
+                         "action": {"caption": "Track", "targetUrl": "https://acme.example/t/1"}}},
+            {"type": "Sms", "order": 2, "from": "Acme", "to": "+306900000010",
+             "message": {"body": "Your parcel is here"}}
+        ]}))),
+        ("Viber, Sms, Voice" = (summary = "Three channels", value = json!({"flow": [
+            {"type": "Viber", "senderInfoTrackingId": "acme", "to": "+306900000011",
+             "message": {"text": "Your code is 1234"}},
+            {"type": "Sms", "from": "Acme", "to": "+306900000011", "message": {"body": "Your code is 1234"}},
+            {"type": "Voice", "from": "+302100000000", "to": {"phone": "+306900000011"},
+             "dialPlan": {"verbs": [{"type": "SAY", "message": {"text": "Your code is 1 2 3 4"}}]}}
+        ]})))
+    )),
     responses(
         (status = 200, body = SendResponse, description = "Accepted, and on disk."),
         (status = 409, body = ErrorBody, description = "The Idempotency-Key was used with another body."),
         CommonErrors,
         BodyErrors,
     ),
-    security(("token" = []))
+    security(("token" = []), ("oauth" = ["failover"]))
 )]
 pub async fn post(
     state: State<Arc<Api>>,
@@ -141,16 +139,24 @@ pub async fn post(
 #[utoipa::path(
     post,
     path = "/failover/transactional",
+    operation_id = "sendTransactionalFlow",
     tag = "sending",
     params(("Idempotency-Key" = Option<String>, Header, description = "As for POST /failover.")),
-    request_body = SendRequest,
+    request_body(content = SendRequest, examples(
+        ("Template, then Sms" = (summary = "A Viber template, then an Sms", value = json!({"flow": [
+            {"type": "Viber", "order": 1, "senderInfoTrackingId": "acme", "to": "+306900000010",
+             "templateId": "parcel-arrived", "templateLang": "en", "templateParams": {"number": 4711, "price": 10.5}},
+            {"type": "Sms", "order": 2, "from": "Acme", "to": "+306900000010",
+             "message": {"body": "Your parcel 4711 is here"}}
+        ]})))
+    )),
     responses(
         (status = 200, body = SendResponse, description = "Accepted, and on disk."),
         (status = 409, body = ErrorBody, description = "The Idempotency-Key was used with another body."),
         CommonErrors,
         BodyErrors,
     ),
-    security(("token" = []))
+    security(("token" = []), ("oauth" = ["failover"]))
 )]
 pub async fn post_transactional(
     state: State<Arc<Api>>,
@@ -169,7 +175,7 @@ async fn send(
     kind: FlowKind,
 ) -> Result<Json<SendResponse>, ApiError> {
     let key = idempotency_key(headers, &body, kind)?;
-    let mut new = read(api, caller, &body.value, kind)?;
+    let mut new = read(api, caller, &body, kind)?;
     // As JSON values it takes many times its octets: that must not wait for the disk.
     drop(body);
     for step in &new.steps {
@@ -196,7 +202,7 @@ fn idempotency_key(
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().ok().filter(|key| (1..=KEY_MAX).contains(&key.chars().count()));
     let rule = format!("must have 1 to {KEY_MAX} printable ASCII characters");
-    let key = key.ok_or_else(|| ApiError::field("Idempotency-Key", "length", rule))?;
+    let key = key.ok_or_else(|| ApiError::field("Idempotency-Key", Rule::Length, rule))?;
     // The endpoint is part of what was asked for.
     let mut hash = Sha256::new_with_prefix([kind as u8]);
     hash.update(&body.octets);
@@ -204,26 +210,36 @@ fn idempotency_key(
 }
 
 /// Reads and checks a request; the id is left for the caller to draw.
-fn read(api: &Api, caller: &Caller<Sends>, body: &Value, kind: FlowKind) -> Result<NewFlow, ApiError> {
+fn read(api: &Api, caller: &Caller<Sends>, body: &JsonBody, kind: FlowKind) -> Result<NewFlow, ApiError> {
     let problems = Problems::new(api.errors_max);
     let transcode = caller.application.settings.transcode;
-    let context = StepContext { kind, transcode, short_base: api.short_base.as_deref(), limits: &api.limits };
+    let written = match kind {
+        FlowKind::Plain => Written::default(),
+        FlowKind::Transactional => Written::read(&body.octets),
+    };
+    let (short_base, limits) = (api.short_base.as_deref(), &api.limits);
+    let context = StepContext { kind, transcode, short_base, limits, written: &written };
     let mut steps = Vec::new();
     let (mut callback, mut restrictions) = (None, None);
-    if let Some(request) = Reader::of(body, "", &problems) {
+    if let Some(request) = Reader::of(&body.value, "", &problems) {
+        request.refuse_unavailable(&OTHER_TIME, AT_ONCE);
         let given = request.array("flow", api.limits.steps_max, "steps").unwrap_or_default();
         if !request.has("flow") {
-            request.refuse("flow", "required", "must have at least one step");
+            request.refuse("flow", Rule::Required, "must have at least one step");
         }
-        let read = |(path, value): (String, &Value)| {
+        let read = |(place, (path, value)): (u32, (String, &Value))| {
             if is_blank(value) {
-                problems.add(&*path, "required", "must be a step");
+                problems.add(&*path, Rule::Required, "must be a step");
                 return None;
             }
-            Some((read_step(value, &path, &context, &problems)?, path))
+            Some((read_step(value, place, &path, &context, &problems)?, path))
         };
-        steps = given.into_iter().take_while(|_| !problems.is_over()).filter_map(read).collect();
+        let given = (1..).zip(given);
+        steps = given.take_while(|_| !problems.is_over()).filter_map(read).collect();
         callback = read_callback(&request, api.allow_private);
+        if kind == FlowKind::Transactional {
+            request.refuse_foreign(&["restrictions"], "has no place in a transactional flow");
+        }
         restrictions = request.object(&["restrictions"]).map(|ids| Restrictions {
             content_template_id: ids.text("contentTemplateId"),
             principal_entity_id: ids.text("principalEntityId"),
@@ -238,7 +254,7 @@ fn read(api: &Api, caller: &Caller<Sends>, body: &Value, kind: FlowKind) -> Resu
         check_sip(step, path, api.allow_private, &problems);
         if !api.carried.contains(step.channel()) {
             let message = format!("no carrier for {} is configured on this server", step.channel());
-            problems.add(format!("{path}.type"), "unavailable", message);
+            problems.add(format!("{path}.type"), Rule::Unavailable, message);
         } else if problems.count() == known {
             check_carriers(api, &caller.application.id, step, restrictions.as_ref(), path, &problems);
         }
@@ -283,7 +299,7 @@ fn check_carriers(
         }
         Err(why) => {
             let member = if step.channel() == Channel::Viber { "senderInfoTrackingId" } else { "from" };
-            problems.add(format!("{path}.{member}"), "registered", why);
+            problems.add(format!("{path}.{member}"), Rule::Registered, why);
         }
     }
     let mut refusals = Vec::new();
@@ -295,7 +311,7 @@ fn check_carriers(
         }
     }
     let message = format!("can't be carried: {}", refusals.join("; "));
-    problems.add(path, "carrier", message);
+    problems.add(path, Rule::Carrier, message);
 }
 
 /// Checks that a call goes to where this server may send; an address that can't be read was refused before.
@@ -303,7 +319,7 @@ fn check_sip(step: &Step, path: &str, allow_private: bool, problems: &Problems) 
     let Content::Voice(Voice { to: VoiceTarget::Sip(address), .. }) = &step.content else { return };
     let Ok(address) = SipAddress::parse(address) else { return };
     if let Err(why) = check_sip_address(&address, allow_private) {
-        problems.add(format!("{path}.to.sip"), "format", why);
+        problems.add(format!("{path}.to.sip"), Rule::Format, why);
     }
 }
 
@@ -313,30 +329,29 @@ fn check_orders(steps: &[(Step, String)], problems: &Problems) {
     for (step, path) in steps.iter().filter(|(step, _)| step.order != 0) {
         if !taken.insert(step.order) {
             let message = format!("must be unique; {} was given before", step.order);
-            problems.add(format!("{path}.order"), "unique", message);
+            problems.add(format!("{path}.order"), Rule::Unique, message);
         }
     }
 }
 
 fn read_callback(request: &Reader<'_>, allow_private: bool) -> Option<Callback> {
     let callback = request.object(&["callback"])?;
-    let strategy = match callback.required_text("strategy").to_ascii_lowercase().as_str() {
-        "onchange" | "onstep" => Some(CallbackStrategy::OnChange),
+    let strategy = callback.text("strategy").unwrap_or_default();
+    let strategy = match strategy.to_ascii_lowercase().as_str() {
+        "" | "onchange" | "onstep" => Some(CallbackStrategy::OnChange),
         "oncompletion" => Some(CallbackStrategy::OnCompletion),
-        // Noted as required already.
-        "" => None,
         _ => {
-            callback.refuse("strategy", "choice", "must be OnChange or OnCompletion");
+            callback.refuse("strategy", Rule::Choice, "must be OnChange or OnCompletion");
             None
         }
     };
     let url = callback.required_text("url");
     if !url.is_empty() {
         if url.chars().count() > URL_MAX {
-            callback.refuse("url", "length", format!("must have at most {URL_MAX} characters"));
+            callback.refuse("url", Rule::Length, format!("must have at most {URL_MAX} characters"));
         }
         if let Err(why) = read_url(&url, allow_private) {
-            callback.refuse("url", "format", why);
+            callback.refuse("url", Rule::Format, why);
         }
     }
     Some(Callback { strategy: strategy?, url })

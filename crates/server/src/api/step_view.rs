@@ -1,6 +1,9 @@
-//! A step as it is shown: with its defaults filled in (contract, section 2). These types are the schema of the
-//! request as well.
+//! A step as it is shown: with its defaults filled in (contract, section 2).
 
+use super::words::{
+    DeliveryScope, Gender, MachineStrategyWord, SmsFailoverStatus, SmsType, ViberFailoverStatus, ViberType,
+    VoiceFailoverStatus, VoiceType,
+};
 use flow::{
     Action, Content, MachineStrategy, Step, Verb, ViberBody, ViberFile, ViberMessage, ViberTemplate,
     ViberVideo, VoiceTarget,
@@ -21,35 +24,12 @@ pub enum StepView {
     Voice(VoiceStep),
 }
 
-/// The type of an Sms.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-pub enum SmsType {
-    /// Its only value.
-    Sms,
-}
-
-/// The type of a Viber message.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-pub enum ViberType {
-    /// Its only value.
-    Viber,
-}
-
-/// The type of a call.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-pub enum VoiceType {
-    /// Its only value.
-    Voice,
-}
-
 /// An Sms step.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SmsStep {
     #[serde(rename = "type")]
     channel: SmsType,
-    /// Its priority; unique.
-    #[schema(minimum = 1)]
     order: u32,
     /// A number, or at most 11 alphanumeric characters.
     #[schema(example = "Acme")]
@@ -58,11 +38,10 @@ pub struct SmsStep {
     #[schema(example = "+306900000010", pattern = r"^\+[1-9]\d{6,14}$")]
     to: String,
     /// Minutes, 1 to 1440.
-    #[schema(minimum = 1, maximum = 1440, default = 1200, required = false)]
+    #[schema(minimum = 1, maximum = 1440)]
     #[serde(serialize_with = "whole")]
     ttl: f64,
-    /// `Undelivered`, `Failed`.
-    #[schema(required = false)]
+    #[schema(value_type = Vec<SmsFailoverStatus>)]
     failover_on_statuses: Vec<&'static str>,
     message: SmsMessage,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,7 +54,7 @@ pub struct SmsStep {
 #[serde(rename_all = "camelCase")]
 pub struct UrlShortenerView {
     /// How long the short links work, seconds.
-    #[schema(minimum = 3600, maximum = 2_592_000, default = 2_592_000, required = false)]
+    #[schema(minimum = 3600, maximum = 2_592_000)]
     url_validity: u32,
 }
 
@@ -85,13 +64,11 @@ pub struct SmsMessage {
     #[schema(min_length = 1, example = "Your parcel is here")]
     body: String,
     /// Show at once and do not store.
-    #[schema(default = false, required = false)]
     flash: bool,
     #[schema(min_length = 1, max_length = 350)]
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<String>,
     /// Replace characters that the GSM alphabet lacks.
-    #[schema(required = false)]
     transcode: bool,
 }
 
@@ -101,8 +78,6 @@ pub struct SmsMessage {
 pub struct ViberStep {
     #[serde(rename = "type")]
     channel: ViberType,
-    /// Its priority; unique.
-    #[schema(minimum = 1)]
     order: u32,
     /// The registered sender.
     #[schema(min_length = 1, max_length = 255)]
@@ -111,15 +86,13 @@ pub struct ViberStep {
     #[schema(example = "+306900000010", pattern = r"^\+[1-9]\d{6,14}$")]
     to: String,
     /// Minutes with one decimal place, 0.5 to 1440.
-    #[schema(minimum = 0.5, maximum = 1440, default = 10, required = false)]
+    #[schema(minimum = 0.5, maximum = 1440)]
     #[serde(serialize_with = "whole")]
     ttl: f64,
-    /// `Expired`, `Failed`, `Undelivered`.
-    #[schema(required = false)]
+    #[schema(value_type = Vec<ViberFailoverStatus>)]
     failover_on_statuses: Vec<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     inbound_url: Option<String>,
-    #[schema(default = false, required = false)]
     expire_on_delivery: bool,
     #[schema(min_length = 1, max_length = 350)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,8 +105,8 @@ pub struct ViberStep {
     template_lang: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     template_params: Option<BTreeMap<String, String>>,
-    /// `PRIMARY_DEVICE` or `ALL_DEVICES`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<DeliveryScope>, nullable = false)]
     delivery_scope: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seq: Option<i64>,
@@ -200,19 +173,16 @@ pub struct VideoView {
 pub struct VoiceStep {
     #[serde(rename = "type")]
     channel: VoiceType,
-    /// Its priority; unique.
-    #[schema(minimum = 1)]
     order: u32,
     /// The caller id.
     #[schema(min_length = 1, max_length = 64)]
     from: String,
     to: TargetView,
     /// Minutes, 1 to 1440.
-    #[schema(minimum = 1, maximum = 1440, default = 10, required = false)]
+    #[schema(minimum = 1, maximum = 1440)]
     #[serde(serialize_with = "whole")]
     ttl: f64,
-    /// `Completed`, `Busy`, `NoAnswer`, `Failed`, `Unsent`, `Terminated`.
-    #[schema(required = false)]
+    #[schema(value_type = Vec<VoiceFailoverStatus>)]
     failover_on_statuses: Vec<&'static str>,
     dial_plan: DialPlanView,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -244,19 +214,17 @@ pub struct DialPlanView {
 pub enum VerbView {
     /// Speak a text.
     Say {
-        #[schema(minimum = 1, maximum = 100, default = 1, required = false)]
+        #[schema(minimum = 1, maximum = 100)]
         repeat: u32,
         #[serde(rename = "bargeIn")]
-        #[schema(default = false, required = false)]
         barge_in: bool,
         message: SayView,
     },
     /// Play a file.
     Play {
-        #[schema(minimum = 1, maximum = 100, default = 1, required = false)]
+        #[schema(minimum = 1, maximum = 100)]
         repeat: u32,
         #[serde(rename = "bargeIn")]
-        #[schema(default = false, required = false)]
         barge_in: bool,
         #[serde(rename = "fileURL")]
         file_url: String,
@@ -266,10 +234,8 @@ pub enum VerbView {
 /// What is said, and how.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SayView {
-    #[schema(default = "en-US", required = false)]
     language: String,
-    /// `female` or `male`.
-    #[schema(default = "female", required = false)]
+    #[schema(value_type = Gender)]
     gender: String,
     #[schema(min_length = 1, max_length = 4000)]
     text: String,
@@ -279,7 +245,7 @@ pub struct SayView {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MachineDetectionView {
-    /// `Hangup` or `Continue`.
+    #[schema(value_type = MachineStrategyWord)]
     strategy: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     event_url: Option<String>,

@@ -3,15 +3,16 @@
 
 use super::auth::Caller;
 use super::error::{ApiError, CommonErrors};
+use super::parameters::{Parameters, recipient};
 use super::scope::Manages;
-use super::{Api, Parameters, PathParameters};
+use super::words::ChannelWord;
+use super::{Api, PathParameters};
 use crate::clock::{iso, now_ms};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use flow::{Channel, is_e164};
+use flow::{Channel, Rule, read_number};
 use serde::Serialize;
-use std::collections::HashMap;
 use std::sync::Arc;
 use store::Suppression;
 use utoipa::ToSchema;
@@ -41,40 +42,42 @@ pub struct SuppressionView {
 
 fn channel(name: &str) -> Result<Channel, ApiError> {
     let found = Channel::ALL.into_iter().find(|channel| channel.name().eq_ignore_ascii_case(name));
-    found.ok_or_else(|| ApiError::field("channel", "choice", "must be Sms, Viber or Voice"))
+    found.ok_or_else(|| ApiError::field("channel", Rule::Choice, "must be Sms, Viber or Voice"))
 }
 
 fn number(text: &str) -> Result<String, ApiError> {
     let rule = "must be a phone number in E.164 form, such as +306900000001";
-    if is_e164(text) { Ok(text.to_owned()) } else { Err(ApiError::field("recipient", "format", rule)) }
+    read_number(text).ok_or_else(|| ApiError::field("recipient", Rule::Format, rule))
 }
 
 /// Lists them, by number.
 #[utoipa::path(
     get,
     path = "/suppressions/{channel}",
+    operation_id = "listSuppressions",
     tag = "suppressions",
     params(
-        ("channel" = String, Path, description = "`Sms`, `Viber` or `Voice`."),
+        ("channel" = inline(ChannelWord), Path, description = "In any case."),
         ("after" = Option<String>, Query, description = "Numbers behind this one; `next` of the page before."),
         ("size" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "100 by default."),
     ),
-    responses((status = 200, body = SuppressionsView), CommonErrors),
-    security(("token" = []))
+    responses((status = 200, body = SuppressionsView, description = "A page."), CommonErrors),
+    security(("token" = []), ("oauth" = ["failover"]))
 )]
 pub async fn get(
     State(api): State<Arc<Api>>,
     caller: Caller<Manages>,
     PathParameters(path): PathParameters<1>,
-    Parameters(parameters): Parameters<HashMap<String, String>>,
+    parameters: Parameters,
 ) -> Result<Json<SuppressionsView>, ApiError> {
     let [name] = path;
+    let parameters = parameters.only(&["after", "size"], api.errors_max)?;
     let channel = channel(&name)?;
     let size = parameters.get("size").map_or(Ok(100), |size| size.parse::<usize>());
     let size = size.ok().filter(|size| (1..=SIZE_MAX).contains(size));
     let rule = format!("must be a whole number from 1 to {SIZE_MAX}");
-    let size = size.ok_or_else(|| ApiError::field("size", "range", rule))?;
-    let after = parameters.get("after").cloned().unwrap_or_default();
+    let size = size.ok_or_else(|| ApiError::field("size", Rule::Range, rule))?;
+    let after = parameters.get("after").map(|after| recipient(after)).unwrap_or_default();
     let found = api.store.suppressions(caller.application.id.clone(), channel, after, size).await?;
     let next = found.last().filter(|_| found.len() == size).map(|last| last.recipient.clone());
     let view = |suppression: Suppression| SuppressionView {
@@ -89,27 +92,29 @@ pub async fn get(
 #[utoipa::path(
     put,
     path = "/suppressions/{channel}/{recipient}",
+    operation_id = "addSuppression",
     tag = "suppressions",
     params(
-        ("channel" = String, Path, description = "`Sms`, `Viber` or `Voice`."),
+        ("channel" = inline(ChannelWord), Path, description = "In any case."),
         ("recipient" = String, Path, description = "E.164."),
         ("reason" = Option<String>, Query, description = "Why, at most 200 characters."),
     ),
     responses((status = 204, description = "Nothing is sent to it any more."), CommonErrors),
-    security(("token" = []))
+    security(("token" = []), ("oauth" = ["failover"]))
 )]
 pub async fn put(
     State(api): State<Arc<Api>>,
     caller: Caller<Manages>,
     PathParameters(path): PathParameters<2>,
-    Parameters(parameters): Parameters<HashMap<String, String>>,
+    parameters: Parameters,
 ) -> Result<StatusCode, ApiError> {
     let [name, recipient] = path;
-    let reason = parameters.get("reason").cloned().unwrap_or_else(|| "by the API".into());
+    let parameters = parameters.only(&["reason"], api.errors_max)?;
+    let reason = parameters.get("reason").map_or("by the API", |reason| reason).to_owned();
     if reason.chars().count() > REASON_MAX {
         return Err(ApiError::field(
             "reason",
-            "length",
+            Rule::Length,
             format!("must have at most {REASON_MAX} characters"),
         ));
     }
@@ -129,9 +134,10 @@ pub async fn put(
 #[utoipa::path(
     delete,
     path = "/suppressions/{channel}/{recipient}",
+    operation_id = "removeSuppression",
     tag = "suppressions",
     params(
-        ("channel" = String, Path, description = "`Sms`, `Viber` or `Voice`."),
+        ("channel" = inline(ChannelWord), Path, description = "In any case."),
         ("recipient" = String, Path, description = "E.164."),
     ),
     responses(
@@ -139,7 +145,7 @@ pub async fn put(
         (status = 404, body = super::error::ErrorBody, description = "It was not on the list."),
         CommonErrors,
     ),
-    security(("token" = []))
+    security(("token" = []), ("oauth" = ["failover"]))
 )]
 pub async fn delete(
     State(api): State<Arc<Api>>,

@@ -1,16 +1,18 @@
 //! `POST /oauth/token` (contract, section 1; RFC 6749, 4.4 and 5).
 
+use super::Api;
 use super::error::ApiError;
 use super::peer::Peer;
 use super::scope::Scope;
-use super::{Api, Parameters};
 use crate::clock::now_ms;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::Token;
@@ -25,6 +27,10 @@ pub struct TokenRequest {
     /// What to narrow the token to, between blanks or commas: `sms`, `viber`, `voice`, `failover`, `failover:read` or
     /// `all`, in any case, or `MT_ROLE_SMS` and so on. Words that are unknown are ignored as long as one is known.
     scope: Option<String>,
+    /// The application's id, where there is no `Authorization: Basic` (RFC 6749, 2.3.1); in the body alone.
+    client_id: Option<String>,
+    /// Its secret.
+    client_secret: Option<String>,
 }
 
 /// A token.
@@ -62,23 +68,25 @@ fn refuse(status: StatusCode, error: &'static str, error_description: &'static s
 #[utoipa::path(
     post,
     path = "/oauth/token",
+    operation_id = "takeToken",
     tag = "authentication",
     params(TokenRequest),
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, body = TokenResponse),
+        (status = 200, body = TokenResponse, description = "A token."),
         (status = 400, body = TokenError, description = "`invalid_request`, \
             `unsupported_grant_type` or `invalid_scope`."),
         (status = 401, body = TokenError, description = "`invalid_client`."),
-        (status = 413, body = super::error::ErrorBody),
+        (status = 413, body = super::error::ErrorBody, description = "The body has more than 256 KiB."),
+        (status = 415, body = super::error::ErrorBody, description = "The body has a Content-Encoding."),
         (status = 429, body = super::error::ErrorBody, description = "Too many wrong secrets."),
-        (status = 503, body = super::error::ErrorBody),
+        (status = 503, body = super::error::ErrorBody, description = "The store fails, or has too much to do."),
     ),
     security(("application" = []))
 )]
 pub async fn post(
     State(api): State<Arc<Api>>,
-    query: Parameters<TokenRequest>,
+    RawQuery(query): RawQuery,
     peer: Peer,
     headers: HeaderMap,
     body: super::Body,
@@ -86,7 +94,8 @@ pub async fn post(
     let invalid =
         || refuse(StatusCode::UNAUTHORIZED, "invalid_client", "the application's id or secret is wrong");
     // An address pays for what is wrong, and not for whom it shares it with: behind one may be many.
-    let Some((id, secret)) = credentials(&headers) else {
+    let form = read_form(&body.0);
+    let Some((id, secret)) = credentials(&headers, form.as_ref()) else {
         api.gate.admit_address(peer)?;
         return Ok(invalid());
     };
@@ -106,7 +115,7 @@ pub async fn post(
     };
     api.gate.admit_application(&application)?;
 
-    let scope = match read(&body, query.0) {
+    let scope = match form.and_then(|form| read(form, query.as_deref().unwrap_or_default())) {
         Ok(scope) => scope,
         Err((error, why)) => return Ok(refuse(StatusCode::BAD_REQUEST, error, why)),
     };
@@ -136,14 +145,25 @@ pub async fn post(
 /// up.
 const CREDENTIALS_BYTES_MAX: usize = 256;
 
-/// Reads what is asked for; else the error's name and why. What would widen a token unseen (a scope that is given
-/// twice, or in a body that can't be read) is refused: RFC 6749, 3.2 allows each parameter once.
-fn read(body: &super::Body, query: TokenRequest) -> Result<Scope, (&'static str, &'static str)> {
-    let form = serde_urlencoded::from_bytes::<TokenRequest>(&body.0);
-    let form = form.map_err(|_| ("invalid_request", "the body must be a form with each parameter once"))?;
+/// The name of an error of RFC 6749, 5.2, and why.
+type Refused = (&'static str, &'static str);
+
+/// Reads the body. RFC 6749, 3.2 allows each parameter once; what stands behind the last one, such as the end of a line,
+/// belongs to none.
+fn read_form(body: &[u8]) -> Result<TokenRequest, Refused> {
+    let form = serde_urlencoded::from_bytes(body.trim_ascii_end());
+    form.map_err(|_| ("invalid_request", "the body must be a form with each parameter once"))
+}
+
+/// Reads what is asked for. What would widen a token unseen (a scope that is given twice, or in a body that can't be read)
+/// is refused.
+fn read(form: TokenRequest, query: &str) -> Result<Scope, Refused> {
+    let query: Result<TokenRequest, _> = serde_urlencoded::from_str(query);
+    let query = query.map_err(|_| ("invalid_request", "the query must have each parameter once"))?;
     // A parameter without a value counts as absent (RFC 6749, 3.2).
     let given = |text: &String| !text.trim().is_empty();
-    let grant = form.grant_type.filter(given).or(query.grant_type).unwrap_or_default();
+    let grant = form.grant_type.filter(given).or(query.grant_type.filter(given));
+    let grant = grant.ok_or(("invalid_request", "grant_type is required: client_credentials"))?;
     if grant != "client_credentials" {
         return Err(("unsupported_grant_type", "grant_type must be client_credentials"));
     }
@@ -158,13 +178,25 @@ fn read(body: &super::Body, query: TokenRequest) -> Result<Scope, (&'static str,
     Scope::parse(&asked).ok_or(("invalid_scope", choices))
 }
 
-/// `Authorization: Basic` (RFC 7617).
-fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
-    let (scheme, encoded) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+/// Base64 with or without its padding.
+const BASIC: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// The application's id and secret: of `Authorization: Basic` (RFC 7617), or without that header of the body (RFC 6749,
+/// 2.3.1).
+fn credentials(headers: &HeaderMap, form: Result<&TokenRequest, &Refused>) -> Option<(String, String)> {
+    let Some(header) = headers.get(header::AUTHORIZATION) else {
+        let TokenRequest { client_id, client_secret, .. } = form.ok()?;
+        let given = client_id.clone().zip(client_secret.clone());
+        return given.filter(|(id, secret)| id.len() + secret.len() < CREDENTIALS_BYTES_MAX);
+    };
+    let (scheme, encoded) = header.to_str().ok()?.split_once(' ')?;
     if encoded.len() > CREDENTIALS_BYTES_MAX {
         return None;
     }
-    let decoded = STANDARD.decode(encoded.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    let decoded = BASIC.decode(encoded.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
     let (id, secret) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
     Some((id.to_owned(), secret.to_owned()))
 }

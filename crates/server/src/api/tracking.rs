@@ -4,8 +4,9 @@ use super::auth::Caller;
 use super::error::{ApiError, CommonErrors, ErrorBody};
 use super::message_filter::MessageField;
 use super::scope::{Reads, Right};
-use super::step_view::{
-    SmsType, TargetView, ViberBodyView, ViberType, VoiceType, failover_names, ttl_minutes, whole,
+use super::step_view::{TargetView, ViberBodyView, failover_names, ttl_minutes, whole};
+use super::words::{
+    self, SmsFailoverStatus, SmsType, ViberFailoverStatus, ViberType, VoiceFailoverStatus, VoiceType,
 };
 use super::{Api, PathParameters};
 use crate::clock::iso;
@@ -24,14 +25,15 @@ use uuid::Uuid;
 #[utoipa::path(
     get,
     path = "/failover/tracking/{trackingId}",
+    operation_id = "trackFlow",
     tag = "tracking",
     params(("trackingId" = Uuid, Path, description = "What the send answered with.")),
     responses(
-        (status = 200, body = TrackingView),
+        (status = 200, body = TrackingView, description = "As it is now."),
         (status = 404, body = ErrorBody, description = "It does not exist, or is another application's."),
         CommonErrors,
     ),
-    security(("token" = []))
+    security(("token" = []), ("oauth" = ["failover:read"]))
 )]
 pub async fn get(
     State(api): State<Arc<Api>>,
@@ -45,9 +47,10 @@ pub async fn get(
 /// The caller's flow with an id.
 ///
 /// # Errors
-/// [`ApiError::Invalid`]; [`ApiError::NotFound`], also for another application's; [`ApiError::Store`].
+/// [`ApiError::NotFound`], also for another application's; [`ApiError::Store`].
 pub(super) async fn load_own(api: &Api, caller: &Caller<impl Right>, id: &str) -> Result<Flow, ApiError> {
-    let id = Uuid::parse_str(id).map_err(|_| ApiError::field("trackingId", "format", "must be a UUID"))?;
+    // What is no id is the id of nothing.
+    let id = Uuid::parse_str(id).map_err(|_| ApiError::NotFound("tracking"))?;
     let found = api.store.load(vec![id]).await?.pop().flatten();
     found.filter(|flow| flow.application == caller.application.id).ok_or(ApiError::NotFound("tracking"))
 }
@@ -57,14 +60,15 @@ pub(super) async fn load_own(api: &Api, caller: &Caller<impl Right>, id: &str) -
 #[serde(rename_all = "camelCase")]
 pub struct TrackingView {
     pub(super) tracking_id: Uuid,
-    /// `Queued`, `InProgress`, `Succeeded`, `Failed`.
+    #[schema(schema_with = words::flow_statuses)]
     pub(super) status: &'static str,
     /// Why it failed: 0 server error, 1 insufficient balance, 2 no next step, 3 failover not triggered.
     pub(super) status_code: Option<u8>,
     /// Only when the application cancelled it; ours, beyond the contract.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<ReasonView>,
-    /// The channel of the step that ended it: `Sms`, `Viber`, `Voice`.
+    /// The channel of the step that ended it.
+    #[schema(schema_with = words::channel_or_null)]
     pub(super) termination_channel: Option<&'static str>,
     pub(super) total_price: f64,
     /// Always `Failover`.
@@ -122,6 +126,7 @@ pub struct SmsView {
     #[serde(skip_serializing_if = "Option::is_none")]
     carrier: Option<String>,
     status: StatusView,
+    #[schema(value_type = Vec<SmsFailoverStatus>)]
     failover_on_statuses: Vec<&'static str>,
     #[schema(format = DateTime)]
     created_at: String,
@@ -154,6 +159,7 @@ pub struct ViberView {
     #[serde(skip_serializing_if = "Option::is_none")]
     carrier: Option<String>,
     status: StatusView,
+    #[schema(value_type = Vec<ViberFailoverStatus>)]
     failover_on_statuses: Vec<&'static str>,
     price: f64,
     #[schema(format = DateTime)]
@@ -182,6 +188,7 @@ pub struct VoiceView {
     #[serde(skip_serializing_if = "Option::is_none")]
     carrier: Option<String>,
     status: StatusView,
+    #[schema(value_type = Vec<VoiceFailoverStatus>)]
     failover_on_statuses: Vec<&'static str>,
     #[schema(format = DateTime)]
     created_at: String,
@@ -192,6 +199,7 @@ pub struct VoiceView {
 #[serde(rename_all = "camelCase")]
 pub struct StatusView {
     /// One of the channel's statuses; Viber's are in capitals.
+    #[schema(schema_with = words::message_statuses)]
     name: String,
     reason: ReasonView,
     #[schema(format = DateTime)]

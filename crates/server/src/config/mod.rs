@@ -245,7 +245,7 @@ impl Default for EngineConfig {
     fn default() -> Self {
         EngineConfig {
             minute: Duration::from_secs(60),
-            lenient_order: false,
+            lenient_order: true,
             retry_max: Duration::from_secs(60),
         }
     }
@@ -536,7 +536,7 @@ encryption_key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 old_encryption_keys = ["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="]
 [engine]
 minute = "1s"
-lenient_order = true
+lenient_order = false
 [callbacks]
 allow_private = true
 timeout = "5s"
@@ -694,13 +694,13 @@ carriers = { smsc = "ACME" }
         let environment = [
             variable("SWITCHBACK__SERVER__LISTEN", "127.0.0.1:9"),
             variable("SWITCHBACK__ENGINE__MINUTE", "1s"),
-            variable("SWITCHBACK__ENGINE__LENIENT_ORDER", "true"),
+            variable("SWITCHBACK__ENGINE__LENIENT_ORDER", "false"),
             variable("SWITCHBACK_URL", "not ours"),
         ];
         let text = "[server]\nlisten = \"127.0.0.1:1\"";
         let config = Config::parse(text, Path::new(""), environment).unwrap();
         assert_eq!(config.server.listen.port(), 9);
         assert_eq!(config.engine.minute, Duration::from_secs(1));
-        assert!(config.engine.lenient_order);
+        assert!(!config.engine.lenient_order);
     }
 }

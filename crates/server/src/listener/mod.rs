@@ -183,7 +183,7 @@ impl Shared {
         address: SocketAddr,
         seat: &Arc<Seat>,
     ) {
-        let serving = Serving::new(self.routes.clone(), address, Arc::clone(seat));
+        let serving = Serving::new(self.routes.clone(), address, Arc::clone(seat), self.request_timeout);
         let mut http = http1::Builder::new();
         // It bounds a head, and the time between two requests as well.
         http.timer(TokioTimer::new()).header_read_timeout(self.request_timeout);

@@ -19,4 +19,5 @@ mod smpp;
 mod smsc;
 mod support;
 mod tokens;
+mod understood;
 mod voice;

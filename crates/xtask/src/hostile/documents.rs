@@ -118,7 +118,8 @@ fn put_giant(stage: &mut Stage) -> anyhow::Result<()> {
 
 /// Puts a label of many octets into the one flow that has the word for it.
 fn enlarge(data: &Path) -> anyhow::Result<()> {
-    const SCRIPT: &str = "import sqlite3, sys\n\
+    // What is measured is the server, and not the disk while it takes a gigabyte.
+    const SCRIPT: &str = "import os, sqlite3, sys\n\
         base = sqlite3.connect(sys.argv[1])\n\
         for row, doc in base.execute('SELECT row, doc FROM flows').fetchall():\n\
         \x20   doc = bytes(doc) if not isinstance(doc, str) else doc.encode()\n\
@@ -126,7 +127,9 @@ fn enlarge(data: &Path) -> anyhow::Result<()> {
         \x20       doc = doc.replace(b'REPLACED', b'x' * (999999900 - len(doc) + 8), 1)\n\
         \x20       base.execute('UPDATE flows SET doc = ? WHERE row = ?', (doc, row))\n\
         \x20       print('enlarged')\n\
-        base.commit()\n";
+        base.commit()\n\
+        base.close()\n\
+        os.sync()\n";
     let output = Command::new("python3").args(["-c", SCRIPT]).arg(data.join("switchback.db")).output();
     let output = output.context("python3")?;
     ensure!(

@@ -1,0 +1,71 @@
+//! The parameters of a request's URL: each that the endpoint knows, at most once. One that it does not know is refused: a
+//! search that ignores what it was asked answers another question, and an erasure erases too much.
+
+use super::error::ApiError;
+use super::reader::Problems;
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+use flow::Rule;
+use std::collections::HashMap;
+
+/// The parameters as they stand.
+pub struct Parameters(Vec<(String, String)>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Parameters {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Parameters, ApiError> {
+        let parameters = Query::from_request_parts(parts, state).await;
+        let rule = "must be names and values, URL-encoded";
+        let refused = |_| ApiError::field("query", Rule::Format, rule);
+        parameters.map(|Query(parameters)| Parameters(parameters)).map_err(refused)
+    }
+}
+
+impl Parameters {
+    /// Those among `names` that have a value; what else there is, or is there twice, is noted.
+    pub fn known(&self, names: &[&'static str], problems: &Problems) -> HashMap<&'static str, &str> {
+        let mut found = HashMap::new();
+        for (name, value) in &self.0 {
+            if problems.is_over() {
+                break;
+            }
+            let Some(known) = names.iter().find(|known| *known == name) else {
+                problems.add(name, Rule::Unknown, unknown(name, names));
+                continue;
+            };
+            if found.insert(*known, value.as_str()).is_some() {
+                problems.add(name, Rule::Unique, "must be given once");
+            }
+        }
+        found.retain(|_, value| !value.is_empty());
+        found
+    }
+
+    /// The same where nothing else is checked.
+    ///
+    /// # Errors
+    /// [`ApiError::Invalid`].
+    pub fn only(
+        &self,
+        names: &[&'static str],
+        errors_max: usize,
+    ) -> Result<HashMap<&'static str, &str>, ApiError> {
+        let problems = Problems::new(errors_max);
+        let known = self.known(names, &problems);
+        problems.finish().map(|()| known)
+    }
+}
+
+/// What is right instead of a name that nobody knows.
+pub fn unknown(name: &str, names: &[&str]) -> String {
+    match names.iter().find(|known| known.eq_ignore_ascii_case(name)) {
+        Some(known) => format!("is not known; it is written {known}"),
+        None => format!("is not known; known are {}", names.join(", ")),
+    }
+}
+
+/// A recipient in a URL. A plus that was not escaped arrives as a blank, and no recipient has a blank.
+pub fn recipient(text: &str) -> String {
+    text.replace(' ', "+")
+}
