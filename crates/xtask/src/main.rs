@@ -4,6 +4,7 @@
 mod audit;
 mod bench;
 mod check_presets;
+mod clients;
 mod crash;
 mod fuzz;
 mod hostile;
@@ -38,6 +39,8 @@ enum Chore {
     /// Look for known vulnerabilities in what we depend on, by the RustSec advisory database: a copy of it in
     /// ../shared/advisory-db, or else from the network.
     Audit,
+    /// Validate the API's description, and run the clients that generators make of it.
+    Clients,
     /// Run schemathesis against a server of its own.
     Schema,
     /// Send every kind of message through the presets of carriers over HTTP to mock servers made of the providers'
@@ -77,6 +80,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Test => test::run_tests(),
         Chore::Prove => test::prove(),
         Chore::Audit => audit::run(),
+        Chore::Clients => clients::run(),
         Chore::Schema => schema::run(),
         Chore::CheckPresets(check) => check.run(),
         Chore::Simulate { arguments } => {

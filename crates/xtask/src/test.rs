@@ -1,6 +1,6 @@
 //! `cargo xtask test`.
 
-use crate::{audit, peers, run, run_with, schema, works};
+use crate::{audit, clients, peers, run, run_with, schema, works};
 
 /// Installs what the tests need, then runs every check; the test runner comes last.
 pub fn run_tests() -> anyhow::Result<()> {
@@ -9,6 +9,7 @@ pub fn run_tests() -> anyhow::Result<()> {
     run("cargo", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     run(peers::cargo("cargo-deny", "0.20.2")?, &["check", "bans", "licenses", "sources"])?;
     audit::run_where_possible()?;
+    clients::run()?;
     schema::run()?;
     run("cargo", &["xtask", "crash", "--debug", "--rounds", "10", "--rate", "400"])?;
     run(

@@ -1,6 +1,7 @@
 //! `GET /health/live`, `GET /health/ready`, `GET /metrics`.
 
 use super::Api;
+use super::error::ErrorBody;
 use crate::metrics::recorder;
 use axum::Json;
 use axum::extract::State;
@@ -27,7 +28,8 @@ pub struct Health {
     path = "/health/live",
     operation_id = "isAlive",
     tag = "operating",
-    responses((status = 200, body = Health, description = "It runs."))
+    responses((status = 200, body = Health, description = "It runs."), (status = 400, body = ErrorBody, description = "The request has no `Host`.")),
+    security(())
 )]
 pub async fn live() -> Json<Health> {
     Json(Health { status: "ok", carriers: BTreeMap::new() })
@@ -39,7 +41,8 @@ pub async fn live() -> Json<Health> {
     path = "/health/ready",
     operation_id = "isReady",
     tag = "operating",
-    responses((status = 200, body = Health, description = "It does."), (status = 503, body = Health, description = "Not now."))
+    responses((status = 200, body = Health, description = "It does."), (status = 503, body = Health, description = "Not now."), (status = 400, body = ErrorBody, description = "The request has no `Host`.")),
+    security(())
 )]
 pub async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, Json<Health>) {
     let carriers = api.engine.outlets().iter();
@@ -55,7 +58,8 @@ pub async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, Json<Health>) {
     path = "/metrics",
     operation_id = "readMetrics",
     tag = "operating",
-    responses((status = 200, content_type = "text/plain", body = String, description = "A line a counter."))
+    responses((status = 200, content_type = "text/plain", body = String, description = "A line a counter."), (status = 400, body = ErrorBody, description = "The request has no `Host`.")),
+    security(())
 )]
 pub async fn metrics() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], recorder().render())

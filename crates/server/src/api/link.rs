@@ -21,7 +21,8 @@ use std::sync::Arc;
         (status = 404, body = ErrorBody, description = "It does not exist, or no longer works."),
         (status = 429, body = ErrorBody, description = "The address asks too often; see `Retry-After`."),
         (status = 503, body = ErrorBody, description = "The store fails."),
-    )
+    ),
+    security(())
 )]
 pub async fn get(
     State(api): State<Arc<Api>>,

@@ -26,7 +26,7 @@ const INBOUND_AT_ONCE: usize = 16;
     operation_id = "postReceipts",
     tag = "operating",
     params(("name" = String, Path, description = "The carrier.")),
-    request_body = String,
+    request_body(content = serde_json::Value, description = "As the provider posts: JSON, or a form."),
     responses(
         (status = 200, description = "Stored."),
         (status = 401, body = ErrorBody, description = "It is not signed as the provider signs."),

@@ -33,8 +33,8 @@ const READ_BYTES: usize = 2 << 20;
 pub struct FilterRequest {
     /// In any case.
     field_name: FieldName,
-    /// `is` and `is_not` for every field; the others for `to` and `label`.
-    #[schema(nullable = false, default = "is")]
+    /// `is` (by default) and `is_not` for every field; the others for `to` and `label`.
+    #[schema(nullable = false)]
     search_operator: Option<Operator>,
     /// For `type` and `terminationChannel` a channel, for `status` a status of a flow, for `messageStatus` one of a
     /// message, for `flowKind` `plain` or `transactional`; any text for the others.
@@ -137,7 +137,7 @@ pub struct PageView {
         ("dateEnd" = Option<String>, Query, description = "Accepted before this time; ISO 8601."),
         ("page" = Option<u64>, Query, description = "From 0 (default)."),
         ("size" = Option<u16>, Query, minimum = 1, maximum = 1000, description = "10 by default."),
-        ("sort" = Option<Sort>, Query, description = "`createdAt,desc` by default."),
+        ("sort" = inline(Option<Sort>), Query, description = "`createdAt,desc` by default."),
     ),
     request_body(content = Option<FiltersRequest>, examples(
         ("Everything" = (summary = "No filter", value = json!([]))),

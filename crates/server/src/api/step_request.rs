@@ -29,7 +29,8 @@ pub struct SendRequest {
 /// Where results go, and when.
 #[derive(Serialize, ToSchema)]
 pub struct CallbackRequest {
-    #[schema(nullable = false, default = "OnChange")]
+    /// `OnChange` by default.
+    #[schema(nullable = false)]
     strategy: Option<StrategyWord>,
     #[schema(pattern = "^https?://", max_length = 2000, example = "https://acme.example/results")]
     url: String,
@@ -72,8 +73,8 @@ pub struct SmsStepRequest {
     /// 7 to 15 digits; the plus may be missing, and blanks, dashes, dots and parentheses between them are dropped.
     #[schema(example = "+306900000010", pattern = r"^\+?[1-9]\d{6,14}$")]
     to: String,
-    /// Minutes, 1 to 1440.
-    #[schema(minimum = 1, maximum = 1440, default = 1200, nullable = false)]
+    /// Minutes, 1 to 1440; 1200 by default.
+    #[schema(minimum = 1, maximum = 1440, nullable = false)]
     ttl: Option<u32>,
     /// The statuses that start the next step; both by default.
     #[schema(nullable = false)]
@@ -87,8 +88,8 @@ pub struct SmsStepRequest {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UrlShortenerRequest {
-    /// How long the short links work, seconds.
-    #[schema(minimum = 3600, maximum = 2_592_000, default = 2_592_000, nullable = false)]
+    /// How long the short links work, seconds; 2592000 by default.
+    #[schema(minimum = 3600, maximum = 2_592_000, nullable = false)]
     url_validity: Option<u32>,
 }
 
@@ -98,7 +99,7 @@ pub struct SmsMessageRequest {
     #[schema(min_length = 1, example = "Your parcel is here")]
     body: String,
     /// Show at once and do not store.
-    #[schema(default = false, nullable = false)]
+    #[schema(nullable = false)]
     flash: Option<bool>,
     #[schema(min_length = 1, max_length = 350, nullable = false)]
     label: Option<String>,
@@ -122,8 +123,8 @@ pub struct ViberStepRequest {
     /// 7 to 15 digits; the plus may be missing, and blanks, dashes, dots and parentheses between them are dropped.
     #[schema(example = "+306900000010", pattern = r"^\+?[1-9]\d{6,14}$")]
     to: String,
-    /// Minutes with one decimal place, 0.5 to 1440.
-    #[schema(minimum = 0.5, maximum = 1440, default = 10, nullable = false)]
+    /// Minutes with one decimal place, 0.5 to 1440; 10 by default.
+    #[schema(minimum = 0.5, maximum = 1440, nullable = false)]
     ttl: Option<f64>,
     /// The statuses that start the next step; all three by default.
     #[schema(nullable = false)]
@@ -132,7 +133,7 @@ pub struct ViberStepRequest {
     #[schema(pattern = "^https?://", max_length = 1000, nullable = false)]
     inbound_url: Option<String>,
     /// A message that is delivered but not seen when the ttl passes becomes Expired.
-    #[schema(default = false, nullable = false)]
+    #[schema(nullable = false)]
     expire_on_delivery: Option<bool>,
     /// Not in a transactional flow.
     #[schema(min_length = 1, max_length = 350, nullable = false)]
@@ -149,8 +150,8 @@ pub struct ViberStepRequest {
     /// Strings, numbers or booleans; a number keeps the digits that it was written with. In a transactional flow only.
     #[schema(nullable = false)]
     template_params: Option<BTreeMap<String, Value>>,
-    /// In a transactional flow only.
-    #[schema(default = "PRIMARY_DEVICE", nullable = false)]
+    /// `PRIMARY_DEVICE` by default. In a transactional flow only.
+    #[schema(nullable = false)]
     delivery_scope: Option<DeliveryScope>,
     /// The client's own number, echoed. In a transactional flow only.
     #[schema(nullable = false)]
@@ -186,8 +187,8 @@ pub struct VoiceStepRequest {
     #[schema(min_length = 1, max_length = 64, example = "+302100000000")]
     from: String,
     to: TargetView,
-    /// Minutes, 1 to 1440.
-    #[schema(minimum = 1, maximum = 1440, default = 10, nullable = false)]
+    /// Minutes, 1 to 1440; 10 by default.
+    #[schema(minimum = 1, maximum = 1440, nullable = false)]
     ttl: Option<u32>,
     /// The statuses that start the next step; `Busy` and `NoAnswer` by default.
     #[schema(nullable = false)]
@@ -210,21 +211,23 @@ pub struct DialPlanRequest {
 pub enum VerbRequest {
     /// Speak a text.
     Say {
-        #[schema(minimum = 1, maximum = 100, default = 1, nullable = false)]
+        /// Once by default.
+        #[schema(minimum = 1, maximum = 100, nullable = false)]
         repeat: Option<u32>,
         /// A key press stops it.
         #[serde(rename = "bargeIn")]
-        #[schema(default = false, nullable = false)]
+        #[schema(nullable = false)]
         barge_in: Option<bool>,
         message: SayRequest,
     },
     /// Play a file.
     Play {
-        #[schema(minimum = 1, maximum = 100, default = 1, nullable = false)]
+        /// Once by default.
+        #[schema(minimum = 1, maximum = 100, nullable = false)]
         repeat: Option<u32>,
         /// A key press stops it.
         #[serde(rename = "bargeIn")]
-        #[schema(default = false, nullable = false)]
+        #[schema(nullable = false)]
         barge_in: Option<bool>,
         #[serde(rename = "fileURL")]
         #[schema(pattern = "^https?://", max_length = 1000)]
@@ -235,10 +238,11 @@ pub enum VerbRequest {
 /// What is said, and how.
 #[derive(Serialize, ToSchema)]
 pub struct SayRequest {
-    /// A BCP 47 tag.
-    #[schema(default = "en-US", min_length = 2, max_length = 35, nullable = false)]
+    /// A BCP 47 tag; `en-US` by default.
+    #[schema(min_length = 2, max_length = 35, nullable = false)]
     language: Option<String>,
-    #[schema(default = "female", nullable = false)]
+    /// `female` by default.
+    #[schema(nullable = false)]
     gender: Option<Gender>,
     #[schema(min_length = 1, max_length = 4000, example = "Your parcel is here")]
     text: String,

@@ -125,6 +125,7 @@ pub struct SmsView {
     /// The carrier that took it; ours, beyond the contract.
     #[serde(skip_serializing_if = "Option::is_none")]
     carrier: Option<String>,
+    #[schema(value_type = SmsStatusView)]
     status: StatusView,
     #[schema(value_type = Vec<SmsFailoverStatus>)]
     failover_on_statuses: Vec<&'static str>,
@@ -158,6 +159,7 @@ pub struct ViberView {
     /// The carrier that took it; ours, beyond the contract.
     #[serde(skip_serializing_if = "Option::is_none")]
     carrier: Option<String>,
+    #[schema(value_type = ViberStatusView)]
     status: StatusView,
     #[schema(value_type = Vec<ViberFailoverStatus>)]
     failover_on_statuses: Vec<&'static str>,
@@ -187,6 +189,7 @@ pub struct VoiceView {
     /// The carrier that took it; ours, beyond the contract.
     #[serde(skip_serializing_if = "Option::is_none")]
     carrier: Option<String>,
+    #[schema(value_type = VoiceStatusView)]
     status: StatusView,
     #[schema(value_type = Vec<VoiceFailoverStatus>)]
     failover_on_statuses: Vec<&'static str>,
@@ -195,11 +198,44 @@ pub struct VoiceView {
 }
 
 /// A status, why, and since when.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusView {
-    /// One of the channel's statuses; Viber's are in capitals.
-    #[schema(schema_with = words::message_statuses)]
+    name: String,
+    reason: ReasonView,
+    updated_date: String,
+}
+
+/// The status of an Sms part, why, and since when.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code)] // It is the schema of a `StatusView`.
+pub struct SmsStatusView {
+    #[schema(schema_with = words::sms_statuses)]
+    name: String,
+    reason: ReasonView,
+    #[schema(format = DateTime)]
+    updated_date: String,
+}
+
+/// The status of a Viber message, why, and since when.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code)] // It is the schema of a `StatusView`.
+pub struct ViberStatusView {
+    #[schema(schema_with = words::viber_statuses)]
+    name: String,
+    reason: ReasonView,
+    #[schema(format = DateTime)]
+    updated_date: String,
+}
+
+/// The status of a call, why, and since when.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[allow(dead_code)] // It is the schema of a `StatusView`.
+pub struct VoiceStatusView {
+    #[schema(schema_with = words::voice_statuses)]
     name: String,
     reason: ReasonView,
     #[schema(format = DateTime)]

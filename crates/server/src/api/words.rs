@@ -23,15 +23,23 @@ pub fn flow_statuses() -> Object {
     one_of(FlowStatus::ALL.map(FlowStatus::name))
 }
 
-/// The statuses of messages, as trackings spell them: Viber's are capitals.
-pub fn message_statuses() -> Object {
-    let mut words: Vec<String> = Vec::new();
-    for channel in Channel::ALL {
-        words.extend(Status::all_of(channel).iter().map(|status| status.tracking_name(channel)));
-    }
-    words.sort_unstable();
-    words.dedup();
-    one_of(words)
+/// The statuses of an Sms, as trackings spell them.
+pub fn sms_statuses() -> Object {
+    message_statuses(Channel::Sms)
+}
+
+/// The statuses of a Viber message, as trackings spell them.
+pub fn viber_statuses() -> Object {
+    message_statuses(Channel::Viber)
+}
+
+/// The statuses of a call, as trackings spell them.
+pub fn voice_statuses() -> Object {
+    message_statuses(Channel::Voice)
+}
+
+fn message_statuses(channel: Channel) -> Object {
+    one_of(Status::all_of(channel).iter().map(|status| status.tracking_name(channel)))
 }
 
 /// The rules that a request can break.

@@ -1,21 +1,21 @@
 """The client that openapi-python-client makes: takes a token, sends a flow of three channels, tracks it and finds it.
 
-Arguments: the server's URL, an application's id, its secret. The generated package is on PYTHONPATH.
+Arguments: the server's URL, and an application's credentials as `Authorization: Basic` has them. The generated package is on
+PYTHONPATH.
 """
 
 import sys
 import time
 
-import httpx
 from switchback_client import AuthenticatedClient, Client
 from switchback_client.api.authentication import take_token
 from switchback_client.api.sending import send_flow
 from switchback_client.api.tracking import search_trackings, track_flow
 from switchback_client import models
 
-url, application, secret = sys.argv[1:]
+url, credentials = sys.argv[1:]
 
-basic = Client(base_url=url, httpx_args={"auth": httpx.BasicAuth(application, secret)})
+basic = Client(base_url=url, headers={"Authorization": f"Basic {credentials}"})
 token = take_token.sync(client=basic, body=models.TokenRequest(grant_type="client_credentials"))
 assert isinstance(token, models.TokenResponse), token
 

@@ -1,10 +1,11 @@
 // The client of openapi-typescript's types (through openapi-fetch): takes a token, sends a flow of three channels,
-// tracks it and finds it. Arguments: the server's URL, an application's id, its secret.
+// tracks it and finds it. Arguments: the server's URL, and an application's credentials as `Authorization: Basic` has
+// them.
 import createClient from "openapi-fetch";
-import type { components, paths } from "./switchback.js";
+import type { components, paths } from "./api.d.ts";
 
-const [url, application, secret] = process.argv.slice(2);
-if (!url || !application || !secret) throw new Error("usage: client URL ID SECRET");
+const [url, credentials] = process.argv.slice(2);
+if (!url || !credentials) throw new Error("usage: client URL CREDENTIALS");
 
 function check(holds: boolean, what: unknown): asserts holds {
   if (!holds) throw new Error(JSON.stringify(what));
@@ -12,7 +13,7 @@ function check(holds: boolean, what: unknown): asserts holds {
 
 const basic = createClient<paths>({
   baseUrl: url,
-  headers: { Authorization: `Basic ${Buffer.from(`${application}:${secret}`).toString("base64")}` },
+  headers: { Authorization: `Basic ${credentials}` },
 });
 const token = await basic.POST("/oauth/token", {
   body: { grant_type: "client_credentials" },
@@ -53,6 +54,8 @@ const page = await client.POST("/failover/tracking", {
   body: [{ fieldName: "to", searchTerm: to }],
 });
 check(page.data !== undefined, page.error);
+// An export would be text.
+check(typeof page.data === "object", page.data);
 check(page.data.totalElements === 1 && page.data.content[0]?.trackingId === trackingId, page.data);
 
 const refused = await client.POST("/failover", { body: { flow: [] } });
