@@ -69,7 +69,7 @@ fn install_list(
     Ok(std::fs::write(installed, wanted)?)
 }
 
-/// Node.js, npm, Python with venv, sipp, baresip and espeak-ng, from Debian where they are missing.
+/// Node.js, npm, Python with venv, curl, sipp, baresip and espeak-ng, from Debian where they are missing.
 fn programs() -> anyhow::Result<()> {
     let mut packages = Vec::new();
     if !works("node", &["--version"]) {
@@ -82,7 +82,7 @@ fn programs() -> anyhow::Result<()> {
         packages.extend(["python3", "python3-venv"]);
     }
     for (program, package) in
-        [("sipp", "sip-tester"), ("baresip", "baresip-core"), ("espeak-ng", "espeak-ng")]
+        [("curl", "curl"), ("sipp", "sip-tester"), ("baresip", "baresip-core"), ("espeak-ng", "espeak-ng")]
     {
         if !works("sh", &["-c", &format!("command -v {program}")]) {
             packages.push(package);

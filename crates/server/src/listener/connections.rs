@@ -24,22 +24,45 @@ pub fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Why a request waits, or is under way: flags of a connection.
-#[derive(Clone, Copy)]
-pub enum Flag {
+/// What a connection does. Over HTTP/2 it has several requests at a time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
     /// A request is under way.
-    Answering = 1,
-    /// The body has not arrived yet.
-    AwaitsBody = 2,
-    /// The client takes nothing of the answer now.
-    Blocked = 4,
-    /// It is to be closed.
-    Closed = 8,
+    Answering,
+    /// The body of one has not arrived yet.
+    AwaitingBody,
+    /// The client takes nothing of what is sent.
+    Blocked,
 }
 
-impl Flag {
-    const fn is_in(self, flags: u8) -> bool {
-        flags & self as u8 != 0
+/// What a connection does, how often, and since when.
+#[derive(Clone, Copy, Default)]
+struct Own {
+    answering: u32,
+    awaiting_body: u32,
+    blocked: u32,
+    /// It is to be closed, and nothing may begin.
+    closed: bool,
+    /// [`State::clock`] at the last change.
+    since: u64,
+}
+
+impl Own {
+    fn change(&mut self, doing: Doing, on: bool) {
+        let count = match doing {
+            Doing::Answering => &mut self.answering,
+            Doing::AwaitingBody => &mut self.awaiting_body,
+            Doing::Blocked => &mut self.blocked,
+        };
+        *count = if on { *count + 1 } else { count.saturating_sub(1) };
+    }
+
+    const fn is_idle(self) -> bool {
+        self.answering == 0 && self.blocked == 0
+    }
+
+    const fn is_slow(self) -> bool {
+        !self.is_idle() && (self.blocked > 0 || self.awaiting_body >= self.answering)
     }
 }
 
@@ -68,6 +91,10 @@ impl Line {
         } else {
             self.by_count.insert((of_address.len(), address));
         }
+    }
+
+    fn has(&self, address: IpAddr, since: u64) -> bool {
+        self.by_address.get(&address).is_some_and(|of_address| of_address.contains_key(&since))
     }
 
     /// The oldest one of an address, or else of the address that has most.
@@ -110,8 +137,8 @@ pub struct Seat {
     all: Arc<Connections>,
     address: IpAddr,
     close: Arc<Notify>,
-    /// Its flags and since when it has them; only changed while the state of all is locked.
-    own: Mutex<(u8, u64)>,
+    /// Only changed while the state of all is locked.
+    own: Mutex<Own>,
     /// Octets of its head, while that has not ended.
     head: AtomicUsize,
 }
@@ -176,7 +203,7 @@ impl Connections {
         state.clock += 1;
         let since = state.clock;
         state.idle.insert(address, since, &close);
-        let own = Mutex::new((0, since));
+        let own = Mutex::new(Own { since, ..Own::default() });
         Arc::new(Seat { all: Arc::clone(self), address, close, own, head: AtomicUsize::new(0) })
     }
 }
@@ -193,55 +220,62 @@ fn close_oldest(state: &mut State, address: IpAddr) -> bool {
 }
 
 impl State {
-    fn line(&mut self, flags: u8) -> Option<&mut Line> {
-        if Flag::Closed.is_in(flags) {
-            None
-        } else if Flag::Blocked.is_in(flags) || Flag::AwaitsBody.is_in(flags) {
-            Some(&mut self.slow)
-        } else if Flag::Answering.is_in(flags) {
-            None
-        } else {
-            Some(&mut self.idle)
+    /// The line that a connection stands in, where it is in one.
+    fn line(&mut self, own: Own) -> Option<&mut Line> {
+        match own {
+            Own { closed: true, .. } => None,
+            own if own.is_idle() => Some(&mut self.idle),
+            own if own.is_slow() => Some(&mut self.slow),
+            _ => None,
         }
     }
 }
 
 impl Seat {
-    /// Sets or clears a flag; false where the connection is to be closed, so that nothing may begin.
-    pub fn set(&self, flag: Flag, on: bool) -> bool {
+    /// It begins to do something; false where the connection is to be closed: then a request does not begin.
+    pub fn begin(&self, doing: Doing) -> bool {
+        self.change(doing, true)
+    }
+
+    /// It ends to do something that began.
+    pub fn end(&self, doing: Doing) {
+        self.change(doing, false);
+    }
+
+    fn change(&self, doing: Doing, on: bool) -> bool {
         self.end_head();
         let mut state = self.all.state.lock();
         let mut own = self.own.lock();
-        let (flags, since) = *own;
-        let set = if on { flags | flag as u8 } else { flags & !(flag as u8) };
-        if set == flags {
-            return !Flag::Closed.is_in(flags);
+        let was = *own;
+        if let Some(line) = state.line(was) {
+            own.closed = !line.has(self.address, was.since);
+            line.remove(self.address, was.since);
         }
-        if let Some(line) = state.line(flags) {
-            let told = !line.by_address.get(&self.address).is_some_and(|known| known.contains_key(&since));
-            if told {
-                *own = (flags | Flag::Closed as u8, since);
-                return false;
-            }
-            line.remove(self.address, since);
+        if own.closed && on && doing == Doing::Answering {
+            return false;
         }
+        own.change(doing, on);
         state.clock += 1;
-        let now = state.clock;
-        *own = (set, now);
-        let (address, close) = (self.address, &self.close);
-        if let Some(line) = state.line(set) {
-            line.insert(address, now, close);
+        own.since = state.clock;
+        let (address, close, now) = (self.address, &self.close, *own);
+        if let Some(line) = state.line(now) {
+            line.insert(address, now.since, close);
             if state.wanted {
                 self.all.changed.notify_one();
             }
         }
-        !Flag::Closed.is_in(set)
+        !own.closed
     }
 
     /// Whether no request of it is under way, and nothing of an answer is left to be sent.
     pub fn is_idle(&self) -> bool {
-        let (flags, _) = *self.own.lock();
-        !Flag::Answering.is_in(flags) && !Flag::Blocked.is_in(flags)
+        self.own.lock().is_idle()
+    }
+
+    /// The moment, by a clock that counts changes, since when it is idle; none while it is not.
+    pub fn idle_since(&self) -> Option<u64> {
+        let own = *self.own.lock();
+        own.is_idle().then_some(own.since)
     }
 
     /// Octets came from the client. False where they are of a head that is large while all heads take too much room.
@@ -269,13 +303,13 @@ impl Drop for Seat {
     fn drop(&mut self) {
         self.end_head();
         let mut state = self.all.state.lock();
-        let (flags, since) = *self.own.lock();
+        let own = *self.own.lock();
         state.live -= 1;
         let address = self.address;
-        let told = Flag::Closed.is_in(flags)
-            || state.line(flags).is_some_and(|line| {
-                let told = !line.by_address.get(&address).is_some_and(|known| known.contains_key(&since));
-                line.remove(address, since);
+        let told = own.closed
+            || state.line(own).is_some_and(|line| {
+                let told = !line.has(address, own.since);
+                line.remove(address, own.since);
                 told
             });
         if told {
@@ -310,7 +344,7 @@ mod tests {
         // Nobody else is closed while that one is on its way out.
         assert!(all.room_for(address(1)).now_or_never().is_none());
         assert!(seats[1..].iter().all(|seat| !is_told(seat)));
-        assert!(!seats[0].set(Flag::Answering, true), "nothing begins any more");
+        assert!(!seats[0].begin(Doing::Answering), "nothing begins any more");
         drop(seats.remove(0));
         assert!(all.room_for(address(1)).now_or_never().is_some());
     }
@@ -320,8 +354,8 @@ mod tests {
         let all = Connections::new(4);
         let seats: Vec<_> = [1, 2, 2, 3].map(|last| all.enter(address(last))).into();
         // Of the second address the older one has a request, so the younger one is the oldest idle one.
-        assert!(seats[1].set(Flag::Answering, true));
-        assert!(seats[1].set(Flag::Answering, false));
+        assert!(seats[1].begin(Doing::Answering));
+        seats[1].end(Doing::Answering);
         assert!(all.room_for(address(9)).now_or_never().is_none());
         assert!(is_told(&seats[2]));
         assert!(!is_told(&seats[0]) && !is_told(&seats[1]) && !is_told(&seats[3]));
@@ -332,16 +366,37 @@ mod tests {
         let all = Connections::new(2);
         let seats = [1, 1].map(|last| all.enter(address(last)));
         for seat in &seats {
-            assert!(seat.set(Flag::Answering, true));
+            assert!(seat.begin(Doing::Answering));
         }
         let mut room = Box::pin(all.room_for(address(1)));
         assert!(room.as_mut().now_or_never().is_none());
         assert!(seats.iter().all(|seat| !is_told(seat)), "both are busy");
         // Its client does not take the answer: who waits for room hears of it.
-        assert!(seats[1].set(Flag::Blocked, true));
+        assert!(seats[1].begin(Doing::Blocked));
         assert!(room.as_mut().now_or_never().is_none());
         assert!(is_told(&seats[1]) && !is_told(&seats[0]));
         drop(seats);
+        assert!(room.now_or_never().is_some());
+        assert_eq!(all.state.lock().leaving, 0);
+    }
+
+    #[tokio::test]
+    async fn of_several_requests_one_that_is_worked_for_keeps_the_connection() {
+        let all = Connections::new(1);
+        let seat = all.enter(address(1));
+        for doing in [Doing::Answering, Doing::AwaitingBody, Doing::Answering] {
+            assert!(seat.begin(doing));
+        }
+        let mut room = Box::pin(all.room_for(address(2)));
+        assert!(room.as_mut().now_or_never().is_none() && !is_told(&seat), "the second one is worked for");
+        assert_eq!(seat.idle_since(), None);
+        // Now nothing but the first one's body is waited for.
+        seat.end(Doing::Answering);
+        assert!(room.as_mut().now_or_never().is_none());
+        assert!(is_told(&seat) && !seat.begin(Doing::Answering));
+        seat.end(Doing::AwaitingBody);
+        seat.end(Doing::Answering);
+        drop(seat);
         assert!(room.now_or_never().is_some());
         assert_eq!(all.state.lock().leaving, 0);
     }
@@ -355,7 +410,7 @@ mod tests {
         let (other, one_more) = (all.enter(address(2)), all.enter(address(1)));
         assert!(other.takes(SMALL_HEAD) && !one_more.takes(large));
         // One of them begins to be answered, some end: there is room again, and a body is no head.
-        seats[0].set(Flag::Answering, true);
+        seats[0].begin(Doing::Answering);
         assert!(seats[0].takes(HEADS_MAX));
         seats.truncate(2);
         drop(one_more);

@@ -1,5 +1,6 @@
-//! The listener: HTTP/1.1, plain or over TLS, with bounds on what a client that is slow or means harm can hold.
+//! The listener: HTTP/1.1 and HTTP/2, plain or over TLS, with bounds on what a client that is slow or means harm can hold.
 
+mod answers;
 mod connections;
 mod serving;
 mod tls;
@@ -8,25 +9,26 @@ mod watched;
 pub use connections::network;
 
 use crate::config::ServerConfig;
+use answers::Answers;
 use anyhow::anyhow;
 use axum::Router;
 use axum::http::HeaderValue;
 use axum::http::header::STRICT_TRANSPORT_SECURITY;
 use connections::{Connections, Seat};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use serving::Serving;
 use socket2::SockRef;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tls::Certificate;
+use tls::{Certificate, HTTP_2};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower_http::set_header::SetResponseHeaderLayer;
 use watched::Watched;
@@ -35,6 +37,14 @@ use watched::Watched;
 const SEND_BUFFER: usize = 128 * 1024;
 /// Octets of a request's head; more are answered 431.
 const HEAD_MAX: usize = 64 * 1024;
+/// Requests of an HTTP/2 connection at the same time. Each of them can have a piece of an answer in memory.
+const STREAMS_MAX: u32 = 16;
+/// Octets of bodies that an HTTP/2 client may send before they are taken.
+const WINDOW: u32 = 64 * 1024;
+/// What a client begins with that speaks HTTP/2 without asking (RFC 9113, 3.4).
+const PREFACE: &[u8; 4] = b"PRI ";
+/// Between two looks at a beginning that has not arrived yet.
+const PREFACE_PAUSE: Duration = Duration::from_millis(10);
 /// The pause after a connection could not be taken, for example since there are no more files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
@@ -143,14 +153,20 @@ impl Shared {
         let _ = stream.set_nodelay(true);
         // Else the system enlarges it for who does not read, by megabytes, and takes that for progress for a while.
         let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
-        let stream = Watched::new(stream, Arc::clone(&seat), self.request_timeout);
         let served = async {
+            let patience = self.request_timeout;
             let Some(certificate) = &self.certificate else {
-                return self.speak(stream, address, &seat).await;
+                if let Ok(begins) = timeout(patience, begins_http2(&stream)).await {
+                    let stream = Watched::new(stream, Arc::clone(&seat), patience);
+                    self.speak(stream, begins, address, &seat).await;
+                }
+                return;
             };
+            let stream = Watched::new(stream, Arc::clone(&seat), patience);
             let handshake = TlsAcceptor::from(certificate.current()).accept(stream);
-            if let Ok(Ok(stream)) = timeout(self.request_timeout, handshake).await {
-                self.speak(stream, address, &seat).await;
+            if let Ok(Ok(stream)) = timeout(patience, handshake).await {
+                let chosen = stream.get_ref().1.alpn_protocol() == Some(HTTP_2);
+                self.speak(stream, chosen, address, &seat).await;
             }
         };
         tokio::select! {
@@ -176,14 +192,28 @@ impl Shared {
         sleep(within).await;
     }
 
-    /// Speaks HTTP.
+    /// Speaks HTTP, of version 2 or 1.1.
     async fn speak(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        version_2: bool,
         address: SocketAddr,
         seat: &Arc<Seat>,
     ) {
         let serving = Serving::new(self.routes.clone(), address, Arc::clone(seat), self.request_timeout);
+        if version_2 {
+            self.speak_http2(stream, serving, seat).await;
+        } else {
+            self.speak_http1(stream, serving, seat).await;
+        }
+    }
+
+    async fn speak_http1(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        serving: Serving,
+        seat: &Seat,
+    ) {
         let mut http = http1::Builder::new();
         // It bounds a head, and the time between two requests as well.
         http.timer(TokioTimer::new()).header_read_timeout(self.request_timeout);
@@ -204,5 +234,65 @@ impl Shared {
         if let Err(error) = ended {
             tracing::debug!(%error, "a connection ended");
         }
+    }
+
+    async fn speak_http2(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        serving: Serving,
+        seat: &Seat,
+    ) {
+        let (answers, patience) = (Arc::<Answers>::default(), self.request_timeout);
+        let mut http = http2::Builder::new(TokioExecutor::new());
+        http.timer(TokioTimer::new()).keep_alive_interval(patience).keep_alive_timeout(patience);
+        http.max_concurrent_streams(STREAMS_MAX).max_header_list_size(HEAD_MAX as u32);
+        http.initial_stream_window_size(WINDOW).initial_connection_window_size(WINDOW);
+        http.max_send_buf_size(WINDOW as usize);
+        let serving = serving.multiplexed(Arc::clone(&answers));
+        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), serving));
+        let mut closes = pin!(self.closes());
+        let (mut looks, mut ending, mut idle_since) = (interval(patience), false, None);
+        loop {
+            tokio::select! {
+                biased;
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "a connection ended");
+                    }
+                    return;
+                }
+                _ = closes.as_mut(), if !ending => {
+                    connection.as_mut().graceful_shutdown();
+                    ending = true;
+                }
+                _ = looks.tick() => {
+                    if answers.stalled(patience) {
+                        metrics::counter!("switchback_connections_closed_total", "reason" => "stalled").increment(1);
+                        return;
+                    }
+                    let idle = seat.idle_since();
+                    if idle.is_some() && idle == idle_since {
+                        return;
+                    }
+                    idle_since = idle;
+                }
+            }
+        }
+    }
+}
+
+/// Whether a client begins with HTTP/2 (RFC 9113, 3.3); nothing of what it sent is taken.
+async fn begins_http2(stream: &TcpStream) -> bool {
+    let mut octets = [0; PREFACE.len()];
+    loop {
+        match stream.peek(&mut octets).await {
+            Ok(count) if count > 0 && PREFACE.starts_with(&octets[..count]) => {
+                if count == PREFACE.len() {
+                    return true;
+                }
+            }
+            _ => return false,
+        }
+        sleep(PREFACE_PAUSE).await;
     }
 }

@@ -1,11 +1,12 @@
 //! One connection: its requests to the routes, and what its place among all others is meanwhile.
 
-use super::connections::{Flag, Seat};
+use super::answers::{Answers, Entry};
+use super::connections::{Doing, Seat};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::ConnectInfo;
 use axum::http::header::{CONNECTION, EXPECT};
-use axum::http::{HeaderValue, Request, Response, Version};
+use axum::http::{HeaderValue, Request, Response};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper_util::service::TowerToHyperService;
 use parking_lot::Mutex;
@@ -29,12 +30,19 @@ pub struct Serving {
     seat: Arc<Seat>,
     /// How long a body may take that nobody wanted.
     patience: Duration,
+    /// Over HTTP/2, all answers of the connection.
+    answers: Option<Arc<Answers>>,
 }
 
 impl Serving {
     /// Serves a connection from an address.
     pub fn new(routes: Router, address: SocketAddr, seat: Arc<Seat>, patience: Duration) -> Serving {
-        Serving { routes: TowerToHyperService::new(routes), address, seat, patience }
+        Serving { routes: TowerToHyperService::new(routes), address, seat, patience, answers: None }
+    }
+
+    /// The same over HTTP/2.
+    pub fn multiplexed(self, answers: Arc<Answers>) -> Serving {
+        Serving { answers: Some(answers), ..self }
     }
 }
 
@@ -45,28 +53,31 @@ impl hyper::service::Service<Request<Incoming>> for Serving {
     type Future = Pin<Box<dyn Future<Output = io::Result<Response<Answer>>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        if !self.seat.set(Flag::Answering, true) {
+        if !self.seat.begin(Doing::Answering) {
             return Box::pin(std::future::ready(Err(io::ErrorKind::ConnectionAborted.into())));
         }
         let answering = Answering(Arc::clone(&self.seat));
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(ConnectInfo(self.address));
         // Who waits to be told to send the body must not be told so for nothing.
-        let is_sent = parts.version != Version::HTTP_2 && !parts.headers.contains_key(EXPECT);
+        let is_sent = !parts.headers.contains_key(EXPECT);
         let unread = Unread::default();
-        let (seat, patience) = (Arc::clone(&self.seat), self.patience);
+        let (seat, patience, answers) = (Arc::clone(&self.seat), self.patience, self.answers.clone());
         let body = Arriving::new(body, Arc::clone(&seat), Arc::clone(&unread));
         let request = Request::from_parts(parts, axum::body::Body::new(body));
         let answer = hyper::service::Service::call(&self.routes, request);
         Box::pin(async move {
             let Ok(mut answer) = answer.await;
             let body = unread.lock().take();
+            // Over HTTP/2 a body that nobody wants ends by itself.
             if let Some(body) = body
+                && answers.is_none()
                 && !(is_sent && timeout(patience, read_out(body, seat)).await.unwrap_or(false))
             {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok(answer.map(|body| Answer { body, _answering: answering }))
+            let entry = answers.map(|answers| answers.enter());
+            Ok(answer.map(|body| Answer { body, entry, _answering: answering }))
         })
     }
 }
@@ -76,7 +87,7 @@ struct Answering(Arc<Seat>);
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.0.set(Flag::Answering, false);
+        self.0.end(Doing::Answering);
     }
 }
 
@@ -117,7 +128,11 @@ impl Arriving {
     fn wait(&mut self, waits: bool) {
         if self.waits != waits {
             self.waits = waits;
-            self.seat.set(Flag::AwaitsBody, waits);
+            if waits {
+                self.seat.begin(Doing::AwaitingBody);
+            } else {
+                self.seat.end(Doing::AwaitingBody);
+            }
         }
     }
 }
@@ -155,6 +170,7 @@ impl Drop for Arriving {
 /// An answer's body; its request is under way until it is sent.
 pub struct Answer {
     body: axum::body::Body,
+    entry: Option<Entry>,
     _answering: Answering,
 }
 
@@ -166,6 +182,10 @@ impl Body for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        // It is asked for more when there is room for more.
+        if let Some(entry) = &self.entry {
+            entry.goes_on();
+        }
         Pin::new(&mut self.body).poll_frame(context)
     }
 

@@ -8,8 +8,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::sync::Arc;
 
-/// What is spoken inside of TLS (RFC 7301).
-const PROTOCOL: &[u8] = b"http/1.1";
+/// What is spoken inside of TLS, the first one best (RFC 7301).
+const PROTOCOLS: [&[u8]; 2] = [HTTP_2, b"http/1.1"];
+/// HTTP/2 by the name that it has there.
+pub const HTTP_2: &[u8] = b"h2";
 
 /// The certificate in use, and where it is read from.
 pub struct Certificate {
@@ -50,6 +52,6 @@ fn read(paths: &TlsConfig) -> anyhow::Result<Arc<ServerConfig>> {
     }
     let key = PrivateKeyDer::from_pem_file(&paths.key).context("server.tls.key")?;
     let mut config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![PROTOCOL.to_vec()];
+    config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
     Ok(Arc::new(config))
 }

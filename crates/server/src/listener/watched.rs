@@ -1,6 +1,6 @@
 //! A connection that ends where its client takes nothing for too long, or sends more than there is room for.
 
-use super::connections::{Flag, Seat};
+use super::connections::{Doing, Seat};
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -30,13 +30,13 @@ impl Watched {
     fn progress<T>(&mut self, context: &mut Context<'_>, made: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if made.is_ready() {
             if self.stalled.take().is_some() {
-                self.seat.set(Flag::Blocked, false);
+                self.seat.end(Doing::Blocked);
             }
             return made;
         }
         let (patience, seat) = (self.patience, &self.seat);
         let stalled = self.stalled.get_or_insert_with(|| {
-            seat.set(Flag::Blocked, true);
+            seat.begin(Doing::Blocked);
             Box::pin(sleep(patience))
         });
         ready!(stalled.as_mut().poll(context));

@@ -147,6 +147,37 @@ async fn who_takes_nothing_is_cut() {
 }
 
 #[tokio::test]
+async fn who_takes_nothing_of_one_answer_among_others_is_cut() {
+    let server = TestServer::start("[server]\nrequest_timeout = \"1s\"\n").await;
+    send_large(&server, 100).await;
+    let stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).await.unwrap();
+    let (client, connection) = h2::client::handshake(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let mut client = client.ready().await.unwrap();
+    let request = |method: &str, path: &str| {
+        let request = axum::http::Request::builder().method(method).uri(format!("{}{path}", server.url));
+        request.header("authorization", format!("Bearer {}", server.token)).body(()).unwrap()
+    };
+    // It takes as much as the client has room for, and the client makes no more.
+    let (deaf, _) = client.send_request(request("POST", "/failover/tracking?size=1000"), true).unwrap();
+    let deaf = deaf.await.unwrap();
+    assert_eq!(deaf.status(), 200);
+    // Others go on meanwhile.
+    let cut = loop {
+        let Ok((answer, _)) = client.send_request(request("GET", "/health/live"), true) else { break true };
+        if answer.await.is_err() {
+            break true;
+        }
+        if connection.is_finished() {
+            break true;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert!(cut);
+    until_counted(&server, "connections_closed_total{reason=\"stalled\"} 1").await;
+}
+
+#[tokio::test]
 async fn a_connection_between_two_requests_ends_in_time() {
     let server = TestServer::start("[server]\nrequest_timeout = \"300ms\"\n").await;
     let mut stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).await.unwrap();
@@ -155,6 +186,10 @@ async fn a_connection_between_two_requests_ends_in_time() {
     let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut taken)).await;
     read.expect("the server closes it").unwrap();
     assert!(taken.starts_with(b"HTTP/1.1 200"), "{taken:?}");
+    let stream = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).await.unwrap();
+    let (_client, connection) = h2::client::handshake(stream).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(20), connection).await;
+    let _ = ended.expect("the server closes it");
 }
 
 #[tokio::test]

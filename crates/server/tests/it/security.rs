@@ -3,17 +3,12 @@
 use crate::support::*;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use reqwest::{Certificate, Client, Method, StatusCode};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 use serde_json::{Value, json};
 use server::clock;
-use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::process::Command;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
 #[tokio::test]
 async fn an_application_sees_and_touches_nothing_of_another() {
@@ -110,16 +105,35 @@ fn certify(directory: &Path) -> Certificate {
     Certificate::from_pem(cert.pem().as_bytes()).unwrap()
 }
 
-/// What the listener wants to speak with a client that would speak HTTP/2 as well.
-async fn protocol(address: SocketAddr, trusted: &Path) -> Option<Vec<u8>> {
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_file(trusted).unwrap()).unwrap();
-    let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let stream = TcpStream::connect(address).await.unwrap();
-    let connector = TlsConnector::from(Arc::new(config));
-    let stream = connector.connect("localhost".try_into().unwrap(), stream).await.unwrap();
-    stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec)
+/// What a program of others prints that asks the server.
+async fn ask(program: &'static str, arguments: Vec<String>) -> String {
+    let ran = tokio::task::spawn_blocking(move || Command::new(program).args(arguments).output());
+    let output = ran.await.unwrap().unwrap();
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim().to_owned()
+}
+
+/// Whether clients of every kind are answered: with HTTP/2 and without, by their choice and by the server's.
+async fn answers_all(url: &str) {
+    for (choice, version) in
+        [("--http1.1", "1.1"), ("--http2", "2"), ("--http2-prior-knowledge", "2"), ("--no-alpn", "1.1")]
+    {
+        let is_plain = url.starts_with("http://");
+        // Without TLS, curl asks for an upgrade to HTTP/2, which nobody has to follow (RFC 9113 has it no more).
+        let version = if is_plain && choice == "--http2" { "1.1" } else { version };
+        let arguments = ["-sk", choice, "-w", " %{http_version} %{http_code}", "--max-time", "20"];
+        let mut arguments: Vec<String> = arguments.map(str::to_owned).into();
+        arguments.push(format!("{url}/health/live"));
+        let printed = ask("curl", arguments).await;
+        assert_eq!(printed, format!("{{\"status\":\"ok\"}} {version} 200"), "curl {choice} {url}");
+    }
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/http2.js");
+    assert_eq!(ask("node", vec![script.into(), url.into()]).await, "200 ok, 401 401010001", "{url}");
+}
+
+#[tokio::test]
+async fn a_client_that_speaks_http_2_is_answered() {
+    let server = TestServer::start("").await;
+    answers_all(&server.url).await;
 }
 
 #[tokio::test]
@@ -137,13 +151,13 @@ async fn the_listener_speaks_tls_and_takes_a_new_certificate() {
     let live = get(&first).await.unwrap();
     assert_eq!(live.status(), StatusCode::OK);
     assert_eq!(live.headers()["strict-transport-security"], "max-age=31536000");
-    assert_eq!(protocol(server.address, &cert).await.unwrap(), b"http/1.1");
+    answers_all(url.strip_suffix("/health/live").unwrap()).await;
     let second = certify(directory.path());
     get(&first).await.unwrap();
     server.reload_tls().await.unwrap();
     get(&first).await.unwrap_err();
     get(&second).await.unwrap();
-    assert_eq!(protocol(server.address, &cert).await.unwrap(), b"http/1.1");
+    answers_all(url.strip_suffix("/health/live").unwrap()).await;
     // What can't be used changes nothing.
     std::fs::write(&cert, "nonsense").unwrap();
     assert!(format!("{:#}", server.reload_tls().await.unwrap_err()).contains("cert.pem"));

@@ -1,0 +1,23 @@
+// Node's HTTP/2 client: asks for /health/live and for what needs a token, both at once, over one connection. Argument: the URL.
+const http2 = require("node:http2");
+
+const session = http2.connect(process.argv[2], { rejectUnauthorized: false });
+session.on("error", (error) => { throw error; });
+
+function ask(headers, body) {
+  return new Promise((resolve, reject) => {
+    const stream = session.request(headers);
+    let status, text = "";
+    stream.on("response", (answer) => { status = answer[":status"]; });
+    stream.on("data", (data) => { text += data; });
+    stream.on("end", () => resolve(`${status} ${JSON.parse(text).status ?? JSON.parse(text).code}`));
+    stream.on("error", reject);
+    stream.end(body);
+  });
+}
+
+const post = { ":method": "POST", ":path": "/failover", "content-type": "application/json" };
+Promise.all([ask({ ":path": "/health/live" }), ask(post, "x".repeat(100_000))]).then((answers) => {
+  console.log(answers.join(", "));
+  session.close();
+});
