@@ -117,6 +117,11 @@ impl Server {
         Ok(self.process.0.try_wait()?.is_none())
     }
 
+    /// Its data directory.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// Its base URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)

@@ -12,6 +12,7 @@ mod http;
 mod load;
 mod overload;
 mod pages;
+mod parts;
 mod peers;
 mod schema;
 mod search;
@@ -72,6 +73,8 @@ enum Bench {
     Overload(overload::Overload),
     Hostile(hostile::Hostile),
     Http(http::Http),
+    /// What an event costs in a flow of 20 parts and in one of a single part, while a callback target hangs.
+    Parts(parts::Parts),
     Voice(voice::Voice),
 }
 
@@ -96,6 +99,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Bench(Bench::Overload(overload)) => overload.run(),
         Chore::Bench(Bench::Hostile(hostile)) => hostile.run(),
         Chore::Bench(Bench::Http(http)) => http.run(),
+        Chore::Bench(Bench::Parts(parts)) => parts.run(),
         Chore::Bench(Bench::Voice(voice)) => voice.run(),
         Chore::BareEcho => bench::bare_echo(),
     }
