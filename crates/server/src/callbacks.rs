@@ -209,7 +209,7 @@ impl Callbacks {
         if gone {
             count("ended");
             tracing::info!(flow = %flow.id, "a callback target wants no more of this flow");
-            return Event::CallbacksEnded { number: pending.number };
+            return Event::CallbacksEnded { number: pending.number, error };
         }
         let too_old = now_ms.saturating_sub(pending.since_ms()) >= give_up_ms;
         let given_up = tells_age && too_old;
