@@ -64,6 +64,8 @@ use utoipa_swagger_ui::SwaggerUi;
 
 /// Largest body, octets.
 const BODY_MAX: usize = 256 * 1024;
+/// Largest body of receipts, octets: as many as are taken in one post have room.
+const RECEIPTS_BODY_MAX: usize = 4 << 20;
 /// A body of at most so many octets needs no place among the large ones.
 const SMALL_BODY: usize = 16 * 1024;
 /// Places for large bodies are counted in so many octets.
@@ -93,6 +95,8 @@ pub struct Api {
     errors_max: usize,
     /// Places for the octets of large bodies that are under way, in units of [`BODY_UNIT`].
     bodies: Semaphore,
+    /// How many places there are.
+    bodies_units: usize,
     allow_private: bool,
     /// What providers call this server by.
     public_url: Option<String>,
@@ -127,6 +131,7 @@ impl Api {
             limits: config.limits.flow(),
             errors_max: config.limits.errors_max,
             bodies: Semaphore::new(config.limits.bodies_bytes_max / BODY_UNIT),
+            bodies_units: config.limits.bodies_bytes_max / BODY_UNIT,
             allow_private: config.callbacks.allow_private,
             public_url: config.server.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
             short_base: config.shortener.base_url.clone(),
@@ -187,7 +192,10 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/failover/tracking/{trackingId}", get(tracking::get).delete(erase::delete))
         .route("/suppressions/{channel}", get(suppressions::get))
         .route("/suppressions/{channel}/{recipient}", put(suppressions::put).delete(suppressions::delete))
-        .route("/carriers/{name}/receipts", post(receipts::post))
+        .route(
+            "/carriers/{name}/receipts",
+            post(receipts::post).layer(DefaultBodyLimit::max(RECEIPTS_BODY_MAX)),
+        )
         .route("/s/{code}", get(link::get))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
@@ -241,25 +249,25 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
     }
 }
 
-/// A body of any type, within the limit.
-pub struct Body(Bytes);
+/// A body of any type, of at most `MAX` octets.
+pub struct Body<const MAX: usize = BODY_MAX>(Bytes);
 
-impl FromRequest<Arc<Api>> for Body {
+impl<const MAX: usize> FromRequest<Arc<Api>> for Body<MAX> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Body, ApiError> {
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Body<MAX>, ApiError> {
         let refused = |rejection: BytesRejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                ApiError::TooLarge(BODY_MAX)
+                ApiError::TooLarge(MAX)
             } else {
                 ApiError::NotJson("it was cut off".into())
             }
         };
         let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-        let length = length.and_then(|text| text.parse().ok()).unwrap_or(BODY_MAX).min(BODY_MAX);
-        let units = if length > SMALL_BODY { length.div_ceil(BODY_UNIT) as u32 } else { 0 };
+        let length = length.and_then(|text| text.parse().ok()).unwrap_or(MAX).min(MAX);
+        let units = if length > SMALL_BODY { length.div_ceil(BODY_UNIT).min(api.bodies_units) } else { 0 };
         // Until it has arrived: who sends slowly holds room that large bodies share, and small ones do not need.
-        let _room = api.bodies.try_acquire_many(units).map_err(|_| ApiError::Overloaded)?;
+        let _room = api.bodies.try_acquire_many(units as u32).map_err(|_| ApiError::Overloaded)?;
         let read = Bytes::from_request(request, api);
         let read = tokio::time::timeout(api.request_timeout, read).await;
         let late = |_| ApiError::NotJson(format!("it did not arrive within {:?}", api.request_timeout));
@@ -283,7 +291,7 @@ impl FromRequest<Arc<Api>> for JsonBody {
             let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
             essence == "application/json" || essence.ends_with("+json")
         });
-        let Body(octets) = Body::from_request(request, api).await?;
+        let Body(octets) = Body::<BODY_MAX>::from_request(request, api).await?;
         if octets.is_empty() {
             return Ok(JsonBody { value: Value::Null, octets });
         }
