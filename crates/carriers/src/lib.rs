@@ -94,6 +94,11 @@ pub trait Carrier: Send + Sync + 'static {
     /// Hands over one part. Never called twice at once for the same part.
     async fn submit(&self, outgoing: &Outgoing) -> Outcome;
 
+    /// What its receipts would call a part whose hand-over had an unknown outcome, where that is known beforehand.
+    fn expected_reference(&self, _outgoing: &Outgoing) -> Option<String> {
+        None
+    }
+
     /// Why it could never carry such a step, as far as it can tell beforehand.
     fn refuses(&self, _step: &Step, _restrictions: Option<&Restrictions>) -> Option<String> {
         None

@@ -33,6 +33,17 @@ pub enum Event {
         /// The message's position.
         message: u16,
     },
+    /// A carrier may have a part: its receipts would find it.
+    Expected {
+        /// The message's position.
+        message: u16,
+        /// The part's position.
+        part: u16,
+        /// Which carrier, and what it would call the message.
+        carrier: CarrierRef,
+        /// It was given all parts of the message as one.
+        whole: bool,
+    },
     /// A carrier took a part.
     Submitted {
         /// The message's position.
@@ -243,6 +254,10 @@ impl Flow {
                 course.applied = changed(self.reserve(*message, *part, *price));
                 About::Inside
             }
+            Event::Expected { message, part, whole, .. } => {
+                course.applied = changed(self.expected(*message, *part, *whole));
+                About::Inside
+            }
             Event::Deferred { message, part, at_ms, unknown } => {
                 course.applied = changed(self.deferred(*message, *part, *at_ms, *unknown));
                 About::Inside
@@ -345,6 +360,15 @@ impl Flow {
             return false;
         }
         state.held = Some(price);
+        true
+    }
+
+    fn expected(&mut self, message: u16, part: u16, whole: bool) -> bool {
+        let Some(state) = self.part_mut(message, part) else { return false };
+        if state.submit == Submit::Done || state.whole == whole {
+            return false;
+        }
+        state.whole = whole;
         true
     }
 

@@ -205,6 +205,9 @@ fn event(flow: &Flow, draw: &Draw, now_ms: i64) -> Event {
         9 if draw.status == 7 => Event::Cancel,
         9 => Event::Reserved { message, part, price: Price::new(draw.status as i64, 2) },
         10 if draw.status == 0 => Event::Unaffordable { message },
+        10 if draw.status == 1 => {
+            Event::Expected { message, part, carrier: CarrierRef::new("c", "r"), whole: draw.part == 0 }
+        }
         _ if draw.status.is_multiple_of(2) => Event::Handed { message, part },
         _ => Event::Deferred { message, part, at_ms: now_ms + 1000, unknown: draw.status == 1 },
     }

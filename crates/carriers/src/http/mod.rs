@@ -83,7 +83,7 @@ struct Request {
     path: String,
     headers: Vec<(String, String)>,
     body: Body,
-    /// The fields of content that have a place in it.
+    /// The fields that have a place in it.
     places: HashSet<String>,
 }
 
@@ -293,6 +293,13 @@ impl Carrier for Http {
                 outcome
             }
         }
+    }
+
+    /// Our id, where the provider is told it: one that takes it for its own reports on the message by it.
+    fn expected_reference(&self, outgoing: &Outgoing) -> Option<String> {
+        let content = message::content(outgoing.step(), outgoing.flow.restrictions.as_ref());
+        let request = self.request(&content).ok()?;
+        request.places.contains("message_id").then(|| outgoing.part().id.to_string())
     }
 
     fn refuses(&self, step: &Step, restrictions: Option<&Restrictions>) -> Option<String> {

@@ -101,6 +101,11 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) -> Op
         Outcome::Later { after, .. } => again(after, false),
         Outcome::Unknown { reason } => {
             tracing::warn!(flow = %id, carrier = name, reason, resend, "unknown outcome of a submit");
+            // Whatever becomes of it, a receipt of this one counts.
+            if let Some(reference) = outlet.carrier.expected_reference(&outgoing) {
+                let carrier = CarrierRef::new(name, reference);
+                engine.apply(id, Event::Expected { message, part, carrier, whole }, ()).await;
+            }
             match (resend, waits) {
                 (true, _) => again(None, true),
                 // It is written down already.

@@ -170,6 +170,35 @@ async fn an_unknown_outcome_is_sent_again_a_bounded_number_of_times() {
 }
 
 #[tokio::test]
+async fn what_nobody_knew_of_is_found_by_its_receipts() {
+    // It takes each by our id, and answers too late.
+    let late =
+        |got: &crate::provider::Got, _| Reply::json(200, right(&got.body)).after(Duration::from_millis(300));
+    for key in ["unknown_submit = \"wait\"\n", "unknown_resends_max = 0\n", "unknown_resends_max = 1\n"] {
+        let provider = Provider::start(late).await;
+        let server =
+            TestServer::start(&config(&provider, "1m", &format!("timeout = \"100ms\"\n{key}"))).await;
+        let mut step = sms(1, TO);
+        // In several parts, which are one for the provider.
+        step["message"]["body"] = json!("x".repeat(400));
+        let id = server.send(&json!({"flow": [step]})).await;
+        let most = if key.contains("= 1") { 2 } else { 1 };
+        until("it is handed over so often", || provider.got().len() == most).await;
+        let waits = "switchback_unknown_submits_total{carrier=\"ib\",then=\"wait\"}";
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while metric(&server, waits).await == 0 {
+            assert!(Instant::now() < deadline, "it waits");
+        }
+        let message = &provider.got()[0].body["messages"][0]["destinations"][0]["messageId"];
+        let body = json!({"results": [{"messageId": message, "status": {"groupName": "DELIVERED"}}]});
+        assert_eq!(post(&server, "ib", body.to_string(), &[]).await, 200);
+        let tracking = server.track_to_end(&id).await;
+        assert_eq!(tracking["status"], "Succeeded", "{key}: {tracking:#}");
+        assert_eq!(provider.got().len(), most, "{key}");
+    }
+}
+
+#[tokio::test]
 async fn in_a_bulk_of_receipts_everything_that_can_be_read_counts() {
     let provider = taking().await;
     let server = TestServer::start(&config(&provider, "1m", "")).await;
