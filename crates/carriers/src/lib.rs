@@ -9,6 +9,7 @@ pub mod config;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod http;
+pub mod retry_after;
 mod sandbox;
 mod sip;
 mod smpp;
@@ -93,6 +94,11 @@ pub trait Carrier: Send + Sync + 'static {
     /// Hands over one part. Never called twice at once for the same part.
     async fn submit(&self, outgoing: &Outgoing) -> Outcome;
 
+    /// What its receipts would call a part whose hand-over had an unknown outcome, where that is known beforehand.
+    fn expected_reference(&self, _outgoing: &Outgoing) -> Option<String> {
+        None
+    }
+
     /// Why it could never carry such a step, as far as it can tell beforehand.
     fn refuses(&self, _step: &Step, _restrictions: Option<&Restrictions>) -> Option<String> {
         None
@@ -101,7 +107,7 @@ pub trait Carrier: Send + Sync + 'static {
     /// Reads what its provider posted to us.
     ///
     /// # Errors
-    /// When nothing is expected, or what came is forged or can't be read; then none of it counts.
+    /// When nothing is expected, or what came is forged or nothing of it can be read; then none of it counts.
     fn read_receipts(&self, _posted: &Posted<'_>) -> Result<Vec<Heard>, ReceiptError> {
         Err(ReceiptError::NotSupported)
     }
@@ -165,6 +171,11 @@ pub enum Heard {
     },
     /// A status that tells nothing new.
     Nothing,
+    /// An item among others that can't be read; those count all the same.
+    Malformed {
+        /// What is wrong with it, without anything of it.
+        why: String,
+    },
     /// A recipient wrote back.
     Message(InboundMessage),
     /// A recipient wants no more messages.
@@ -192,6 +203,10 @@ pub struct InboundMessage {
     pub text: Option<String>,
     /// A file with it.
     pub media_url: Option<String>,
+    /// The name of that file, where the provider tells it.
+    pub file_name: Option<String>,
+    /// When it was written by the provider's clock, Unix milliseconds, where it tells.
+    pub sent_ms: Option<i64>,
     /// What tells it from others, and is the same each time that the provider tells it: the provider's id of
     /// it, or a hash of what it posted.
     pub key: String,
@@ -209,6 +224,9 @@ pub enum ReceiptError {
     /// It can't be read.
     #[error("the receipt can't be read: {0}")]
     Malformed(String),
+    /// The body is compressed, which is not taken.
+    #[error("the receipt is compressed")]
+    Encoded,
 }
 
 /// Fetches what calls need from clients' servers; only from where callbacks may go, and within limits.

@@ -343,13 +343,17 @@ impl Callbacks {
         true
     }
 
-    /// The target wants no more of this flow: nothing is owed any more; answers whether something was.
-    pub(crate) fn end(&mut self, number: u32) -> bool {
-        let owed = self.position(number).is_some();
-        while owed && let Some(position) = self.0.iter().rposition(|callback| !callback.dead) {
-            self.remove(position);
+    /// The target wants no more of this flow: what is owed is given up; answers whether something was.
+    pub(crate) fn end(&mut self, number: u32, error: &str, bytes_max: usize) -> bool {
+        let Some(position) = self.position(number) else { return false };
+        self.0[position].attempts = self.0[position].attempts.saturating_add(1);
+        self.merge_unsent();
+        for callback in self.0.iter_mut().filter(|callback| !callback.dead) {
+            callback.dead = true;
+            callback.error = Some(words(error, ERROR_MAX).into_owned());
         }
-        owed
+        self.forget_dead(bytes_max);
+        true
     }
 
     /// Those that were given up are owed again; answers whether there were any.

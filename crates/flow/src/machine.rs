@@ -11,7 +11,8 @@ use uuid::Uuid;
 /// Something that happened to a flow. Positions count from 0; one that names nothing is ignored.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
-    /// A part is about to be handed to a carrier that must not get it twice.
+    /// A part is about to be handed to a carrier that must not get it twice, or may be with one and is not handed over
+    /// again.
     Handed {
         /// The message's position.
         message: u16,
@@ -31,6 +32,17 @@ pub enum Event {
     Unaffordable {
         /// The message's position.
         message: u16,
+    },
+    /// A carrier may have a part: its receipts would find it.
+    Expected {
+        /// The message's position.
+        message: u16,
+        /// The part's position.
+        part: u16,
+        /// Which carrier, and what it would call the message.
+        carrier: CarrierRef,
+        /// It was given all parts of the message as one.
+        whole: bool,
     },
     /// A carrier took a part.
     Submitted {
@@ -64,6 +76,8 @@ pub enum Event {
         part: u16,
         /// When, Unix milliseconds.
         at_ms: i64,
+        /// It was handed over, and nobody knows whether the carrier has it.
+        unknown: bool,
     },
     /// A carrier reports on a part.
     Receipt {
@@ -95,10 +109,12 @@ pub enum Event {
         /// Why.
         error: String,
     },
-    /// Its target wants no more callbacks of this flow (contract, section 5: `410`).
+    /// Its target wants no more callbacks of this flow (contract, section 5: `410`); what is owed is given up.
     CallbacksEnded {
         /// Its number.
         number: u32,
+        /// What it answered.
+        error: String,
     },
     /// Callbacks that were given up are owed again.
     CallbacksReplayed,
@@ -238,8 +254,12 @@ impl Flow {
                 course.applied = changed(self.reserve(*message, *part, *price));
                 About::Inside
             }
-            Event::Deferred { message, part, at_ms } => {
-                course.applied = changed(self.deferred(*message, *part, *at_ms));
+            Event::Expected { message, part, whole, .. } => {
+                course.applied = changed(self.expected(*message, *part, *whole));
+                About::Inside
+            }
+            Event::Deferred { message, part, at_ms, unknown } => {
+                course.applied = changed(self.deferred(*message, *part, *at_ms, *unknown));
                 About::Inside
             }
             Event::Unaffordable { message } => {
@@ -274,8 +294,8 @@ impl Flow {
                 course.applied = changed(self.callbacks.failed(*number, *at_ms, error, callback_bytes));
                 About::Callbacks
             }
-            Event::CallbacksEnded { number } => {
-                course.applied = changed(self.callbacks.end(*number));
+            Event::CallbacksEnded { number, error } => {
+                course.applied = changed(self.callbacks.end(*number, error, callback_bytes));
                 self.callbacks_ended |= course.applied.changed;
                 About::Callbacks
             }
@@ -311,7 +331,7 @@ impl Flow {
         let parts = (0..step.part_count()).map(|_| Part {
             id: ids(),
             status: status.clone(),
-            submit: Submit::Owed { at_ms: now_ms, attempts: 0 },
+            submit: Submit::Owed { at_ms: now_ms, attempts: 0, unknown: 0 },
             carrier: None,
             whole: false,
             rate: None,
@@ -329,8 +349,8 @@ impl Flow {
 
     fn hand(&mut self, message: u16, part: u16) -> bool {
         let Some(state) = self.part_mut(message, part) else { return false };
-        let Submit::Owed { attempts, .. } = state.submit else { return false };
-        state.submit = Submit::Handed { attempts };
+        let Submit::Owed { attempts, unknown, .. } = state.submit else { return false };
+        state.submit = Submit::Handed { attempts, unknown };
         true
     }
 
@@ -340,6 +360,15 @@ impl Flow {
             return false;
         }
         state.held = Some(price);
+        true
+    }
+
+    fn expected(&mut self, message: u16, part: u16, whole: bool) -> bool {
+        let Some(state) = self.part_mut(message, part) else { return false };
+        if state.submit == Submit::Done || state.whole == whole {
+            return false;
+        }
+        state.whole = whole;
         true
     }
 
@@ -428,16 +457,17 @@ impl Flow {
         self.set_status(message, part, Status::Failed, detail, description, now_ms, course);
     }
 
-    fn deferred(&mut self, message: u16, part: u16, due_ms: i64) -> bool {
+    fn deferred(&mut self, message: u16, part: u16, due_ms: i64, is_unknown: bool) -> bool {
         let live = self.live();
         let Some(state) = self.part_mut(message, part) else { return false };
-        let attempts = match state.submit {
+        let (attempts, unknown) = match state.submit {
             _ if live != Some(usize::from(message)) => return false,
-            Submit::Owed { at_ms, attempts } if at_ms < due_ms => attempts,
-            Submit::Handed { attempts } => attempts,
+            Submit::Owed { at_ms, attempts, unknown } if at_ms < due_ms => (attempts, unknown),
+            Submit::Handed { attempts, unknown } => (attempts, unknown),
             Submit::Owed { .. } | Submit::Done => return false,
         };
-        state.submit = Submit::Owed { at_ms: due_ms, attempts: attempts.saturating_add(1) };
+        let (attempts, unknown) = (attempts.saturating_add(1), unknown.saturating_add(u8::from(is_unknown)));
+        state.submit = Submit::Owed { at_ms: due_ms, attempts, unknown };
         true
     }
 

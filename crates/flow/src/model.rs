@@ -62,6 +62,10 @@ fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
+fn is_none_yet(count: &u8) -> bool {
+    *count == 0
+}
+
 /// The part of a flow that changes and that its tracking shows.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct State {
@@ -231,12 +235,18 @@ pub enum Submit {
         at_ms: i64,
         /// Refusals so far.
         attempts: u32,
+        /// Hand-overs so far whose outcome nobody knows: each may have reached the recipient.
+        #[serde(default, skip_serializing_if = "is_none_yet")]
+        unknown: u8,
     },
     /// Handed to the carrier, whose answer is not known (yet); not handed again unless the carrier turns out not
     /// to have it.
     Handed {
         /// Refusals so far.
         attempts: u32,
+        /// As in [`Submit::Owed`].
+        #[serde(default, skip_serializing_if = "is_none_yet")]
+        unknown: u8,
     },
     /// The carrier answered, or nothing is to be sent any more.
     Done,

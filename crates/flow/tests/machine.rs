@@ -196,15 +196,20 @@ fn event(flow: &Flow, draw: &Draw, now_ms: i64) -> Event {
             Some(callback) if draw.status < 4 => {
                 Event::CallbackFailed { number: callback.number, at_ms: Some(now_ms + 10), error: "x".into() }
             }
-            Some(callback) if draw.status == 4 => Event::CallbacksEnded { number: callback.number },
+            Some(callback) if draw.status == 4 => {
+                Event::CallbacksEnded { number: callback.number, error: "x".into() }
+            }
             Some(callback) => Event::CallbackDone { number: callback.number },
             None => Event::CallbacksReplayed,
         },
         9 if draw.status == 7 => Event::Cancel,
         9 => Event::Reserved { message, part, price: Price::new(draw.status as i64, 2) },
         10 if draw.status == 0 => Event::Unaffordable { message },
+        10 if draw.status == 1 => {
+            Event::Expected { message, part, carrier: CarrierRef::new("c", "r"), whole: draw.part == 0 }
+        }
         _ if draw.status.is_multiple_of(2) => Event::Handed { message, part },
-        _ => Event::Deferred { message, part, at_ms: now_ms + 1000 },
+        _ => Event::Deferred { message, part, at_ms: now_ms + 1000, unknown: draw.status == 1 },
     }
 }
 

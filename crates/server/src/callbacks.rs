@@ -5,14 +5,13 @@ use crate::clock::now_ms;
 use crate::config::CallbackConfig;
 use crate::metrics;
 use crate::slots::{Slot, Slots};
-use crate::targets::{Addresses, GuardedResolver, NotingResolver, check_url};
+use crate::targets::check_url;
 use async_trait::async_trait;
 use carriers::backoff;
 use flow::{Event, Flow, PendingCallback};
 use futures::FutureExt;
 use parking_lot::RwLock;
-use reqwest::header::RETRY_AFTER;
-use reqwest::{Client, Url, redirect::Policy};
+use reqwest::Url;
 use standardwebhooks::Webhook;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -58,65 +57,14 @@ pub trait Post: Send + Sync {
     }
 }
 
-/// Posts over the network, to where callbacks may go.
-pub struct HttpPost {
-    client: Client,
-    addresses: Arc<Addresses>,
-}
-
-impl HttpPost {
-    /// # Errors
-    /// When the HTTP client can't be set up.
-    pub fn new(config: &CallbackConfig) -> Result<HttpPost, String> {
-        let addresses = Arc::new(Addresses::default());
-        let guarded = GuardedResolver { allow_private: config.allow_private };
-        let resolver = NotingResolver { guarded, found: Arc::clone(&addresses) };
-        let client = Client::builder()
-            .timeout(config.timeout)
-            .redirect(Policy::none())
-            .no_proxy()
-            .dns_resolver(Arc::new(resolver))
-            .user_agent(concat!("Switchback/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Ok(HttpPost { client: client.map_err(|error| error.to_string())?, addresses })
-    }
-}
-
-#[async_trait]
-impl Post for HttpPost {
-    async fn post(&self, url: Url, headers: Headers, body: String) -> Result<Answer, String> {
-        let request = self.client.post(url);
-        let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
-        // Clients put secrets into their URLs.
-        let response = request.body(body).send().await.map_err(|error| chain(&error.without_url()))?;
-        let told = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_after = told.and_then(|told| read_retry_after(told, now_ms()));
-        Ok(Answer { status: response.status().as_u16(), retry_after })
-    }
-
-    fn address_of(&self, host: &str) -> Option<IpAddr> {
-        host.trim_matches(['[', ']']).parse().ok().or_else(|| self.addresses.of(host))
-    }
-}
-
-/// Seconds or a date (RFC 9110, 10.2.3); nothing where it is neither.
-fn read_retry_after(text: &str, now_ms: i64) -> Option<Duration> {
-    let text = text.trim();
-    if !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit()) {
-        // More digits than a number has mean very long.
-        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
-    }
-    let at_ms = jiff::fmt::rfc2822::parse(text).ok()?.timestamp().as_millisecond();
-    Some(Duration::from_millis(at_ms.saturating_sub(now_ms).max(0).unsigned_abs()))
-}
-
 /// Why a callback was not acknowledged.
-struct Failure {
-    error: String,
+pub struct Failure {
+    /// In words.
+    pub error: String,
     /// The target said when to come again.
-    retry_after: Option<Duration>,
+    pub retry_after: Option<Duration>,
     /// The target wants no more callbacks of this flow.
-    gone: bool,
+    pub gone: bool,
     /// There was an answer.
     answered: bool,
 }
@@ -125,6 +73,14 @@ impl From<String> for Failure {
     fn from(error: String) -> Failure {
         Failure { error, retry_after: None, gone: false, answered: false }
     }
+}
+
+/// How often and how long something is tried: the keys of `[callbacks]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Retries {
+    pub(crate) retry_base: Duration,
+    pub(crate) retry_max: Duration,
+    pub(crate) give_up: Duration,
 }
 
 /// Makes callbacks.
@@ -206,15 +162,22 @@ impl Callbacks {
     fn failed(&self, flow: &Flow, pending: &PendingCallback, failure: Failure, tells_age: bool) -> Event {
         let Failure { error, retry_after, gone, .. } = failure;
         let (now_ms, give_up_ms) = (now_ms(), millis(self.config.give_up));
+        let url = flow.callback.as_ref().and_then(|callback| Url::parse(&callback.url).ok());
+        let host = url.as_ref().and_then(|url| url.host_str()).unwrap_or_default();
         if gone {
             count("ended");
-            tracing::info!(flow = %flow.id, "a callback target wants no more of this flow");
-            return Event::CallbacksEnded { number: pending.number };
+            tracing::warn!(flow = %flow.id, host, error, "a callback is given up: its target wants no more of this flow");
+            return Event::CallbacksEnded { number: pending.number, error };
         }
         let too_old = now_ms.saturating_sub(pending.since_ms()) >= give_up_ms;
         let given_up = tells_age && too_old;
         count(if given_up { "dead" } else { "failed" });
-        tracing::info!(flow = %flow.id, error, given_up, "a callback failed");
+        if given_up {
+            let attempts = u64::from(pending.attempts) + 1;
+            tracing::warn!(flow = %flow.id, host, attempts, error, "a callback is given up; it is kept for a replay");
+        } else {
+            tracing::info!(flow = %flow.id, error, "a callback failed");
+        }
         let pause = backoff::delay(pending.attempts, self.config.retry_base, self.config.retry_max);
         let next_ms = now_ms.saturating_add(millis(pause).max(1));
         // The last try is when it is given up, whenever the target wants to be asked again.
@@ -236,15 +199,24 @@ impl Callbacks {
 
     /// Passes on what a recipient wrote, signed as callbacks are; any 2xx acknowledges. `id` is its
     /// `webhook-id`, the same each time that the provider tells it.
-    pub async fn pass_on(&self, url: &str, application: &str, id: Uuid, body: &str) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// Why it was not acknowledged.
+    pub async fn pass_on(&self, url: &str, application: &str, id: Uuid, body: &str) -> Result<(), Failure> {
         let url = Url::parse(url).map_err(|error| error.to_string())?;
         check_url(&url, self.config.allow_private)?;
         let host = url.host_str().unwrap_or_default();
         let slot = self.slots.take(application, host, self.post.address_of(host));
-        let slot = slot.map_err(|_| "too many calls to this host are under way")?;
+        let slot = slot.map_err(|_| "too many calls to this host are under way".to_owned())?;
         let posted = self.post_signed(url, application, id, body.to_owned()).await;
         slot.note(posted.as_ref().err().is_none_or(|failure| failure.answered));
-        posted.map_err(|failure| failure.error)
+        posted
+    }
+
+    /// How often and how long what is not acknowledged is tried again.
+    pub(crate) fn retries(&self) -> Retries {
+        let CallbackConfig { retry_base, retry_max, give_up, .. } = self.config;
+        Retries { retry_base, retry_max, give_up }
     }
 
     async fn post_signed(&self, url: Url, application: &str, id: Uuid, body: String) -> Result<(), Failure> {
@@ -283,17 +255,6 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// An error with its causes: reqwest's own says little.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,16 +285,6 @@ mod tests {
     fn at_ms(event: Event) -> Option<i64> {
         let Event::CallbackFailed { at_ms, .. } = event else { panic!("{event:?}") };
         at_ms
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        let read = |text| read_retry_after(text, 1_445_412_475_000).map(|told| told.as_secs());
-        assert_eq!(read("120"), Some(120));
-        assert_eq!(read("99999999999999999999999"), Some(u64::MAX));
-        assert_eq!(read("Wed, 21 Oct 2015 07:28:00 GMT"), Some(5));
-        assert_eq!(read("Wed, 21 Oct 2015 07:00:00 GMT"), Some(0));
-        assert_eq!((read("soon"), read(""), read("-5"), read("1.5")), (None, None, None, None));
     }
 
     #[test]

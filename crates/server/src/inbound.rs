@@ -1,15 +1,17 @@
 //! What recipients write back over Viber: passed on to the `inboundUrl` of the step that they answer, and remembered
 //! where they want no more.
 
-use crate::clock::iso;
+use crate::clock::{iso, now_ms};
 use crate::engine::Engine;
-use carriers::Heard;
+use crate::passing::Letter;
+use carriers::{Heard, InboundMessage};
 use flow::{Channel, Content, Flow, Viber};
 use index::{Filter, Index, Order, Predicate, Query, TextOperator};
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use store::{Store, StoreError, Suppression};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// The last flows to a recipient that are looked at.
@@ -19,8 +21,8 @@ const FLOWS_MAX: usize = 50;
 pub enum NotTaken {
     /// The store failed.
     Store(StoreError),
-    /// The client's server did not take it.
-    Target(String),
+    /// The client's server has not taken it yet.
+    Target(&'static str),
 }
 
 /// The message that a recipient answers: of those that a carrier took, the last one.
@@ -36,27 +38,62 @@ impl Answered {
             Content::Sms(_) | Content::Voice(_) => None,
         }
     }
+
+    /// What the client's server is told (contract, section 5): the members of the original service, and ours beside
+    /// them. What we have nothing to tell for is null.
+    fn tell(&self, event: &str, from: &str, message: Option<&InboundMessage>, now_ms: i64) -> Value {
+        let (viber, id) = (self.viber(), self.flow.state.messages[self.message].id);
+        let text = message.and_then(|message| message.text.as_deref());
+        let media = message.and_then(|message| message.media_url.as_deref());
+        let named = message.and_then(|message| message.file_name.as_deref());
+        json!({
+            "event": event,
+            "trackingId": self.flow.id,
+            "messageId": id,
+            "referenceTrackingId": id,
+            "direction": "Inbound",
+            "from": from,
+            "to": viber.map(|viber| &viber.sender),
+            "label": viber.and_then(|viber| viber.label.as_deref()),
+            "message": text,
+            "text": text,
+            "media": media,
+            "mediaUrl": media,
+            "filename": named.or_else(|| media.and_then(file_name)),
+            "campaignName": null,
+            "campaignTrackingId": null,
+            "sentDate": iso(message.and_then(|message| message.sent_ms).unwrap_or(now_ms)),
+            "receivedAt": iso(now_ms),
+        })
+    }
 }
 
-/// Takes a message, an opt-out or an opt-in.
+/// What a URL's path ends in.
+fn file_name(url: &str) -> Option<&str> {
+    let path = url.split_once("://")?.1.split(['?', '#']).next()?;
+    path.split_once('/')?.1.rsplit('/').next().filter(|name| !name.is_empty())
+}
+
+/// Takes a message, an opt-out or an opt-in. It waits for a client's server until `deadline` at most.
 ///
 /// # Errors
-/// When it could not be stored or passed on.
+/// When it could not be stored, or the provider should offer it again.
 pub async fn take(
     store: &Arc<dyn Store>,
     index: &Arc<Index>,
-    engine: &Engine,
+    engine: &Arc<Engine>,
     carrier: &str,
     heard: &Heard,
-    now_ms: i64,
+    deadline: Instant,
 ) -> Result<(), NotTaken> {
-    let (event, from, text, media_url, key) = match heard {
-        Heard::Message(message) => {
-            ("message", &message.from, &message.text, &message.media_url, &message.key)
+    let now_ms = now_ms();
+    let (event, from, message, key) = match heard {
+        Heard::Message(message) => ("message", &message.from, Some(message), &message.key),
+        Heard::OptOut { from, key } => ("optOut", from, None, key),
+        Heard::OptIn { from, key } => ("optIn", from, None, key),
+        Heard::Receipt { .. } | Heard::Unknown { .. } | Heard::Nothing | Heard::Malformed { .. } => {
+            return Ok(());
         }
-        Heard::OptOut { from, key } => ("optOut", from, &None, &None, key),
-        Heard::OptIn { from, key } => ("optIn", from, &None, &None, key),
-        Heard::Receipt { .. } | Heard::Unknown { .. } | Heard::Nothing => return Ok(()),
     };
     let answered = find(store, index, carrier, from).await.map_err(NotTaken::Store)?;
     let Some(answered) = answered else {
@@ -83,26 +120,15 @@ pub async fn take(
         }
         _ => {}
     }
-    let viber = answered.viber();
-    let Some(url) = viber.and_then(|viber| viber.inbound_url.as_deref()) else {
+    let Some(url) = answered.viber().and_then(|viber| viber.inbound_url.clone()) else {
         metrics::counter!("switchback_inbound_total", "event" => event, "result" => "no url").increment(1);
         return Ok(());
     };
-    let body = json!({
-        "event": event,
-        "trackingId": answered.flow.id,
-        "messageId": answered.flow.state.messages[answered.message].id,
-        "from": from,
-        "to": viber.map(|viber| &viber.sender),
-        "text": text,
-        "mediaUrl": media_url,
-        "receivedAt": iso(now_ms),
-    });
     let id = webhook_id(carrier, event, from, key);
-    let sent = engine.callbacks().pass_on(url, &application, id, &body.to_string()).await;
-    let result = if sent.is_ok() { "passed on" } else { "failed" };
-    metrics::counter!("switchback_inbound_total", "event" => event, "result" => result).increment(1);
-    sent.map_err(NotTaken::Target)
+    let body = answered.tell(event, from, message, now_ms).to_string();
+    let letter = Letter { id, event, application, url, body };
+    let taken = engine.passing().offer(engine, letter, deadline).await;
+    if taken { Ok(()) } else { Err(NotTaken::Target("the client's server has not acknowledged it yet")) }
 }
 
 /// The same for the same thing each time that a provider tells it (RFC 9562, 5.8).
@@ -151,4 +177,16 @@ async fn find(
         Some(Answered { flow, message })
     });
     Ok(answered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_called_what_its_url_ends_in() {
+        assert_eq!(file_name("https://a.example/x/photo.jpg?sig=a/b#c"), Some("photo.jpg"));
+        assert_eq!(file_name("https://a.example/x/"), None);
+        assert_eq!(file_name("https://a.example"), None);
+    }
 }

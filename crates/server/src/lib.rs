@@ -13,6 +13,8 @@ pub mod indexing;
 mod listener;
 mod metrics;
 mod numbers;
+mod passing;
+mod posting;
 pub mod rates;
 pub mod routing;
 mod slots;

@@ -86,11 +86,21 @@ pub fn check_url(url: &Url, allow_private: bool) -> Result<(), String> {
     // The URL parser has turned every way to write an IPv4 address (decimal, octal, hex) into the usual one.
     let address: Option<IpAddr> = url.host_str().and_then(|host| host.trim_matches(['[', ']']).parse().ok());
     match address {
-        Some(address) if !allow_private && !is_public(address) => {
+        _ if allow_private => Ok(()),
+        Some(address) if !is_public(address) => {
             Err(format!("{address} is not a public address, and callbacks.allow_private is off"))
+        }
+        None if url.host_str().is_some_and(is_own_name) => {
+            Err("localhost is this machine, and callbacks.allow_private is off".into())
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a name can only be this machine's (RFC 6761, 6.3).
+fn is_own_name(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
 }
 
 /// Checks what a SIP address shows by itself: its host, where that is an address or this machine's own name.
@@ -100,8 +110,7 @@ pub fn check_url(url: &Url, allow_private: bool) -> Result<(), String> {
 pub fn check_sip_address(address: &SipAddress, allow_private: bool) -> Result<(), String> {
     let public = match &address.host {
         SipHost::Address(address) => is_public(*address),
-        // RFC 6761, 6.3.
-        SipHost::Name(name) => name != "localhost" && !name.ends_with(".localhost"),
+        SipHost::Name(name) => !is_own_name(name),
     };
     if public || allow_private {
         return Ok(());
@@ -226,13 +235,35 @@ mod tests {
             "http://[64:ff9b::a00:1]/",
             "http://[2002:7f00:1::]/",
             "ftp://example.com/",
+            "http://localhost/",
+            "https://LocalHost.:8443/x",
+            "http://a.b.localhost/",
         ] {
             assert!(read_url(url, false).is_err(), "{url}");
         }
-        for url in ["https://example.com/cb", "http://8.8.8.8/", "http://[2606:4700::1]/"] {
+        for url in [
+            "https://example.com/cb",
+            "http://8.8.8.8/",
+            "http://[2606:4700::1]/",
+            "https://localhost.example/",
+            "https://mylocalhost/",
+        ] {
             assert!(read_url(url, false).is_ok(), "{url}");
         }
-        assert!(read_url("http://127.0.0.1/", true).is_ok());
+        for url in ["http://127.0.0.1/", "http://localhost/"] {
+            assert!(read_url(url, true).is_ok(), "{url}");
+        }
+    }
+
+    /// Whatever name it has: the address counts.
+    #[tokio::test]
+    async fn a_name_that_leads_here_is_not_resolved() {
+        let resolve = async |allow_private: bool| {
+            let name: Name = "localhost".parse().unwrap();
+            GuardedResolver { allow_private }.resolve(name).await.map(Iterator::count)
+        };
+        assert!(resolve(false).await.unwrap_err().to_string().contains("no public address"));
+        assert!(resolve(true).await.unwrap() > 0);
     }
 
     #[test]

@@ -160,6 +160,19 @@ impl Carrier for SimulatedCarrier {
         outcome
     }
 
+    /// What it calls its last hand-over of the part, as if it took an id of ours; only some carriers do.
+    fn expected_reference(&self, outgoing: &Outgoing) -> Option<String> {
+        let to = outgoing.step().to();
+        self.world.with(|state| {
+            let here = |submission: &Submission| {
+                (submission.to.as_str(), submission.step, submission.part)
+                    == (to, outgoing.message, outgoing.part)
+            };
+            let last = state.submissions.iter().rposition(here)?;
+            (self.name == "eager").then(|| format!("{}-{last}", self.name))
+        })
+    }
+
     fn is_up(&self) -> bool {
         self.world.with(|state| !state.down.contains(&self.name))
     }

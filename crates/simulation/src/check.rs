@@ -23,6 +23,10 @@ const CERTAIN_MS: i64 = 300_000;
 /// What a carrier is being handed while a flow is cancelled may still arrive, milliseconds.
 const UNDER_WAY_MS: i64 = 60_000;
 
+/// A part is handed over so often at most with outcomes that the server knows that it can't know: `unknown_resends_max`,
+/// which is 1 by default, and the first time.
+const UNKNOWNS_MAX: usize = 2;
+
 /// How exactly a time to live is measured while the clock jumps, milliseconds.
 const CLOCK_ERROR_MS: i64 = 2000;
 
@@ -73,6 +77,7 @@ pub async fn check(
             format!("{to}: {broken}\n{}", tracking.map(Value::to_string).unwrap_or_default())
         };
         seen.durable(request).map_err(at)?;
+        seen.bounded(request).map_err(at)?;
         doubles += seen.doubled(request).map_err(at)?;
         let Some(tracking) = seen.trackings.get(to) else { continue };
         seen.ended(request, tracking).map_err(at)?;
@@ -194,6 +199,28 @@ impl Seen {
             (None, Some(_)) if !request.posted => Err("a flow that nobody sent".into()),
             _ => Ok(()),
         }
+    }
+
+    /// A part whose outcome nobody could know is handed over again a bounded number of times.
+    fn bounded(&self, request: &Request) -> Checked {
+        let all: Vec<&Submission> = self.of(request).map(|(_, submission)| submission).collect();
+        for (i, submission) in all.iter().enumerate() {
+            let here = |other: &&&Submission| (other.step, other.part) == (submission.step, submission.part);
+            let unknown =
+                all[..i].iter().filter(here).filter(|before| self.is_written_unknown(before, submission));
+            if unknown.count() >= UNKNOWNS_MAX {
+                let Submission { step, part, .. } = submission;
+                return Err(format!("step {step} part {part} is sent again and again: {submission:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the server certainly had written down, when it handed over `later`, that the outcome of `before` is not
+    /// known: it did so before it went on, and it may have died instead.
+    fn is_written_unknown(&self, before: &Submission, later: &Submission) -> bool {
+        matches!(before.reply, Some((at, Reply::Unknown)) if at.life == later.begun.life
+            || self.life_ended_ms(at.life).saturating_sub(at.elapsed_ms) > CERTAIN_MS)
     }
 
     /// A part reaches carriers once; where it does twice, the first time had an outcome that the server could not know,

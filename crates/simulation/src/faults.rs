@@ -26,6 +26,8 @@ pub enum Bug {
     AcknowledgeBeforeStore,
     /// That a part is about to be handed to a carrier that must not get it twice is not written down.
     ForgetHandOver,
+    /// That a hand-over had an outcome that nobody knows is not written down.
+    ForgetUnknown,
     /// Idempotency keys are not looked at.
     IgnoreKeys,
     /// A callback that failed is not made again.
@@ -118,6 +120,9 @@ impl Store for Faulty {
         let event = match event {
             Event::Handed { .. } if self.has(Bug::ForgetHandOver) => {
                 return Ok(Applied { changed: true, notes: vec![] });
+            }
+            Event::Deferred { message, part, at_ms, .. } if self.has(Bug::ForgetUnknown) => {
+                Event::Deferred { message, part, at_ms, unknown: false }
             }
             Event::CallbackFailed { number, .. } if self.has(Bug::ForgetCallback) => {
                 Event::CallbackDone { number }

@@ -10,10 +10,14 @@ const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// The longest that a provider's word keeps it open.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+/// A provider that asks for less is busy; the log tells of those that ask for more.
+const TOLD_MIN: Duration = Duration::from_secs(30);
 
 /// Closed (requests go through), open until some time, then closed again for one request that decides.
 #[derive(Default)]
 pub(super) struct Breaker {
+    /// The carrier's name, for the log.
+    pub(super) name: String,
     state: Mutex<State>,
 }
 
@@ -23,6 +27,21 @@ struct State {
     open_until: Option<Instant>,
     /// The request that decides is under way since then.
     trial: Option<Instant>,
+    /// The log has been told that the carrier is down.
+    told: bool,
+}
+
+impl State {
+    /// Tells the log, once until something succeeds.
+    fn tell_down(&mut self, carrier: &str, why: &str) {
+        if !std::mem::replace(&mut self.told, true) {
+            tracing::warn!(
+                carrier,
+                why,
+                "the carrier is down; other carriers go first, or its messages wait"
+            );
+        }
+    }
 }
 
 impl Breaker {
@@ -48,16 +67,20 @@ impl Breaker {
 
     /// The provider answered as it should.
     pub(super) fn succeed(&self) {
-        *self.state.lock() = State::default();
+        let before = std::mem::take(&mut *self.state.lock());
+        if before.told {
+            tracing::warn!(carrier = self.name, "the carrier is back");
+        }
     }
 
     /// It failed.
-    pub(super) fn fail(&self, now: Instant) {
+    pub(super) fn fail(&self, now: Instant, why: &str) {
         let mut state = self.state.lock();
         state.failures = state.failures.saturating_add(1);
         if state.failures >= FAILURES_MAX {
             let pause = PAUSE_MIN.saturating_mul(2u32.saturating_pow(state.failures - FAILURES_MAX));
             state.open_until = Some(now + pause.min(PAUSE_MAX));
+            state.tell_down(&self.name, why);
         }
         state.trial = None;
     }
@@ -67,6 +90,9 @@ impl Breaker {
         let mut state = self.state.lock();
         state.open_until = Some(now + pause.min(RETRY_AFTER_MAX));
         state.trial = None;
+        if pause >= TOLD_MIN {
+            state.tell_down(&self.name, "it asked to be left alone for a while");
+        }
     }
 }
 
@@ -79,7 +105,7 @@ mod tests {
         let (breaker, start) = (Breaker::default(), Instant::now());
         for _ in 0..FAILURES_MAX {
             assert_eq!(breaker.enter(start), Ok(()));
-            breaker.fail(start);
+            breaker.fail(start, "x");
         }
         assert!(!breaker.is_closed(start));
         assert_eq!(breaker.enter(start), Err(PAUSE_MIN));
@@ -87,7 +113,7 @@ mod tests {
         assert!(breaker.is_closed(later));
         assert_eq!(breaker.enter(later), Ok(()));
         assert!(breaker.enter(later).is_err(), "one trial at a time");
-        breaker.fail(later);
+        breaker.fail(later, "x");
         assert_eq!(breaker.enter(later), Err(2 * PAUSE_MIN));
         assert_eq!(breaker.enter(later + 2 * PAUSE_MIN), Ok(()));
         breaker.succeed();

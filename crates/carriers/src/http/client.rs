@@ -1,6 +1,7 @@
 //! Makes requests and reads answers, within limits.
 
-use reqwest::header::RETRY_AFTER;
+use crate::{body, retry_after};
+use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,9 +22,30 @@ pub(super) struct Answer {
     pub(super) status: u16,
     /// Null where it is no JSON.
     pub(super) body: Json,
+    /// The body is something that a provider says: not nothing, and no page for people of what stands before it.
+    pub(super) speaks: bool,
     pub(super) headers: BTreeMap<String, String>,
-    /// `Retry-After` in seconds (RFC 9110, 10.2.3).
+    /// `Retry-After` (RFC 9110, 10.2.3).
     pub(super) retry_after: Option<Duration>,
+}
+
+impl Answer {
+    pub(super) fn new(status: u16, headers: &HeaderMap, octets: &[u8]) -> Answer {
+        let octets = body::without_mark(octets);
+        let told = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let told = told.and_then(|told| retry_after::read(told, jiff::Timestamp::now().as_millisecond()));
+        let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+        let start =
+            String::from_utf8_lossy(&octets[..octets.len().min(100)]).trim_start().to_ascii_lowercase();
+        let is_page = start.starts_with("<html") || start.starts_with("<!doctype html");
+        Answer {
+            status,
+            body: serde_json::from_slice(octets).unwrap_or(Json::Null),
+            speaks: !start.is_empty() && !is_page,
+            headers: headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+            retry_after: told.map(|told| told.min(PAUSE_MAX)),
+        }
+    }
 }
 
 /// Why there is no answer.
@@ -81,11 +103,7 @@ impl Client {
         }
         let mut response = request.send().await.map_err(|error| failure(&error))?;
         let status = response.status().as_u16();
-        let retry_after: Option<u64> =
-            response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let text = |value: &reqwest::header::HeaderValue| value.to_str().unwrap_or_default().to_owned();
-        let headers =
-            response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+        let headers = std::mem::take(response.headers_mut());
         let mut octets = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
             octets.extend_from_slice(&chunk);
@@ -93,8 +111,7 @@ impl Client {
                 return Err(Failure::Lost);
             }
         }
-        let body = serde_json::from_slice(&octets).unwrap_or(Json::Null);
-        Ok(Answer { status, body, headers, retry_after: retry_after.map(pause) })
+        Ok(Answer::new(status, &headers, &octets))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Providers that are spoken to over HTTP, as a file describes them: see [`Provider`] and docs/carriers-http.md.
 
+mod answer;
 mod auth;
 mod breaker;
 mod client;
@@ -13,6 +14,7 @@ pub use provider::Provider;
 
 use crate::config::Secret;
 use crate::{Carrier, Heard, Outcome, Outgoing, Posted, ReceiptError};
+use answer::{Condition, Meaning};
 use async_trait::async_trait;
 use auth::{Authentication, NoToken};
 use base64::Engine;
@@ -81,24 +83,13 @@ struct Request {
     path: String,
     headers: Vec<(String, String)>,
     body: Body,
-    /// The fields of content that have a place in it.
+    /// The fields that have a place in it.
     places: HashSet<String>,
 }
 
 enum Body {
     Json(String),
     Form(Vec<(String, String)>),
-}
-
-/// What answers mean: names of expressions, and pointers.
-struct Meaning {
-    accepted: String,
-    later: String,
-    unauthorized: String,
-    refused: Vec<(String, Detail)>,
-    id: String,
-    description: Option<String>,
-    retry_after: Option<String>,
 }
 
 impl Http {
@@ -122,16 +113,7 @@ impl Http {
             .iter()
             .map(|request| compile(request, &mut templates))
             .collect::<Result<_, _>>()?;
-        let answer = &provider.answer;
-        let answer = Meaning {
-            accepted: templates.condition("answer.accepted".into(), &answer.accepted)?,
-            later: templates.condition("answer.later".into(), &answer.later)?,
-            unauthorized: templates.condition("answer.unauthorized".into(), &answer.unauthorized)?,
-            refused: refusals("answer.refused", &answer.refused, &mut templates)?,
-            id: answer.id.clone(),
-            description: answer.description.clone(),
-            retry_after: answer.retry_after.clone(),
-        };
+        let answer = Meaning::new(&provider.answer, &mut templates)?;
         let reader = match &provider.receipts {
             Some(receipts) => {
                 Some(Reader::new(receipts, provider.inbound.as_ref(), &settings, &mut templates)?)
@@ -157,6 +139,13 @@ impl Http {
         };
         http.try_requests()?;
         Ok(http)
+    }
+
+    /// The same carrier under the name that the log knows it by.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Http {
+        name.clone_into(&mut self.breaker.name);
+        self
     }
 
     /// What is unwise in the configuration, though it can be used: the key and the rule.
@@ -225,51 +214,23 @@ impl Http {
             let answer = answer.map_err(Trouble::Failed)?;
             // Once: a token that is refused when it is new will be refused again.
             let renew = refused.is_none() && self.authentication.can_renew();
-            if !renew || !self.templates.holds(&self.answer.unauthorized, &answer_values(&answer)) {
+            if !renew || !self.answer.wants_token(&answer, &self.templates) {
                 return Ok(answer);
             }
             refused = Some(credentials);
         }
     }
 
-    fn outcome(&self, answer: &Answer) -> Outcome {
-        let values = answer_values(answer);
-        let holds = |condition: &str| self.templates.holds(condition, &values);
-        if holds(&self.answer.accepted) {
-            self.breaker.succeed();
-            return match answer.body.pointer(&self.answer.id).and_then(text_of) {
-                Some(reference) => Outcome::Accepted { reference },
-                // It may have taken it, but its receipts could not be told.
-                None => Outcome::Unknown { reason: "an answer without an id" },
-            };
+    /// What came of a message by an answer, which also tells how the provider is.
+    fn outcome(&self, answer: &Answer, own_id: &str) -> Outcome {
+        let (outcome, condition) = self.answer.read(answer, own_id, &self.templates);
+        match condition {
+            Condition::Well => self.breaker.succeed(),
+            Condition::Busy => {}
+            Condition::Away(pause) => self.breaker.hold(Instant::now(), pause),
+            Condition::Failing(why) => self.breaker.fail(Instant::now(), &why),
         }
-        let described = |answer: &Answer| {
-            let pointer = self.answer.description.as_deref()?;
-            answer.body.pointer(pointer).map(|value| text_of(value).unwrap_or_else(|| value.to_string()))
-        };
-        let words = described(answer).unwrap_or_else(|| format!("HTTP {}", answer.status));
-        if let Some((_, detail)) = self.answer.refused.iter().find(|(when, _)| holds(when)) {
-            self.breaker.succeed();
-            return Outcome::Refused { detail: detail.clone(), description: Some(words) };
-        }
-        if holds(&self.answer.later) {
-            let told = || answer.body.pointer(self.answer.retry_after.as_deref()?)?.as_u64();
-            let after = answer.retry_after.or_else(|| told().map(client::pause));
-            match after {
-                Some(pause) => self.breaker.hold(Instant::now(), pause),
-                // Too many requests, no failure of the provider's.
-                None if answer.status == 429 => {}
-                None => self.breaker.fail(Instant::now()),
-            }
-            let reason = if answer.status == 429 { "throttled" } else { "provider error" };
-            return Outcome::Later { reason, after };
-        }
-        if holds(&self.answer.unauthorized) {
-            self.breaker.fail(Instant::now());
-            return Outcome::Later { reason: "unauthorized", after: None };
-        }
-        self.breaker.succeed();
-        Outcome::Refused { detail: Detail::FAILED, description: Some(words) }
+        outcome
     }
 }
 
@@ -291,6 +252,20 @@ enum Trouble {
     Failed(Failure),
 }
 
+impl Trouble {
+    fn outcome(self) -> Outcome {
+        match self {
+            Trouble::NoToken(NoToken(why)) => {
+                tracing::warn!(why, "no token was to be had");
+                Outcome::Later { reason: "no token", after: None }
+            }
+            Trouble::Failed(Failure::NotConnected) => Outcome::Later { reason: "not connected", after: None },
+            Trouble::Failed(Failure::Timeout) => Outcome::Unknown { reason: "response timeout" },
+            Trouble::Failed(Failure::Lost) => Outcome::Unknown { reason: "connection lost" },
+        }
+    }
+}
+
 #[async_trait]
 impl Carrier for Http {
     async fn submit(&self, outgoing: &Outgoing) -> Outcome {
@@ -309,22 +284,22 @@ impl Carrier for Http {
             return Outcome::Later { reason: "circuit open", after: Some(pause) };
         }
         match self.make(&rendered).await {
-            Ok(answer) => self.outcome(&answer),
+            Ok(answer) => self.outcome(&answer, &outgoing.part().id.to_string()),
             Err(trouble) => {
-                self.breaker.fail(Instant::now());
-                match trouble {
-                    Trouble::NoToken(NoToken(why)) => {
-                        tracing::warn!(why, "no token was to be had");
-                        Outcome::Later { reason: "no token", after: None }
-                    }
-                    Trouble::Failed(Failure::NotConnected) => {
-                        Outcome::Later { reason: "not connected", after: None }
-                    }
-                    Trouble::Failed(Failure::Timeout) => Outcome::Unknown { reason: "response timeout" },
-                    Trouble::Failed(Failure::Lost) => Outcome::Unknown { reason: "connection lost" },
+                let outcome = trouble.outcome();
+                if let Outcome::Later { reason, .. } | Outcome::Unknown { reason } = &outcome {
+                    self.breaker.fail(Instant::now(), reason);
                 }
+                outcome
             }
         }
+    }
+
+    /// Our id, where the provider is told it: one that takes it for its own reports on the message by it.
+    fn expected_reference(&self, outgoing: &Outgoing) -> Option<String> {
+        let content = message::content(outgoing.step(), outgoing.flow.restrictions.as_ref());
+        let request = self.request(&content).ok()?;
+        request.places.contains("message_id").then(|| outgoing.part().id.to_string())
     }
 
     fn refuses(&self, step: &Step, restrictions: Option<&Restrictions>) -> Option<String> {
@@ -447,10 +422,6 @@ fn detail(name: &str) -> Result<Detail, String> {
     let known = Detail::NAMES.iter().find(|known| **known == name);
     let known = known.ok_or_else(|| format!("there is no detailed status \"{name}\""))?;
     Ok(Detail((*known).into()))
-}
-
-fn answer_values(answer: &Answer) -> Value {
-    context! { status => answer.status, body => Value::from_serialize(&answer.body), headers => answer.headers }
 }
 
 /// A text or a number, as text; nothing else.

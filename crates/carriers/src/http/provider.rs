@@ -176,7 +176,7 @@ pub struct Answer {
 }
 
 fn default_later() -> String {
-    "status == 429 or status >= 500".into()
+    "status in [408, 425, 429] or (status >= 500 and status not in [504, 524])".into()
 }
 
 fn default_unauthorized() -> String {
@@ -322,6 +322,12 @@ pub struct Inbound {
     /// A file with it.
     #[serde(default)]
     pub media_url: Option<String>,
+    /// The name of that file; without it, what its URL ends in.
+    #[serde(default)]
+    pub file_name: Option<String>,
+    /// When it was written: ISO 8601, or Unix seconds or milliseconds.
+    #[serde(default)]
+    pub time: Option<String>,
     /// The provider's id of it; without one, all that the provider says of it tells it from others.
     #[serde(default)]
     pub id: Option<String>,

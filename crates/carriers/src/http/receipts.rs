@@ -4,7 +4,7 @@ use super::provider::{Inbound, Meaning, Receipts};
 use super::template::Templates;
 use super::verify::Verifier;
 use super::{detail, refusals, text_of};
-use crate::{Heard, InboundMessage, Posted, ReceiptError};
+use crate::{Heard, InboundMessage, Posted, ReceiptError, body};
 use flow::{Detail, Receipt, Status};
 use minijinja::{Value, context};
 use serde_json::Value as Json;
@@ -40,6 +40,8 @@ struct Answers {
     from: Getter,
     text: Option<Getter>,
     media_url: Option<Getter>,
+    file_name: Option<Getter>,
+    time: Option<Getter>,
     id: Option<Getter>,
 }
 
@@ -122,12 +124,18 @@ impl Reader {
         self.verifier.weakness()
     }
 
-    /// Reads a body.
+    /// Reads a body. Of many items each counts by itself: one that can't be read spoils no other.
     pub(super) fn read(
         &self,
         posted: &Posted<'_>,
         templates: &Templates,
     ) -> Result<Vec<Heard>, ReceiptError> {
+        if posted
+            .header("content-encoding")
+            .is_some_and(|coding| !coding.trim().eq_ignore_ascii_case("identity"))
+        {
+            return Err(ReceiptError::Encoded);
+        }
         self.verifier.verify(posted)?;
         let body = parse(posted)?;
         let items = match &self.each {
@@ -143,23 +151,28 @@ impl Reader {
         if items.len() > RECEIPTS_MAX {
             return Err(ReceiptError::Malformed(format!("more than {RECEIPTS_MAX} receipts")));
         }
-        let mut heard = Vec::new();
-        for item in items {
-            if let Some(inbound) = &self.inbound
-                && let Some(event) = inbound.read(item, templates)
-            {
-                heard.push(event);
-            } else {
-                heard.push(self.receipt(item, templates)?);
-            }
+        let heard: Vec<Heard> = items.iter().map(|item| self.item(item, templates)).collect();
+        // Where nothing can be read, it is the post that is wrong.
+        if let Some(Heard::Malformed { why }) = heard.first()
+            && heard.iter().all(|heard| matches!(heard, Heard::Malformed { .. }))
+        {
+            return Err(ReceiptError::Malformed(why.clone()));
         }
         Ok(heard)
     }
 
-    fn receipt(&self, item: &Json, templates: &Templates) -> Result<Heard, ReceiptError> {
-        let missing = |what: &str| ReceiptError::Malformed(format!("a receipt without {what}"));
-        let reference = self.id.get(item, templates).ok_or_else(|| missing("an id"))?;
-        let word = self.status.get(item, templates).ok_or_else(|| missing("a status"))?;
+    fn item(&self, item: &Json, templates: &Templates) -> Heard {
+        let inbound = self.inbound.as_ref().and_then(|inbound| inbound.read(item, templates));
+        inbound.unwrap_or_else(|| {
+            let receipt = self.receipt(item, templates);
+            receipt.unwrap_or_else(|what| Heard::Malformed { why: format!("a receipt without {what}") })
+        })
+    }
+
+    /// A receipt, or what it lacks.
+    fn receipt(&self, item: &Json, templates: &Templates) -> Result<Heard, &'static str> {
+        let reference = self.id.get(item, templates).ok_or("an id")?;
+        let word = self.status.get(item, templates).ok_or("a status")?;
         let (status, detail) = match self.statuses.get(&word.to_lowercase()) {
             None => return Ok(Heard::Unknown { reference, word }),
             Some(None) => return Ok(Heard::Nothing),
@@ -201,6 +214,8 @@ impl Answers {
             from: Getter::new("inbound.from", &inbound.from, templates)?,
             text: Getter::optional("inbound.text", inbound.text.as_ref(), templates)?,
             media_url: Getter::optional("inbound.media_url", inbound.media_url.as_ref(), templates)?,
+            file_name: Getter::optional("inbound.file_name", inbound.file_name.as_ref(), templates)?,
+            time: Getter::optional("inbound.time", inbound.time.as_ref(), templates)?,
             id: Getter::optional("inbound.id", inbound.id.as_ref(), templates)?,
         })
     }
@@ -224,8 +239,9 @@ impl Answers {
         if !message {
             return Some(if opt_out { Heard::OptOut { from, key } } else { Heard::OptIn { from, key } });
         }
-        let (text, media_url) = (get(&self.text), get(&self.media_url));
-        Some(Heard::Message(InboundMessage { from, text, media_url, key }))
+        let (text, media_url, file_name) = (get(&self.text), get(&self.media_url), get(&self.file_name));
+        let sent_ms = get(&self.time).and_then(|time| read_time(&time));
+        Some(Heard::Message(InboundMessage { from, text, media_url, file_name, sent_ms, key }))
     }
 }
 
@@ -241,16 +257,17 @@ fn read_meaning(meaning: &Meaning) -> Result<Option<(Status, Detail)>, String> {
 
 /// JSON, or a form as an object of texts.
 fn parse(posted: &Posted<'_>) -> Result<Json, ReceiptError> {
-    let form =
-        posted.header("content-type").is_some_and(|t| t.starts_with("application/x-www-form-urlencoded"));
-    if form {
+    // In any case, whatever parameters follow (RFC 9110, 8.3.1).
+    let media_type = posted.header("content-type").and_then(|text| text.split(';').next());
+    if media_type.is_some_and(|text| text.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
         let fields: BTreeMap<String, String> = serde_urlencoded::from_bytes(posted.body)
             .map_err(|error| ReceiptError::Malformed(error.to_string()))?;
         return Ok(Json::Object(
             fields.into_iter().map(|(name, value)| (name, Json::String(value))).collect(),
         ));
     }
-    serde_json::from_slice(posted.body).map_err(|error| ReceiptError::Malformed(error.to_string()))
+    serde_json::from_slice(body::without_mark(posted.body))
+        .map_err(|error| ReceiptError::Malformed(error.to_string()))
 }
 
 /// ISO 8601 with an offset (`+0000` too), or Unix seconds or milliseconds; as Unix milliseconds.

@@ -73,7 +73,12 @@ impl Verifier {
                 let token = query.iter().find(|(name, _)| name == "token");
                 token.is_some_and(|(_, token)| same(token, &self.secret))
             }
-            Verify::Header { name, .. } => posted.header(name).is_some_and(|value| same(value, &self.secret)),
+            Verify::Header { name, .. } => posted.header(name).is_some_and(|value| {
+                // Whatever the case of its scheme (RFC 9110, 11.1).
+                let is_credentials = name.eq_ignore_ascii_case("authorization");
+                let parts = if is_credentials { schemes(value, &self.secret) } else { None };
+                parts.map_or_else(|| same(value, &self.secret), |(given, expected)| same(given, expected))
+            }),
             Verify::HmacSha256 { name, prefix, encoding, .. } => {
                 let code = mac::<Hmac<Sha256>>(&self.secret, &[posted.body]);
                 let expected = match encoding {
@@ -81,12 +86,18 @@ impl Verifier {
                     Encoding::Base64 => STANDARD.encode(code),
                 };
                 let value = posted.header(name).and_then(|value| value.strip_prefix(prefix.as_str()));
-                value.is_some_and(|value| same(value, &expected))
+                value.is_some_and(|value| match encoding {
+                    Encoding::Hex => same(&value.to_ascii_lowercase(), &expected),
+                    Encoding::Base64 => same(value, &expected),
+                })
             }
             Verify::Jwt { .. } => self.jwt(posted).is_some(),
             Verify::Twilio { .. } => {
                 let signature = posted.header("x-twilio-signature");
-                signature.is_some_and(|signature| same(signature, &self.twilio(posted)))
+                signature.is_some_and(|signature| {
+                    let urls = with_and_without_port(posted.url);
+                    urls.iter().any(|url| same(signature, &self.twilio(url, posted.body)))
+                })
             }
         };
         if authentic { Ok(()) } else { Err(ReceiptError::Forged) }
@@ -94,7 +105,9 @@ impl Verifier {
 
     /// RFC 7519 by HS256 (RFC 7518, 3.2), no older than a few minutes, of this body.
     fn jwt(&self, posted: &Posted<'_>) -> Option<()> {
-        let token = posted.header("authorization")?.strip_prefix("Bearer ")?;
+        let (scheme, token) = posted.header("authorization")?.split_once(' ')?;
+        // RFC 9110, 11.1.
+        let token = Some(token.trim()).filter(|_| scheme.eq_ignore_ascii_case("bearer"))?;
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
         let parse = |text: &str| -> Option<serde_json::Value> {
@@ -114,12 +127,34 @@ impl Verifier {
     }
 
     /// The whole URL, then each field of the form in the order of names, name and value.
-    fn twilio(&self, posted: &Posted<'_>) -> String {
-        let fields: BTreeMap<String, String> = serde_urlencoded::from_bytes(posted.body).unwrap_or_default();
-        let mut signed = vec![posted.url.as_bytes()];
+    fn twilio(&self, url: &str, body: &[u8]) -> String {
+        let fields: BTreeMap<String, String> = serde_urlencoded::from_bytes(body).unwrap_or_default();
+        let mut signed = vec![url.as_bytes()];
         signed.extend(fields.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]));
         STANDARD.encode(mac::<Hmac<Sha1>>(&self.secret, &signed))
     }
+}
+
+/// What follows the same scheme in both credentials, written in any case (RFC 9110, 11.1).
+fn schemes<'a>(given: &'a str, expected: &'a str) -> Option<(&'a str, &'a str)> {
+    let ((scheme, given), (wanted, expected)) = (given.split_once(' ')?, expected.split_once(' ')?);
+    scheme.eq_ignore_ascii_case(wanted).then_some((given.trim(), expected))
+}
+
+/// A URL as it stands, without a port, and with the port that its scheme stands for: Twilio signs one or another, and its
+/// own libraries try them all.
+fn with_and_without_port(url: &str) -> Vec<String> {
+    let mut urls = vec![url.to_owned()];
+    let Some((scheme, rest)) = url.split_once("://") else { return urls };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let port =
+        authority.rsplit_once(':').filter(|(_, port)| port.bytes().all(|octet| octet.is_ascii_digit()));
+    let host = port.map_or(authority, |(host, _)| host);
+    urls.push(format!("{scheme}://{host}{path}"));
+    let standard = if scheme.eq_ignore_ascii_case("https") { 443 } else { 80 };
+    urls.push(format!("{scheme}://{host}:{standard}{path}"));
+    urls
 }
 
 /// What is wrong with a secret that is made with `variables`. What the operator fills in counts, not what the
@@ -154,4 +189,20 @@ fn same(given: &str, expected: &str) -> bool {
 
 fn hex(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_tried_with_and_without_its_port() {
+        let tried = |url: &str| with_and_without_port(url).join(" ");
+        assert_eq!(
+            tried("https://a.example:8443/p/x?y=1:2"),
+            "https://a.example:8443/p/x?y=1:2 https://a.example/p/x?y=1:2 https://a.example:443/p/x?y=1:2"
+        );
+        assert_eq!(tried("http://[::1]/p"), "http://[::1]/p http://[::1]/p http://[::1]:80/p");
+        assert_eq!(tried("http://[::1]:81"), "http://[::1]:81 http://[::1] http://[::1]:80");
+    }
 }

@@ -1,13 +1,14 @@
 //! One SMPP session: connects, binds, keeps itself alive, comes back after a loss, and passes receipts on.
 
 use super::config::SmppConfig;
-use super::receipt;
+use super::receipt::{self, Delivered};
 use crate::{ReceiptSink, backoff};
 use flow::CarrierRef;
 use futures::{Stream, StreamExt};
 use rusmpp::pdus::{BindReceiver, BindTransceiver, BindTransmitter, DeliverSm, DeliverSmResp};
 use rusmpp::values::InterfaceVersion;
 use rusmpp::{CommandStatus, Pdu};
+use rusmppc::error::Error;
 use rusmppc::{Client, ConnectionBuilder, Event};
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,7 +100,9 @@ impl Session {
                     self.client.send_replace(None);
                 }
                 Err(error) => {
-                    tracing::warn!(carrier = self.name, role = ?self.role, %error, "could not bind");
+                    let SmppConfig { host, port, .. } = &*self.config;
+                    let smsc = format!("{host}:{port}");
+                    tracing::warn!(carrier = self.name, smsc, role = ?self.role, error, "could not bind");
                 }
             }
             let pause = backoff::delay(attempt, RECONNECT_BASE, self.config.reconnect_max);
@@ -135,11 +138,11 @@ impl Session {
                 (client, Box::new(events))
             }
         };
-        self.bind(&client).await.map_err(|e| e.to_string())?;
+        self.bind(&client).await.map_err(|error| words(&error))?;
         Ok((client, events))
     }
 
-    async fn bind(&self, client: &Client) -> Result<(), rusmppc::error::Error> {
+    async fn bind(&self, client: &Client) -> Result<(), Error> {
         let SmppConfig { system_id, password, system_type, .. } = &*self.config;
         macro_rules! bind {
             ($pdu:ident) => {
@@ -180,28 +183,72 @@ impl Session {
                     match command.pdu() {
                         Some(Pdu::DeliverSm(pdu)) => self.deliver(client, sequence, pdu).await,
                         Some(Pdu::Unbind) => {
+                            tracing::warn!(carrier = self.name, role = ?self.role, "the SMSC unbound");
                             let _ = client.unbind_resp(sequence).await;
                             let _ = client.close().await;
                             return;
                         }
-                        _ => {}
+                        Some(Pdu::EnquireLink) | None => {}
+                        Some(_) => {
+                            let command = u32::from(command.id());
+                            tracing::info!(
+                                carrier = self.name,
+                                command,
+                                "the SMSC sent what is not read here"
+                            );
+                            self.count_dropped("other");
+                        }
                     }
                 }
                 Some(Event::Error(error)) => {
-                    tracing::warn!(carrier = self.name, role = ?self.role, %error, "session lost");
+                    let error = words(&error);
+                    tracing::warn!(carrier = self.name, role = ?self.role, error, "session lost");
                     return;
                 }
-                None => return,
+                None => {
+                    tracing::warn!(carrier = self.name, role = ?self.role, "session lost");
+                    return;
+                }
             }
         }
     }
 
+    /// Leaves a trace of what is taken and goes nowhere: neither its text nor its numbers.
+    fn note(&self, delivered: &Delivered, pdu: &DeliverSm) {
+        let octets = pdu.short_message().as_ref().len();
+        let what = match delivered {
+            Delivered::Message => {
+                tracing::info!(
+                    carrier = self.name,
+                    octets,
+                    "a handset sent a message, which is not passed on"
+                );
+                "message"
+            }
+            Delivered::Unreadable => {
+                tracing::warn!(carrier = self.name, octets, "a receipt that can't be read");
+                "unreadable receipt"
+            }
+            Delivered::NoEnd | Delivered::Receipt(..) => return,
+        };
+        self.count_dropped(what);
+    }
+
+    /// Counts what the SMSC sent and we had no use for.
+    fn count_dropped(&self, what: &'static str) {
+        metrics::counter!("switchback_smpp_dropped_total", "carrier" => self.name.clone(), "what" => what)
+            .increment(1);
+    }
+
     /// Stores a receipt beside the others, and acknowledges it once it is safe.
     async fn deliver(&self, client: &Client, sequence: u32, pdu: &DeliverSm) {
-        let Some((reference, receipt)) = receipt::read(pdu, &self.config) else {
-            // A message from a handset, or news without a status: taken, and of no use here.
-            let _ = client.deliver_sm_resp(sequence, DeliverSmResp::default()).await;
-            return;
+        let (reference, receipt) = match receipt::read(pdu, &self.config) {
+            Delivered::Receipt(reference, receipt) => (reference, receipt),
+            other => {
+                self.note(&other, pdu);
+                let _ = client.deliver_sm_resp(sequence, DeliverSmResp::default()).await;
+                return;
+            }
         };
         // The semaphore is never closed.
         let Ok(permit) = Arc::clone(&self.receipts).acquire_owned().await else { return };
@@ -217,4 +264,22 @@ impl Session {
             let _ = client.status(status).deliver_sm_resp(sequence, DeliverSmResp::default()).await;
         });
     }
+}
+
+/// What went wrong, in words: a refusal without the PDU around it.
+fn words(error: &Error) -> String {
+    let Error::UnexpectedResponse { response } = error else { return error.to_string() };
+    let why = match response.status() {
+        CommandStatus::EsmeRbindfail => "bind failed: system_id, password or system_type may be wrong",
+        CommandStatus::EsmeRinvpaswd => "invalid password",
+        CommandStatus::EsmeRinvsysid => "invalid system_id",
+        CommandStatus::EsmeRinvsystyp => "invalid system_type",
+        CommandStatus::EsmeRalybnd => "already bound",
+        CommandStatus::EsmeRinvbndsts => "this kind of bind is not allowed",
+        CommandStatus::EsmeRsyserr => "system error",
+        CommandStatus::EsmeRthrottled => "throttled",
+        CommandStatus::EsmeRinvcmdid => "this kind of bind is not known",
+        _ => "refused",
+    };
+    format!("the SMSC said no: {why} (command_status 0x{:08X})", u32::from(response.status()))
 }

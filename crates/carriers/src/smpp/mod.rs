@@ -60,7 +60,9 @@ impl Carrier for Smpp {
         match client.submit_sm(pdu).await {
             Ok(response) => {
                 let reference = self.config.submit_id.normalize(response.message_id().as_str());
-                Outcome::Accepted { reference }
+                // Without an id its receipts don't find it, and yet it was taken.
+                let own = || outgoing.part().id.to_string();
+                Outcome::Accepted { reference: if reference.is_empty() { own() } else { reference } }
             }
             Err(Error::UnexpectedResponse { response }) => refused(response.status()),
             Err(Error::Encode(error)) => {
@@ -92,6 +94,7 @@ fn refused(status: CommandStatus) -> Outcome {
         CommandStatus::EsmeRmsgqful => return Outcome::Later { reason: "queue full", after: None },
         CommandStatus::EsmeRsyserr => return Outcome::Later { reason: "system error", after: None },
         CommandStatus::EsmeRinvbndsts => return Outcome::Later { reason: "not bound", after: None },
+        CommandStatus::EsmeRxTAppn => return Outcome::Later { reason: "temporary error", after: None },
         CommandStatus::EsmeRinvdstadr => Detail::UNKNOWN_NUMBER,
         CommandStatus::EsmeRprohibited | CommandStatus::EsmeRinvsrcadr => Detail::CARRIER_VIOLATION,
         _ => Detail::FAILED,

@@ -7,6 +7,9 @@ use rusmpp::pdus::DeliverSm;
 use rusmpp::tlvs::TlvValue;
 use rusmpp::values::MessageState;
 
+/// Words of messages that are on their way (SMPP 3.4, 5.2.28 and appendix B; SMPP 5.0 has `SCHEDULED`).
+const ON_ITS_WAY: [&str; 4] = ["ACCEPTD", "ENROUTE", "SCHEDULED", "BUFFERED"];
+
 /// What a receipt says, before it is understood.
 #[derive(Default, PartialEq, Eq, Debug)]
 struct Fields {
@@ -15,9 +18,21 @@ struct Fields {
     err: Option<String>,
 }
 
-/// Reads a receipt: the message's normalized id and what became of it. `None` when the PDU is no receipt, or one
-/// that tells nothing yet.
-pub(super) fn read(pdu: &DeliverSm, config: &SmppConfig) -> Option<(String, Receipt)> {
+/// What a `deliver_sm` is.
+#[derive(PartialEq, Debug)]
+pub(super) enum Delivered {
+    /// A receipt: the message's normalized id and what became of it.
+    Receipt(String, Receipt),
+    /// News of a message on its way.
+    NoEnd,
+    /// A receipt without an id or without a status, or with a status that we have no word for.
+    Unreadable,
+    /// A message from a handset.
+    Message,
+}
+
+/// Reads a `deliver_sm`.
+pub(super) fn read(pdu: &DeliverSm, config: &SmppConfig) -> Delivered {
     let mut fields = parse_text(&String::from_utf8_lossy(pdu.short_message().as_ref()));
     let mut by_tlv = false;
     for tlv in pdu.tlvs() {
@@ -43,17 +58,19 @@ pub(super) fn read(pdu: &DeliverSm, config: &SmppConfig) -> Option<(String, Rece
     // `esm_class` bits 5 to 2: a receipt, or an intermediate notification (5.2.12).
     let marked = u8::from(pdu.esm_class) & 0x3c != 0;
     if !marked && !by_tlv {
-        return None;
+        return Delivered::Message;
     }
-    let id = config.receipt_id.normalize(&fields.id?);
-    let stat = fields.stat.as_deref()?.to_ascii_uppercase();
-    let meaning = understand(&stat, fields.err.as_deref(), config)?;
+    let (Some(id), Some(stat)) = (fields.id, fields.stat) else { return Delivered::Unreadable };
+    let (id, stat) = (config.receipt_id.normalize(&id), stat.to_ascii_uppercase());
+    let Some(meaning) = understand(&stat, fields.err.as_deref(), config) else {
+        return if ON_ITS_WAY.contains(&&*stat) { Delivered::NoEnd } else { Delivered::Unreadable };
+    };
     let detail = meaning.detail.unwrap_or(Detail::plain(meaning.status));
     let description = match &fields.err {
         Some(err) => format!("stat {stat}, err {err}"),
         None => format!("stat {stat}"),
     };
-    Some((id, Receipt { description: Some(description), ..Receipt::new(meaning.status, detail) }))
+    Delivered::Receipt(id, Receipt { description: Some(description), ..Receipt::new(meaning.status, detail) })
 }
 
 /// Reads a receipt that is made of any octets.

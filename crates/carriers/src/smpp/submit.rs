@@ -40,12 +40,14 @@ pub(super) fn build(outgoing: &Outgoing, config: &SmppConfig) -> Result<SubmitSm
     };
     let coding = if alphabet == Alphabet::Gsm { GSM } else { UCS2 } | if sms.flash { FLASH } else { 0 };
 
-    let (source_ton, source_npi) = sender_type(&sms.from, config);
+    // As this carrier knows it, which tells its type as well.
+    let sender = outgoing.sender.as_str();
+    let (source_ton, source_npi) = sender_type(sender, config);
     let (recipient_ton, recipient_npi) = config.recipient;
     let mut pdu = SubmitSm::builder()
         .source_addr_ton(Ton::from(source_ton))
         .source_addr_npi(Npi::from(source_npi))
-        .source_addr(address(sms.from.trim_start_matches('+'))?)
+        .source_addr(address(sender.trim_start_matches('+'))?)
         .dest_addr_ton(Ton::from(recipient_ton))
         .dest_addr_npi(Npi::from(recipient_npi))
         .destination_addr(address(sms.to.trim_start_matches('+'))?)

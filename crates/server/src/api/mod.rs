@@ -43,7 +43,7 @@ use axum::Router;
 use axum::body::{Bytes, HttpBody};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, MatchedPath, RawPathParams, Request};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header, request::Parts};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use axum::middleware::Next;
 use axum::response::Response;
 use axum::routing::{delete, get, post, put};
@@ -71,6 +71,8 @@ use utoipa_swagger_ui::SwaggerUi;
 
 /// Largest body, octets.
 const BODY_MAX: usize = 256 * 1024;
+/// Largest body of receipts, octets: as many as are taken in one post have room.
+const RECEIPTS_BODY_MAX: usize = 4 << 20;
 /// A body of at most so many octets needs no place among the large ones.
 const SMALL_BODY: usize = 16 * 1024;
 /// What some clients write before their JSON, in UTF-8.
@@ -104,6 +106,8 @@ pub struct Api {
     bodies: Semaphore,
     /// Turns of large bodies that are parsed and checked: some core is always left for small ones.
     parsing: Arc<Semaphore>,
+    /// How many places there are.
+    bodies_units: usize,
     allow_private: bool,
     /// What providers call this server by.
     public_url: Option<String>,
@@ -141,6 +145,7 @@ impl Api {
             parsing: Arc::new(Semaphore::new(
                 available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
             )),
+            bodies_units: config.limits.bodies_bytes_max / BODY_UNIT,
             allow_private: config.callbacks.allow_private,
             public_url: config.server.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()),
             short_base: config.shortener.base_url.clone(),
@@ -213,7 +218,10 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/failover/tracking/{trackingId}", get(tracking::get).delete(erase::delete))
         .route("/suppressions/{channel}", get(suppressions::get))
         .route("/suppressions/{channel}/{recipient}", put(suppressions::put).delete(suppressions::delete))
-        .route("/carriers/{name}/receipts", post(receipts::post))
+        .route(
+            "/carriers/{name}/receipts",
+            post(receipts::post).layer(DefaultBodyLimit::max(RECEIPTS_BODY_MAX)),
+        )
         .route("/s/{code}", get(link::get))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
@@ -252,37 +260,40 @@ async fn measure(request: Request, next: Next) -> Response {
     response
 }
 
-/// A body of any type, within the limit.
-pub struct Body(Bytes);
+/// A body of any type, of at most `MAX` octets.
+pub struct Body<const MAX: usize = BODY_MAX>(Bytes);
 
-impl FromRequest<Arc<Api>> for Body {
+impl<const MAX: usize> FromRequest<Arc<Api>> for Body<MAX> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Body, ApiError> {
-        let encoding = request.headers().get(header::CONTENT_ENCODING);
-        if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-            return Err(ApiError::UnsupportedEncoding);
-        }
+    async fn from_request(request: Request, api: &Arc<Api>) -> Result<Body<MAX>, ApiError> {
         let refused = |rejection: BytesRejection| {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                ApiError::TooLarge(BODY_MAX)
+                ApiError::TooLarge(MAX)
             } else {
                 ApiError::NotJson("it was cut off".into())
             }
         };
         let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-        let length = length.and_then(|text| text.parse().ok()).unwrap_or(BODY_MAX);
-        if length > BODY_MAX {
-            return Err(ApiError::TooLarge(BODY_MAX));
+        let length = length.and_then(|text| text.parse().ok()).unwrap_or(MAX);
+        if length > MAX {
+            return Err(ApiError::TooLarge(MAX));
         }
-        let units = if length > SMALL_BODY { length.div_ceil(BODY_UNIT) as u32 } else { 0 };
+        let units = if length > SMALL_BODY { length.div_ceil(BODY_UNIT).min(api.bodies_units) } else { 0 };
         // Until it has arrived: who sends slowly holds room that large bodies share, and small ones do not need.
-        let _room = api.bodies.try_acquire_many(units).map_err(|_| ApiError::Overloaded)?;
+        let _room = api.bodies.try_acquire_many(units as u32).map_err(|_| ApiError::Overloaded)?;
         let read = Bytes::from_request(request, api);
         let read = tokio::time::timeout(api.request_timeout, read).await;
         let late = |_| ApiError::NotJson(format!("it did not arrive within {:?}", api.request_timeout));
         read.map_err(late)?.map(Body).map_err(refused)
     }
+}
+
+/// Refuses a body that is not as it is: compressed, for example.
+fn check_encoding(headers: &HeaderMap) -> Result<(), ApiError> {
+    let encoding = headers.get(header::CONTENT_ENCODING);
+    let is_plain = encoding.is_none_or(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if is_plain { Ok(()) } else { Err(ApiError::UnsupportedEncoding) }
 }
 
 /// A JSON body; an empty one is null.
@@ -297,6 +308,7 @@ impl FromRequest<Arc<Api>> for JsonBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, api: &Arc<Api>) -> Result<JsonBody, ApiError> {
+        check_encoding(request.headers())?;
         let media_type =
             request.headers().get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"));
         let is_json = media_type.is_none_or(|text| {
@@ -306,7 +318,7 @@ impl FromRequest<Arc<Api>> for JsonBody {
         if !is_json && !request.body().is_end_stream() {
             return Err(ApiError::UnsupportedMediaType);
         }
-        let Body(mut octets) = Body::from_request(request, api).await?;
+        let Body(mut octets) = Body::<BODY_MAX>::from_request(request, api).await?;
         // RFC 8259, 8.1: it may be ignored.
         if octets.starts_with(BYTE_ORDER_MARK) {
             octets = octets.slice(BYTE_ORDER_MARK.len()..);

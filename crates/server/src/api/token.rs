@@ -94,6 +94,7 @@ pub async fn post(
     let invalid =
         || refuse(StatusCode::UNAUTHORIZED, "invalid_client", "the application's id or secret is wrong");
     // An address pays for what is wrong, and not for whom it shares it with: behind one may be many.
+    super::check_encoding(&headers)?;
     let form = read_form(&body.0);
     let Some((id, secret)) = credentials(&headers, form.as_ref()) else {
         api.gate.admit_address(peer)?;

@@ -37,6 +37,10 @@ pub struct CommonConfig {
     /// What to do with a message that the carrier may have or not.
     #[serde(default)]
     pub unknown_submit: UnknownSubmit,
+    /// With [`UnknownSubmit::Resend`]: how often a part is sent again at most after outcomes that nobody knows; then it
+    /// waits.
+    #[serde(default = "default_unknown_resends_max")]
+    pub unknown_resends_max: u8,
     /// The share of its last minute's messages that must go well; with less, other carriers of a channel go first.
     #[serde(default = "default_success_min")]
     pub success_min: f64,
@@ -52,7 +56,7 @@ pub struct CommonConfig {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UnknownSubmit {
-    /// Send it again: it may arrive twice, and is not lost.
+    /// Send it again, a bounded number of times: it may arrive twice.
     #[default]
     Resend,
     /// Wait for a receipt until the time to live is over: it may be lost to this step, and never arrives twice.
@@ -76,13 +80,26 @@ const fn default_window() -> usize {
     100
 }
 
+const fn default_unknown_resends_max() -> u8 {
+    1
+}
+
 const fn default_success_min() -> f64 {
     0.5
 }
 
 /// The keys of [`CommonConfig`]; the rest of a `[[carrier]]` table belongs to its kind.
-const COMMON_KEYS: [&str; 8] =
-    ["name", "channels", "rate", "window", "unknown_submit", "success_min", "viber_kind", "prices"];
+const COMMON_KEYS: [&str; 9] = [
+    "name",
+    "channels",
+    "rate",
+    "window",
+    "unknown_submit",
+    "unknown_resends_max",
+    "success_min",
+    "viber_kind",
+    "prices",
+];
 
 const KIND_RULE: &str = "kind: must be \"sandbox\", \"smpp\", \"http\" or \"sip\"";
 
@@ -100,6 +117,7 @@ pub(super) fn default_sandbox() -> CarrierConfig {
             rate: None,
             window: 1000,
             unknown_submit: UnknownSubmit::default(),
+            unknown_resends_max: default_unknown_resends_max(),
             success_min: default_success_min(),
             viber_kind: None,
             prices: prices.into(),

@@ -97,7 +97,7 @@ fn hand_over(engine: &Arc<Engine>, outlet: Arc<Outlet>, claim: Claim, mut place:
 
 /// Decides where a part goes; `carriers` is how many the channel has.
 fn way(engine: &Engine, flow: &Flow, message: u16, part: u16, carriers: usize) -> Option<Way> {
-    let attempts = submit::attempts(flow, message, part)?;
+    let attempts = submit::tries(flow, message, part)?.attempts;
     let (step, state) = (&flow.steps[usize::from(message)], &flow.state.messages[usize::from(message)]);
     let now_ms = now_ms();
     let first = state.parts.first()?;

@@ -16,6 +16,7 @@ use crate::callbacks::Callbacks;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::metrics;
+use crate::passing::Passing;
 use crate::rates::Rates;
 use crate::routing::Router;
 use async_trait::async_trait;
@@ -79,6 +80,7 @@ pub struct Engine {
     /// Counts how often there was room.
     room_turn: AtomicUsize,
     callbacks: Callbacks,
+    passing: Arc<Passing>,
     retry_max: Duration,
     retention_days: u32,
     ttl_max_ms: i64,
@@ -180,6 +182,7 @@ impl Engine {
             room: Default::default(),
             room_turn: AtomicUsize::new(0),
             callbacks: Callbacks::new(config.callbacks.clone(), outside.post(&config.callbacks)?, secret_key),
+            passing: Arc::default(),
             retry_max: config.engine.retry_max,
             retention_days: config.store.retention_days,
             ttl_max_ms: (config.engine.minute.as_millis() as i64).saturating_mul(TTL_MAX_MINUTES),
@@ -240,6 +243,11 @@ impl Engine {
     /// What makes callbacks.
     pub fn callbacks(&self) -> &Callbacks {
         &self.callbacks
+    }
+
+    /// What recipients wrote and clients' servers have not acknowledged.
+    pub fn passing(&self) -> &Arc<Passing> {
+        &self.passing
     }
 
     /// Where carriers' receipts go.

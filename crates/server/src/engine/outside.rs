@@ -1,8 +1,9 @@
 //! What the engine reaches the outside with: carriers, and the network for callbacks. A simulation has its own.
 
-use crate::callbacks::{HttpPost, Post};
+use crate::callbacks::Post;
 use crate::config::{CallbackConfig, CarrierConfig, Config, KindConfig};
 use crate::files::Files;
+use crate::posting::HttpPost;
 use async_trait::async_trait;
 use carriers::{Carrier, Http, ReceiptSink, Sandbox, Sip, Smpp};
 use std::sync::Arc;
@@ -47,7 +48,7 @@ impl Outside for Network<'_> {
             }
             KindConfig::Http(http) => {
                 let url = self.0.receipts_url(&name);
-                let http = Http::new(&http.1, &http.0, url.as_deref())?;
+                let http = Http::new(&http.1, &http.0, url.as_deref())?.named(&name);
                 if let Some(warning) = http.warning() {
                     tracing::warn!(carrier = name, warning);
                 }

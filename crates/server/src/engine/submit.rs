@@ -2,7 +2,7 @@
 
 use super::{Engine, Outlet, STORE_PAUSE, dispatch};
 use crate::clock::now_ms;
-use crate::config::UnknownSubmit;
+use crate::config::{CommonConfig, UnknownSubmit};
 use crate::metrics;
 use carriers::{Outcome, Outgoing, backoff};
 use flow::{CarrierRef, Detail, Event, Flow, Message, Rate, Submit, TaskKind};
@@ -15,15 +15,25 @@ use store::{Claim, Reserved};
 /// The pause after the first refusal that allows another attempt.
 const RETRY_BASE: Duration = Duration::from_millis(100);
 
-/// How often a part was refused for now; nothing when it is not to be handed over: the flow has moved on, or the
+/// How often a part was handed over in vain.
+#[derive(Clone, Copy)]
+pub(super) struct Tries {
+    /// Refused for now, or of unknown outcome.
+    pub(super) attempts: u32,
+    /// Of unknown outcome alone.
+    unknown: u8,
+}
+
+/// How often a part was handed over in vain; nothing when it is not to be handed over: the flow has moved on, or the
 /// message's time is over.
-pub(super) fn attempts(flow: &Flow, message: u16, part: u16) -> Option<u32> {
+pub(super) fn tries(flow: &Flow, message: u16, part: u16) -> Option<Tries> {
     if flow.live() != Some(usize::from(message)) {
         return None;
     }
     let state = &flow.state.messages[usize::from(message)];
-    let Submit::Owed { attempts, .. } = state.parts.get(usize::from(part))?.submit else { return None };
-    (state.expires_ms > now_ms()).then_some(attempts)
+    let submit = state.parts.get(usize::from(part))?.submit;
+    let Submit::Owed { attempts, unknown, .. } = submit else { return None };
+    (state.expires_ms > now_ms()).then_some(Tries { attempts, unknown })
 }
 
 /// Hands one part over; answers with what is to be stored of what came of it.
@@ -32,7 +42,7 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) -> Op
     let id = claim.flow.id;
     // It may have waited for the rate.
     let flow = still_owed(engine, &claim).await?;
-    let attempts = attempts(&flow, message, part)?;
+    let Tries { attempts, unknown } = tries(&flow, message, part)?;
     let (step, name) = (&flow.steps[usize::from(message)], &outlet.config.name);
     let Message { created_ms, expires_ms, .. } = flow.state.messages[usize::from(message)];
     // At most its whole time to live: a message of the future was made by a clock that was ahead.
@@ -52,8 +62,9 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) -> Op
     {
         return None;
     }
-    let resend = outlet.config.unknown_submit == UnknownSubmit::Resend;
-    if !resend && !engine.try_apply(id, claim.task, Event::Handed { message, part }).await?.changed {
+    let CommonConfig { unknown_submit, unknown_resends_max, .. } = outlet.config;
+    let waits = unknown_submit == UnknownSubmit::Wait;
+    if waits && !engine.try_apply(id, claim.task, Event::Handed { message, part }).await?.changed {
         return None;
     }
     let submitted = AssertUnwindSafe(outlet.carrier.submit(&outgoing)).catch_unwind().await;
@@ -61,6 +72,7 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) -> Op
         metrics::count_panic("submit");
         Outcome::Unknown { reason: "internal error" }
     });
+    let resend = !waits && unknown < unknown_resends_max;
     metrics::count_outcome(name, &outcome, resend);
     match outcome {
         Outcome::Accepted { .. } => outlet.health.note(true, now_ms()),
@@ -68,7 +80,7 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) -> Op
         Outcome::Refused { .. } => {}
         Outcome::Later { .. } | Outcome::Unknown { .. } => outlet.health.note(false, now_ms()),
     }
-    let again = |after: Option<Duration>| {
+    let again = |after: Option<Duration>, unknown: bool| {
         let pause = if dispatch::has_untried(engine, &flow, message, attempts, outlet) {
             Duration::ZERO
         } else {
@@ -77,7 +89,8 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) -> Op
                 None => backoff::delay(attempts, RETRY_BASE, engine.retry_max),
             }
         };
-        Event::Deferred { message, part, at_ms: now_ms().saturating_add(pause.as_millis().max(1) as i64) }
+        let at_ms = now_ms().saturating_add(pause.as_millis().max(1) as i64);
+        Event::Deferred { message, part, at_ms, unknown }
     };
     Some(match outcome {
         Outcome::Accepted { reference } => {
@@ -85,13 +98,21 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) -> Op
             Event::Submitted { message, part, carrier, rate, whole }
         }
         Outcome::Refused { detail, description } => Event::Refused { message, part, detail, description },
-        Outcome::Later { after, .. } => again(after),
+        Outcome::Later { after, .. } => again(after, false),
         Outcome::Unknown { reason } => {
             tracing::warn!(flow = %id, carrier = name, reason, resend, "unknown outcome of a submit");
-            if !resend {
-                return None;
+            // Whatever becomes of it, a receipt of this one counts.
+            if let Some(reference) = outlet.carrier.expected_reference(&outgoing) {
+                let carrier = CarrierRef::new(name, reference);
+                engine.apply(id, Event::Expected { message, part, carrier, whole }, ()).await;
             }
-            again(None)
+            match (resend, waits) {
+                (true, _) => again(None, true),
+                // It is written down already.
+                (false, true) => return None,
+                // Often enough: from now on it waits as well.
+                (false, false) => Event::Handed { message, part },
+            }
         }
     })
 }
@@ -110,7 +131,7 @@ async fn still_owed(engine: &Engine, claim: &Claim) -> Option<Arc<Flow>> {
             }
         },
     };
-    attempts(&flow, message, part).map(|_| flow)
+    tries(&flow, message, part).map(|_| flow)
 }
 
 /// Whether the recipient wants it and the application can pay it; where not, its step or its flow ends here.

@@ -157,16 +157,23 @@ async fn redirects_are_failures() {
 
 #[tokio::test]
 async fn private_targets_are_not_called() {
-    let text = "[callbacks]\nretry_base = \"20ms\"\ngive_up = \"0s\"\n";
-    let server = TestServer::start(text).await;
-    let receiver = Receiver::start(&[200]).await;
-    // `localhost` passes the check of the URL and fails the check of the address.
-    let id = server.send(&flow("OnCompletion", &receiver.url, "+306900000000")).await;
-    server.track_to_end(&id).await;
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let server = TestServer::start_on(&data, &format!("[engine]\nminute = \"200ms\"\n{ALLOW}")).await;
+    let receiver = Receiver::start(&[500]).await;
+    let body = flow("OnCompletion", &receiver.url, "+306900000000");
+    server.send(&body).await;
+    until("it is called", || receiver.count() > 0).await;
+    server.server.stop().await;
+    // What was sent while it was allowed is not called any more.
+    let called = receiver.count();
+    let text = "[engine]\nminute = \"200ms\"\n[callbacks]\nretry_base = \"20ms\"\ngive_up = \"0s\"\n";
+    let server = TestServer::start_again(&data, text, server.token, server.application).await;
     let admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
     until("the dead callback", || !admin.dead_callbacks(10).unwrap().is_empty()).await;
-    assert!(admin.dead_callbacks(10).unwrap()[0].error.contains("no public address"));
-    assert_eq!(receiver.count(), 0);
+    assert!(admin.dead_callbacks(10).unwrap()[0].error.contains("callbacks.allow_private is off"));
+    assert_eq!(receiver.count(), called);
+    assert_eq!(server.post("/failover", &body).await.0, 400);
 }
 
 #[tokio::test]

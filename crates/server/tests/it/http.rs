@@ -128,18 +128,19 @@ async fn errors_of_the_provider_hold_a_message_and_open_the_circuit() {
 
 #[tokio::test]
 async fn what_the_provider_may_have_is_sent_again_or_not_as_configured() {
-    // No answer in time, then an answer that is no JSON, then one without an id.
+    // No answer in time, then an answer that says nothing, then one without an id, which is accepted.
     let script = |got: &crate::provider::Got, number: usize| match (got.path.as_str(), number) {
         ("/login", _) => token(number),
         (_, 1) => Reply::json(200, json!({"id": 1})).after(Duration::from_secs(3)),
-        (_, 2) => Reply { body: "<html>".into(), ..Reply::json(200, json!({})) },
+        (_, 2) => Reply { body: "<html>".into(), ..Reply::json(202, json!({})) },
         (_, 3) => Reply::json(200, json!({"id": null})),
         _ => Reply::json(200, json!({"id": number})),
     };
     let provider = Provider::start(script).await;
-    let (server, _directory) = start(&provider, "timeout = \"200ms\"\n").await;
+    let more = "timeout = \"200ms\"\nunknown_resends_max = 2\n";
+    let (server, _directory) = start(&provider, more).await;
     assert_eq!(sent(&server).await["status"]["name"], "Sent");
-    assert_eq!(provider.count("/send"), 4);
+    assert_eq!(provider.count("/send"), 3);
 
     let provider = Provider::start(script).await;
     let (server, _directory) = start(&provider, "timeout = \"200ms\"\nunknown_submit = \"wait\"\n").await;

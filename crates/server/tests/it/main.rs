@@ -10,6 +10,7 @@ mod panics;
 mod presets;
 mod privacy;
 mod provider;
+mod providers;
 mod routing;
 mod sandbox;
 mod searching;

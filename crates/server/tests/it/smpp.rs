@@ -189,7 +189,8 @@ async fn the_tables_of_stat_and_err_can_be_overridden() {
 #[tokio::test]
 async fn a_connection_lost_in_mid_window_loses_nothing() {
     let smsc = Smsc::node(&[]);
-    let carrier = smsc.carrier("drop", "reconnect_max = \"300ms\"\nunknown_submit = \"resend\"");
+    let carrier = smsc
+        .carrier("drop", "reconnect_max = \"300ms\"\nunknown_submit = \"resend\"\nunknown_resends_max = 20");
     let server = TestServer::start(&long_minute(&carrier)).await;
     let mut ids = Vec::new();
     for i in 0..60 {

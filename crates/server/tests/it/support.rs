@@ -66,6 +66,19 @@ impl TestServer {
         TestServer { server, url, application, token, client, data: data.to_owned(), _directory: None }
     }
 
+    /// Starts a server again on the data of one that was stopped, with the token of then.
+    pub async fn start_again(
+        data: &Path,
+        text: &str,
+        token: String,
+        application: TestApplication,
+    ) -> TestServer {
+        let server = Server::start(config(data, text)).await.unwrap();
+        let url = format!("http://{}", server.address);
+        let client = Client::builder().no_proxy().build().unwrap();
+        TestServer { server, url, application, token, client, data: data.to_owned(), _directory: None }
+    }
+
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token)
     }

@@ -36,6 +36,14 @@ function receipt(manners, pdu, id, stat, err) {
   });
 }
 
+// What is no receipt, or none that can be read: a message from a handset, a status that nobody knows, no id.
+function handset(session) {
+  const texts = [[0, 'yes-from-a-handset'], [4, 'id:1 stat:PONDER err:000 text:x'], [4, 'stat:DELIVRD err:000 text:x']];
+  texts.forEach(([esm_class, short_message]) => session.deliver_sm({
+    source_addr: '306900000010', destination_addr: '47110', esm_class, short_message,
+  }, (response) => tell({ handset: { status: response.command_status } })));
+}
+
 function play(manners, pdu, id) {
   const after = (ms, stat, err = '000') => setTimeout(() => receipt(manners, pdu, id, stat, err), ms);
   switch (pdu.destination_addr.slice(-1)) {
@@ -96,6 +104,7 @@ function serve(session) {
     tell({ bound: kind });
     session.send(pdu.response({ system_id: 'smsc' }));
     if (kind !== 'transmitter') receiver = session;
+    if (process.env.HANDSET) handset(session);
   };
   session.on('bind_transceiver', bind('transceiver'));
   session.on('bind_transmitter', bind('transmitter'));

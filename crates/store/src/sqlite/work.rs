@@ -175,7 +175,9 @@ impl<'a> Work<'a> {
                 balances::add(self.connection, &application, -spent)?;
             }
         }
-        if let Event::Submitted { message, part, carrier, .. } = event {
+        if let Event::Submitted { message, part, carrier, .. }
+        | Event::Expected { message, part, carrier, .. } = event
+        {
             self.remember(id, *message, *part, carrier, now_ms)?;
         }
         Ok(Some(applied))

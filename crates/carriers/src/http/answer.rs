@@ -1,0 +1,262 @@
+//! What a provider's answers mean: what its file says of them, and where that says nothing, what HTTP says. An answer that
+//! does not clearly refuse is no refusal: the provider may have taken the message.
+
+use super::client::{self, Answer};
+use super::template::Templates;
+use super::{provider, refusals, text_of};
+use crate::Outcome;
+use flow::Detail;
+use minijinja::{Value, context};
+use std::time::Duration;
+
+/// What answers mean: names of expressions, and pointers.
+pub(super) struct Meaning {
+    accepted: String,
+    later: String,
+    unauthorized: String,
+    refused: Vec<(String, Detail)>,
+    id: String,
+    description: Option<String>,
+    retry_after: Option<String>,
+}
+
+/// What an answer says of the provider itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Condition {
+    /// It answers messages as it should.
+    Well,
+    /// It has too much to do now.
+    Busy,
+    /// It said how long it wants to be left alone.
+    Away(Duration),
+    /// It is in trouble, or it is not the provider that answers.
+    Failing(String),
+}
+
+impl Meaning {
+    /// Compiles what the file says.
+    pub(super) fn new(answer: &provider::Answer, templates: &mut Templates) -> Result<Meaning, String> {
+        Ok(Meaning {
+            accepted: templates.condition("answer.accepted".into(), &answer.accepted)?,
+            later: templates.condition("answer.later".into(), &answer.later)?,
+            unauthorized: templates.condition("answer.unauthorized".into(), &answer.unauthorized)?,
+            refused: refusals("answer.refused", &answer.refused, templates)?,
+            id: answer.id.clone(),
+            description: answer.description.clone(),
+            retry_after: answer.retry_after.clone(),
+        })
+    }
+
+    /// Whether another token is wanted.
+    pub(super) fn wants_token(&self, answer: &Answer, templates: &Templates) -> bool {
+        templates.holds(&self.unauthorized, &values(answer))
+    }
+
+    /// What came of a message. `own_id` is our id of it: its reference where the provider accepts it without an id.
+    pub(super) fn read(&self, answer: &Answer, own_id: &str, templates: &Templates) -> (Outcome, Condition) {
+        let values = values(answer);
+        let holds = |condition: &str| templates.holds(condition, &values);
+        let id = answer.body.pointer(&self.id).and_then(text_of);
+        if holds(&self.accepted) {
+            // Without an id its receipts may not find it, and yet it was taken: never sent again.
+            let reference = id.unwrap_or_else(|| own_id.to_owned());
+            return (Outcome::Accepted { reference }, Condition::Well);
+        }
+        if let Some((_, detail)) = self.refused.iter().find(|(when, _)| holds(when)) {
+            return (self.refusal(detail.clone(), answer), Condition::Well);
+        }
+        if holds(&self.later) {
+            return self.later(answer, if answer.status == 429 { "throttled" } else { "provider error" });
+        }
+        if holds(&self.unauthorized) {
+            let outcome = Outcome::Later { reason: "unauthorized", after: None };
+            return (outcome, Condition::Failing("unauthorized".into()));
+        }
+        self.by_status(answer, id)
+    }
+
+    /// What an answer means that the file says nothing of (RFC 9110, 15).
+    fn by_status(&self, answer: &Answer, id: Option<String>) -> (Outcome, Condition) {
+        let unclear = |reason| {
+            let condition = Condition::Failing(format!("an unclear answer, HTTP {}", answer.status));
+            (Outcome::Unknown { reason }, condition)
+        };
+        match (answer.status, id) {
+            (200..300, Some(reference)) => (Outcome::Accepted { reference }, Condition::Well),
+            (200..300, None) => unclear("an answer that says nothing"),
+            // It is done, and what came of it is elsewhere.
+            (303, _) => unclear("an answer that is elsewhere"),
+            // It may be there already.
+            (409, _) => unclear("a conflict"),
+            // What stands before the provider had no answer from it in time.
+            (504 | 524, _) => unclear("gateway timeout"),
+            // Only these say that the message itself is wrong, and only where the provider says so: what stands
+            // before it answers like that, too.
+            (400 | 413 | 422, _) if answer.speaks => (self.refusal(Detail::FAILED, answer), Condition::Well),
+            // A wrong address, a wrong account, a redirect: nothing about the message, which nobody has.
+            _ => self.later(answer, "unexpected status"),
+        }
+    }
+
+    fn refusal(&self, detail: Detail, answer: &Answer) -> Outcome {
+        let pointer = self.description.as_deref();
+        let described = pointer
+            .and_then(|pointer| answer.body.pointer(pointer))
+            .map(|value| text_of(value).unwrap_or_else(|| value.to_string()));
+        let words = described.unwrap_or_else(|| format!("HTTP {}", answer.status));
+        Outcome::Refused { detail, description: Some(words) }
+    }
+
+    fn later(&self, answer: &Answer, reason: &'static str) -> (Outcome, Condition) {
+        let told = || answer.body.pointer(self.retry_after.as_deref()?)?.as_u64();
+        let after = answer.retry_after.or_else(|| told().map(client::pause));
+        let condition = match after {
+            Some(pause) => Condition::Away(pause),
+            // Too many requests, no failure of the provider's.
+            None if answer.status == 429 => Condition::Busy,
+            None => Condition::Failing(format!("HTTP {}", answer.status)),
+        };
+        (Outcome::Later { reason, after }, condition)
+    }
+}
+
+fn values(answer: &Answer) -> Value {
+    context! { status => answer.status, body => Value::from_serialize(&answer.body), headers => answer.headers }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Provider;
+    use super::*;
+    use serde_json::{Value as Json, json};
+
+    fn answer(status: u16, body: &str) -> Answer {
+        let headers = reqwest::header::HeaderMap::new();
+        Answer::new(status, &headers, body.as_bytes())
+    }
+
+    fn read(preset: &str, status: u16, body: &str) -> (Outcome, Condition) {
+        let mut templates = Templates::new();
+        let provider = Provider::preset(preset).unwrap();
+        let meaning = Meaning::new(&provider.answer, &mut templates).unwrap();
+        meaning.read(&answer(status, body), "ours", &templates)
+    }
+
+    fn word(outcome: &Outcome) -> &'static str {
+        match outcome {
+            Outcome::Accepted { .. } => "accepted",
+            Outcome::Refused { .. } => "refused",
+            Outcome::Later { .. } => "later",
+            Outcome::Unknown { .. } => "unknown",
+        }
+    }
+
+    fn infobip(group: &str) -> String {
+        json!({"messages": [{"messageId": "m1", "status": {"groupName": group}}]}).to_string()
+    }
+
+    /// Rule 1 of the cases of providers.
+    #[test]
+    fn an_answer_that_does_not_clearly_refuse_is_no_refusal() {
+        let (good, no) = (infobip("PENDING"), infobip("REJECTED"));
+        let marked = format!("\u{feff}{good}");
+        let error = r#"{"requestError": {"serviceException": {"text": "Bad request"}}}"#;
+        for (status, body, expected) in [
+            (200, &*good, "accepted"),
+            (202, &*good, "accepted"),
+            (200, &*marked, "accepted"),
+            (200, r#"{"messages":[{"messageId":"m1"}]}"#, "accepted"),
+            (200, "", "unknown"),
+            (204, "", "unknown"),
+            (200, "<html>ok</html>", "unknown"),
+            (200, "\u{1f}\u{8b}\u{8}", "unknown"),
+            (200, "[]", "unknown"),
+            (303, "", "unknown"),
+            (409, error, "unknown"),
+            (504, "<html>", "unknown"),
+            (200, &*no, "refused"),
+            (202, &*no, "refused"),
+            (400, error, "refused"),
+            (400, "Invalid destination", "refused"),
+            (422, error, "refused"),
+            (400, "", "later"),
+            (400, "<!DOCTYPE html><title>400 The plain HTTP request was sent to HTTPS port</title>", "later"),
+            (301, "", "later"),
+            (302, "<html>", "later"),
+            (308, "", "later"),
+            (401, error, "later"),
+            (402, error, "later"),
+            (403, error, "later"),
+            (404, error, "later"),
+            (405, "", "later"),
+            (407, "", "later"),
+            (408, "", "later"),
+            (410, "", "later"),
+            (415, error, "later"),
+            (421, "", "later"),
+            (425, "", "later"),
+            (429, error, "later"),
+            (500, error, "later"),
+            (502, "<html>", "later"),
+            (503, "", "later"),
+        ] {
+            let (outcome, condition) = read("infobip-sms", status, body);
+            assert_eq!(word(&outcome), expected, "{status} {body}");
+            let well = matches!(expected, "accepted" | "refused") || status == 429;
+            assert_eq!(!matches!(condition, Condition::Failing(_)), well, "{status} {body}: {condition:?}");
+        }
+    }
+
+    #[test]
+    fn accepted_without_an_id_is_accepted() {
+        for (preset, status, body) in [
+            ("vonage-sms", 202, ""),
+            ("vonage-viber", 202, "<html>"),
+            ("twilio-sms", 201, "{}"),
+            ("twilio-voice", 201, "[]"),
+            ("route-mobile-viber", 202, r#"{"request_id": null}"#),
+        ] {
+            let (outcome, _) = read(preset, status, body);
+            assert_eq!(outcome, Outcome::Accepted { reference: "ours".into() }, "{preset}");
+        }
+        // What another status accepts is told by its id.
+        for (preset, body) in [
+            ("vonage-sms", json!({"message_uuid": "m1"})),
+            ("vonage-v0.1-viber", json!({"message_uuid": "m1"})),
+            ("twilio-sms", json!({"sid": "m1"})),
+            ("route-mobile-viber", json!({"request_id": "m1"})),
+        ] {
+            let (outcome, _) = read(preset, 200, &body.to_string());
+            assert_eq!(outcome, Outcome::Accepted { reference: "m1".into() }, "{preset}");
+            assert_eq!(word(&read(preset, 200, "{}").0), "unknown", "{preset}");
+        }
+    }
+
+    /// No preset takes what stands before the provider for the provider.
+    #[test]
+    fn every_preset_waits_where_nothing_is_said_of_the_message() {
+        for preset in Provider::presets() {
+            for (status, body) in
+                [(404, "<html>"), (301, ""), (405, ""), (400, "<html>"), (408, ""), (403, "{}")]
+            {
+                assert_eq!(word(&read(preset, status, body).0), "later", "{preset} {status}");
+            }
+            assert_eq!(word(&read(preset, 200, "<html>ok</html>").0), "unknown", "{preset}");
+            let error = json!({"error": "bad", "code": 21211, "detail": "bad"}).to_string();
+            assert_eq!(word(&read(preset, 400, &error).0), "refused", "{preset}");
+        }
+    }
+
+    #[test]
+    fn a_provider_says_when_to_come_again_in_seconds_or_as_a_date() {
+        let mut headers = reqwest::header::HeaderMap::new();
+        let date = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(100);
+        let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        for told in ["100", &date] {
+            headers.insert("retry-after", told.parse().unwrap());
+            let Answer { retry_after, body, .. } = Answer::new(503, &headers, b"");
+            assert!((98..=100).contains(&retry_after.unwrap().as_secs()), "{told}: {retry_after:?}");
+            assert_eq!(body, Json::Null);
+        }
+    }
+}
