@@ -125,8 +125,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Suppress(suppress) => suppress.run(),
         Command::Index(index) => index.run().await,
         Command::Config(ConfigCommand::Check { file }) => {
-            let config = serve::load(Some(&file))?;
-            for warning in config.check_carriers().map_err(anyhow::Error::msg)? {
+            let config = serve::examine(&file)?;
+            for warning in &config.warnings {
                 complain!("warning: {warning}");
             }
             for carrier in &config.carriers {

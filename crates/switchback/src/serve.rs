@@ -68,6 +68,11 @@ pub fn load(file: Option<&Path>) -> anyhow::Result<Config> {
     Config::load(file, overrides()?).map_err(|error| anyhow!(error))
 }
 
+/// Looks for everything that is wrong with a configuration in this process's environment.
+pub fn examine(file: &Path) -> anyhow::Result<Config> {
+    Config::examine(Some(file), overrides()?).map_err(|error| anyhow!(error))
+}
+
 /// The environment's overrides. What else is in it may be anything.
 fn overrides() -> anyhow::Result<Vec<(String, String)>> {
     let named = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
