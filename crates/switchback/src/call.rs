@@ -1,7 +1,7 @@
 //! `switchback call`.
 
 use crate::output::say;
-use crate::serve::load;
+use crate::serve::load_with_warnings;
 use anyhow::{Context, bail};
 use async_trait::async_trait;
 use carriers::{Carrier, NotStored, Outcome, Outgoing, ReceiptSink, Sip, SipConfig};
@@ -85,10 +85,11 @@ impl Call {
     /// The configured carrier, or one whose trunk is the host of the address.
     fn carrier(&self) -> anyhow::Result<SipConfig> {
         if let Some(file) = &self.config {
-            let configured = load(Some(file))?.carriers.into_iter().find_map(|carrier| match carrier.kind {
-                KindConfig::Sip(sip) => Some(*sip),
-                KindConfig::Sandbox(_) | KindConfig::Smpp(_) | KindConfig::Http(_) => None,
-            });
+            let configured =
+                load_with_warnings(Some(file))?.carriers.into_iter().find_map(|carrier| match carrier.kind {
+                    KindConfig::Sip(sip) => Some(*sip),
+                    KindConfig::Sandbox(_) | KindConfig::Smpp(_) | KindConfig::Http(_) => None,
+                });
             return configured.context("the configuration has no carrier of kind \"sip\"");
         }
         let host = self.to.split('@').nth(1).and_then(|rest| rest.split([':', ';', '>']).next());

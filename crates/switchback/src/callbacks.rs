@@ -1,11 +1,9 @@
 //! `switchback callbacks`.
 
-use crate::app::{open, open_with};
 use crate::output::{self, say};
-use crate::serve::keys;
+use crate::place::Place;
 use crate::table::table;
 use anyhow::bail;
-use std::path::PathBuf;
 use uuid::Uuid;
 
 /// Most flows listed.
@@ -15,12 +13,8 @@ const LISTED_MAX: usize = 1000;
 pub enum Callbacks {
     /// List callbacks that were given up, of the 1000 oldest flows that have some.
     List {
-        /// Data directory.
-        #[arg(long, value_name = "DIR", default_value = "switchback-data")]
-        data: PathBuf,
-        /// Configuration file, where it has an encryption key.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -33,17 +27,16 @@ pub enum Callbacks {
         /// Of every flow.
         #[arg(long, conflicts_with = "tracking_id")]
         all: bool,
-        /// Data directory.
-        #[arg(long, value_name = "DIR", default_value = "switchback-data")]
-        data: PathBuf,
+        #[command(flatten)]
+        place: Place,
     },
 }
 
 impl Callbacks {
     pub fn run(self) -> anyhow::Result<()> {
         match self {
-            Callbacks::List { data, config, json } => {
-                let dead = open_with(&data, &keys(config.as_deref())?)?.dead_callbacks(LISTED_MAX)?;
+            Callbacks::List { place, json } => {
+                let dead = place.open_with_keys()?.dead_callbacks(LISTED_MAX)?;
                 if json {
                     say!("{}", output::json(&dead)?);
                     return Ok(());
@@ -60,10 +53,12 @@ impl Callbacks {
                 }
                 say!("{table}");
             }
-            Callbacks::Replay { tracking_id, data, .. } => {
-                let flows = open(&data)?.request_replay(tracking_id)?;
-                if flows == 0 {
-                    bail!("there is nothing to replay");
+            Callbacks::Replay { tracking_id, place, .. } => {
+                let flows = place.open()?.request_replay(tracking_id)?;
+                match tracking_id {
+                    Some(id) if flows == 0 => bail!("flow {id} has no callback that was given up"),
+                    None if flows == 0 => bail!("there is nothing to replay"),
+                    _ => {}
                 }
                 say!("the callbacks of {flows} flows will be made again");
             }

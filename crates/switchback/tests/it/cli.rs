@@ -397,7 +397,6 @@ fn what_others_wrote_steers_no_terminal() {
         run(&["app", "list", "--data", path], &[]),
         run(&["app", "list", "--json", "--data", path], &[]),
         run(&[&["suppress", "list"], &of[..]].concat(), &[]),
-        run(&[&["suppress", "list", "--csv"], &of[..]].concat(), &[]),
         run(&["suppress", "list", "--application", steering, "--channel", "Sms", "--data", path], &[]),
     ];
     for output in outputs {
