@@ -72,8 +72,9 @@ impl Server {
         data::create_directory(data).with_context(|| format!("creating {}", data.display()))?;
         let lock = lock(data)?;
         // The listener first: an address that is taken should cost nothing else.
-        let socket =
-            TcpListener::bind(config.server.listen).with_context(|| config.server.listen.to_string())?;
+        let listen = config.server.listen;
+        let socket = TcpListener::bind(listen)
+            .map_err(|error| anyhow!(config.origin.tell("server.listen", &format!("{listen}: {error}"))))?;
         let address = socket.local_addr()?;
         let files = descriptors::raise_limit();
         let connections_max = descriptors::connections_max(config.limits.connections_max, files);

@@ -21,15 +21,22 @@ pub enum Callbacks {
     },
     /// Make callbacks that were given up again: a running server takes them up within a second, else the next one.
     Replay {
-        /// Of this flow only.
-        #[arg(required_unless_present = "all")]
-        tracking_id: Option<Uuid>,
-        /// Of every flow.
-        #[arg(long, conflicts_with = "tracking_id")]
-        all: bool,
+        #[command(flatten)]
+        of: Of,
         #[command(flatten)]
         place: Place,
     },
+}
+
+/// Whose callbacks.
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+pub struct Of {
+    /// Of this flow only.
+    tracking_id: Option<Uuid>,
+    /// Of every flow.
+    #[arg(long)]
+    all: bool,
 }
 
 impl Callbacks {
@@ -53,7 +60,7 @@ impl Callbacks {
                 }
                 say!("{table}");
             }
-            Callbacks::Replay { tracking_id, place, .. } => {
+            Callbacks::Replay { of: Of { tracking_id, .. }, place } => {
                 let flows = place.open()?.request_replay(tracking_id)?;
                 match tracking_id {
                     Some(id) if flows == 0 => bail!("flow {id} has no callback that was given up"),

@@ -63,7 +63,8 @@ fn open(data: &Path, keys: &Keyring) -> anyhow::Result<Admin> {
 
 /// Opens the database of a data directory, and creates it where there is none.
 pub fn open_or_create(data: &Path) -> anyhow::Result<Admin> {
-    server::data::create_directory(data).with_context(|| format!("creating {}", data.display()))?;
+    server::data::create_directory(data)
+        .with_context(|| format!("making the data directory {}", data.display()))?;
     let path = server::database(data);
     Admin::open(&path, &Keyring::default()).with_context(|| format!("opening {}", path.display()))
 }

@@ -55,8 +55,9 @@ impl Problems {
         tables.filter_map(|(i, table)| Some((i, self.read(&format!("{array}[{i}]"), table, &[])?))).collect()
     }
 
-    /// What is told about each, in the order of their finding.
-    pub(super) fn told(&self, origin: &Origin) -> Vec<String> {
+    /// What is told about each, in the order of their lines.
+    pub(super) fn told(mut self, origin: &Origin) -> Vec<String> {
+        self.0.sort_by_key(|(key, _)| origin.line(key));
         self.0.iter().map(|(key, rule)| origin.tell(key, rule)).collect()
     }
 }

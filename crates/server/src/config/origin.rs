@@ -46,6 +46,11 @@ impl Origin {
         }
     }
 
+    /// The line of a key, or of the nearest one around it.
+    pub(super) fn line(&self, key: &str) -> Option<usize> {
+        self.lines.of(key)
+    }
+
     /// The key within `at` that a text begins with, such as `settings.token: must be …`, and the rest of it.
     pub(super) fn split<'t>(&self, at: &str, text: &'t str) -> (String, &'t str) {
         let inner = text.split_once(": ").map(|(key, rest)| (format!("{at}.{key}"), rest));

@@ -40,8 +40,7 @@ impl Config {
                 KindConfig::Sandbox(_) => {}
                 KindConfig::Smpp(smpp) => {
                     survey.refuse(&at, smpp.check_files());
-                    let reached = is_host(&smpp.host) && smpp.port != 0;
-                    survey.fail(reached, &format!("{at}.host"), HOST_RULE);
+                    survey.look_at_host(&at, &smpp.host, Some(smpp.port));
                 }
                 KindConfig::Sip(sip) => survey.look_at_sip(&at, sip),
                 KindConfig::Http(http) => {
@@ -59,8 +58,6 @@ impl Config {
         survey.found
     }
 }
-
-const HOST_RULE: &str = "must be a host name or an address, and the port from 1 to 65535";
 
 impl Survey<'_> {
     fn refuse(&mut self, key: &str, looked: Result<(), String>) {
@@ -81,6 +78,11 @@ impl Survey<'_> {
             let (key, warning) = origin.split(key, warning);
             origin.tell(&key, warning)
         }));
+    }
+
+    fn look_at_host(&mut self, at: &str, host: &str, port: Option<u16>) {
+        self.fail(is_host(host), &format!("{at}.host"), "must be a host name or an address");
+        self.fail(port != Some(0), &format!("{at}.port"), "must be 1 to 65535");
     }
 
     fn look_at_server(&mut self) {
@@ -131,7 +133,7 @@ impl Survey<'_> {
             let at = format!("{at}.trunk[{i}]");
             let read = trunk.password.as_ref().map_or(Ok(()), |password| password.read().map(drop));
             self.refuse(&format!("{at}.password"), read);
-            self.fail(is_host(&trunk.host) && trunk.port != Some(0), &format!("{at}.host"), HOST_RULE);
+            self.look_at_host(&at, &trunk.host, trunk.port);
         }
         if let Some(url) = &sip.speech.url {
             let url = reqwest::Url::parse(url);

@@ -441,7 +441,7 @@ fn rule_18_what_fails_later_for_certain_is_found_and_a_server_warns_of_it() {
         (sip("h", "url = \"say.example\""), "line 6: carrier trunk: speech.url: must be an http"),
         (sip("a b", "command = [\"true\"]"), "carrier trunk: trunk[0].host: must be a host"),
         (format!("{smpp}host = \"smpp://h\"\n"), "line 7: carrier smsc: host: must be a host"),
-        (format!("{smpp}host = \"h\"\nport = 0\n"), "carrier smsc: host: must be a host"),
+        (format!("{smpp}host = \"h\"\nport = 0\n"), "line 8: carrier smsc: port: must be 1 to 65535"),
         ("[server]\npublic_url = \"https://\"\n".into(), "line 2: server.public_url: must be"),
     ] {
         std::fs::write(&config, &text_of).unwrap();
@@ -549,6 +549,15 @@ fn rule_21_an_error_names_what_was_written_and_says_what_is_right() {
     let output = run(&["search", "--url", "ftp://127.0.0.1"], &environment);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("SWITCHBACK_URL must be an http or https URL"), "{output:?}");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let data = directory.path().join("data");
+    let output =
+        run(&["serve", "--data", data.to_str().unwrap(), "--listen", &address], &[("RUST_LOG", "off")]);
+    assert!(
+        text(&output.stderr).starts_with(&format!("error: --listen: server.listen: {address}: ")),
+        "{output:?}"
+    );
     // Nobody listens there: the address is told, and not that a URL has no base.
     let output = run(&["search", "--url", "127.0.0.1:9"], &environment);
     assert!(text(&output.stderr).starts_with("error: asking http://127.0.0.1:9"), "{output:?}");
@@ -596,6 +605,18 @@ fn refusing_server() -> String {
         }
     });
     url
+}
+
+#[test]
+fn rule_21_what_is_missing_is_named_with_every_way_to_give_it() {
+    for (command, ways) in [
+        (&["callbacks", "replay"][..], ["<TRACKING_ID", "--all"]),
+        (&["call", "--to", "sip:a@192.0.2.1"], ["--say <SAY>", "--play <PLAY>"]),
+    ] {
+        let output = run(command, &[]);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(ways.iter().all(|way| text(&output.stderr).contains(way)), "{output:?}");
+    }
 }
 
 #[test]
