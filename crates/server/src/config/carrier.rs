@@ -127,7 +127,11 @@ pub(super) fn read(
     let kind = table.remove("kind");
     let common: toml::Table =
         COMMON_KEYS.iter().filter_map(|&key| Some((key.to_owned(), table.remove(key)?))).collect();
-    let common = problems.read(&at, common, &[]);
+    let common: Option<CommonConfig> = problems.read(&at, common, &[]);
+    // Here, since it holds whatever is wrong with the rest.
+    if let Some(common) = &common {
+        common.check(&at, problems);
+    }
     // An unknown key is reported with the keys of both tables to choose from.
     let kind = match kind.as_ref().and_then(toml::Value::as_str) {
         Some("sandbox") => problems.read(&at, table, &COMMON_KEYS).map(KindConfig::Sandbox),
@@ -168,7 +172,6 @@ impl CarrierConfig {
 
     /// Checks what no type says.
     pub(super) fn check(&self, config: &Config, problems: &mut Problems) {
-        self.check_common(problems);
         let (at, channels) = (self.key(), &self.common.channels);
         let carries_only = |only: Channel| channels.iter().all(|&channel| channel == only);
         match &self.kind {
@@ -205,10 +208,12 @@ impl CarrierConfig {
             }
         }
     }
+}
 
-    fn check_common(&self, problems: &mut Problems) {
-        let CommonConfig { name, channels, window, success_min, prices, .. } = &self.common;
-        let at = self.key();
+impl CommonConfig {
+    /// Checks what no type says; `at` is its key.
+    fn check(&self, at: &str, problems: &mut Problems) {
+        let CommonConfig { name, channels, window, success_min, prices, .. } = self;
         if !is_name(name) {
             problems.add(format!("{at}.name"), "must be letters, digits, \"-\", \"_\" and \".\"");
         }

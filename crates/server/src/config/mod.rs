@@ -702,7 +702,7 @@ prices = { Sms = "-1", Voice = "1000000001" }
 host = "a.example"
 port = "x"
 system_id = "id"
-password = "password"
+password = 5
 [[carrier]]
 kind = "carrier-pigeon"
 [[carrier]]
@@ -731,7 +731,7 @@ carriers = { nowhere = "1" }
             "line 8: limits.steps_max: must be 1 to",
             "line 9: limits.tokens_max: must be 1 to",
             "line 11: pricing.currency: must be three",
-            "line 15: carrier smsc: channels: an smpp carrier carries Sms only",
+            "line 21: carrier smsc: password: must be a string",
             "line 16: carrier smsc: window: must be at least 1",
             "line 17: carrier smsc: prices.Sms: must be 0 to",
             "line 17: carrier smsc: prices.Voice: must be 0 to",
