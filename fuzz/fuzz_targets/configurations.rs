@@ -1,5 +1,5 @@
 //! Configurations and providers' files, and what an operator may fill in as settings: read, or refused with an error of
-//! one line.
+//! one line, or for a configuration of one line for each mistake.
 
 #![no_main]
 
@@ -11,6 +11,11 @@ use std::time::Duration;
 
 fn check(error: &str) {
     assert!(!error.is_empty() && error.lines().count() <= 1, "{error:?}");
+}
+
+fn check_each(errors: &str) {
+    assert!(!errors.is_empty());
+    errors.split('\n').for_each(check);
 }
 
 /// Sets a provider up, each of its settings as filled in.
@@ -52,10 +57,10 @@ fuzz_target!(|data: &[u8]| {
         },
         2 => {
             let variable = ("SWITCHBACK__STORE__ENCRYPTION_KEY".to_owned(), text.into_owned());
-            let _ = Config::parse("", Path::new("/nonexistent"), [variable]).map_err(|error| check(&error));
+            let _ = Config::parse("", Path::new("/nonexistent"), [variable]).map_err(|error| check_each(&error));
         }
         _ => {
-            let _ = Config::parse(&text, Path::new("/nonexistent"), []).map_err(|error| check(&error));
+            let _ = Config::parse(&text, Path::new("/nonexistent"), []).map_err(|error| check_each(&error));
         }
     }
 });

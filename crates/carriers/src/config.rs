@@ -48,6 +48,14 @@ impl std::fmt::Debug for Secret {
 }
 
 impl Secret {
+    /// The file that it is in, if it is in one.
+    pub fn file_mut(&mut self) -> Option<&mut std::path::PathBuf> {
+        match self {
+            Secret::File { file } => Some(file),
+            Secret::Text(_) | Secret::Env { .. } => None,
+        }
+    }
+
     /// The text.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ use anyhow::{Context, anyhow};
 use api::Api;
 use axum::Router;
 use axum::middleware::from_fn;
-use config::Config;
+use config::{Config, Surroundings};
 use engine::{Engine, Network};
 use futures::future::join_all;
 use index::Index;
@@ -68,19 +68,21 @@ impl Server {
     /// # Errors
     /// When the data directory is in use or broken, a carrier is misconfigured, or the address is taken.
     pub async fn start(config: Config) -> anyhow::Result<Server> {
+        // Callbacks and TLS carriers use it; somebody may have installed it already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        look_around(&config)?;
         let data = &config.store.path;
         data::create_directory(data).with_context(|| format!("creating {}", data.display()))?;
         let lock = lock(data)?;
         // The listener first: an address that is taken should cost nothing else.
-        let socket =
-            TcpListener::bind(config.server.listen).with_context(|| config.server.listen.to_string())?;
+        let listen = config.server.listen;
+        let socket = TcpListener::bind(listen)
+            .map_err(|error| anyhow!(config.origin.tell("server.listen", &format!("{listen}: {error}"))))?;
         let address = socket.local_addr()?;
         let files = descriptors::raise_limit();
         let connections_max = descriptors::connections_max(config.limits.connections_max, files);
         tracing::info!(files, connections_max, "limits of this process");
         metrics::recorder();
-        // Callbacks and TLS carriers use it; somebody may have installed it already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
 
         let followed = Followed::default();
         let observed = followed.clone();
@@ -166,6 +168,18 @@ impl Server {
         self.store.close().await;
         self.upkeep.abort();
     }
+}
+
+/// Finds what keeps a server from starting, before anything is made; tells what else is wrong.
+fn look_around(config: &Config) -> anyhow::Result<()> {
+    let Surroundings { refused, failing, unwise } = config.survey();
+    if !refused.is_empty() {
+        return Err(anyhow!(refused.join("\n")));
+    }
+    for warning in config.warnings.iter().chain(&failing).chain(&unwise) {
+        tracing::warn!("{warning}");
+    }
+    Ok(())
 }
 
 /// Counts what a killed process may have handed over.

@@ -1,12 +1,23 @@
-//! The rate table: what carriers charge, by where a message goes (docs/pricing.md).
+//! The rate table: what carriers charge, by where a message goes (docs/routing.md).
 
 use flow::{Channel, Content, FlowKind, Price, Rate, Step, ViberMessage};
 use serde::{Deserialize, Deserializer};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 
 /// Longest prefix, with its plus sign.
 const PREFIX_MAX: usize = 16;
+
+/// Wrong rows that are told.
+const WRONG_ROWS_MAX: usize = 20;
+
+/// The most that anything costs: sums of it stay far below what an exact decimal can hold.
+pub(crate) const PRICE_MAX: i64 = 1_000_000_000;
+
+/// Whether something may cost so much.
+pub(crate) fn is_price(price: Price) -> bool {
+    price <= Price::from(PRICE_MAX) && (price.is_zero() || price.is_sign_positive())
+}
 
 /// What carriers charge.
 #[derive(Default)]
@@ -99,8 +110,8 @@ impl Row {
         if kind.is_some() && self.channel != Channel::Viber {
             return Err("kind: must be empty, but for Viber".into());
         }
-        if price.is_sign_negative() && !price.is_zero() {
-            return Err("price: must not be negative".into());
+        if !is_price(*price) {
+            return Err(format!("price: must not be negative, and at most {PRICE_MAX}"));
         }
         if interval_s.is_some_and(|interval| interval == 0 || self.channel != Channel::Voice) {
             return Err("interval_s: must be at least 1, and only for Voice".into());
@@ -120,17 +131,35 @@ impl Rates {
     /// Reads a table.
     ///
     /// # Errors
-    /// The line and the rule.
+    /// The rows and the rules, a line each; of many the first ones.
     pub fn read(csv: impl Read) -> Result<Rates, String> {
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).comment(Some(b'#')).from_reader(csv);
         let mut rates = Rates::default();
+        let mut wrong = Vec::new();
         for (i, row) in reader.deserialize().enumerate() {
-            let row: Row = row.map_err(|error| error.to_string())?;
-            row.check().map_err(|error| format!("row {}: {error}", i + 1))?;
-            let of_channel = rates.rows.entry(row.channel).or_default();
-            of_channel.entry(row.prefix.clone()).or_default().push(row);
+            let row = row.map_err(|error| error.to_string()).and_then(|row: Row| {
+                row.check().map_err(|error| format!("row {}: {error}", i + 1))?;
+                Ok(row)
+            });
+            match row {
+                Err(_) if wrong.len() == WRONG_ROWS_MAX => {
+                    wrong.push("and more".into());
+                    break;
+                }
+                Err(error) => wrong.push(error),
+                Ok(row) => {
+                    let of_channel = rates.rows.entry(row.channel).or_default();
+                    of_channel.entry(row.prefix.clone()).or_default().push(row);
+                }
+            }
         }
-        Ok(rates)
+        if wrong.is_empty() { Ok(rates) } else { Err(wrong.join("\n")) }
+    }
+
+    /// The carriers that rows are for.
+    pub fn carriers(&self) -> BTreeSet<&str> {
+        let rows = self.rows.values().flat_map(HashMap::values).flatten();
+        rows.map(|row| &*row.carrier).filter(|carrier| !carrier.is_empty()).collect()
     }
 
     /// What a carrier charges for a step: of the rows that hold, those with the longest prefix, of those the
@@ -215,5 +244,10 @@ mod tests {
         assert!(error("Sms,+30,,0.1,60,\n").contains("only for Voice"));
         assert!(error("Sms,+30,,cheap,,\n").contains("line: 2"), "{}", error("Sms,+30,,cheap,,\n"));
         assert!(error("Sms,+30,,0.1,,soon\n").contains("valid_from"));
+        assert!(error("Sms,+30,,1000000001,,\n").contains("at most 1000000000"));
+        // All of them, or the first ones of many.
+        let several = error("Sms,30,,0.1,,\nSms,+30,,0.1,,\nSms,+30,,-1,,\n");
+        assert!(several.contains("row 1: prefix") && several.contains("row 3: price"), "{several}");
+        assert_eq!(error(&"Sms,30,,0.1,,\n".repeat(1000)).lines().count(), WRONG_ROWS_MAX + 1);
     }
 }

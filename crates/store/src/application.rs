@@ -124,7 +124,7 @@ impl TokenTtl {
 pub struct NewApplication {
     /// What is stored.
     pub application: Application,
-    /// The secret, 64 hexadecimal digits; not stored.
+    /// The secret, 20 letters and digits; not stored.
     pub secret: String,
 }
 
@@ -148,13 +148,30 @@ impl NewApplication {
     }
 }
 
+/// What secrets are made of: no client's shell, form or header has to escape it.
+const SECRET_ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// Letters and digits of a secret: 119 bits. Base64 of an id, a colon and a secret then has 60 characters, so that
+/// clients whose base64 breaks lines after 60 or 76 send one line (contract, section 1).
+const SECRET_LENGTH: usize = 20;
+
 /// A new secret and its hash.
 pub(crate) fn draw_secret(key: &[u8; 32]) -> Result<(String, [u8; 32]), getrandom::Error> {
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret)?;
-    let secret = hex(&secret);
+    let mut secret = String::with_capacity(SECRET_LENGTH);
+    let mut drawn = [0; 32];
+    while secret.len() < SECRET_LENGTH {
+        getrandom::fill(&mut drawn)?;
+        let room = SECRET_LENGTH - secret.len();
+        secret.extend(drawn.into_iter().filter_map(symbol).take(room));
+    }
     let hash = secret_hash(key, &secret);
     Ok((secret, hash))
+}
+
+/// The symbol for a random octet; none for the last octets, which would make some symbols likelier than others.
+fn symbol(octet: u8) -> Option<char> {
+    const FAIR: usize = 256 - 256 % SECRET_ALPHABET.len();
+    let octet = usize::from(octet);
+    (octet < FAIR).then(|| char::from(SECRET_ALPHABET[octet % SECRET_ALPHABET.len()]))
 }
 
 impl Application {
@@ -165,8 +182,8 @@ impl Application {
     }
 }
 
-/// Secrets are 256 random bits, so there is nothing to guess that a slow hash (argon2) would slow down; the
-/// installation's key makes hashes useless elsewhere.
+/// Secrets are at least 119 random bits (256 before they became short), so there is nothing to guess that a slow hash
+/// (argon2) would slow down; the installation's key makes hashes useless elsewhere.
 fn secret_hash(key: &[u8; 32], secret: &str) -> [u8; 32] {
     keyed_hash(key, secret.as_bytes())
 }
@@ -260,6 +277,33 @@ mod tests {
         assert_eq!(second.next(2000).secrets(&key, "a", 2001), [secret(2), secret(1)]);
         assert_ne!(secret(0), secret(1));
         assert_ne!(secret(1), callback_secret(&key, "b", 1));
+    }
+
+    #[test]
+    fn rule_9_secrets_are_twenty_letters_and_digits_each_as_likely_as_any_other() {
+        let key = [7; 32];
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..200 {
+            let (secret, hash) = draw_secret(&key).unwrap();
+            assert!(secret.len() == 20 && secret.bytes().all(|b| b.is_ascii_alphanumeric()), "{secret}");
+            assert_eq!(hash, secret_hash(&key, &secret));
+            assert!(seen.insert(secret), "a secret came twice");
+        }
+        let counts = (0..=u8::MAX).filter_map(symbol).fold([0; 128], |mut counts, symbol| {
+            counts[symbol as usize] += 1;
+            counts
+        });
+        let counts = counts.into_iter().filter(|count| *count > 0).collect::<Vec<_>>();
+        assert_eq!(counts, [4; 62]);
+    }
+
+    #[test]
+    fn rule_9_secrets_of_before_stay_valid() {
+        let key = [7; 32];
+        let old = "ab".repeat(32);
+        let new = NewApplication::draw("a".into(), ApplicationSettings::default(), &key, 0).unwrap();
+        let application = Application { secret_hash: secret_hash(&key, &old), ..new.application };
+        assert!(application.has_secret(&key, &old) && !application.has_secret(&key, &new.secret));
     }
 
     #[test]

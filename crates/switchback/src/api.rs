@@ -1,16 +1,17 @@
 //! `switchback send`, `track`, `search` and `export`: the API from the command line.
 
 use crate::client::Account;
-use crate::output::{self, Lines, complain, say};
+use crate::output::{self, complain, say};
 use crate::table::{Table, table};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use std::fs::File;
-use std::io::{BufWriter, IsTerminal, Read, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use uuid::Uuid;
 
 #[derive(clap::Args)]
 pub struct Send {
@@ -28,7 +29,7 @@ pub struct Track {
     #[command(flatten)]
     account: Account,
     /// The tracking id that the send answered with.
-    id: String,
+    id: Uuid,
 }
 
 #[derive(clap::Args)]
@@ -36,18 +37,25 @@ pub struct Cancel {
     #[command(flatten)]
     account: Account,
     /// The tracking id that the send answered with.
-    id: String,
+    id: Uuid,
 }
 
 #[derive(clap::Args)]
 pub struct Erase {
     #[command(flatten)]
     account: Account,
+    #[command(flatten)]
+    whom: Whom,
+}
+
+/// What is erased.
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct Whom {
     /// The tracking id of a flow.
-    #[arg(required_unless_present = "to")]
-    id: Option<String>,
+    id: Option<Uuid>,
     /// Erase every flow with a step to this recipient.
-    #[arg(long, value_name = "RECIPIENT", conflicts_with = "id")]
+    #[arg(long, value_name = "RECIPIENT")]
     to: Option<String>,
 }
 
@@ -171,10 +179,10 @@ impl Erase {
     pub async fn run(self) -> anyhow::Result<()> {
         // Only the path and the query are used.
         let mut url = Url::parse("http://localhost/failover/tracking")?;
-        if let Some(to) = &self.to {
+        if let Some(to) = &self.whom.to {
             url.query_pairs_mut().append_pair("to", to);
         }
-        let path = match &self.id {
+        let path = match &self.whom.id {
             Some(id) => format!("{}/{id}", url.path()),
             None => format!("{}?{}", url.path(), url.query().unwrap_or_default()),
         };
@@ -216,8 +224,7 @@ impl Export {
         let style = "{pos} of {len} [{bar:40}] {per_sec} {elapsed}";
         progress.set_style(ProgressStyle::with_template(style)?.progress_chars("=> "));
         let mut output: Box<dyn Write> = if self.output == Path::new("-") {
-            let stdout = std::io::stdout().lock();
-            if stdout.is_terminal() { Box::new(Lines::new(stdout)) } else { Box::new(stdout) }
+            output::data()
         } else {
             let file = File::create(&self.output).with_context(|| self.output.display().to_string())?;
             Box::new(BufWriter::new(file))
@@ -229,11 +236,15 @@ impl Export {
         let mut response = api.stream(&path, filters, accept).await?;
         let mut lines = 0u64;
         while let Some(chunk) = response.chunk().await? {
-            output.write_all(&chunk)?;
+            if !output::heard(output.write_all(&chunk)).context("writing the output")? {
+                return Ok(());
+            }
             lines += chunk.iter().filter(|octet| **octet == b'\n').count() as u64;
             progress.set_position(lines.saturating_sub(header_lines));
         }
-        output.flush()?;
+        if !output::heard(output.flush()).context("writing the output")? {
+            return Ok(());
+        }
         progress.finish_and_clear();
         complain!("{} flows exported", lines.saturating_sub(header_lines));
         Ok(())

@@ -2,17 +2,21 @@
 
 use crate::client::base64;
 use crate::output::{self, say};
+use crate::place::{Place, open_or_create};
 use crate::table::table;
-use anyhow::{Context, bail};
+use anyhow::bail;
 use flow::Price;
 use serde_json::{Value, json};
 use server::clock::{iso, now_ms};
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use store::{
-    Admin, Application, ApplicationLimits, ApplicationSettings, CallbackKey, Keyring, NewApplication,
-    TokenTtl, callback_secret,
+    Admin, Application, ApplicationLimits, ApplicationSettings, CallbackKey, NewApplication, TokenTtl,
+    callback_secret,
 };
+
+/// The most that a balance is set to or changed by.
+const AMOUNT_MAX: i64 = 1_000_000_000_000_000;
 
 #[derive(clap::Subcommand)]
 pub enum App {
@@ -21,9 +25,8 @@ pub enum App {
         /// What people call it.
         #[arg(long)]
         name: String,
-        /// Data directory.
-        #[arg(long, value_name = "DIR", default_value = "switchback-data")]
-        data: PathBuf,
+        #[command(flatten)]
+        place: Place,
         /// How long its tokens live.
         #[arg(long, value_enum, default_value = "hour")]
         token_ttl: Ttl,
@@ -36,9 +39,8 @@ pub enum App {
     },
     /// List the applications.
     List {
-        /// Data directory.
-        #[arg(long, value_name = "DIR", default_value = "switchback-data")]
-        data: PathBuf,
+        #[command(flatten)]
+        place: Place,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -48,17 +50,16 @@ pub enum App {
         /// Its id.
         id: String,
         /// Set it.
-        #[arg(long, value_name = "AMOUNT", conflicts_with_all = ["add", "none"])]
+        #[arg(long, value_name = "AMOUNT", value_parser = amount, conflicts_with_all = ["add", "none"])]
         set: Option<Price>,
         /// Add to it, or with a minus sign take from it.
-        #[arg(long, value_name = "AMOUNT", conflicts_with = "none", allow_negative_numbers = true)]
+        #[arg(long, value_name = "AMOUNT", value_parser = amount, conflicts_with = "none", allow_negative_numbers = true)]
         add: Option<Price>,
         /// Count no more: it may spend what it likes.
         #[arg(long)]
         none: bool,
-        /// Data directory.
-        #[arg(long, value_name = "DIR", default_value = "switchback-data")]
-        data: PathBuf,
+        #[command(flatten)]
+        place: Place,
     },
     /// Show or set an application's own limits; a running server heeds them within 3 s.
     Limits {
@@ -76,9 +77,8 @@ pub enum App {
         /// Forget all that were set before: the server's configuration says them again.
         #[arg(long)]
         reset: bool,
-        /// Data directory.
-        #[arg(long, value_name = "DIR", default_value = "switchback-data")]
-        data: PathBuf,
+        #[command(flatten)]
+        place: Place,
     },
     /// Give an application another secret, print it, and end its tokens: for when a secret or a token leaked.
     Rotate {
@@ -88,17 +88,15 @@ pub enum App {
         /// signatures of both. Secret and tokens stay.
         #[arg(long)]
         callback_secret: bool,
-        /// Data directory.
-        #[arg(long, value_name = "DIR", default_value = "switchback-data")]
-        data: PathBuf,
+        #[command(flatten)]
+        place: Place,
     },
     /// Take all rights from an application; its flows stay, and those under way go on.
     Revoke {
         /// Its id.
         id: String,
-        /// Data directory.
-        #[arg(long, value_name = "DIR", default_value = "switchback-data")]
-        data: PathBuf,
+        #[command(flatten)]
+        place: Place,
     },
 }
 
@@ -120,17 +118,6 @@ pub struct Credentials {
     pub callback_secret: String,
 }
 
-/// Opens the database of a data directory, and creates it where there is none.
-pub fn open(data: &Path) -> anyhow::Result<Admin> {
-    open_with(data, &Keyring::default())
-}
-
-/// Opens it with the keys that flows are encrypted with.
-pub fn open_with(data: &Path, keys: &Keyring) -> anyhow::Result<Admin> {
-    server::data::create_directory(data).with_context(|| format!("creating {}", data.display()))?;
-    Ok(Admin::open(&server::database(data), keys)?)
-}
-
 /// Creates an application.
 pub fn create(data: &Path, name: String, settings: ApplicationSettings) -> anyhow::Result<Credentials> {
     if name.trim().is_empty() {
@@ -139,7 +126,7 @@ pub fn create(data: &Path, name: String, settings: ApplicationSettings) -> anyho
     if name.contains(char::is_control) {
         bail!("--name must not have control characters");
     }
-    let admin = open(data)?;
+    let admin = open_or_create(data)?;
     let key = admin.secret_key()?;
     let new = NewApplication::draw(name, settings, &key, now_ms())?;
     admin.add_application(&new)?;
@@ -156,14 +143,14 @@ fn webhook_secret(key: &[u8; 32], application: &str, of: CallbackKey) -> String 
 impl App {
     pub fn run(self) -> anyhow::Result<()> {
         match self {
-            App::Create { name, data, token_ttl, transcode, retention_days } => {
+            App::Create { name, place, token_ttl, transcode, retention_days } => {
                 let token_ttl = match token_ttl {
                     Ttl::Hour => TokenTtl::Hour,
                     Ttl::Day => TokenTtl::Day,
                     Ttl::Unlimited => TokenTtl::Unlimited,
                 };
                 let Credentials { id, secret, callback_secret } = create(
-                    &data,
+                    &place.data()?,
                     name,
                     ApplicationSettings {
                         token_ttl,
@@ -177,28 +164,20 @@ impl App {
                     json!({"applicationId": id, "applicationSecret": secret, "callbackSecret": callback_secret})
                 );
             }
-            App::List { data, json } => list(&data, json)?,
-            App::Balance { id, set, add, none, data } => {
-                let mut admin = open(&data)?;
-                if (set.is_some() || none) && !admin.set_balance(&id, set)? {
-                    bail!("there is no application {id}");
-                }
-                if let Some(amount) = add
-                    && admin.add_balance(&id, amount)?.is_none()
-                {
-                    bail!("application {id} has no balance to add to: --set one first");
-                }
-                match admin.balance(&id)? {
+            App::List { place, json } => list(&place.open()?, json)?,
+            App::Balance { id, set, add, none, place } => {
+                let change = Change { set, add, none };
+                match balance(&mut place.open()?, &id, &change)? {
                     Some(balance) => say!("{balance}"),
                     None => say!("unlimited"),
                 }
             }
-            App::Limits { id, requests_per_second, searches_max, tokens_max, reset, data } => {
+            App::Limits { id, requests_per_second, searches_max, tokens_max, reset, place } => {
                 let given = ApplicationLimits { requests_per_second, searches_max, tokens_max };
-                say!("{}", limits(&data, &id, given, reset)?);
+                say!("{}", limits(&mut place.open()?, &id, given, reset)?);
             }
-            App::Rotate { id, callback_secret: true, data } => {
-                let mut admin = open(&data)?;
+            App::Rotate { id, callback_secret: true, place } => {
+                let mut admin = place.open()?;
                 let Some(key) = admin.rotate_callback_key(&id, now_ms())? else {
                     bail!("there is no application {id} that could have a callback secret");
                 };
@@ -209,14 +188,14 @@ impl App {
                     json!({"applicationId": id, "callbackSecret": secret, "previousSignsUntil": until})
                 );
             }
-            App::Rotate { id, data, .. } => {
-                let Some(secret) = open(&data)?.rotate_secret(&id)? else {
+            App::Rotate { id, place, .. } => {
+                let Some(secret) = place.open()?.rotate_secret(&id)? else {
                     bail!("there is no application {id} that could have a secret");
                 };
                 say!("{}", json!({"applicationId": id, "applicationSecret": secret}));
             }
-            App::Revoke { id, data } => {
-                if !open(&data)?.revoke_application(&id, now_ms())? {
+            App::Revoke { id, place } => {
+                if !place.open()?.revoke_application(&id, now_ms())? {
                     bail!("there is no application {id} to revoke");
                 }
                 say!("revoked {id}; a running server notices within seconds");
@@ -226,9 +205,38 @@ impl App {
     }
 }
 
+/// What is to become of a balance.
+struct Change {
+    set: Option<Price>,
+    add: Option<Price>,
+    none: bool,
+}
+
+/// Changes a balance, and answers with what it is then; none where nobody counts.
+fn balance(admin: &mut Admin, id: &str, change: &Change) -> anyhow::Result<Option<Price>> {
+    if admin.application(id)?.is_none() {
+        bail!("there is no application {id}");
+    }
+    if change.set.is_some() || change.none {
+        admin.set_balance(id, change.set)?;
+    }
+    if let Some(amount) = change.add
+        && admin.add_balance(id, amount)?.is_none()
+    {
+        bail!("application {id} has no balance to add to: --set one first");
+    }
+    Ok(admin.balance(id)?)
+}
+
+/// An amount of money that balances can be reckoned with exactly.
+fn amount(text: &str) -> Result<Price, String> {
+    let most = Price::from(AMOUNT_MAX);
+    let amount = text.parse::<Price>().ok().filter(|amount| (-most..=most).contains(amount));
+    amount.ok_or_else(|| format!("must be a decimal number, such as 10.50, of at most {AMOUNT_MAX}"))
+}
+
 /// Sets the limits that are given, and answers with all that the application has.
-fn limits(data: &Path, id: &str, given: ApplicationLimits, reset: bool) -> anyhow::Result<String> {
-    let mut admin = open(data)?;
+fn limits(admin: &mut Admin, id: &str, given: ApplicationLimits, reset: bool) -> anyhow::Result<String> {
     let Some(Application { settings, .. }) = admin.application(id)? else {
         bail!("there is no application {id}");
     };
@@ -263,8 +271,7 @@ fn describe(limits: &ApplicationLimits) -> String {
     if shown.is_empty() { "as configured".into() } else { shown.join(", ") }
 }
 
-fn list(data: &Path, as_json: bool) -> anyhow::Result<()> {
-    let admin = open(data)?;
+fn list(admin: &Admin, as_json: bool) -> anyhow::Result<()> {
     let key = admin.secret_key()?;
     let applications = admin.applications()?;
     if as_json {

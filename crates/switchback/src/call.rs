@@ -1,7 +1,7 @@
 //! `switchback call`.
 
 use crate::output::say;
-use crate::serve::load;
+use crate::serve::load_with_warnings;
 use anyhow::{Context, bail};
 use async_trait::async_trait;
 use carriers::{Carrier, NotStored, Outcome, Outgoing, ReceiptSink, Sip, SipConfig};
@@ -22,15 +22,11 @@ pub struct Call {
     /// Whom: a phone number, or a SIP address such as sip:alice@192.0.2.1.
     #[arg(long)]
     to: String,
-    /// What is said.
-    #[arg(long, required_unless_present = "play")]
-    say: Option<String>,
+    #[command(flatten)]
+    heard: Heard,
     /// The language of what is said.
     #[arg(long, default_value = "en-US")]
     language: String,
-    /// A WAV or MP3 file that is played, a URL.
-    #[arg(long)]
-    play: Option<String>,
     /// The caller id.
     #[arg(long, default_value = "switchback")]
     from: String,
@@ -40,6 +36,18 @@ pub struct Call {
     /// How long it may ring, seconds.
     #[arg(long, default_value_t = 60)]
     ring: u64,
+}
+
+/// What is to be heard: one of them, or both.
+#[derive(clap::Args)]
+#[group(required = true, multiple = true)]
+struct Heard {
+    /// What is said.
+    #[arg(long)]
+    say: Option<String>,
+    /// A WAV or MP3 file that is played, a URL.
+    #[arg(long)]
+    play: Option<String>,
 }
 
 /// Passes receipts on.
@@ -85,10 +93,11 @@ impl Call {
     /// The configured carrier, or one whose trunk is the host of the address.
     fn carrier(&self) -> anyhow::Result<SipConfig> {
         if let Some(file) = &self.config {
-            let configured = load(Some(file))?.carriers.into_iter().find_map(|carrier| match carrier.kind {
-                KindConfig::Sip(sip) => Some(*sip),
-                KindConfig::Sandbox(_) | KindConfig::Smpp(_) | KindConfig::Http(_) => None,
-            });
+            let configured =
+                load_with_warnings(Some(file))?.carriers.into_iter().find_map(|carrier| match carrier.kind {
+                    KindConfig::Sip(sip) => Some(*sip),
+                    KindConfig::Sandbox(_) | KindConfig::Smpp(_) | KindConfig::Http(_) => None,
+                });
             return configured.context("the configuration has no carrier of kind \"sip\"");
         }
         let host = self.to.split('@').nth(1).and_then(|rest| rest.split([':', ';', '>']).next());
@@ -99,14 +108,15 @@ impl Call {
     fn outgoing(&self) -> Outgoing {
         let to = self.to.clone();
         let to = if to.contains('@') { VoiceTarget::Sip(to) } else { VoiceTarget::Phone(to) };
-        let say = self.say.iter().map(|text| Verb::Say {
+        let say = self.heard.say.iter().map(|text| Verb::Say {
             language: self.language.clone(),
             gender: "female".into(),
             text: text.clone(),
             repeat: 1,
             barge_in: false,
         });
-        let play = self.play.iter().map(|url| Verb::Play { url: url.clone(), repeat: 1, barge_in: false });
+        let play =
+            self.heard.play.iter().map(|url| Verb::Play { url: url.clone(), repeat: 1, barge_in: false });
         let verbs = say.chain(play).collect();
         let voice = Voice { from: self.from.clone(), to, verbs, machine_detection: None };
         let (ttl, content) = (Ttl::minutes(1), Content::Voice(voice));

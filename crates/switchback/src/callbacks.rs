@@ -1,11 +1,9 @@
 //! `switchback callbacks`.
 
-use crate::app::{open, open_with};
 use crate::output::{self, say};
-use crate::serve::keys;
+use crate::place::Place;
 use crate::table::table;
 use anyhow::bail;
-use std::path::PathBuf;
 use uuid::Uuid;
 
 /// Most flows listed.
@@ -15,35 +13,37 @@ const LISTED_MAX: usize = 1000;
 pub enum Callbacks {
     /// List callbacks that were given up, of the 1000 oldest flows that have some.
     List {
-        /// Data directory.
-        #[arg(long, value_name = "DIR", default_value = "switchback-data")]
-        data: PathBuf,
-        /// Configuration file, where it has an encryption key.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
         /// Print JSON.
         #[arg(long)]
         json: bool,
     },
     /// Make callbacks that were given up again: a running server takes them up within a second, else the next one.
     Replay {
-        /// Of this flow only.
-        #[arg(required_unless_present = "all")]
-        tracking_id: Option<Uuid>,
-        /// Of every flow.
-        #[arg(long, conflicts_with = "tracking_id")]
-        all: bool,
-        /// Data directory.
-        #[arg(long, value_name = "DIR", default_value = "switchback-data")]
-        data: PathBuf,
+        #[command(flatten)]
+        of: Of,
+        #[command(flatten)]
+        place: Place,
     },
+}
+
+/// Whose callbacks.
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+pub struct Of {
+    /// Of this flow only.
+    tracking_id: Option<Uuid>,
+    /// Of every flow.
+    #[arg(long)]
+    all: bool,
 }
 
 impl Callbacks {
     pub fn run(self) -> anyhow::Result<()> {
         match self {
-            Callbacks::List { data, config, json } => {
-                let dead = open_with(&data, &keys(config.as_deref())?)?.dead_callbacks(LISTED_MAX)?;
+            Callbacks::List { place, json } => {
+                let dead = place.open_with_keys()?.dead_callbacks(LISTED_MAX)?;
                 if json {
                     say!("{}", output::json(&dead)?);
                     return Ok(());
@@ -60,10 +60,12 @@ impl Callbacks {
                 }
                 say!("{table}");
             }
-            Callbacks::Replay { tracking_id, data, .. } => {
-                let flows = open(&data)?.request_replay(tracking_id)?;
-                if flows == 0 {
-                    bail!("there is nothing to replay");
+            Callbacks::Replay { of: Of { tracking_id, .. }, place } => {
+                let flows = place.open()?.request_replay(tracking_id)?;
+                match tracking_id {
+                    Some(id) if flows == 0 => bail!("flow {id} has no callback that was given up"),
+                    None if flows == 0 => bail!("there is nothing to replay"),
+                    _ => {}
                 }
                 say!("the callbacks of {flows} flows will be made again");
             }

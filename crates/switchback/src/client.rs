@@ -1,7 +1,7 @@
 //! A small client of the API.
 
 use anyhow::{Context, bail};
-use reqwest::{Client, Method, Response, StatusCode};
+use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ impl Account {
     /// Takes a token.
     pub async fn login(&self) -> anyhow::Result<Api> {
         let client = Client::builder().timeout(Duration::from_secs(60)).no_proxy().build()?;
-        let url = self.url.trim_end_matches('/').to_owned();
+        let url = base_url(&self.url)?;
         let request = client
             .post(format!("{url}/oauth/token"))
             .basic_auth(&self.app_id, Some(&self.app_secret))
@@ -38,6 +38,18 @@ impl Account {
             answer["access_token"].as_str().context("the server answered without a token")?.to_owned();
         Ok(Api { client, url, token })
     }
+}
+
+/// What paths are appended to. A scheme may be missing: who writes `127.0.0.1:8080` means http.
+fn base_url(given: &str) -> anyhow::Result<String> {
+    let url = if given.contains("://") { given.to_owned() } else { format!("http://{given}") };
+    let is_base = |url: Url| matches!(url.scheme(), "http" | "https") && url.query().is_none();
+    if !Url::parse(&url).is_ok_and(is_base) {
+        bail!(
+            "--url or SWITCHBACK_URL must be an http or https URL, such as http://127.0.0.1:8080, not \"{given}\""
+        );
+    }
+    Ok(url.trim_end_matches('/').to_owned())
 }
 
 /// The API with a token.
@@ -97,4 +109,29 @@ async fn read(response: Response) -> anyhow::Result<Value> {
 pub fn base64(octets: &[u8]) -> String {
     use base64::Engine as _;
     base64::engine::general_purpose::STANDARD.encode(octets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rule_21_a_url_without_a_scheme_is_http_and_others_are_told() {
+        for (given, url) in [
+            ("127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("localhost:8080/", "http://localhost:8080"),
+            ("sms.example/api/", "http://sms.example/api"),
+            ("https://sms.example", "https://sms.example"),
+            ("[::1]:8080", "http://[::1]:8080"),
+        ] {
+            assert_eq!(base_url(given).unwrap(), url);
+        }
+        for wrong in ["ftp://sms.example", "http://", "", "http://a b", "127.0.0.1:99999", "http://a/?x=1"] {
+            let error = base_url(wrong).unwrap_err().to_string();
+            assert!(
+                error.contains("SWITCHBACK_URL") && error.contains("such as http://127"),
+                "{wrong}: {error}"
+            );
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use crate::api::trackings_table;
 use crate::app::{self, Credentials};
 use crate::client::{Account, Api};
+use crate::log::start_log;
 use crate::output::{self, say};
 use crate::serve;
 use crate::table::{Table, table};
@@ -10,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Method;
 use serde_json::{Value, json};
 use server::Server;
-use server::config::Config;
+use server::config::{Config, parse_listen};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -27,7 +28,7 @@ const AT_ONCE: usize = 16;
 #[derive(clap::Args)]
 pub struct Demo {
     /// Address and port.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = parse_listen)]
     listen: SocketAddr,
     /// End after the tables instead of going on to serve.
     #[arg(long)]
@@ -36,7 +37,7 @@ pub struct Demo {
 
 impl Demo {
     pub async fn run(self) -> anyhow::Result<()> {
-        serve::start_log(false, "warn");
+        start_log(false, "warn");
         let stopped = serve::stop_signal()?;
         let directory = tempfile::Builder::new().prefix("switchback-demo-").tempdir()?;
         let mut config = Config::parse("", Path::new(""), []).map_err(|error| anyhow::anyhow!(error))?;

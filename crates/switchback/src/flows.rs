@@ -1,11 +1,10 @@
 //! `switchback flows`.
 
-use crate::app::open;
 use crate::output::{self, say};
+use crate::place::Place;
 use crate::table::table;
 use anyhow::bail;
 use server::clock::iso;
-use std::path::PathBuf;
 use uuid::Uuid;
 
 /// Most flows listed.
@@ -19,9 +18,8 @@ pub enum Flows {
         /// Let this one be tried again, from the server's next start on.
         #[arg(long, value_name = "TRACKING_ID")]
         release: Option<Uuid>,
-        /// Data directory.
-        #[arg(long, value_name = "DIR", default_value = "switchback-data")]
-        data: PathBuf,
+        #[command(flatten)]
+        place: Place,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -30,8 +28,8 @@ pub enum Flows {
 
 impl Flows {
     pub fn run(self) -> anyhow::Result<()> {
-        let Flows::Quarantined { release, data, json } = self;
-        let admin = open(&data)?;
+        let Flows::Quarantined { release, place, json } = self;
+        let admin = place.open()?;
         if let Some(id) = release {
             if !admin.release(id)? {
                 bail!("{id} is not set aside");

@@ -1,11 +1,11 @@
 //! `switchback index`.
 
 use crate::output::{complain, say};
-use crate::serve::keys;
-use anyhow::{Context, bail};
+use crate::place::{Place, existing};
+use anyhow::{Context, anyhow, bail};
 use clap::Subcommand;
 use server::indexing::{Differences, Followed, identity, index_directory};
-use server::{Lock, database, lock};
+use server::{Lock, lock};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,21 +16,11 @@ pub enum Index {
     /// Make the search index anew from the store; the server must not run.
     ///
     /// Never needed: a server makes it anew by itself where it is missing or damaged. This does it beforehand.
-    Rebuild(Data),
+    Rebuild(Place),
     /// Hold the index on disk against the store, flow by flow; the server must not run. Fails where they differ.
-    Verify(Data),
+    Verify(Place),
     /// Tell what the index on disk has, by application; works while a server runs.
-    Stats(Data),
-}
-
-#[derive(clap::Args)]
-pub struct Data {
-    /// Data directory.
-    #[arg(long, value_name = "DIR", default_value = "switchback-data")]
-    data: PathBuf,
-    /// Configuration file, where it has an encryption key.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    Stats(Place),
 }
 
 impl Index {
@@ -38,33 +28,39 @@ impl Index {
         match self {
             Index::Rebuild(of) => rebuild(&of).await,
             Index::Verify(of) => verify(&of).await,
-            Index::Stats(Data { data, .. }) => stats(&data),
+            Index::Stats(of) => stats(&of.data()?),
         }
     }
 }
 
+/// A store that is this process's alone.
+struct Opened {
+    store: SqliteStore,
+    data: PathBuf,
+    _lock: Lock,
+}
+
 /// Opens the store for this process alone.
-fn open(Data { data, config }: &Data) -> anyhow::Result<(SqliteStore, Lock)> {
-    let path = database(data);
-    if !path.exists() {
-        bail!("there is no database at {}", path.display());
-    }
-    let lock = lock(data)?;
+fn open(of: &Place) -> anyhow::Result<Opened> {
+    let config = of.configured()?.store;
+    let data = config.path.clone();
+    let path = existing(&data)?;
+    let lock = lock(&data)?;
     let options = SqliteOptions {
-        keys: keys(config.as_deref())?,
+        keys: config.keys().map_err(|error| anyhow!(error))?,
         ..SqliteOptions::new(server::clock::now_ms(), Arc::new(server::clock::new_id))
     };
     let (store, _) =
         SqliteStore::open(&path, options).with_context(|| format!("opening {}", path.display()))?;
-    Ok((store, lock))
+    Ok(Opened { store, data, _lock: lock })
 }
 
-async fn rebuild(of: &Data) -> anyhow::Result<()> {
-    let (store, _lock) = open(of)?;
+async fn rebuild(of: &Place) -> anyhow::Result<()> {
+    let Opened { store, data, _lock } = open(of)?;
     let started = Instant::now();
     let followed = Followed::default();
     let opened = followed.rebuild(&store).await?;
-    let written = followed.save(&store, &index_directory(&of.data)).await?;
+    let written = followed.save(&store, &index_directory(&data)).await?;
     say!(
         "{} flows in {} segments, {} bytes; {:.1} s",
         opened.flows,
@@ -76,10 +72,10 @@ async fn rebuild(of: &Data) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn verify(of: &Data) -> anyhow::Result<()> {
-    let (store, _lock) = open(of)?;
+async fn verify(of: &Place) -> anyhow::Result<()> {
+    let Opened { store, data, _lock } = open(of)?;
     let followed = Followed::default();
-    let read = followed.index.read(&index_directory(&of.data), &identity(&store));
+    let read = followed.index.read(&index_directory(&data), &identity(&store));
     let read = read.context("the server would make the index anew")?;
     if !store.has(read.writer, read.position).await? {
         bail!("the index is of another database than this: the server would make it anew");

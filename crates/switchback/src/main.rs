@@ -10,7 +10,9 @@ mod client;
 mod demo;
 mod flows;
 mod index;
+mod log;
 mod output;
+mod place;
 mod route;
 mod serve;
 mod suppress;
@@ -80,7 +82,9 @@ enum Command {
 
 #[derive(Subcommand)]
 enum ConfigCommand {
-    /// Read a configuration file with the environment's overrides, and say what is wrong with it.
+    /// Read a configuration file with the environment's overrides, and say all that is wrong with it.
+    ///
+    /// It finds what `serve` would refuse, and what would fail later for certain: files, certificates, programs, addresses.
     Check {
         /// The file.
         file: PathBuf,
@@ -88,7 +92,6 @@ enum ConfigCommand {
 }
 
 fn main() -> ExitCode {
-    // The reader of our output may leave before its end.
     let cli = Cli::parse();
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -99,6 +102,8 @@ fn main() -> ExitCode {
         }
     };
     match runtime.block_on(run(cli.command)) {
+        // What could not be written is told already.
+        Ok(()) if output::failed() => ExitCode::FAILURE,
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain!("error: {error:#}");
@@ -125,8 +130,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Suppress(suppress) => suppress.run(),
         Command::Index(index) => index.run().await,
         Command::Config(ConfigCommand::Check { file }) => {
-            let config = serve::load(Some(&file))?;
-            for warning in config.check_carriers().map_err(anyhow::Error::msg)? {
+            let config = serve::examine(&file)?;
+            for warning in &config.warnings {
                 complain!("warning: {warning}");
             }
             for carrier in &config.carriers {

@@ -7,7 +7,8 @@
 use serde::Serialize;
 use std::borrow::Cow;
 use std::fmt;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Writes a line to standard output, like `println!`; of control characters only line breaks stay.
 macro_rules! say {
@@ -40,6 +41,33 @@ fn write(mut to: impl Write, text: fmt::Arguments<'_>) {
         && error.kind() != ErrorKind::BrokenPipe
     {
         let _ = writeln!(io::stderr(), "error: writing the output: {error}");
+        FAILED.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Whether some output could not be written, for another reason than that its reader left.
+static FAILED: AtomicBool = AtomicBool::new(false);
+
+/// Whether some output could not be written, so that the command has failed: a reader that leaves is no failure.
+pub fn failed() -> bool {
+    FAILED.load(Ordering::Relaxed)
+}
+
+/// Standard output for data that others read: a terminal gets it in lines that don't steer it, a pipe or a file as it is.
+pub fn data() -> Box<dyn Write> {
+    let stdout = io::stdout().lock();
+    if stdout.is_terminal() { Box::new(Lines::new(stdout)) } else { Box::new(stdout) }
+}
+
+/// Whether what was written had a reader; one that leaves before the end is no failure.
+///
+/// # Errors
+/// When it could not be written for another reason.
+pub fn heard(written: io::Result<()>) -> io::Result<bool> {
+    match written {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `switchback route`.
 
 use crate::output::say;
-use crate::serve::load;
+use crate::serve::load_with_warnings;
 use crate::table::table;
 use flow::{Channel, Content, FlowKind, Sms, Step, Ttl, Viber, ViberBody, ViberMessage, Voice, VoiceTarget};
 use server::clock::now_ms;
@@ -48,7 +48,7 @@ impl Route {
 
 impl Explain {
     fn run(self) -> anyhow::Result<()> {
-        let config = load(self.config.as_deref())?;
+        let config = load_with_warnings(self.config.as_deref())?;
         let rates = config.pricing.read_rates().map_err(anyhow::Error::msg)?;
         let step = self.step()?;
         let router = Router::new(&config);

@@ -1,19 +1,13 @@
 //! `switchback serve`.
 
-use crate::output::{printable, say};
+use crate::log::start_log;
+use crate::output::{complain, say};
 use anyhow::anyhow;
 use server::Server;
-use server::config::{Config, ENV_PREFIX};
-use std::fmt::Debug;
-use std::io::IsTerminal;
+use server::config::{Config, ENV_PREFIX, parse_listen};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use store::Keyring;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::field::Field;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::field::MakeExt;
-use tracing_subscriber::fmt::format;
 
 #[derive(clap::Args)]
 pub struct Serve {
@@ -24,7 +18,7 @@ pub struct Serve {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Address and port, instead of the configured ones; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
     listen: Option<SocketAddr>,
     /// Write the log as JSON, one object a line.
     #[arg(long)]
@@ -37,9 +31,11 @@ impl Serve {
         let mut config = load(self.config.as_deref())?;
         if let Some(data) = self.data {
             config.store.path = data;
+            config.origin.override_key("store.path", "--data");
         }
         if let Some(listen) = self.listen {
             config.server.listen = listen;
+            config.origin.override_key("server.listen", "--listen");
         }
         // Caught from now on, so that a stop during the start is a clean one.
         let stopped = stop_signal()?;
@@ -64,8 +60,22 @@ impl Serve {
 }
 
 /// Loads a configuration with this process's environment.
-pub fn load(file: Option<&Path>) -> anyhow::Result<Config> {
+fn load(file: Option<&Path>) -> anyhow::Result<Config> {
     Config::load(file, overrides()?).map_err(|error| anyhow!(error))
+}
+
+/// As [`load`], for a command without a log: tells what is taken though it should be written otherwise.
+pub fn load_with_warnings(file: Option<&Path>) -> anyhow::Result<Config> {
+    let config = load(file)?;
+    for warning in &config.warnings {
+        complain!("warning: {warning}");
+    }
+    Ok(config)
+}
+
+/// Looks for everything that is wrong with a configuration in this process's environment.
+pub fn examine(file: &Path) -> anyhow::Result<Config> {
+    Config::examine(Some(file), overrides()?).map_err(|error| anyhow!(error))
 }
 
 /// The environment's overrides. What else is in it may be anything.
@@ -79,40 +89,6 @@ fn overrides() -> anyhow::Result<Vec<(String, String)>> {
     .collect()
 }
 
-/// The keys of a configuration, which flows are encrypted with.
-pub fn keys(file: Option<&Path>) -> anyhow::Result<Keyring> {
-    load(file)?.store.keys().map_err(|error| anyhow!(error))
-}
-
-/// Logs to standard error; `RUST_LOG` chooses what.
-pub fn start_log(json: bool, default: &str) {
-    // The SMPP library logs every PDU as an event of its own.
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new(format!("{default},rusmppc=off,rusmpp=off,rsipstack=warn")));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .fmt_fields(format::debug_fn(write_field).delimited(" "))
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
-    if json {
-        log.json().init();
-    } else {
-        log.init();
-    }
-}
-
-/// Writes a field of a line of the log. Its value may come from outside, and `%value` is written as it stands: whatever
-/// would steer a terminal, or begin a line of its own, is escaped.
-fn write_field(writer: &mut format::Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
-    let value = format!("{value:?}");
-    let value = printable(&value);
-    match field.name() {
-        "message" => writer.write_str(&value),
-        name if writer.has_ansi_escapes() => write!(writer, "\u{1b}[3m{name}\u{1b}[0m={value}"),
-        name => write!(writer, "{name}={value}"),
-    }
-}
-
 /// Resolves at SIGTERM or Ctrl-C.
 pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
@@ -123,44 +99,4 @@ pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Write;
-    use std::sync::{Arc, Mutex};
-
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Log {
-        fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(octets)
-        }
-
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn what_comes_from_outside_steers_no_terminal_through_the_log() {
-        let log = Log::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .fmt_fields(format::debug_fn(write_field).delimited(" "))
-            .with_writer(move || writer.clone())
-            .with_ansi(false)
-            .finish();
-        let outside = "a\u{1b}]0;PWNED\u{7}\u{9b}2J\nINFO forged";
-        tracing::subscriber::with_default(subscriber, || {
-            tracing::warn!(error = outside, url = %outside, debug = ?outside, "{outside}");
-            tracing::warn!(carrier = %"acme", tries = 3, "down");
-        });
-        let written = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-        assert_eq!(written.lines().count(), 2, "{written}");
-        assert!(!written.contains(|c: char| c.is_control() && c != '\n'), "{written:?}");
-        assert!(written.ends_with("down carrier=acme tries=3\n"), "{written}");
-    }
 }

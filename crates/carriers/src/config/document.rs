@@ -9,18 +9,37 @@ use serde::de::{
     self, DeserializeOwned, DeserializeSeed, Deserializer, Expected, IntoDeserializer, MapAccess, SeqAccess,
     Unexpected, Visitor,
 };
+use std::collections::HashMap;
 use std::fmt;
 use toml::Value;
+use toml::de::{DeTable, DeValue};
 
 /// What is wrong with a document, without any value of it.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct DocumentError {
     /// The line and the column, from 1, of what is no TOML.
     position: Option<(usize, usize)>,
-    /// The way to the key: `.name` and `[0]`, from the outermost one.
-    path: String,
+    /// The way to the value, from the outermost key.
+    path: Vec<Step>,
     rule: String,
-    unknown: Option<UnknownKey>,
+    unknown: Option<Box<UnknownKey>>,
+    missing: Option<&'static str>,
+}
+
+/// A step of the way to a value.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Step {
+    Key(String),
+    Element(usize),
+}
+
+/// A way as people write it, such as `carrier[0].window`.
+fn written(path: &[Step]) -> String {
+    path.iter().fold(String::new(), |text, step| match step {
+        Step::Key(key) if text.is_empty() => key.clone(),
+        Step::Key(key) => format!("{text}.{key}"),
+        Step::Element(at) => format!("{text}[{at}]"),
+    })
 }
 
 /// A key that is not known, and those that are.
@@ -35,12 +54,27 @@ pub struct UnknownKey {
 impl DocumentError {
     /// The key that is not known, if that is what is wrong.
     pub fn unknown_key(&self) -> Option<&UnknownKey> {
-        self.unknown.as_ref()
+        self.unknown.as_deref()
     }
 
     /// The key, such as `carrier[0].window`; empty for the document itself.
-    pub fn key(&self) -> &str {
-        self.path.strip_prefix('.').unwrap_or(&self.path)
+    pub fn key(&self) -> String {
+        written(&self.path)
+    }
+
+    /// The rule that the value breaks.
+    pub fn rule(&self) -> &str {
+        &self.rule
+    }
+
+    /// What was written wrong: the key, or in it the one that is not known.
+    pub fn culprit(&self) -> String {
+        written(&self.culprits_path())
+    }
+
+    fn culprits_path(&self) -> Vec<Step> {
+        let unknown = self.unknown.iter().map(|unknown| Step::Key(unknown.written.clone()));
+        self.path.iter().cloned().chain(unknown).collect()
     }
 
     fn new(rule: String) -> DocumentError {
@@ -48,8 +82,8 @@ impl DocumentError {
     }
 
     /// It is within `outer`.
-    fn within(mut self, outer: &str) -> DocumentError {
-        self.path.insert_str(0, outer);
+    fn within(mut self, outer: Step) -> DocumentError {
+        self.path.insert(0, outer);
         self
     }
 }
@@ -59,9 +93,9 @@ impl fmt::Display for DocumentError {
         if let Some((line, column)) = self.position {
             write!(f, "line {line}, column {column}: ")?;
         }
-        match self.key() {
-            "" => f.write_str(&self.rule),
-            key => write!(f, "{key}: {}", self.rule),
+        match self.path.as_slice() {
+            [] => f.write_str(&self.rule),
+            path => write!(f, "{}: {}", written(path), self.rule),
         }
     }
 }
@@ -81,14 +115,34 @@ const fn kind(unexpected: &Unexpected<'_>) -> &'static str {
     }
 }
 
+/// What is expected, in words of who writes a configuration instead of Rust's.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u64" | "usize" => "a whole number, 0 or more",
+        "a nonzero u32" => "a whole number from 1 to 4294967295",
+        "a nonzero usize" => "a whole number, 1 or more",
+        "f64" => "a number",
+        "a sequence" => "an array",
+        "a map" => "a table",
+        "invalid socket address syntax" => "must be an address and a port, such as 0.0.0.0:5060",
+        "invalid IP address syntax" => "must be an IP address; a network has a length, such as 10.0.0.0/8",
+        structure if structure.starts_with("struct ") => "a table",
+        other => other,
+    }
+}
+
 impl de::Error for DocumentError {
     /// The message must have no value in it: this is what `deserialize_with` functions of this workspace keep to.
     fn custom<T: fmt::Display>(message: T) -> Self {
-        DocumentError::new(message.to_string())
+        DocumentError::new(in_words(&message.to_string()).to_owned())
     }
 
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        DocumentError::new(format!("must be {expected}, not {}", kind(&unexpected)))
+        let expected = expected.to_string();
+        DocumentError::new(format!("must be {}, not {}", in_words(&expected), kind(&unexpected)))
     }
 
     fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -109,11 +163,12 @@ impl de::Error for DocumentError {
             known => format!("unknown key `{field}`: there are {}", known.join(", ")),
         };
         let unknown = UnknownKey { written: field.to_owned(), known: expected };
-        DocumentError { unknown: Some(unknown), ..DocumentError::new(rule) }
+        DocumentError { unknown: Some(Box::new(unknown)), ..DocumentError::new(rule) }
     }
 
     fn missing_field(field: &'static str) -> Self {
-        DocumentError::new(format!("the key `{field}` is missing"))
+        let rule = format!("the key `{field}` is missing");
+        DocumentError { missing: Some(field), ..DocumentError::new(rule) }
     }
 
     fn duplicate_field(field: &'static str) -> Self {
@@ -146,6 +201,101 @@ fn position(text: &str, at: usize) -> (usize, usize) {
 /// The key and the rule.
 pub fn read<T: DeserializeOwned>(table: toml::Table) -> Result<T, DocumentError> {
     T::deserialize(Node(Value::Table(table)))
+}
+
+/// Makes a value of what was parsed, and goes on behind what is wrong, so that all of it is told: the value without
+/// what is wrong, where there can be one, and the errors.
+pub fn read_all<T: DeserializeOwned>(mut table: toml::Table) -> (Option<T>, Vec<DocumentError>) {
+    let mut errors = Vec::new();
+    let mut taken = Vec::new();
+    loop {
+        let error = match read(table.clone()) {
+            Ok(value) => return (Some(value), errors),
+            Err(error) => error,
+        };
+        let mut path = error.culprits_path();
+        // What is wrong because something was taken away was told already.
+        let follows = match error.missing {
+            Some(key) => taken.contains(&[&path[..], &[Step::Key(key.to_owned())]].concat()),
+            None => {
+                taken.iter().any(|taken: &Vec<Step>| taken.len() > path.len() && taken.starts_with(&path))
+            }
+        };
+        if !follows {
+            errors.push(error);
+        }
+        while let Some(Step::Element(_)) = path.last() {
+            path.pop();
+        }
+        if !take(&mut table, &path) {
+            return (None, errors);
+        }
+        taken.push(path);
+    }
+}
+
+/// Takes a key away, where it is there.
+fn take(table: &mut toml::Table, path: &[Step]) -> bool {
+    let Some((Step::Key(last), way)) = path.split_last() else { return false };
+    let Some((Step::Key(first), way)) = way.split_first() else { return table.remove(last).is_some() };
+    let inner = way.iter().try_fold(table.get_mut(first), |value, step| {
+        let value = value?;
+        Some(match step {
+            Step::Key(key) => value.get_mut(key.as_str()),
+            Step::Element(at) => value.get_mut(*at),
+        })
+    });
+    let inner = inner.flatten().and_then(Value::as_table_mut);
+    inner.is_some_and(|inner| inner.remove(last).is_some())
+}
+
+/// The lines of a document's keys, from 1.
+#[derive(Clone, Debug, Default)]
+pub struct Lines(HashMap<String, usize>);
+
+impl Lines {
+    /// Those of a document; none where it is no TOML.
+    pub fn of_document(text: &str) -> Lines {
+        let mut lines = Lines::default();
+        if let Ok(table) = DeTable::parse(text) {
+            lines.note_table(text, &[], table.get_ref());
+        }
+        lines
+    }
+
+    /// The line of a key, or of the nearest one around it.
+    pub fn of(&self, key: &str) -> Option<usize> {
+        let ends = key.char_indices().rev().filter(|(_, c)| matches!(c, '.' | '['));
+        let around = ends.map(|(end, _)| &key[..end]);
+        std::iter::once(key).chain(around).find_map(|key| self.0.get(key).copied())
+    }
+
+    /// Whether a key is written.
+    pub fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    fn note_table(&mut self, text: &str, path: &[Step], table: &DeTable<'_>) {
+        for (key, value) in table {
+            let path = [path, &[Step::Key(key.get_ref().to_string())]].concat();
+            self.0.insert(written(&path), position(text, key.span().start).0);
+            self.note_value(text, &path, value.get_ref());
+        }
+    }
+
+    fn note_value(&mut self, text: &str, path: &[Step], value: &DeValue<'_>) {
+        match value {
+            DeValue::Table(table) => self.note_table(text, path, table),
+            DeValue::Array(elements) => {
+                for (at, element) in elements.iter().enumerate() {
+                    let path = [path, &[Step::Element(at)]].concat();
+                    self.0.insert(written(&path), position(text, element.span().start).0);
+                    self.note_value(text, &path, element.get_ref());
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// A value of the document.
@@ -223,7 +373,7 @@ impl<'de> SeqAccess<'de> for Elements {
         let Some(value) = self.rest.next() else { return Ok(None) };
         let at = self.next;
         self.next += 1;
-        seed.deserialize(Node(value)).map(Some).map_err(|error| error.within(&format!("[{at}]")))
+        seed.deserialize(Node(value)).map(Some).map_err(|error| error.within(Step::Element(at)))
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -250,7 +400,7 @@ impl<'de> MapAccess<'de> for Members {
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, DocumentError> {
         let missing = || DocumentError::new("a key has no value".to_owned());
         let (key, value) = self.value.take().ok_or_else(missing)?;
-        seed.deserialize(Node(value)).map_err(|error| error.within(&format!(".{key}")))
+        seed.deserialize(Node(value)).map_err(|error| error.within(Step::Key(key)))
     }
 }
 
@@ -309,20 +459,20 @@ mod tests {
             ("text = 5\nsecret = \"hunter2", "line 2, column"),
             ("text = hunter2", "line 1, column"),
             ("text = 7732", "text: must be a string, not this whole number"),
-            ("number = 'hunter2'", "number: must be u16, not this text"),
-            ("number = 7732222", "number: must be u16, not this whole number"),
+            ("number = 'hunter2'", "number: must be a whole number from 0 to 65535, not this text"),
+            ("number = 7732222", "number: must be a whole number from 0 to 65535, not this whole number"),
             ("flag = ['hunter2']", "flag: must be a boolean, not an array"),
             ("share = 'hunter2'", "share"),
             ("pair = [1, 2, 7732]", "pair: must be an array of fewer elements"),
             ("pair = [1, 'hunter2']", "pair[1]"),
-            ("address = 'hunter2'", "address"),
+            ("address = 'hunter2'", "address: must be an address and a port, such as"),
             ("secret = ['hunter2']", "secret: must be a text, { env"),
             ("secret = { evn = 'hunter2' }", "secret: must be a text, { env"),
             ("choice = 'hunter2'", "choice: must be one of one, two"),
             ("choice = { two = { n = 'hunter2' } }", "choice"),
             ("pause = 'hunter2'", "pause: expected a duration"),
             ("pause = '-7732s'", "pause"),
-            ("list = [{}, { a = 'hunter2' }]", "list[1].a: must be u8"),
+            ("list = [{}, { a = 'hunter2' }]", "list[1].a: must be a whole number from 0 to 255"),
             ("nubmer = 'hunter2'", "unknown key `nubmer`"),
             ("text = 7732-01-01", "text"),
         ] {
@@ -330,6 +480,49 @@ mod tests {
             assert!(!error.contains("hunter2") && !error.contains("7732"), "{text}: {error}");
             assert!(error.contains(shown), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_told_and_nothing_twice() {
+        let text = "nubmer = 5\nflag = 5\nlist = [{ a = 1 }, { a = 'x', b = 'y' }]\nchoice = { two = {} }";
+        let (read, errors) = read_all::<Sample>(parse(text).unwrap());
+        assert!(read.is_some_and(|read| read.list[1].is_empty()));
+        let mut keys: Vec<_> = errors.iter().map(DocumentError::culprit).collect();
+        keys.sort_unstable();
+        assert_eq!(keys, ["choice.two", "flag", "list[1].a", "list[1].b", "nubmer"], "{errors:?}");
+
+        #[derive(Debug, Deserialize)]
+        #[allow(dead_code)] // It is only read.
+        struct Needs {
+            a: u8,
+            b: u8,
+        }
+        let (read, errors) = read_all::<Needs>(parse("b = 'x'").unwrap());
+        assert!(read.is_none());
+        let told: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].starts_with("b: must be") && told[1].contains("`a` is missing"), "{told:?}");
+    }
+
+    #[test]
+    fn keys_have_lines() {
+        let text = "a = 1\n[b]\nc = { d = 1,\n e = 2 }\n\n[[f]]\ng = 1\n[[f]]\n[f.h]\ni = [1,\n2]\n";
+        let lines = Lines::of_document(text);
+        for (key, line) in [
+            ("a", 1),
+            ("b", 2),
+            ("b.c.e", 4),
+            ("b.unknown", 2),
+            ("f[0]", 6),
+            ("f[0].g", 7),
+            ("f[1]", 8),
+            ("f[1].x", 8),
+            ("f[1].h.i", 10),
+            ("f[1].h.i[1]", 11),
+        ] {
+            assert_eq!(lines.of(key), Some(line), "{key}");
+        }
+        assert_eq!(lines.of("unknown"), None);
     }
 
     #[test]

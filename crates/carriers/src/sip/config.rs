@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// How long asking all trunks may take.
 const ASK_MAX: Duration = Duration::from_secs(120);
+/// More calls than any machine has at once.
+const CALLS_MAX: usize = 1_000_000;
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A carrier that makes calls over SIP (RFC 3261).
@@ -114,9 +116,8 @@ pub struct SpeechConfig {
 
 impl Default for SpeechConfig {
     fn default() -> SpeechConfig {
-        let command = ["espeak-ng", "--stdin", "--stdout", "-v", "{voice}"];
         SpeechConfig {
-            command: command.map(String::from).into(),
+            command: SipConfig::speech_command(),
             url: None,
             voices: BTreeMap::new(),
             timeout: Duration::from_secs(20),
@@ -184,6 +185,11 @@ const fn default_trunk_timeout() -> Duration {
 }
 
 impl SipConfig {
+    /// The program that speaks where none is configured, with its arguments.
+    pub fn speech_command() -> Vec<String> {
+        ["espeak-ng", "--stdin", "--stdout", "-v", "{voice}"].map(String::from).into()
+    }
+
     /// A carrier with one trunk, all else as it is by default.
     ///
     /// # Errors
@@ -195,49 +201,44 @@ impl SipConfig {
         toml::from_str(&format!("[[trunk]]\nhost = \"{host}\"\n")).map_err(|error| error.to_string())
     }
 
-    /// Checks what no type says.
-    ///
-    /// # Errors
-    /// The key and the rule.
-    pub fn check(&self) -> Result<(), String> {
-        if self.trunk.is_empty() {
-            return Err("trunk: must have at least one".into());
-        }
-        if self.calls_max == 0 {
-            return Err("calls_max: must be at least 1".into());
-        }
-        if !(1..=64).contains(&self.prepares_max) {
-            return Err(format!("prepares_max: must be 1 to 64, not {}", self.prepares_max));
-        }
+    /// Checks what no type says: the keys and the rules that are broken.
+    pub fn check(&self) -> Vec<(String, String)> {
+        let mut broken = Vec::new();
+        let mut check = |holds: bool, key: &str, rule: String| {
+            if !holds {
+                broken.push((key.to_owned(), rule));
+            }
+        };
+        check(!self.trunk.is_empty(), "trunk", "must have at least one".into());
+        check((1..=CALLS_MAX).contains(&self.calls_max), "calls_max", format!("must be 1 to {CALLS_MAX}"));
+        check((1..=64).contains(&self.prepares_max), "prepares_max", "must be 1 to 64".into());
         for (key, value, most) in [
             ("sound_max", self.sound_max, HOUR),
             ("sounds_max", self.sounds_max, 24 * HOUR),
             ("media_timeout", self.media_timeout, HOUR),
         ] {
-            if !(Duration::from_secs(1)..=most).contains(&value) {
-                return Err(format!("{key}: must be 1s to {}s, not {value:?}", most.as_secs()));
-            }
+            let fits = (Duration::from_secs(1)..=most).contains(&value);
+            check(fits, key, format!("must be 1s to {}s, not {value:?}", most.as_secs()));
         }
-        if self.media_ports.is_some_and(|[first, last]| first == 0 || first > last) {
-            return Err("media_ports: must be the first and the last port".into());
+        let ports = self.media_ports.is_none_or(|[first, last]| first > 0 && first <= last);
+        check(ports, "media_ports", "must be the first and the last port".into());
+        let asked = self.trunk_timeout.saturating_mul(self.trunk.len() as u32);
+        check(asked <= ASK_MAX, "trunk_timeout", "all trunks together must not take longer than 2m".into());
+        let speaks = !self.speech.command.is_empty() || self.speech.url.is_some();
+        check(speaks, "speech", "must have a command or a url".into());
+        let statuses = flow::Status::failover_choices(flow::Channel::Voice);
+        check(
+            statuses.contains(&self.machine.status),
+            "machine.status",
+            "must be a final status of Voice".into(),
+        );
+        for (i, trunk) in self.trunk.iter().enumerate() {
+            let at = format!("trunk[{i}]");
+            let whole = trunk.username.is_some() == trunk.password.is_some();
+            check(whole, &at, format!("{}: username and password belong together", trunk.host));
+            let known = !trunk.register || trunk.username.is_some();
+            check(known, &at, format!("{}: register needs a username", trunk.host));
         }
-        if self.trunk_timeout.saturating_mul(self.trunk.len() as u32) > ASK_MAX {
-            return Err("trunk_timeout: all trunks together must not take longer than 2m".into());
-        }
-        if self.speech.command.is_empty() && self.speech.url.is_none() {
-            return Err("speech: must have a command or a url".into());
-        }
-        if !flow::Status::failover_choices(flow::Channel::Voice).contains(&self.machine.status) {
-            return Err("machine.status: must be a final status of Voice".into());
-        }
-        for trunk in &self.trunk {
-            if trunk.username.is_some() != trunk.password.is_some() {
-                return Err(format!("trunk {}: username and password belong together", trunk.host));
-            }
-            if trunk.register && trunk.username.is_none() {
-                return Err(format!("trunk {}: register needs a username", trunk.host));
-            }
-        }
-        Ok(())
+        broken
     }
 }

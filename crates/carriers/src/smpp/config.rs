@@ -187,6 +187,14 @@ const fn short_code() -> (u8, u8) {
 }
 
 impl SmppConfig {
+    /// Checks the files that it names.
+    ///
+    /// # Errors
+    /// The key, the file and the rule.
+    pub fn check_files(&self) -> Result<(), String> {
+        self.tls_config().map(drop)
+    }
+
     /// The TLS settings; `None` without TLS.
     ///
     /// # Errors
@@ -202,6 +210,9 @@ impl SmppConfig {
                 let failed = |error: &dyn std::fmt::Display| format!("tls_ca {}: {error}", path.display());
                 for certificate in CertificateDer::pem_file_iter(path).map_err(|e| failed(&e))? {
                     roots.add(certificate.map_err(|e| failed(&e))?).map_err(|e| failed(&e))?;
+                }
+                if roots.is_empty() {
+                    return Err(failed(&"there is no certificate (PEM) in it"));
                 }
             }
         }

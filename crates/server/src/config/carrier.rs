@@ -1,8 +1,8 @@
 //! `[[carrier]]`: the ways out.
 
-use super::{ANSWER_MAX, suggest, suggest_among};
-use crate::rates::ViberKind;
-use carriers::config::document::{self, DocumentError};
+use super::Config;
+use super::check::{ANSWER_MAX, AT_ONCE_MAX, Problems};
+use crate::rates::{PRICE_MAX, ViberKind, is_price};
 use carriers::{HttpConfig, Provider, SandboxConfig, SipConfig, SmppConfig};
 use flow::{Channel, Price};
 use serde::Deserialize;
@@ -14,6 +14,8 @@ use std::time::Duration;
 /// A `[[carrier]]` table.
 #[derive(Clone)]
 pub struct CarrierConfig {
+    /// Its position among the tables of the file, from 0.
+    pub position: usize,
     /// What every carrier has.
     pub common: CommonConfig,
     /// What its kind has.
@@ -101,7 +103,7 @@ const COMMON_KEYS: [&str; 9] = [
     "prices",
 ];
 
-const KIND_RULE: &str = "kind: must be \"sandbox\", \"smpp\", \"http\" or \"sip\"";
+const KIND_RULE: &str = "must be \"sandbox\", \"smpp\", \"http\" or \"sip\"";
 
 /// The carrier of a server that was told nothing. The prices let a demo show totals.
 pub(super) fn default_sandbox() -> CarrierConfig {
@@ -111,6 +113,7 @@ pub(super) fn default_sandbox() -> CarrierConfig {
         (Channel::Voice, Price::new(60, 3)),
     ];
     CarrierConfig {
+        position: 0,
         common: CommonConfig {
             name: "sandbox".into(),
             channels: Channel::ALL.to_vec(),
@@ -126,29 +129,43 @@ pub(super) fn default_sandbox() -> CarrierConfig {
     }
 }
 
-/// Reads a `[[carrier]]` table; paths in it are relative to `directory`.
-pub(super) fn read(i: usize, mut table: toml::Table, directory: &Path) -> Result<CarrierConfig, String> {
-    let at = |error: String| format!("carrier[{i}]: {error}");
-    let kind = match table.remove("kind") {
-        Some(toml::Value::String(kind)) => kind,
-        _ => return Err(at(KIND_RULE.into())),
-    };
+/// Whether a carrier may be called so: the name is a part of URLs and metrics.
+pub(super) fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+}
+
+/// Reads a `[[carrier]]` table, as far as it can be; paths in it are relative to `directory`.
+pub(super) fn read(
+    position: usize,
+    mut table: toml::Table,
+    directory: &Path,
+    problems: &mut Problems,
+) -> Option<CarrierConfig> {
+    let at = format!("carrier[{position}]");
+    let kind = table.remove("kind");
     let common: toml::Table =
         COMMON_KEYS.iter().filter_map(|&key| Some((key.to_owned(), table.remove(key)?))).collect();
+    let common: Option<CommonConfig> = problems.read(&at, common, &[]);
+    // Here, since it holds whatever is wrong with the rest.
+    if let Some(common) = &common {
+        common.check(&at, problems);
+    }
     // An unknown key is reported with the keys of both tables to choose from.
-    let with_common = |error: DocumentError| at(suggest_among(&error, &COMMON_KEYS));
-    let kind = match kind.as_str() {
-        "sandbox" => KindConfig::Sandbox(document::read(table).map_err(with_common)?),
-        "smpp" => KindConfig::Smpp(Box::new(document::read(table).map_err(with_common)?)),
-        "sip" => KindConfig::Sip(Box::new(document::read(table).map_err(with_common)?)),
-        "http" => {
-            let http: HttpConfig = document::read(table).map_err(with_common)?;
-            let provider = provider(&http.provider, directory).map_err(at)?;
-            KindConfig::Http(Box::new((http, provider)))
+    let kind = match kind.as_ref().and_then(toml::Value::as_str) {
+        Some("sandbox") => problems.read(&at, table, &COMMON_KEYS).map(KindConfig::Sandbox),
+        Some("smpp") => problems.read(&at, table, &COMMON_KEYS).map(|smpp| KindConfig::Smpp(Box::new(smpp))),
+        Some("sip") => problems.read(&at, table, &COMMON_KEYS).map(|sip| KindConfig::Sip(Box::new(sip))),
+        Some("http") => problems.read::<HttpConfig>(&at, table, &COMMON_KEYS).and_then(|http| {
+            let read = provider(&http.provider, directory);
+            let provider = read.map_err(|error| problems.add(format!("{at}.provider"), error)).ok()?;
+            Some(KindConfig::Http(Box::new((http, provider))))
+        }),
+        _ => {
+            problems.add(format!("{at}.kind"), KIND_RULE);
+            None
         }
-        _ => return Err(at(KIND_RULE.into())),
     };
-    Ok(CarrierConfig { common: document::read(common).map_err(|error| at(suggest(&error)))?, kind })
+    Some(CarrierConfig { position, common: common?, kind: kind? })
 }
 
 /// A preset, or a file.
@@ -158,7 +175,7 @@ fn provider(name: &str, directory: &Path) -> Result<Provider, String> {
     }
     if !name.ends_with(".toml") {
         let presets: Vec<&str> = Provider::presets().collect();
-        return Err(format!("provider: must be the path of a .toml file or one of {}", presets.join(", ")));
+        return Err(format!("must be the path of a .toml file or one of {}", presets.join(", ")));
     }
     let path = directory.join(name);
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -166,52 +183,69 @@ fn provider(name: &str, directory: &Path) -> Result<Provider, String> {
 }
 
 impl CarrierConfig {
+    /// The key of its table.
+    pub(super) fn key(&self) -> String {
+        format!("carrier[{}]", self.position)
+    }
+
     /// Checks what no type says.
-    ///
-    /// # Errors
-    /// The carrier, the key and the rule.
-    pub(super) fn check(&self, i: usize) -> Result<(), String> {
-        let CommonConfig { name, channels, window, success_min, .. } = &self.common;
-        let at = format!("carrier[{i}] ({name})");
-        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
-            return Err(format!("carrier[{i}].name: must be letters, digits, \"-\", \"_\" and \".\""));
-        }
-        if channels.is_empty() {
-            return Err(format!("{at}: channels must name at least one of Sms, Viber, Voice"));
-        }
-        if *window == 0 {
-            return Err(format!("{at}: window must be at least 1"));
-        }
-        if !(0.0..=1.0).contains(success_min) {
-            return Err(format!("{at}: success_min must be from 0 to 1"));
-        }
+    pub(super) fn check(&self, config: &Config, problems: &mut Problems) {
+        let (at, channels) = (self.key(), &self.common.channels);
+        let carries_only = |only: Channel| channels.iter().all(|&channel| channel == only);
         match &self.kind {
             KindConfig::Sandbox(_) => {}
             KindConfig::Smpp(smpp) => {
-                if channels.iter().any(|&channel| channel != Channel::Sms) {
-                    return Err(format!("{at}: an smpp carrier carries Sms only"));
+                if !carries_only(Channel::Sms) {
+                    problems.add(format!("{at}.channels"), "an smpp carrier carries Sms only");
                 }
                 if smpp.response_timeout > ANSWER_MAX {
-                    return Err(format!("{at}: response_timeout must be at most 2m"));
+                    problems.add(format!("{at}.response_timeout"), "must be at most 2m");
                 }
             }
             KindConfig::Sip(sip) => {
-                if channels.iter().any(|&channel| channel != Channel::Voice) {
-                    return Err(format!("{at}: a sip carrier carries Voice only"));
+                if !carries_only(Channel::Voice) {
+                    problems.add(format!("{at}.channels"), "a sip carrier carries Voice only");
                 }
-                sip.check().map_err(|error| format!("{at}: {error}"))?;
+                for (key, rule) in sip.check() {
+                    problems.add(format!("{at}.{key}"), rule);
+                }
             }
             KindConfig::Http(http) => {
-                let (config, provider) = &**http;
-                if let Some(channel) = channels.iter().find(|channel| !provider.channels.contains(channel)) {
-                    return Err(format!("{at}: {} does not carry {channel}", config.provider));
+                let (http, provider) = &**http;
+                for channel in channels.iter().filter(|channel| !provider.channels.contains(channel)) {
+                    problems
+                        .add(format!("{at}.channels"), format!("{} does not carry {channel}", http.provider));
                 }
                 // A token may be taken before, and again.
-                if config.timeout * 4 > ANSWER_MAX {
-                    return Err(format!("{at}: timeout must be at most 30s"));
+                if http.timeout * 4 > ANSWER_MAX {
+                    problems.add(format!("{at}.timeout"), "must be at most 30s");
+                }
+                if config.server.public_url.is_none() && !problems.has("server.public_url") {
+                    problems.add(at, "its receipts need server.public_url");
                 }
             }
         }
-        Ok(())
+    }
+}
+
+impl CommonConfig {
+    /// Checks what no type says; `at` is its key.
+    fn check(&self, at: &str, problems: &mut Problems) {
+        let CommonConfig { name, channels, window, success_min, prices, .. } = self;
+        if !is_name(name) {
+            problems.add(format!("{at}.name"), "must be letters, digits, \"-\", \"_\" and \".\"");
+        }
+        if channels.is_empty() {
+            problems.add(format!("{at}.channels"), "must name at least one of Sms, Viber, Voice");
+        }
+        if !(1..=AT_ONCE_MAX).contains(window) {
+            problems.add(format!("{at}.window"), format!("must be at least 1 and at most {AT_ONCE_MAX}"));
+        }
+        if !(0.0..=1.0).contains(success_min) {
+            problems.add(format!("{at}.success_min"), "must be from 0 to 1");
+        }
+        for channel in prices.iter().filter(|(_, price)| !is_price(**price)).map(|(channel, _)| channel) {
+            problems.add(format!("{at}.prices.{channel}"), format!("must be 0 to {PRICE_MAX}"));
+        }
     }
 }

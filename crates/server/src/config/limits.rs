@@ -1,5 +1,6 @@
 //! `[limits]`: how much anybody outside may ask for at once. docs/limits.md lists them with every other limit.
 
+use super::check::Problems;
 use carriers::config::duration;
 use flow::Limits;
 use serde::Deserialize;
@@ -77,10 +78,7 @@ impl LimitsConfig {
     }
 
     /// Checks what no type says.
-    ///
-    /// # Errors
-    /// The key and the rule.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(super) fn check(&self, problems: &mut Problems) {
         let ranges = [
             ("steps_max", self.steps_max, 1, 256),
             ("parts_max", self.parts_max, 1, 4096),
@@ -96,12 +94,11 @@ impl LimitsConfig {
         ];
         for (key, value, least, most) in ranges {
             if !(least..=most).contains(&value) {
-                return Err(format!("limits.{key}: must be {least} to {most}"));
+                problems.add(format!("limits.{key}"), format!("must be {least} to {most}"));
             }
         }
         if self.search_timeout.is_zero() {
-            return Err("limits.search_timeout: must be more than 0".into());
+            problems.add("limits.search_timeout", "must be more than 0");
         }
-        Ok(())
     }
 }

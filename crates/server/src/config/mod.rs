@@ -1,20 +1,30 @@
 //! `switchback.toml`: read, overridden by the environment, checked. `switchback.example.toml` explains every key.
 
 mod carrier;
+mod certificate;
+mod check;
 mod limits;
+mod listen;
+mod origin;
+mod paths;
 mod routing;
+mod surroundings;
 
 pub use carrier::{CarrierConfig, CommonConfig, KindConfig, UnknownSubmit};
 pub use limits::LimitsConfig;
+pub use listen::parse_listen;
+pub use origin::Origin;
 pub use routing::{Choice, RouteConfig, SenderConfig};
+pub use surroundings::Surroundings;
 
 use crate::rates::Rates;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use carriers::Http;
 use carriers::config::document::{self, DocumentError};
 use carriers::config::{Secret, duration};
+use check::Problems;
 use ipnet::IpNet;
+use paths::Paths;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -47,6 +57,10 @@ pub struct Config {
     pub routes: Vec<RouteConfig>,
     /// `[[sender]]`: who may send as whom.
     pub senders: Vec<SenderConfig>,
+    /// Where its keys are written.
+    pub origin: Origin,
+    /// What is taken though it should be written otherwise.
+    pub warnings: Vec<String>,
 }
 
 /// The HTTP side.
@@ -54,6 +68,7 @@ pub struct Config {
 #[serde(deny_unknown_fields, default)]
 pub struct ServerConfig {
     /// Address and port.
+    #[serde(deserialize_with = "listen::listen")]
     pub listen: SocketAddr,
     /// What providers call this server by, such as `https://sms.example.com`; receipts come to `/carriers/NAME/receipts`
     /// there.
@@ -124,20 +139,23 @@ impl StoreConfig {
     /// # Errors
     /// The key of the configuration, and the rule.
     pub fn keys(&self) -> Result<Keyring, String> {
-        if self.encryption_key.is_none() && !self.old_encryption_keys.is_empty() {
-            return Err("store.old_encryption_keys: need store.encryption_key beside them".into());
-        }
-        let named = self.encryption_key.iter().map(|key| ("store.encryption_key", key));
-        let old = self.old_encryption_keys.iter().map(|key| ("store.old_encryption_keys", key));
-        let keys = named.chain(old).map(|(name, key)| {
-            let text = key.read().map_err(|error| format!("{name}: {error}"))?;
-            let octets = STANDARD.decode(text).ok().and_then(|octets| octets.try_into().ok());
-            octets.ok_or_else(|| {
-                format!("{name}: must be 32 octets in base64, as of `openssl rand -base64 32`")
-            })
-        });
+        let keys =
+            self.named_keys().map(|(name, key)| read_key(key).map_err(|rule| format!("{name}: {rule}")));
         Ok(Keyring::new(keys.collect::<Result<Vec<[u8; 32]>, String>>()?))
     }
+
+    /// The keys, by the keys of the configuration.
+    fn named_keys(&self) -> impl Iterator<Item = (String, &Secret)> {
+        let key = self.encryption_key.iter().map(|key| ("store.encryption_key".to_owned(), key));
+        let old = self.old_encryption_keys.iter().enumerate();
+        key.chain(old.map(|(i, key)| (format!("store.old_encryption_keys[{i}]"), key)))
+    }
+}
+
+/// The octets of a key.
+fn read_key(key: &Secret) -> Result<[u8; 32], String> {
+    let octets = STANDARD.decode(key.read()?).ok().and_then(|octets| octets.try_into().ok());
+    octets.ok_or_else(|| "must be 32 octets in base64, as of `openssl rand -base64 32`".into())
 }
 
 /// The engine.
@@ -182,7 +200,7 @@ pub struct CallbackConfig {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PricingConfig {
-    /// A CSV file of rates; docs/pricing.md explains its columns.
+    /// A CSV file of rates; docs/routing.md explains its columns.
     pub rates: Option<PathBuf>,
     /// The currency of all prices, ISO 4217; shown, never converted.
     pub currency: Option<String>,
@@ -194,8 +212,15 @@ impl PricingConfig {
     /// # Errors
     /// The file, the line and the rule.
     pub fn read_rates(&self) -> Result<Rates, String> {
+        self.rates_of_file().map_err(|error| format!("pricing.rates: {error}"))
+    }
+
+    fn rates_of_file(&self) -> Result<Rates, String> {
         let Some(path) = &self.rates else { return Ok(Rates::default()) };
-        let at = |error: String| format!("pricing.rates: {}: {error}", path.display());
+        let at = |error: String| {
+            let lines: Vec<_> = error.lines().map(|line| format!("{}: {line}", path.display())).collect();
+            lines.join("\n")
+        };
         let file = std::fs::File::open(path).map_err(|error| at(error.to_string()))?;
         Rates::read(file).map_err(at)
     }
@@ -265,13 +290,7 @@ impl Default for CallbackConfig {
     }
 }
 
-/// The longest that anything may be waited for: well below the engine's lease, after which a task is taken up again.
-const ANSWER_MAX: Duration = Duration::from_secs(120);
-
-/// The longest that the clock has to be steady before anything is deleted.
-const AGREEMENT_MAX: Duration = Duration::from_secs(24 * 3600);
-
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sections {
     #[serde(default)]
@@ -291,20 +310,54 @@ struct Sections {
     #[serde(default)]
     carrier: Vec<toml::Table>,
     #[serde(default)]
-    route: Vec<RouteConfig>,
+    route: Vec<toml::Table>,
     #[serde(default)]
-    sender: Vec<SenderConfig>,
+    sender: Vec<toml::Table>,
 }
 
 impl Config {
     /// Reads `path`, or nothing but defaults, and the environment's overrides.
     ///
     /// # Errors
-    /// A message that names the file, the key and the rule.
+    /// Everything that is wrong, a line each: the file and the line, or the variable, the key and the rule.
     pub fn load(
         path: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Config, String> {
+        Config::read_file(path, environment)?.whole()
+    }
+
+    /// Reads a configuration's text and the environment's overrides; paths in it are relative to `directory`.
+    ///
+    /// # Errors
+    /// Everything that is wrong, a line each: the line or the variable, the key and the rule.
+    pub fn parse(
+        text: &str,
+        directory: &Path,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Config, String> {
+        Config::read(None, text, directory, environment)?.whole()
+    }
+
+    /// Looks for everything that is wrong with a configuration, here where it is.
+    ///
+    /// # Errors
+    /// Everything that keeps a server from starting or fails later for certain, a line each.
+    pub fn examine(
+        path: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Config, String> {
+        let Read { mut config, mut problems } = Config::read_file(path, environment)?;
+        let Surroundings { refused, failing, unwise } = config.survey();
+        problems.extend(refused.into_iter().chain(failing));
+        config.warnings.extend(unwise);
+        Read { config, problems }.whole()
+    }
+
+    fn read_file(
+        path: Option<&Path>,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Read, String> {
         let text = match path {
             None => String::new(),
             Some(path) => {
@@ -312,47 +365,41 @@ impl Config {
             }
         };
         let directory = path.and_then(Path::parent).unwrap_or(Path::new(""));
-        Config::parse(&text, directory, environment).map_err(|error| match path {
-            Some(path) => format!("{}: {error}", path.display()),
-            None => error,
-        })
+        Config::read(path, &text, directory, environment)
     }
 
-    /// Reads a configuration's text and the environment's overrides; paths of providers' files are relative to
-    /// `directory`.
-    ///
-    /// # Errors
-    /// A message that names the key and the rule.
-    pub fn parse(
+    /// Reads what can be read, beside what is wrong.
+    fn read(
+        file: Option<&Path>,
         text: &str,
         directory: &Path,
         environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Config, String> {
-        let mut table = document::parse(text).map_err(|error| error.to_string())?;
-        let mut overridden = Vec::new();
+    ) -> Result<Read, String> {
+        let mut origin = Origin::of_document(file, text);
+        let mut table = document::parse(text).map_err(|error| origin.in_file(&error.to_string()))?;
+        let mut problems = Problems::default();
+        let mut unset = Vec::new();
         for (name, value) in environment {
-            if let Some(key) = name.strip_prefix(ENV_PREFIX) {
-                let key = set(&mut table, key, &value).map_err(|error| format!("{name}: {error}"))?;
-                overridden.push((key, name));
+            let Some(key) = name.strip_prefix(ENV_PREFIX) else { continue };
+            match set(&mut table, key, &value) {
+                Ok(key) => origin.override_key(key, name),
+                Err(error) => unset.push(format!("{name}: {error}")),
             }
         }
-        let sections: Sections = document::read(table).map_err(|error| {
-            let by = overridden.iter().find(|(key, _)| key == error.key());
-            by.map_or_else(|| suggest(&error), |(_, name)| format!("{name}: {}", suggest(&error)))
-        })?;
-        let carriers = if sections.carrier.is_empty() {
+        let names_data = table.get("store").and_then(|store| store.get("path")).is_some();
+        let sections: Sections = problems.read("", table, &[]).unwrap_or_default();
+        let Sections { server, store, engine, callbacks, limits, shortener, pricing, carrier, route, sender } =
+            sections;
+        origin.name_carriers(&carrier);
+        let carriers = if carrier.is_empty() {
             vec![carrier::default_sandbox()]
         } else {
-            let tables = sections.carrier.into_iter().enumerate();
-            tables.map(|(i, table)| carrier::read(i, table, directory)).collect::<Result<_, _>>()?
+            let tables = carrier.into_iter().enumerate();
+            tables.filter_map(|(i, table)| carrier::read(i, table, directory, &mut problems)).collect()
         };
-        let Sections { mut server, store, engine, callbacks, limits, shortener, mut pricing, .. } = sections;
-        if let Some(TlsConfig { cert, key }) = &mut server.tls {
-            (*cert, *key) = (directory.join(&cert), directory.join(&key));
-        }
-        pricing.rates = pricing.rates.map(|path| directory.join(path));
-        let (routes, senders) = (sections.route, sections.sender);
-        let config = Config {
+        let routes = problems.read_each("route", route);
+        let senders = problems.read_each("sender", sender);
+        let mut config = Config {
             server,
             store,
             engine,
@@ -361,30 +408,15 @@ impl Config {
             shortener,
             pricing,
             carriers,
-            routes,
-            senders,
+            routes: routes.iter().map(|(_, route)| route).cloned().collect(),
+            senders: senders.iter().map(|(_, sender)| sender).cloned().collect(),
+            origin,
+            warnings: Vec::new(),
         };
-        config.check()?;
-        Ok(config)
-    }
-
-    /// Sets up what carriers over HTTP are told, without calling anybody: finds what is wrong with a provider's file
-    /// or its settings. Answers with what is unwise.
-    ///
-    /// # Errors
-    /// The carrier, the key and the rule.
-    pub fn check_carriers(&self) -> Result<Vec<String>, String> {
-        let mut warnings = Vec::new();
-        for carrier in &self.carriers {
-            if let KindConfig::Http(http) = &carrier.kind {
-                let name = &carrier.common.name;
-                let url = self.receipts_url(name);
-                let made = Http::new(&http.1, &http.0, url.as_deref());
-                let made = made.map_err(|error| format!("carrier {name}: {error}"))?;
-                warnings.extend(made.warning().map(|warning| format!("carrier {name}: {warning}")));
-            }
-        }
-        Ok(warnings)
+        config.warnings = Paths::new(directory, &config.origin.clone()).resolve(&mut config, names_data);
+        config.check(&routes, &senders, &mut problems);
+        let told = problems.told(&config.origin);
+        Ok(Read { config, problems: unset.into_iter().chain(told).collect() })
     }
 
     /// Where a carrier's provider posts receipts, where this server has a public URL.
@@ -392,68 +424,18 @@ impl Config {
         let base = self.server.public_url.as_ref()?;
         Some(format!("{}/carriers/{carrier}/receipts", base.trim_end_matches('/')))
     }
+}
 
-    fn check(&self) -> Result<(), String> {
-        if self.server.request_timeout.is_zero() {
-            return Err("server.request_timeout: must be more than 0".into());
-        }
-        if self.engine.minute.as_millis() < 10 {
-            return Err("engine.minute: must be at least 10ms".into());
-        }
-        if !(1..=1_000_000).contains(&self.store.queue_max) {
-            return Err("store.queue_max: must be 1 to 1000000".into());
-        }
-        for (key, octets) in [
-            ("queue_bytes_max", self.store.queue_bytes_max),
-            ("cached_bytes_max", self.store.cached_bytes_max),
-        ] {
-            if !(1 << 20..=1 << 40).contains(&octets) {
-                return Err(format!("store.{key}: must be 1048576 to 1099511627776 octets, not {octets}"));
-            }
-        }
-        if self.callbacks.concurrency == 0 || self.callbacks.concurrency_per_host == 0 {
-            return Err("callbacks.concurrency and callbacks.concurrency_per_host: must be at least 1".into());
-        }
-        if self.store.clock_agreement > AGREEMENT_MAX {
-            return Err("store.clock_agreement: must be at most 24h".into());
-        }
-        if self.callbacks.timeout > ANSWER_MAX {
-            return Err("callbacks.timeout: must be at most 2m".into());
-        }
-        self.limits.check()?;
-        let urls = [
-            ("shortener.base_url", &self.shortener.base_url),
-            ("server.public_url", &self.server.public_url),
-        ];
-        for (key, url) in urls.into_iter().filter_map(|(key, url)| Some((key, url.as_ref()?))) {
-            if !(url.starts_with("http://") || url.starts_with("https://")) {
-                return Err(format!("{key}: must be an http or https URL"));
-            }
-        }
-        for (i, carrier) in self.carriers.iter().enumerate() {
-            carrier.check(i)?;
-            let name = &carrier.common.name;
-            if self.carriers[..i].iter().any(|other| other.common.name == *name) {
-                return Err(format!("carrier[{i}] ({name}): another carrier has the same name"));
-            }
-            if matches!(carrier.kind, KindConfig::Http(_)) && self.server.public_url.is_none() {
-                return Err(format!("carrier[{i}] ({name}): its receipts need server.public_url"));
-            }
-        }
-        if let Some(currency) = &self.pricing.currency
-            && !(currency.len() == 3 && currency.bytes().all(|b| b.is_ascii_uppercase()))
-        {
-            return Err("pricing.currency: must be three capital letters (ISO 4217)".into());
-        }
-        self.pricing.read_rates()?;
-        self.store.keys()?;
-        for (i, route) in self.routes.iter().enumerate() {
-            route.check(&self.carriers).map_err(|error| format!("route[{i}]: {error}"))?;
-        }
-        for (i, sender) in self.senders.iter().enumerate() {
-            sender.check(&self.carriers).map_err(|error| format!("sender[{i}]: {error}"))?;
-        }
-        Ok(())
+/// What was read of a configuration, beside what is wrong with it.
+struct Read {
+    config: Config,
+    problems: Vec<String>,
+}
+
+impl Read {
+    /// The configuration, if nothing is wrong with it.
+    fn whole(self) -> Result<Config, String> {
+        if self.problems.is_empty() { Ok(self.config) } else { Err(self.problems.join("\n")) }
     }
 }
 
@@ -462,22 +444,21 @@ impl Config {
 fn set(table: &mut toml::Table, key: &str, value: &str) -> Result<String, String> {
     let (section, key) = key.split_once("__").ok_or("expected SWITCHBACK__SECTION__KEY")?;
     let (section, key) = (section.to_ascii_lowercase(), key.to_ascii_lowercase());
+    if ["carrier", "route", "sender"].contains(&&*section) {
+        return Err(format!("[[{section}]] can't be set by the environment"));
+    }
     let path = format!("{section}.{key}");
     let parsed = format!("v = {value}").parse::<toml::Table>().ok().and_then(|mut table| table.remove("v"));
     let value = parsed.unwrap_or_else(|| toml::Value::String(value.to_owned()));
     let section =
         table.entry(section).or_insert_with(|| toml::Value::Table(toml::Table::new())).as_table_mut();
-    section.ok_or("carriers can't be set by the environment")?.insert(key, value);
+    section.ok_or("what is in the file there is no table")?.insert(key, value);
     Ok(path)
 }
 
-fn suggest(error: &DocumentError) -> String {
-    suggest_among(error, &[])
-}
-
-/// The error, with the known key that an unknown one resembles most.
+/// The rule, with the known key that an unknown one resembles most.
 fn suggest_among(error: &DocumentError, more: &[&str]) -> String {
-    let text = error.to_string();
+    let text = error.rule().to_owned();
     let Some(unknown) = error.unknown_key() else { return text };
     let known = unknown.known.iter().chain(more).copied();
     let best = known.map(|known| (strsim::jaro_winkler(&unknown.written, known), known));
@@ -512,11 +493,10 @@ mod tests {
         assert!(error(&format!("{sandbox}delai = \"1s\"")).contains("did you mean `delay`?"));
         assert!(error(&format!("{sandbox}windw = 3")).contains("did you mean `window`?"));
         assert!(error(&format!("{sandbox}{sandbox}")).contains("same name"));
-        assert!(error("[engine]\nminute = \"soon\"").contains("engine.minute: expected a duration"));
-        assert!(error("[callbacks]\ntimeout = \"10m\"").contains("callbacks.timeout"));
-        assert!(
-            error("[store]\nencryption_key = \"c2hvcnQ=\"").starts_with("store.encryption_key: must be 32")
-        );
+        assert!(error("[engine]\nminute = \"soon\"").contains("line 2: engine.minute: expected a duration"));
+        assert!(error("[callbacks]\ntimeout = \"10m\"").contains("line 2: callbacks.timeout"));
+        let keys = parse("[store]\nencryption_key = \"c2hvcnQ=\"").unwrap().store.keys();
+        assert!(keys.err().unwrap().starts_with("store.encryption_key: must be 32"));
         assert!(error("[store]\nold_encryption_keys = [\"c2hvcnQ=\"]").contains("need store.encryption_key"));
     }
 
@@ -604,7 +584,15 @@ carriers = { smsc = "ACME" }
     fn no_error_of_the_configuration_repeats_a_value() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let check = |text: &str, environment: Vec<(String, String)>| {
-            Config::parse(text, Path::new(""), environment)?.check_carriers().map(drop)
+            let Surroundings { refused, failing, .. } =
+                Config::parse(text, Path::new(""), environment)?.survey();
+            // The files and the program of this configuration are nowhere.
+            let named = ["server.tls.", "pricing.rates", "speech.command", ".direct_bind"];
+            let others = refused.into_iter().chain(failing);
+            let others: Vec<_> = others
+                .filter(|text| text.contains("hunter2") || !named.iter().any(|key| text.contains(key)))
+                .collect();
+            if others.is_empty() { Ok(()) } else { Err(others.join("\n")) }
         };
         assert_eq!(check(EVERYTHING, Vec::new()), Ok(()));
         // Text that is wrong by its characters or by its length, other types, and what is no TOML.
@@ -647,7 +635,7 @@ carriers = { smsc = "ACME" }
         let error = check("[store]\nencryption_key = \"hunter2", Vec::new()).unwrap_err();
         assert!(error.starts_with("line 2, column "), "{error}");
         let error = check(&EVERYTHING.replace("password = \"password\"", "password = 5"), Vec::new());
-        assert!(error.unwrap_err().starts_with("carrier[0]: password: must be a string"));
+        assert!(error.unwrap_err().starts_with("line 40: carrier smsc: password: must be a string"));
     }
 
     #[test]
@@ -673,10 +661,175 @@ carriers = { smsc = "ACME" }
     }
 
     #[test]
-    fn an_override_that_is_wrong_is_named() {
-        let environment = [("SWITCHBACK__STORE__QUEUE_MAX".to_owned(), "hunter2".to_owned())];
-        let error = Config::parse("", Path::new(""), environment).err().unwrap();
-        assert!(error.starts_with("SWITCHBACK__STORE__QUEUE_MAX: store.queue_max: must be"), "{error}");
+    fn rule_21_an_override_that_is_wrong_is_named() {
+        for (name, value, told) in [
+            ("STORE__QUEUE_MAX", "hunter2", "store.queue_max: must be a whole number"),
+            ("STORE__QUEUE_MAX", "0", "store.queue_max: must be 1 to 1000000"),
+            ("SERVER__LISTN", "x", "server.listn: unknown key `listn`"),
+            ("SERVER__LISTEN", "example.com:80", "server.listen: must be an address and a port"),
+            ("SERVR__LISTEN", "x", "servr: unknown key `servr`"),
+            ("SERVER__TLS", "{ cert = \"a\" }", "server.tls: the key `key` is missing"),
+            ("LISTEN", "x", "expected SWITCHBACK__SECTION__KEY"),
+            ("CARRIER__NAME", "x", "[[carrier]] can't be set"),
+            ("ROUTE__CHANNEL", "Sms", "[[route]] can't be set"),
+        ] {
+            let name = format!("SWITCHBACK__{name}");
+            let text = "[server]\nlisten = \"127.0.0.1:1\"\n[store]\nqueue_max = 5";
+            let error = Config::parse(text, Path::new(""), [(name.clone(), value.to_owned())]).err().unwrap();
+            assert!(error.starts_with(&format!("{name}: {told}")), "{error}");
+            assert!(error.lines().count() == 1 && !error.contains("hunter2"), "{error}");
+        }
+    }
+
+    /// A configuration with a mistake of every kind, each in its line.
+    const MISTAKES: &str = r#"
+[server]
+listn = "127.0.0.1:1"
+public_url = 5
+[engine]
+minute = "soon"
+[limits]
+steps_max = 0
+tokens_max = 0
+[pricing]
+currency = "euro"
+[[carrier]]
+name = "smsc"
+kind = "smpp"
+channels = ["Sms", "Voice"]
+window = 0
+prices = { Sms = "-1", Voice = "1000000001" }
+host = "a.example"
+port = "x"
+system_id = "id"
+password = 5
+[[carrier]]
+kind = "carrier-pigeon"
+[[carrier]]
+name = "lost"
+kind = "http"
+channels = ["Sms"]
+provider = "nobody"
+[[route]]
+channel = "Sms"
+carriers = ["smsc", "lost", "nowhere"]
+[[route]]
+channel = "Fax"
+[[sender]]
+id = "a"
+channel = "Sms"
+carriers = { nowhere = "1" }
+"#;
+
+    #[test]
+    fn rule_18_all_mistakes_are_told_at_once_with_line_and_carrier() {
+        let error = parse(MISTAKES).err().unwrap();
+        for told in [
+            "line 3: server.listn: unknown key",
+            "line 4: server.public_url: must be a string",
+            "line 6: engine.minute: expected a duration",
+            "line 8: limits.steps_max: must be 1 to",
+            "line 9: limits.tokens_max: must be 1 to",
+            "line 11: pricing.currency: must be three",
+            "line 21: carrier smsc: password: must be a string",
+            "line 16: carrier smsc: window: must be at least 1",
+            "line 17: carrier smsc: prices.Sms: must be 0 to",
+            "line 17: carrier smsc: prices.Voice: must be 0 to",
+            "line 19: carrier smsc: port: must be a whole number from 0 to 65535, not this text",
+            "line 22: carrier[1]: the key `name` is missing",
+            "line 23: carrier[1]: kind: must be",
+            "line 28: carrier lost: provider: must be the path",
+            "line 31: route[0]: carriers[2]: there is no carrier \"nowhere\"",
+            "line 33: route[1]: channel: must be one of Sms, Viber, Voice",
+            "line 37: sender[0]: carriers.nowhere: there is no carrier \"nowhere\"",
+        ] {
+            assert!(error.contains(told), "{told} in:\n{error}");
+        }
+        assert_eq!(error.lines().count(), 17, "{error}");
+    }
+
+    #[test]
+    fn rule_19_every_relative_path_is_relative_to_the_file() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("key", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="),
+            ("token", "0123456789abcdef"),
+            ("password", "secret"),
+            ("rates.csv", "channel,price\nSms,0.1\n"),
+            ("acme.toml", include_str!("../../../carriers/presets/infobip-sms.toml")),
+        ] {
+            std::fs::write(directory.path().join(name), text).unwrap();
+        }
+        let text = r#"
+[server]
+public_url = "https://a.example"
+tls = { cert = "cert", key = "tls-key" }
+[store]
+path = "data"
+encryption_key = { file = "key" }
+old_encryption_keys = [{ file = "key" }]
+[pricing]
+rates = "rates.csv"
+[[carrier]]
+name = "smsc"
+kind = "smpp"
+channels = ["Sms"]
+host = "a.example"
+system_id = "id"
+password = "password"
+tls = true
+tls_ca = "ca"
+[[carrier]]
+name = "acme"
+kind = "http"
+channels = ["Sms"]
+provider = "acme.toml"
+settings = { base_url = "https://x.example", api_key = "key", receipt_token = { file = "token" } }
+[[carrier]]
+name = "trunk"
+kind = "sip"
+channels = ["Voice"]
+trunk = [{ host = "a.example", username = "u", password = { file = "password" } }]
+speech = { command = ["bin/say"] }
+"#;
+        let config = Config::parse(text, directory.path(), []).unwrap();
+        assert_eq!(config.warnings, Vec::<String>::new());
+        assert_eq!(config.store.path, directory.path().join("data"));
+        let found = config.survey();
+        let missing = |key: &str, name: &str| {
+            let path = directory.path().join(name);
+            let told = found.refused.iter().chain(&found.failing).filter(|text| text.contains(key));
+            assert!(told.clone().count() == 1, "{key} in {found:?}");
+            assert!(told.clone().all(|text| text.contains(path.to_str().unwrap())), "{key} in {found:?}");
+        };
+        // What is not there is looked for beside the file, and what is there is found.
+        missing("server.tls.cert", "cert");
+        missing("server.tls.key", "tls-key");
+        missing("carrier smsc: tls_ca", "ca");
+        missing("carrier trunk: speech.command", "bin/say");
+        assert_eq!((found.refused.len(), found.failing.len()), (3, 1), "{found:?}");
+    }
+
+    #[test]
+    fn rule_19_what_was_relative_to_the_current_directory_is_taken_with_a_warning() {
+        // Tests run in their crate's directory.
+        let directory = tempfile::tempdir().unwrap();
+        let text = "[store]\npath = \"src\"\nencryption_key = { file = \"Cargo.toml\" }\n";
+        let config = Config::parse(text, directory.path(), []).unwrap();
+        assert_eq!(config.store.path, Path::new("src"));
+        assert_eq!(config.warnings.len(), 2, "{:?}", config.warnings);
+        assert!(
+            config.warnings[0].starts_with("line 2: store.path: src is taken from the current directory")
+        );
+        assert!(config.warnings[1].starts_with("line 3: store.encryption_key: Cargo.toml is taken from"));
+        // What is beside the file goes first.
+        std::fs::create_dir(directory.path().join("src")).unwrap();
+        let config = Config::parse(text, directory.path(), []).unwrap();
+        assert_eq!((config.store.path, config.warnings.len()), (directory.path().join("src"), 1));
+        // Where nothing is said, the data are in the current directory, with and without a file.
+        let config = Config::parse("", directory.path(), []).unwrap();
+        assert_eq!(config.store.path, Path::new("switchback-data"));
     }
 
     #[test]

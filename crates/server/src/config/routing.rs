@@ -1,6 +1,7 @@
 //! `[[route]]` and `[[sender]]`: which carrier carries what, and who may send as whom.
 
-use super::CarrierConfig;
+use super::Config;
+use super::check::Problems;
 use flow::Channel;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -94,51 +95,54 @@ pub struct SenderConfig {
     pub carriers: BTreeMap<String, String>,
 }
 
-/// Whether there is such a carrier for the channel; `at` is where it is named.
-fn check_carrier(at: &str, name: &str, channel: Channel, carriers: &[CarrierConfig]) -> Result<(), String> {
-    match carriers.iter().find(|carrier| carrier.common.name == name) {
-        None => Err(format!("{at}: there is no carrier \"{name}\"")),
+/// Checks that there is such a carrier for the channel; `at` is where it is named.
+fn check_carrier(at: &str, name: &str, channel: Channel, config: &Config, problems: &mut Problems) {
+    match config.carriers.iter().find(|carrier| carrier.common.name == name) {
+        // One that can't be read is another mistake.
+        None if config.origin.has_carrier(name) => {}
+        None => problems.add(at, format!("there is no carrier \"{name}\"")),
         Some(carrier) if !carrier.common.channels.contains(&channel) => {
-            Err(format!("{at}: {name} does not carry {channel}"))
+            problems.add(at, format!("{name} does not carry {channel}"));
         }
-        Some(_) => Ok(()),
+        Some(_) => {}
     }
 }
 
 impl RouteConfig {
-    /// Checks what no type says.
-    pub(super) fn check(&self, carriers: &[CarrierConfig]) -> Result<(), String> {
+    /// Checks what no type says; `at` is its key.
+    pub(super) fn check(&self, at: &str, config: &Config, problems: &mut Problems) {
         if self.carriers.is_empty() {
-            return Err("carriers: must name at least one".into());
+            problems.add(format!("{at}.carriers"), "must name at least one");
         }
         for (i, choice) in self.carriers.iter().enumerate() {
-            let at = format!("carriers[{i}]");
-            check_carrier(&at, &choice.carrier, self.channel, carriers)?;
+            let at = format!("{at}.carriers[{i}]");
+            check_carrier(&at, &choice.carrier, self.channel, config, problems);
             if choice.weight == 0 {
-                return Err(format!("{at}: the weight must be at least 1"));
+                problems.add(at, "the weight must be at least 1");
             }
         }
-        let is_prefix =
-            |prefix: &&String| prefix.starts_with('+') && prefix[1..].bytes().all(|b| b.is_ascii_digit());
-        if let Some(at) = self.prefixes.iter().position(|prefix| !is_prefix(&prefix)) {
-            return Err(format!("prefixes[{at}]: must be \"+\" and digits"));
-        }
+        let is_prefix = |prefix: &str| {
+            prefix.strip_prefix('+').is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
+        };
         let is_country =
-            |country: &&String| country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase());
-        if let Some(at) = self.countries.iter().position(|country| !is_country(&country)) {
-            return Err(format!("countries[{at}]: must be two capital letters"));
+            |country: &str| country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase());
+        for (i, _) in self.prefixes.iter().enumerate().filter(|(_, prefix)| !is_prefix(prefix)) {
+            problems.add(format!("{at}.prefixes[{i}]"), "must be \"+\" and digits");
         }
-        Ok(())
+        for (i, _) in self.countries.iter().enumerate().filter(|(_, country)| !is_country(country)) {
+            problems.add(format!("{at}.countries[{i}]"), "must be two capital letters");
+        }
     }
 }
 
 impl SenderConfig {
-    /// Checks what no type says.
-    pub(super) fn check(&self, carriers: &[CarrierConfig]) -> Result<(), String> {
+    /// Checks what no type says; `at` is its key.
+    pub(super) fn check(&self, at: &str, config: &Config, problems: &mut Problems) {
         if self.id.is_empty() {
-            return Err("id: must not be empty".into());
+            problems.add(format!("{at}.id"), "must not be empty");
         }
-        let mut names = self.carriers.keys();
-        names.try_for_each(|name| check_carrier(&format!("carriers.{name}"), name, self.channel, carriers))
+        for name in self.carriers.keys() {
+            check_carrier(&format!("{at}.carriers.{name}"), name, self.channel, config, problems);
+        }
     }
 }

@@ -156,7 +156,7 @@ impl Engine {
         let mut outlets = Vec::new();
         for carrier in &config.carriers {
             let connected = outside.carrier(carrier, Arc::clone(&sink) as _).await;
-            let connected = connected.map_err(|error| format!("{}: {error}", carrier.common.name))?;
+            let connected = connected.map_err(|error| format!("carrier {}: {error}", carrier.common.name))?;
             outlets.push(Arc::new(Outlet::new(carrier.common.clone(), connected)));
         }
         let _ = sink.outlets.set(outlets.clone());

@@ -48,11 +48,7 @@ impl Outside for Network<'_> {
             }
             KindConfig::Http(http) => {
                 let url = self.0.receipts_url(&name);
-                let http = Http::new(&http.1, &http.0, url.as_deref())?.named(&name);
-                if let Some(warning) = http.warning() {
-                    tracing::warn!(carrier = name, warning);
-                }
-                Arc::new(http)
+                Arc::new(Http::new(&http.1, &http.0, url.as_deref())?.named(&name))
             }
         })
     }

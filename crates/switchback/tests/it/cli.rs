@@ -289,7 +289,8 @@ fn a_weak_receipt_secret_is_warned_of() {
     let output = run(&["config", "check", file.to_str().unwrap()], &[]);
     let told = text(&output.stderr);
     assert!(output.status.success(), "{told}");
-    assert!(told.starts_with("warning: carrier infobip: settings.receipt_token: has 7 characters"), "{told}");
+    assert!(told.starts_with("warning: "), "{told}");
+    assert!(told.contains("line 8: carrier infobip: settings.receipt_token: has 7 characters"), "{told}");
     assert!(!told.contains("hunter2"), "{told}");
 }
 
@@ -396,7 +397,6 @@ fn what_others_wrote_steers_no_terminal() {
         run(&["app", "list", "--data", path], &[]),
         run(&["app", "list", "--json", "--data", path], &[]),
         run(&[&["suppress", "list"], &of[..]].concat(), &[]),
-        run(&[&["suppress", "list", "--csv"], &of[..]].concat(), &[]),
         run(&["suppress", "list", "--application", steering, "--channel", "Sms", "--data", path], &[]),
     ];
     for output in outputs {

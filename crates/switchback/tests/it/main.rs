@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // A test that fails here has failed.
 
 mod cli;
+mod commands;
 mod crash;
 mod disk;
 #[cfg(target_os = "linux")]

@@ -50,8 +50,7 @@ async fn nothing_secret_is_told() {
     let mut command = Command::new(PROGRAM);
     command.arg("serve").arg("--data").arg(&data).arg("--config").arg(&config);
     // All that our own code can tell; by default it is less.
-    let all = "info,switchback=trace,server=trace,store=trace,carriers=trace,index=trace,flow=trace,rusmppc=off,rusmpp=off";
-    command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", all);
+    command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "trace");
     let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
