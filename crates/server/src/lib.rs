@@ -25,7 +25,6 @@ pub use numbers::country;
 use anyhow::{Context, anyhow};
 use api::Api;
 use axum::Router;
-use axum::middleware::from_fn;
 use config::{Config, Surroundings};
 use engine::{Engine, Network};
 use futures::future::join_all;
@@ -120,7 +119,7 @@ impl Server {
         let searches =
             Background(Some(api::searches::runtime().context("starting the threads of searches")?));
         let api = Api::new(&config, Arc::clone(&store) as _, index, Arc::clone(&engine), searches.handle());
-        let routes = api::router(api).layer(from_fn(api::host::require_host));
+        let routes = api::router(api);
         let listener = Listener::start(&config.server, connections_max, socket, routes)?;
         let upkeep = tokio::spawn(metrics::keep_up(metrics::UPKEEP_INTERVAL));
         Ok(Server {

@@ -1,19 +1,21 @@
 //! Who calls: the bearer token, its application, and how often it may call.
 
-use super::Api;
 use super::error::ApiError;
 use super::peer::{Peer, peer_of};
 use super::scope::{Grant, Grants, Right, Sends};
 use super::throttle::Throttle;
+use super::{Api, BODY_MAX, SMALL_BODY};
 use crate::clock::now_ms;
 use axum::extract::FromRequestParts;
-use axum::http::header::AUTHORIZATION;
+use axum::http::HeaderMap;
+use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use axum::http::request::Parts;
 use flow::Channel;
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Application, Store, Token};
@@ -83,14 +85,14 @@ impl Gate {
         }
     }
 
-    /// Lets an application do one more thing.
+    /// Lets an application do one more thing, that counts as so many.
     ///
     /// # Errors
     /// [`ApiError::TooManyRequests`].
-    pub fn admit_application(&self, application: &Application) -> Result<(), ApiError> {
+    pub fn admit_application(&self, application: &Application, count: NonZeroU32) -> Result<(), ApiError> {
         let own = application.settings.limits.requests_per_second;
         let per_second = own.unwrap_or(self.requests_per_second);
-        self.applications.take(application.id.clone(), per_second).map_err(too_many)
+        self.applications.take_several(application.id.clone(), per_second, count).map_err(too_many)
     }
 
     /// Lets an address do one more thing that is not known to be an application's.
@@ -102,12 +104,18 @@ impl Gate {
         self.addresses.take(address, self.requests_per_second).map_err(too_many)
     }
 
-    async fn admit(&self, store: &dyn Store, token: &str, peer: Peer) -> Result<Identity, ApiError> {
+    async fn admit(
+        &self,
+        store: &dyn Store,
+        token: &str,
+        peer: Peer,
+        count: NonZeroU32,
+    ) -> Result<Identity, ApiError> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(UNKNOWN_TOKEN);
         }
         let caller = self.identify(store, Token::hash_of(token), peer).await?;
-        self.admit_application(&caller.application)?;
+        self.admit_application(&caller.application, count)?;
         Ok(caller)
     }
 
@@ -144,6 +152,15 @@ impl Gate {
     }
 }
 
+/// As how many requests one counts: a large body costs as many small ones.
+fn count_of(headers: &HeaderMap) -> NonZeroU32 {
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    // A length that is not told is at most this; a larger one is refused.
+    let unknown = if headers.contains_key(TRANSFER_ENCODING) { BODY_MAX } else { 0 };
+    let octets = length.unwrap_or(unknown).min(BODY_MAX);
+    NonZeroU32::new(octets.div_ceil(SMALL_BODY) as u32).unwrap_or(NonZeroU32::MIN)
+}
+
 const UNKNOWN_TOKEN: ApiError = ApiError::Unauthorized("the token is unknown, expired or revoked");
 
 fn too_many(wait: Duration) -> ApiError {
@@ -159,7 +176,7 @@ impl<R: Right> FromRequestParts<Arc<Api>> for Caller<R> {
         let Identity { application, grants } = match header.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
                 let peer = peer_of(parts, &api.trusted_proxies);
-                api.gate.admit(&*api.store, token.trim(), peer).await?
+                api.gate.admit(&*api.store, token.trim(), peer, count_of(&parts.headers)).await?
             }
             _ => return Err(ApiError::Unauthorized("an Authorization: Bearer header is required")),
         };

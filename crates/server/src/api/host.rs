@@ -3,12 +3,13 @@
 use super::error::ApiError;
 use axum::extract::Request;
 use axum::http::{Version, header, uri::Authority};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
 use flow::Rule;
 
 /// Refuses a request that does not say whom it is for.
-pub async fn require_host(request: Request, next: Next) -> Response {
+///
+/// # Errors
+/// [`ApiError::Invalid`].
+pub fn require_host(request: &Request) -> Result<(), ApiError> {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let is_host = |octets: &[u8]| octets.is_empty() || Authority::try_from(octets).is_ok();
     let is_right = match (hosts.next(), hosts.next()) {
@@ -16,9 +17,6 @@ pub async fn require_host(request: Request, next: Next) -> Response {
         (None, _) => request.version() != Version::HTTP_11,
         (Some(_), Some(_)) => false,
     };
-    if is_right {
-        return next.run(request).await;
-    }
-    ApiError::field("Host", Rule::Required, "is required, once: a host name and perhaps a port")
-        .into_response()
+    let rule = "is required, once: a host name and perhaps a port";
+    if is_right { Ok(()) } else { Err(ApiError::field("Host", Rule::Required, rule)) }
 }

@@ -8,7 +8,7 @@ mod error;
 mod export;
 mod failures;
 mod health;
-pub mod host;
+mod host;
 mod link;
 mod message_filter;
 mod page;
@@ -42,20 +42,24 @@ use auth::Gate;
 use axum::Router;
 use axum::body::{Bytes, HttpBody};
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, MatchedPath, RawPathParams, Request};
+use axum::extract::{
+    ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, MatchedPath, RawPathParams, Request,
+};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use error::ApiError;
 use failures::Failures;
 use flow::{ChannelSet, Limits};
+use host::require_host;
 use index::Index;
 use ipnet::IpNet;
 use ready::Readiness;
 use scope::Grant;
 use searches::Searches;
 use serde_json::Value;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
@@ -244,11 +248,17 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
 
-/// Adds the headers, and notes how long each route takes.
+/// Asks for `Host`, adds the headers, and notes how long each route takes: one layer, since axum copies each for every
+/// request.
 async fn measure(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let started = Instant::now();
-    let mut response = next.run(request).await;
+    // What comes over no network, as in a simulation, is for nobody else.
+    let is_local = request.extensions().get::<ConnectInfo<SocketAddr>>().is_none();
+    let mut response = match require_host(&request) {
+        Err(refused) if !is_local => refused.into_response(),
+        _ => next.run(request).await,
+    };
     for (name, value) in HEADERS {
         response.headers_mut().entry(name).or_insert(value);
     }

@@ -224,10 +224,14 @@ impl<'a> Reader<'a> {
     /// Refuses members among `names`, in whatever case and with whatever marks between their words, unless they say
     /// nothing.
     pub fn refuse_unavailable(&self, names: &[&str], why: &str) {
-        let plain = |name: &str| name.replace(['_', '-', ' '], "").to_ascii_lowercase();
-        for (name, _) in self.members.iter().filter(|(_, value)| !is_idle(value)) {
-            let given = plain(name);
-            if names.iter().any(|known| known.eq_ignore_ascii_case(&given)) {
+        let is_mark = |octet: &u8| matches!(octet, b'_' | b'-' | b' ');
+        let same = |name: &str, known: &str| {
+            let letters =
+                name.bytes().filter(|octet| !is_mark(octet)).map(|octet| octet.to_ascii_lowercase());
+            letters.eq(known.bytes().map(|octet| octet.to_ascii_lowercase()))
+        };
+        for (name, value) in self.members {
+            if names.iter().any(|known| same(name, known)) && !is_idle(value) {
                 self.refuse(name, Rule::Unavailable, why);
             }
         }

@@ -40,13 +40,22 @@ impl<K: Hash + Eq> Throttle<K> {
     /// # Errors
     /// How long until there is one, where the bucket is empty.
     pub fn take(&self, key: K, per_second: u32) -> Result<(), Duration> {
+        self.take_several(key, per_second, NonZeroU32::MIN)
+    }
+
+    /// The same for a request that counts as several; at most as a second's.
+    ///
+    /// # Errors
+    /// How long until there is room for it.
+    pub fn take_several(&self, key: K, per_second: u32, count: NonZeroU32) -> Result<(), Duration> {
         let Some(per_second) = NonZeroU32::new(per_second) else { return Ok(()) };
         let mut buckets = self.buckets.lock();
         let bucket = buckets.get_or_insert_mut(key, || Bucket::full(per_second));
         if bucket.per_second != per_second {
             *bucket = Bucket::full(per_second);
         }
-        let taken = bucket.limiter.check();
+        // No more than there can be: the outer error can't come.
+        let taken = bucket.limiter.check_n(count.min(per_second)).unwrap_or(Ok(()));
         while buckets.len() > KEPT_MAX.get() {
             buckets.pop_lru();
         }
@@ -67,6 +76,9 @@ mod tests {
         assert!(throttle.take("b", 1).is_ok());
         assert!((0..1000).all(|_| throttle.take("a", 1000).is_ok()), "its limit was raised");
         assert!((0..10_000).all(|_| throttle.take("a", 0).is_ok()));
+        let several = |key, count| throttle.take_several(key, 10, NonZeroU32::new(count).unwrap());
+        assert!(several("c", 6).is_ok() && several("c", 6).is_err() && several("c", 4).is_ok());
+        assert!(several("d", 1000).is_ok() && several("d", 1).is_err(), "it counts as a second's");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use store::Token;
 use utoipa::{IntoParams, ToSchema};
@@ -114,7 +115,7 @@ pub async fn post(
         api.failures.note(guesser, now_ms());
         return Ok(invalid());
     };
-    api.gate.admit_application(&application)?;
+    api.gate.admit_application(&application, NonZeroU32::MIN)?;
 
     let scope = match form.and_then(|form| read(form, query.as_deref().unwrap_or_default())) {
         Ok(scope) => scope,
