@@ -2,7 +2,7 @@
 //! search that ignores what it was asked answers another question, and an erasure erases too much.
 
 use super::error::ApiError;
-use super::reader::Problems;
+use super::reader::{Problems, unknown};
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use flow::Rule;
@@ -54,14 +54,6 @@ impl Parameters {
         let problems = Problems::new(errors_max);
         let known = self.known(names, &problems);
         problems.finish().map(|()| known)
-    }
-}
-
-/// What is right instead of a name that nobody knows.
-pub fn unknown(name: &str, names: &[&str]) -> String {
-    match names.iter().find(|known| known.eq_ignore_ascii_case(name)) {
-        Some(known) => format!("is not known; it is written {known}"),
-        None => format!("is not known; known are {}", names.join(", ")),
     }
 }
 

@@ -2,7 +2,6 @@
 //! is absent (contract, section 2).
 
 use super::error::{ApiError, BrokenRules, FieldError};
-use super::parameters::unknown;
 use flow::Rule;
 use serde_json::{Map, Value};
 use std::cell::RefCell;
@@ -25,6 +24,14 @@ fn is_idle(value: &Value) -> bool {
         Value::Number(number) => number.as_f64() == Some(0.0),
         Value::Object(members) => members.values().all(is_idle),
         other => is_blank(other),
+    }
+}
+
+/// What is right instead of a name that nobody knows.
+pub fn unknown(name: &str, names: &[&str]) -> String {
+    match names.iter().find(|known| known.eq_ignore_ascii_case(name)) {
+        Some(known) => format!("is not known; it is written {known}"),
+        None => format!("is not known; known are {}", names.join(", ")),
     }
 }
 
