@@ -17,7 +17,7 @@ pub fn run_tests() -> anyhow::Result<()> {
         &["xtask", "crash", "--debug", "--rounds", "10", "--rate", "400", "--unknown-submit", "wait"],
     )?;
     run("cargo", &["xtask", "bench", "overload", "--debug", "--seconds", "5"])?;
-    run("cargo", &["xtask", "fuzz", "--seconds", "30"])?;
+    run("cargo", &["xtask", "fuzz", "--seconds", "20"])?;
     if works("cargo", &["nextest", "--version"]) {
         run("cargo", &["nextest", "run", "--workspace", "--no-fail-fast"])
     } else {
