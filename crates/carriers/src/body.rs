@@ -25,7 +25,7 @@ pub async fn read(mut response: Response, most: usize) -> Result<Vec<u8>, String
 }
 
 /// Text without the byte order mark that some writers put before it (RFC 8259, 8.1: it may be skipped).
-pub(crate) fn without_mark(octets: &[u8]) -> &[u8] {
+pub fn without_mark(octets: &[u8]) -> &[u8] {
     octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets)
 }
 

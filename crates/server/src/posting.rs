@@ -16,6 +16,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use percent_encoding::percent_decode_str;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Resolve, Resolving};
 use rustls::{ClientConfig, RootCertStore};
@@ -111,31 +112,13 @@ fn take_credentials(url: &mut Url) -> Option<(&'static str, String)> {
     if url.username().is_empty() && url.password().is_none() {
         return None;
     }
-    let [username, password] = [url.username(), url.password().unwrap_or_default()].map(decoded);
+    let [username, password] = [url.username(), url.password().unwrap_or_default()]
+        .map(|text| percent_decode_str(text).collect::<Vec<u8>>());
     let value = format!("Basic {}", STANDARD.encode([username, password].join(&b':')));
     // Neither fails where there is a host.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     Some(("authorization", value))
-}
-
-/// Octets that were percent-encoded (RFC 3986, 2.1).
-fn decoded(text: &str) -> Vec<u8> {
-    let (mut octets, mut rest) = (Vec::new(), text.as_bytes());
-    while let Some((&first, after)) = rest.split_first() {
-        let code = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        match code.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|_| first == b'%') {
-            Some(octet) => {
-                octets.push(octet);
-                rest = &after[2..];
-            }
-            None => {
-                octets.push(first);
-                rest = after;
-            }
-        }
-    }
-    octets
 }
 
 /// An error with its causes: the client's own says little.

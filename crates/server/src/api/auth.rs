@@ -4,11 +4,11 @@ use super::error::ApiError;
 use super::peer::{Peer, peer_of};
 use super::scope::{Grant, Grants, Right, Sends};
 use super::throttle::Throttle;
-use super::{Api, BODY_MAX, SMALL_BODY};
+use super::{Api, BODY_MAX, SMALL_BODY, content_length};
 use crate::clock::now_ms;
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
-use axum::http::header::{AUTHORIZATION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use axum::http::header::{AUTHORIZATION, TRANSFER_ENCODING};
 use axum::http::request::Parts;
 use flow::Channel;
 use parking_lot::RwLock;
@@ -154,10 +154,9 @@ impl Gate {
 
 /// As how many requests one counts: a large body costs as many small ones.
 fn count_of(headers: &HeaderMap) -> NonZeroU32 {
-    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     // A length that is not told is at most this; a larger one is refused.
     let unknown = if headers.contains_key(TRANSFER_ENCODING) { BODY_MAX } else { 0 };
-    let octets = length.unwrap_or(unknown).min(BODY_MAX);
+    let octets = content_length(headers).unwrap_or(unknown).min(BODY_MAX);
     NonZeroU32::new(octets.div_ceil(SMALL_BODY) as u32).unwrap_or(NonZeroU32::MIN)
 }
 

@@ -49,6 +49,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
+use carriers::body::without_mark;
 use error::ApiError;
 use failures::Failures;
 use flow::{ChannelSet, Limits};
@@ -79,8 +80,6 @@ const BODY_MAX: usize = 256 * 1024;
 const RECEIPTS_BODY_MAX: usize = 4 << 20;
 /// A body of at most so many octets needs no place among the large ones.
 const SMALL_BODY: usize = 16 * 1024;
-/// What some clients write before their JSON, in UTF-8.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Places for large bodies are counted in so many octets.
 const BODY_UNIT: usize = 1024;
 
@@ -108,10 +107,10 @@ pub struct Api {
     errors_max: usize,
     /// Places for the octets of large bodies that are under way, in units of [`BODY_UNIT`].
     bodies: Semaphore,
-    /// Turns of large bodies that are parsed and checked: some core is always left for small ones.
-    parsing: Arc<Semaphore>,
     /// How many places there are.
     bodies_units: usize,
+    /// Turns of large bodies that are parsed and checked: some core is always left for small ones.
+    parsing: Arc<Semaphore>,
     allow_private: bool,
     /// What providers call this server by.
     public_url: Option<String>,
@@ -284,8 +283,7 @@ impl<const MAX: usize> FromRequest<Arc<Api>> for Body<MAX> {
                 ApiError::NotJson("it was cut off".into())
             }
         };
-        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-        let length = length.and_then(|text| text.parse().ok()).unwrap_or(MAX);
+        let length = content_length(request.headers()).unwrap_or(MAX);
         if length > MAX {
             return Err(ApiError::TooLarge(MAX));
         }
@@ -297,6 +295,11 @@ impl<const MAX: usize> FromRequest<Arc<Api>> for Body<MAX> {
         let late = |_| ApiError::NotJson(format!("it did not arrive within {:?}", api.request_timeout));
         read.map_err(late)?.map(Body).map_err(refused)
     }
+}
+
+/// Octets of a body, where its client tells.
+fn content_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Refuses a body that is not as it is: compressed, for example.
@@ -328,11 +331,8 @@ impl FromRequest<Arc<Api>> for JsonBody {
         if !is_json && !request.body().is_end_stream() {
             return Err(ApiError::UnsupportedMediaType);
         }
-        let Body(mut octets) = Body::<BODY_MAX>::from_request(request, api).await?;
-        // RFC 8259, 8.1: it may be ignored.
-        if octets.starts_with(BYTE_ORDER_MARK) {
-            octets = octets.slice(BYTE_ORDER_MARK.len()..);
-        }
+        let Body(octets) = Body::<BODY_MAX>::from_request(request, api).await?;
+        let octets = octets.slice_ref(without_mark(&octets));
         if octets.is_empty() {
             return Ok(JsonBody { value: Value::Null, octets, _turn: None });
         }

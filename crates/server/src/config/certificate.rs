@@ -1,4 +1,4 @@
-//! Whether the listener's certificate can be used.
+//! The listener's certificate and its key.
 
 use super::TlsConfig;
 use rustls::Error;
@@ -8,20 +8,26 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use std::path::Path;
 
-/// What keeps a certificate from being used: the keys and the rules.
-pub(super) fn problems(tls: &TlsConfig) -> Vec<(&'static str, String)> {
+/// Something that keeps a certificate from being used: the key of the configuration, and the rule.
+pub type Problem = (&'static str, String);
+
+/// Reads a certificate and its key.
+///
+/// # Errors
+/// What keeps them from being used, all of it.
+pub fn read(tls: &TlsConfig) -> Result<CertifiedKey, Vec<Problem>> {
     let chain = certificates(&tls.cert).map_err(|rule| ("server.tls.cert", rule));
     let key = private_key(&tls.key).map_err(|rule| ("server.tls.key", rule));
     match (chain, key) {
         (Ok(chain), Ok(key)) => {
             let pair = CertifiedKey::from_der(chain, key, &ring::default_provider());
-            pair.err().map(|error| told(tls, &error)).into_iter().collect()
+            pair.map_err(|error| vec![told(tls, &error)])
         }
-        (chain, key) => chain.err().into_iter().chain(key.err()).collect(),
+        (chain, key) => Err(chain.err().into_iter().chain(key.err()).collect()),
     }
 }
 
-fn told(tls: &TlsConfig, error: &Error) -> (&'static str, String) {
+fn told(tls: &TlsConfig, error: &Error) -> Problem {
     match error {
         Error::InconsistentKeys(_) => {
             let (key, cert) = (tls.key.display(), tls.cert.display());
@@ -71,7 +77,9 @@ mod tests {
         let others = write("others", &other.signing_key.serialize_pem());
         let (empty, nowhere) = (write("empty", "nothing\n"), directory.path().join("nowhere"));
         let broken = write("broken", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
-        let check = |cert: &Path, key: &Path| problems(&TlsConfig { cert: cert.into(), key: key.into() });
+        let check = |cert: &Path, key: &Path| {
+            read(&TlsConfig { cert: cert.into(), key: key.into() }).err().unwrap_or_default()
+        };
         assert_eq!(check(&cert, &key), []);
         for (cert, key, told) in [
             (&nowhere, &key, &[("server.tls.cert", "No such file")][..]),

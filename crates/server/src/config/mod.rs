@@ -1,7 +1,7 @@
 //! `switchback.toml`: read, overridden by the environment, checked. `switchback.example.toml` explains every key.
 
 mod carrier;
-mod certificate;
+pub mod certificate;
 mod check;
 mod limits;
 mod listen;
@@ -96,12 +96,6 @@ pub struct TlsConfig {
     pub cert: PathBuf,
     /// A PEM file with its private key.
     pub key: PathBuf,
-}
-
-impl std::fmt::Display for TlsConfig {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "server.tls: {} and {}", self.cert.display(), self.key.display())
-    }
 }
 
 /// The store.

@@ -89,7 +89,7 @@ impl Survey<'_> {
         let config = self.config;
         let listened = listens(TcpListener::bind(config.server.listen), config.server.listen);
         self.refuse("server.listen", listened);
-        for (key, rule) in config.server.tls.iter().flat_map(certificate::problems) {
+        for (key, rule) in config.server.tls.iter().filter_map(|tls| certificate::read(tls).err()).flatten() {
             self.refuse(key, Err(rule));
         }
         for (key, url) in [

@@ -1,11 +1,10 @@
 //! The listener's certificate.
 
-use crate::config::TlsConfig;
-use anyhow::{Context, bail};
+use crate::config::{TlsConfig, certificate};
+use anyhow::anyhow;
 use parking_lot::RwLock;
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::SingleCertAndKey;
 use std::sync::Arc;
 
 /// What is spoken inside of TLS, the first one best (RFC 7301).
@@ -25,7 +24,7 @@ impl Certificate {
     /// # Errors
     /// When they can't be used; it names the files.
     pub fn read(paths: TlsConfig) -> anyhow::Result<Certificate> {
-        let current = RwLock::new(read(&paths).with_context(|| paths.to_string())?);
+        let current = RwLock::new(read(&paths)?);
         Ok(Certificate { paths, current })
     }
 
@@ -34,7 +33,7 @@ impl Certificate {
     /// # Errors
     /// When they can't be used; then the old ones stay.
     pub fn reload(&self) -> anyhow::Result<()> {
-        *self.current.write() = read(&self.paths).with_context(|| self.paths.to_string())?;
+        *self.current.write() = read(&self.paths)?;
         Ok(())
     }
 
@@ -45,13 +44,12 @@ impl Certificate {
 }
 
 fn read(paths: &TlsConfig) -> anyhow::Result<Arc<ServerConfig>> {
-    let chain = CertificateDer::pem_file_iter(&paths.cert).context("server.tls.cert")?;
-    let chain = chain.collect::<Result<Vec<_>, _>>().context("server.tls.cert")?;
-    if chain.is_empty() {
-        bail!("server.tls.cert: there is no certificate in it");
-    }
-    let key = PrivateKeyDer::from_pem_file(&paths.key).context("server.tls.key")?;
-    let mut config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
+    let pair = certificate::read(paths).map_err(|problems| {
+        let told: Vec<String> = problems.into_iter().map(|(key, rule)| format!("{key}: {rule}")).collect();
+        anyhow!(told.join("; "))
+    })?;
+    let resolver = Arc::new(SingleCertAndKey::from(pair));
+    let mut config = ServerConfig::builder().with_no_client_auth().with_cert_resolver(resolver);
     config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
     Ok(Arc::new(config))
 }

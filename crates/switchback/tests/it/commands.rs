@@ -232,11 +232,7 @@ fn log_of_messages(rust_log: &str) -> String {
         .arg(&config)
         .args(["--listen", "127.0.0.1:0"]);
     command.env("RUST_LOG", rust_log).stderr(std::fs::File::create(&log).unwrap()).stdout(Stdio::piped());
-    let mut child = command.spawn().unwrap();
-    let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line)
-        .unwrap();
-    let mut process = Process { child, url: line.trim().strip_prefix("listening on ").unwrap().to_owned() };
+    let mut process = Process::of(command.spawn().unwrap());
     let url = process.url.clone();
     let application = create_application(&data);
     let environment = account(&url, &application);
@@ -362,10 +358,7 @@ fn rule_17_a_server_goes_on_when_nobody_reads_what_it_tells() {
     command.arg("serve").arg("--data").arg(&data).args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "trace");
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stderr.take());
-    let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut line)
-        .unwrap();
-    let mut process = Process { child, url: line.trim().strip_prefix("listening on ").unwrap().to_owned() };
+    let mut process = Process::of(child);
     let url = process.url.clone();
     let application = create_application(&data);
     assert!(run(&["search"], &account(&url, &application)).status.success());

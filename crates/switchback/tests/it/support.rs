@@ -35,7 +35,11 @@ impl Process {
         command.arg("serve").arg("--data").arg(data).arg("--config").arg(config);
         command.args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "error").stdout(Stdio::piped());
         command.envs(environment.iter().cloned());
-        let mut child = command.spawn().unwrap();
+        Process::of(command.spawn().unwrap())
+    }
+
+    /// A server that was started with a standard output that can be read; waits until it is ready.
+    pub fn of(mut child: Child) -> Process {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.trim().strip_prefix("listening on ").expect("the server starts").to_owned();
