@@ -5,12 +5,13 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
-/// Since when each answer waits for its client.
-#[derive(Default)]
+/// Since when each answer waits for its client, and how many there may be.
 pub struct Answers {
     state: Mutex<State>,
+    turns: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -23,16 +24,28 @@ struct State {
 pub struct Entry {
     all: Arc<Answers>,
     number: u64,
+    _turn: Option<OwnedSemaphorePermit>,
 }
 
 impl Answers {
-    /// An answer begins.
-    pub fn enter(self: &Arc<Answers>) -> Entry {
+    /// None yet; at most `most` requests are worked for at the same time.
+    pub fn new(most: usize) -> Arc<Answers> {
+        Arc::new(Answers { state: Mutex::default(), turns: Arc::new(Semaphore::new(most)) })
+    }
+
+    /// Waits until a request may be worked for.
+    pub async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        // It is never closed.
+        Arc::clone(&self.turns).acquire_owned().await.ok()
+    }
+
+    /// The answer of a request begins, in its turn.
+    pub fn enter(self: &Arc<Answers>, turn: Option<OwnedSemaphorePermit>) -> Entry {
         let mut state = self.state.lock();
         state.next += 1;
         let number = state.next;
         state.waiting.insert(number, Instant::now());
-        Entry { all: Arc::clone(self), number }
+        Entry { all: Arc::clone(self), number, _turn: turn }
     }
 
     /// Whether a client took nothing of some answer for so long.
@@ -60,14 +73,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_that_nobody_takes_is_noticed() {
-        let (all, patience) = (Arc::<Answers>::default(), Duration::from_secs(30));
-        let [taken, deaf] = [all.enter(), all.enter()];
+        let (all, patience) = (Answers::new(2), Duration::from_secs(30));
+        let [taken, deaf] = [all.enter(all.turn().await), all.enter(all.turn().await)];
         tokio::time::advance(Duration::from_secs(29)).await;
         assert!(!all.stalled(patience));
         taken.goes_on();
         tokio::time::advance(Duration::from_secs(1)).await;
         assert!(all.stalled(patience));
+        assert!(tokio::time::timeout(patience, all.turn()).await.is_err(), "both turns are taken");
+        taken.goes_on();
         drop(deaf);
+        assert!(all.turn().await.is_some());
         assert!(!all.stalled(patience));
     }
 }

@@ -37,8 +37,12 @@ use watched::Watched;
 const SEND_BUFFER: usize = 128 * 1024;
 /// Octets of a request's head; more are answered 431.
 const HEAD_MAX: usize = 64 * 1024;
-/// Requests of an HTTP/2 connection at the same time. Each of them can have a piece of an answer in memory.
-const STREAMS_MAX: u32 = 16;
+/// Requests of an HTTP/2 connection at the same time: clients send some 100 before they know (RFC 9113, 6.5.2).
+const STREAMS_MAX: u32 = 128;
+/// Those that are worked for meanwhile. Each of them can have a piece of an answer in memory.
+const ANSWERS_MAX: usize = 16;
+/// Octets of the head of each.
+const STREAM_HEAD_MAX: u32 = 8 * 1024;
 /// Octets of bodies that an HTTP/2 client may send before they are taken.
 const WINDOW: u32 = 64 * 1024;
 /// What a client begins with that speaks HTTP/2 without asking (RFC 9113, 3.4).
@@ -242,10 +246,10 @@ impl Shared {
         serving: Serving,
         seat: &Seat,
     ) {
-        let (answers, patience) = (Arc::<Answers>::default(), self.request_timeout);
+        let (answers, patience) = (Answers::new(ANSWERS_MAX), self.request_timeout);
         let mut http = http2::Builder::new(TokioExecutor::new());
         http.timer(TokioTimer::new()).keep_alive_interval(patience).keep_alive_timeout(patience);
-        http.max_concurrent_streams(STREAMS_MAX).max_header_list_size(HEAD_MAX as u32);
+        http.max_concurrent_streams(STREAMS_MAX).max_header_list_size(STREAM_HEAD_MAX);
         http.initial_stream_window_size(WINDOW).initial_connection_window_size(WINDOW);
         http.max_send_buf_size(WINDOW as usize);
         let serving = serving.multiplexed(Arc::clone(&answers));

@@ -67,6 +67,16 @@ impl hyper::service::Service<Request<Incoming>> for Serving {
         let request = Request::from_parts(parts, axum::body::Body::new(body));
         let answer = hyper::service::Service::call(&self.routes, request);
         Box::pin(async move {
+            let turn = match &answers {
+                Some(answers) => {
+                    // It waits for what else its client asked for, and for nothing of ours.
+                    answering.0.begin(Doing::AwaitingBody);
+                    let turn = answers.turn().await;
+                    answering.0.end(Doing::AwaitingBody);
+                    turn
+                }
+                None => None,
+            };
             let Ok(mut answer) = answer.await;
             let body = unread.lock().take();
             // Over HTTP/2 a body that nobody wants ends by itself.
@@ -76,7 +86,7 @@ impl hyper::service::Service<Request<Incoming>> for Serving {
             {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            let entry = answers.map(|answers| answers.enter());
+            let entry = answers.map(|answers| answers.enter(turn));
             Ok(answer.map(|body| Answer { body, entry, _answering: answering }))
         })
     }
