@@ -234,12 +234,8 @@ impl Pdu {
             Pdu::Bind(_, bind) => bind.write(out),
             Pdu::SubmitSm(message) | Pdu::DeliverSm(message) => message.write(out),
             Pdu::DataSm(message) => message.write_data(out),
-            // An error has no body (4.4.2).
-            Pdu::BindResp(..) | Pdu::SubmitSmResp(_) | Pdu::DeliverSmResp(_) | Pdu::DataSmResp(_)
-                if !status.is_ok() =>
-            {
-                Ok(())
-            }
+            // An error has no body (4.1.2, 4.4.2).
+            Pdu::BindResp(..) | Pdu::SubmitSmResp(_) if !status.is_ok() => Ok(()),
             Pdu::BindResp(_, resp) => {
                 put_c_string(out, "system_id", &resp.system_id)?;
                 put_tlvs(out, &resp.tlvs)

@@ -1,0 +1,286 @@
+//! A [`Session`] over a connection: a pump that moves octets, and a handle to submit by.
+//!
+//! The pump keeps nothing of its own: each round looks at the session anew, for what is to be written, read and done by
+//! when, so that no wake-up can be lost between rounds.
+
+use crate::command::CommandId;
+use crate::fields::EncodeError;
+use crate::message::Message;
+use crate::pdu::BindResp;
+use crate::session::{Answer, End, Event, NotSubmitted, Oddity, Received, Session, Settings, Unanswered};
+use crate::status::CommandStatus;
+use parking_lot::Mutex;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+/// Octets that are read at once.
+const READ_OCTETS: usize = 16 * 1024;
+/// Events that may wait beyond the requests that do; of what is odd, no more is told then.
+const EVENTS_MAX: usize = 1024;
+/// Submits that may wait for room in the window.
+const WAITING_MAX: usize = 64;
+
+/// Why a submit has no answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The SMSC does not have the message.
+    #[error(transparent)]
+    NotSubmitted(#[from] NotSubmitted),
+    /// It may have it.
+    #[error("the submit was not answered ({0:?}): the SMSC may have the message")]
+    Unanswered(Unanswered),
+}
+
+/// What comes in. `K` is what a submit was called by.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Incoming<K> {
+    /// The SMSC granted the bind.
+    Bound(BindResp),
+    /// A message or a receipt, which waits for [`Client::answer`].
+    Received(Received),
+    /// The answer to a submit that had failed as [`Unanswered::TimedOut`].
+    Late {
+        /// The submit.
+        key: K,
+        /// Its answer.
+        answer: Answer,
+    },
+    /// What the SMSC sent amiss. Where there is too much of it, not all is told.
+    Odd(Oddity),
+    /// The session is over; nothing follows.
+    Ended(End),
+}
+
+/// A submit that was handed to the session: what it is called by, and who waits for its answer.
+struct Pending<K> {
+    key: K,
+    waiter: Mutex<Option<oneshot::Sender<Result<Answer, SubmitError>>>>,
+}
+
+impl<K> Pending<K> {
+    fn resolve(&self, answer: Result<Answer, SubmitError>) {
+        if let Some(waiter) = self.waiter.lock().take() {
+            // Whoever waited may have gone.
+            let _ = waiter.send(answer);
+        }
+    }
+}
+
+struct Submit<K> {
+    pending: Arc<Pending<K>>,
+    message: Message,
+    matters: Duration,
+}
+
+enum Control {
+    Answer { command: CommandId, sequence: u32, status: CommandStatus },
+    Close,
+}
+
+/// A session's handle. The session closes when all of them are gone.
+pub struct Client<K> {
+    submits: mpsc::Sender<Submit<K>>,
+    controls: mpsc::UnboundedSender<Control>,
+}
+
+impl<K> Clone for Client<K> {
+    fn clone(&self) -> Self {
+        Client { submits: self.submits.clone(), controls: self.controls.clone() }
+    }
+}
+
+impl<K: Clone + Send + Sync + 'static> Client<K> {
+    /// Begins a session over a connection, on a task of its own. It binds; [`Incoming::Bound`] says so.
+    ///
+    /// # Errors
+    /// When the bind has a text that SMPP can't carry.
+    pub fn start<IO>(
+        io: IO,
+        settings: Settings,
+    ) -> Result<(Client<K>, mpsc::Receiver<Incoming<K>>), EncodeError>
+    where
+        IO: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let unanswered_max = settings.unanswered_max;
+        let session = Session::new(settings, Instant::now().into_std())?;
+        let (submits, submits_in) = mpsc::channel(WAITING_MAX);
+        // Answers are as many as requests, which are bounded.
+        let (controls, controls_in) = mpsc::unbounded_channel();
+        let (incoming, incoming_out) = mpsc::channel(unanswered_max + EVENTS_MAX);
+        let outlet = Outlet { incoming, unanswered_max };
+        tokio::spawn(pump(io, session, submits_in, controls_in, outlet));
+        Ok((Client { submits, controls }, incoming_out))
+    }
+
+    /// Submits a message and waits for its answer. `key` names it in [`Incoming::Late`], which can come for `matters`
+    /// from now. Waits while the window is full.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub async fn submit(&self, key: K, message: Message, matters: Duration) -> Result<Answer, SubmitError> {
+        let (waiter, answer) = oneshot::channel();
+        let pending = Arc::new(Pending { key, waiter: Mutex::new(Some(waiter)) });
+        let submit = Submit { pending, message, matters };
+        if self.submits.send(submit).await.is_err() {
+            return Err(NotSubmitted::NotBound.into());
+        }
+        // The pump answers all that it took; it is gone only if it panicked.
+        answer.await.unwrap_or(Err(SubmitError::Unanswered(Unanswered::SessionEnded)))
+    }
+
+    /// Answers what was [received](Incoming::Received), once for each.
+    pub fn answer(&self, received: (CommandId, u32), status: CommandStatus) {
+        let (command, sequence) = received;
+        let _ = self.controls.send(Control::Answer { command, sequence, status });
+    }
+
+    /// Takes no more messages, waits for the answers that are out, unbinds, and ends: [`Incoming::Ended`] says when.
+    pub fn close(&self) {
+        let _ = self.controls.send(Control::Close);
+    }
+}
+
+/// Where events go.
+struct Outlet<K> {
+    incoming: mpsc::Sender<Incoming<K>>,
+    unanswered_max: usize,
+}
+
+impl<K: Clone> Outlet<K> {
+    fn tell(&self, event: Event<Arc<Pending<K>>>) {
+        let spare = self.incoming.capacity().saturating_sub(self.unanswered_max);
+        let told = match event {
+            Event::Bound(resp) => Incoming::Bound(resp),
+            // Those that wait are bounded, and have their places.
+            Event::Received(received) => Incoming::Received(received),
+            Event::Answered { token, answer, late: false } => {
+                token.resolve(Ok(answer));
+                return;
+            }
+            Event::Unanswered { token, why } => {
+                token.resolve(Err(SubmitError::Unanswered(why)));
+                return;
+            }
+            Event::Answered { token, answer, late: true } if spare > 8 => {
+                Incoming::Late { key: token.key.clone(), answer }
+            }
+            Event::Odd(odd) if spare > EVENTS_MAX / 2 => Incoming::Odd(odd),
+            Event::Answered { .. } | Event::Odd(_) => return,
+            Event::Ended(end) => Incoming::Ended(end),
+        };
+        // Nobody may listen any more.
+        let _ = self.incoming.try_send(told);
+    }
+}
+
+/// Drives a session until it ends.
+async fn pump<IO, K>(
+    io: IO,
+    mut session: Session<Arc<Pending<K>>>,
+    mut submits: mpsc::Receiver<Submit<K>>,
+    mut controls: mpsc::UnboundedReceiver<Control>,
+    outlet: Outlet<K>,
+) where
+    IO: AsyncRead + AsyncWrite,
+    K: Clone,
+{
+    let (mut reader, mut writer) = split(io);
+    let mut octets = Vec::with_capacity(READ_OCTETS);
+    let (mut batch, mut flushed) = (Vec::new(), true);
+    // Somebody has a handle.
+    let mut held = true;
+    loop {
+        while let Some(event) = session.next_event() {
+            outlet.tell(event);
+        }
+        if session.is_ended() && session.output().is_empty() && flushed {
+            break;
+        }
+        let has_output = !session.output().is_empty();
+        // An ended session has no deadline, and an SMSC that reads nothing must not keep what is left of it.
+        let deadline = session.deadline().map_or_else(|| Instant::now() + LAST_WRITE, Instant::from_std);
+        // Those that come while it is not bound are told so at once.
+        let room = if session.is_ready() { session.room() } else { WAITING_MAX };
+        let wants_octets = session.wants_octets();
+        tokio::select! {
+            written = write_out(&mut writer, session.output()), if has_output || !flushed => match written {
+                Ok(Some(0)) => session.disconnected("nothing more can be written".to_owned()),
+                Ok(Some(octets)) => {
+                    flushed = false;
+                    session.wrote(octets, now());
+                }
+                Ok(None) => flushed = true,
+                Err(error) => {
+                    flushed = true;
+                    session.disconnected(error.to_string());
+                }
+            },
+            read = reader.read_buf(&mut octets), if wants_octets => match read {
+                Ok(0) => session.disconnected("the SMSC closed it".to_owned()),
+                Ok(_) => {
+                    session.receive(&octets, now());
+                    octets.clear();
+                }
+                Err(error) => session.disconnected(error.to_string()),
+            },
+            taken = submits.recv_many(&mut batch, room), if held && room > 0 && !session.is_ended() => {
+                held = taken > 0;
+                if !held {
+                    session.close(now());
+                }
+                for submit in batch.drain(..) {
+                    submit_to(&mut session, submit);
+                }
+            }
+            control = controls.recv(), if held && !session.is_ended() => match control {
+                Some(Control::Answer { command, sequence, status }) => {
+                    session.answer(command, sequence, status, now());
+                }
+                Some(Control::Close) => session.close(now()),
+                None => {
+                    held = false;
+                    session.close(now());
+                }
+            },
+            () = tokio::time::sleep_until(deadline) => {
+                if session.is_ended() {
+                    break;
+                }
+                session.tick(now());
+            }
+        }
+    }
+    // A peer that is gone needs no end of TLS.
+    let _ = tokio::time::timeout(LAST_WRITE, writer.shutdown()).await;
+    submits.close();
+    while let Some(submit) = submits.recv().await {
+        submit.pending.resolve(Err(NotSubmitted::NotBound.into()));
+    }
+}
+
+/// Writes some octets and answers how many; where there are none, sees to it that those of before have left.
+async fn write_out<W: AsyncWrite + Unpin>(writer: &mut W, octets: &[u8]) -> io::Result<Option<usize>> {
+    if octets.is_empty() {
+        writer.flush().await?;
+        return Ok(None);
+    }
+    writer.write(octets).await.map(Some)
+}
+
+/// How long the last octets of an ended session may take.
+const LAST_WRITE: Duration = Duration::from_secs(1);
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
+fn submit_to<K: Clone>(session: &mut Session<Arc<Pending<K>>>, submit: Submit<K>) {
+    let Submit { pending, message, matters } = submit;
+    if let Err(why) = session.submit(Arc::clone(&pending), message, matters, now()) {
+        pending.resolve(Err(why.into()));
+    }
+}
