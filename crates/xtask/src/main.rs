@@ -6,6 +6,7 @@ mod bench;
 mod check_presets;
 mod clients;
 mod crash;
+mod dependencies;
 mod fuzz;
 mod hostile;
 mod http;
@@ -40,6 +41,8 @@ enum Chore {
     /// Look for known vulnerabilities in what we depend on, by the RustSec advisory database: a copy of it in
     /// ../shared/advisory-db, or else from the network.
     Audit,
+    /// Check the dependencies' licences and sources by deny.toml.
+    Dependencies,
     /// Validate the API's description, and run the clients that generators make of it.
     Clients,
     /// Run schemathesis against a server of its own.
@@ -83,6 +86,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Test => test::run_tests(),
         Chore::Prove => test::prove(),
         Chore::Audit => audit::run(),
+        Chore::Dependencies => dependencies::check(),
         Chore::Clients => clients::run(),
         Chore::Schema => schema::run(),
         Chore::CheckPresets(check) => check.run(),

@@ -38,23 +38,6 @@ pub fn python(name: &str, requirements: &str) -> anyhow::Result<PathBuf> {
     Ok(environment.join("bin"))
 }
 
-/// A cargo command of a version; installs it where there is none of any version.
-pub fn cargo(name: &str, version: &str) -> anyhow::Result<PathBuf> {
-    let root = folder().join("cargo");
-    let installed = root.join("bin").join(name);
-    if works(name, &["--version"]) {
-        return Ok(name.into());
-    }
-    if !installed.exists() {
-        let root = root.to_string_lossy();
-        // Without optimization, which takes longer than it saves.
-        let install =
-            ["install", "--quiet", "--locked", "--debug", "--root", &root, "--version", version, name];
-        run("cargo", &install)?;
-    }
-    Ok(installed)
-}
-
 /// Installs a list unless `installed` is a copy of it; makes it one afterwards.
 fn install_list(
     list: &Path,
