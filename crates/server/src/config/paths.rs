@@ -53,6 +53,9 @@ impl<'a> Paths<'a> {
                 if let Some(path) = &mut smpp.tls_ca {
                     self.place(&format!("{at}.tls_ca"), path);
                 }
+                for (key, path) in smpp.secret_files() {
+                    self.place(&format!("{at}.{key}"), path);
+                }
             }
             KindConfig::Http(http) => {
                 for (name, setting) in &mut http.0.settings {

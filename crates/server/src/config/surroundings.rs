@@ -39,7 +39,10 @@ impl Config {
             match &carrier.kind {
                 KindConfig::Sandbox(_) => {}
                 KindConfig::Smpp(smpp) => {
-                    survey.refuse(&at, smpp.check_files());
+                    if let Err(error) = smpp.check_files() {
+                        let (key, rule) = self.origin.split(&at, &error);
+                        survey.refuse(&key, Err(rule.to_owned()));
+                    }
                     survey.look_at_host(&at, &smpp.host, Some(smpp.port));
                 }
                 KindConfig::Sip(sip) => survey.look_at_sip(&at, sip),
