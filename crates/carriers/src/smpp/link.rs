@@ -2,7 +2,7 @@
 
 use super::config::SmppConfig;
 use super::receipt::{self, Delivered};
-use crate::{ReceiptSink, backoff};
+use crate::{CarrierSink, Report, backoff};
 use flow::CarrierRef;
 use futures::{Stream, StreamExt};
 use rusmpp::pdus::{BindReceiver, BindTransceiver, BindTransmitter, DeliverSm, DeliverSmResp};
@@ -48,7 +48,7 @@ struct Session {
     name: String,
     config: Arc<SmppConfig>,
     tls: Option<Arc<ClientConfig>>,
-    sink: Arc<dyn ReceiptSink>,
+    sink: Arc<dyn CarrierSink>,
     client: watch::Sender<Option<Client>>,
     receipts: Arc<Semaphore>,
 }
@@ -59,7 +59,7 @@ impl Link {
         name: String,
         config: Arc<SmppConfig>,
         tls: Option<Arc<ClientConfig>>,
-        sink: Arc<dyn ReceiptSink>,
+        sink: Arc<dyn CarrierSink>,
     ) -> Link {
         let (sender, client) = watch::channel(None);
         let (closing, closed) = watch::channel(false);
@@ -252,11 +252,11 @@ impl Session {
         };
         // The semaphore is never closed.
         let Ok(permit) = Arc::clone(&self.receipts).acquire_owned().await else { return };
-        let carrier = CarrierRef::new(&*self.name, reference);
+        let reference = CarrierRef::new(&*self.name, reference);
         let (client, sink) = (client.clone(), Arc::clone(&self.sink));
         tokio::spawn(async move {
             let _permit = permit;
-            let status = match sink.take(carrier, receipt).await {
+            let status = match sink.report(Report { reference, recipient: None, receipt }).await {
                 Ok(()) => CommandStatus::EsmeRok,
                 // "ESME receiver temporary app error": the SMSC keeps it and tries again.
                 Err(_) => CommandStatus::EsmeRxTAppn,

@@ -9,7 +9,7 @@ pub use config::SmppConfig;
 #[cfg(feature = "fuzzing")]
 pub(crate) use receipt::fuzz as fuzz_receipt;
 
-use crate::{Carrier, Outcome, Outgoing, ReceiptSink};
+use crate::{Carrier, CarrierSink, Outcome, Outgoing};
 use async_trait::async_trait;
 use config::{Bind, Concatenation};
 use flow::Detail;
@@ -31,7 +31,7 @@ impl Smpp {
     ///
     /// # Errors
     /// When the TLS files can't be read.
-    pub fn start(name: String, config: SmppConfig, sink: Arc<dyn ReceiptSink>) -> Result<Smpp, String> {
+    pub fn start(name: String, config: SmppConfig, sink: Arc<dyn CarrierSink>) -> Result<Smpp, String> {
         let config = Arc::new(config);
         let tls = config.tls_config()?;
         let roles: &[Role] = match config.bind {
