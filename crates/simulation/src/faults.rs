@@ -8,8 +8,9 @@ use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use store::{
-    Accepted, Admission, Admit, Application, Cautions, Change, Claim, IdempotencyKey, Lane, Matched, Offer,
-    Pruned, Reserved, Result, Retention, SqliteStore, Store, StoreError, Suppression, Token,
+    Accepted, Admission, Admit, Application, Cautions, Change, Claim, IdempotencyKey, InboundMessage, Lane,
+    Matched, Offer, Pruned, Reserved, Result, Retention, SqliteStore, Store, StoreError, Suppression, Token,
+    UnreadReceipt,
 };
 use uuid::Uuid;
 
@@ -118,7 +119,7 @@ impl Store for Faulty {
             return Err(StoreError::Unavailable("simulated: too big".into()));
         }
         let event = match event {
-            Event::Handed { .. } if self.has(Bug::ForgetHandOver) => {
+            Event::Handed { .. } | Event::Unanswered { .. } if self.has(Bug::ForgetHandOver) => {
                 return Ok(Applied { changed: true, notes: vec![] });
             }
             Event::Deferred { message, part, at_ms, .. } if self.has(Bug::ForgetUnknown) => {
@@ -137,7 +138,13 @@ impl Store for Faulty {
         self.after(self.inner.apply(id, event, now_ms).await).await
     }
 
-    async fn receipt(&self, carrier: CarrierRef, receipt: Receipt, now_ms: i64) -> Result<Matched> {
+    async fn receipt(
+        &self,
+        carrier: CarrierRef,
+        recipient: Option<String>,
+        receipt: Receipt,
+        now_ms: i64,
+    ) -> Result<Matched> {
         self.before().await?;
         let carrier = self.memory.lock().taken_for.get(&carrier).cloned().unwrap_or(carrier);
         if self.has(Bug::AcknowledgeBeforeStore) {
@@ -145,11 +152,21 @@ impl Store for Faulty {
             tokio::spawn(async move {
                 tokio::time::sleep(std::time::Duration::from_secs(2)).await;
                 world.step().await;
-                store.receipt(carrier, receipt, now_ms).await
+                store.receipt(carrier, recipient, receipt, now_ms).await
             });
             return Ok(Matched::Early);
         }
-        self.after(self.inner.receipt(carrier, receipt, now_ms).await).await
+        self.after(self.inner.receipt(carrier, recipient, receipt, now_ms).await).await
+    }
+
+    async fn unread(&self, carrier: String, receipt: UnreadReceipt, now_ms: i64) -> Result<()> {
+        self.before().await?;
+        self.after(self.inner.unread(carrier, receipt, now_ms).await).await
+    }
+
+    async fn inbound(&self, message: InboundMessage, now_ms: i64) -> Result<()> {
+        self.before().await?;
+        self.after(self.inner.inbound(message, now_ms).await).await
     }
 
     async fn claim(
@@ -240,7 +257,11 @@ impl Store for Faulty {
         let retention = if self.has(Bug::BelieveClock) {
             let now_ms = self.world.clock_ms();
             let day_ms = 86_400_000;
-            Retention { flows_before_ms: now_ms - 365 * day_ms, keys_before_ms: now_ms - day_ms }
+            Retention {
+                flows_before_ms: now_ms - 365 * day_ms,
+                keys_before_ms: now_ms - day_ms,
+                unmatched_before_ms: now_ms - 30 * day_ms,
+            }
         } else {
             retention
         };

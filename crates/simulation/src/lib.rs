@@ -22,7 +22,7 @@ pub use faults::Bug;
 use api::{HOSTILE_TOKEN, Http, TOKEN};
 use async_trait::async_trait;
 use carrier::SimulatedCarrier;
-use carriers::{Carrier, ReceiptSink};
+use carriers::{Carrier, CarrierSink};
 use faults::{Faulty, Memory};
 use parking_lot::Mutex;
 use server::callbacks::Post;
@@ -375,7 +375,7 @@ impl Outside for Simulated {
     async fn carrier(
         &self,
         config: &CarrierConfig,
-        sink: Arc<dyn ReceiptSink>,
+        sink: Arc<dyn CarrierSink>,
     ) -> Result<Arc<dyn Carrier>, String> {
         let world = Arc::clone(&self.0);
         world.with(|state| state.sink = Some(sink));

@@ -2,7 +2,7 @@
 
 use crate::client::Request;
 use crate::{Options, Trial};
-use carriers::ReceiptSink;
+use carriers::{CarrierSink, Report};
 use fastrand::Rng;
 use flow::Receipt;
 use parking_lot::Mutex;
@@ -178,7 +178,7 @@ pub struct State {
     /// The one trouble that goes on; [`Trial::Any`] when there is none but the mood's.
     pub trial: Trial,
     /// Where receipts go in this life.
-    pub sink: Option<Arc<dyn ReceiptSink>>,
+    pub sink: Option<Arc<dyn CarrierSink>>,
     number: u64,
     life: u32,
     /// How long the simulation had run when this life began.
@@ -394,7 +394,10 @@ impl World {
                 (state.sink.clone(), flow::CarrierRef::new(carrier, reference), posted.receipt.clone())
             });
             let taken = match sink {
-                Some(sink) => sink.take(of, receipt).await.is_ok(),
+                Some(sink) => {
+                    let report = Report { reference: of, recipient: None, receipt };
+                    sink.report(report).await.is_ok()
+                }
                 None => false,
             };
             self.step().await;

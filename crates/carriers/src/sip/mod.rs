@@ -23,7 +23,7 @@ pub(crate) use audio::fuzz as fuzz_audio;
 pub(crate) use call::fuzz as fuzz_answer;
 pub use config::SipConfig;
 
-use crate::{Carrier, Fetch, Outcome, Outgoing, ReceiptSink};
+use crate::{Carrier, CarrierSink, Fetch, Outcome, Outgoing, Report};
 use async_trait::async_trait;
 use call::{Call, Way};
 use flow::{
@@ -57,7 +57,7 @@ pub struct Sip {
 struct Line {
     name: String,
     config: SipConfig,
-    sink: Arc<dyn ReceiptSink>,
+    sink: Arc<dyn CarrierSink>,
     fetch: Arc<dyn Fetch>,
     speech: Speech,
     trunks: Vec<Trunk>,
@@ -89,7 +89,7 @@ impl Sip {
     pub async fn start(
         name: String,
         config: SipConfig,
-        sink: Arc<dyn ReceiptSink>,
+        sink: Arc<dyn CarrierSink>,
         fetch: Arc<dyn Fetch>,
     ) -> Result<Sip, String> {
         let cancel = CancellationToken::new();
@@ -276,8 +276,9 @@ impl Line {
 
     /// Tells what became of a call, again and again until it is taken.
     async fn report(&self, reference: &str, receipt: Receipt) {
-        let carrier = CarrierRef::new(&*self.name, reference);
-        while self.sink.take(carrier.clone(), receipt.clone()).await.is_err() {
+        let reference = CarrierRef::new(&*self.name, reference);
+        let report = Report { reference, recipient: None, receipt };
+        while self.sink.report(report.clone()).await.is_err() {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }

@@ -1,7 +1,8 @@
 //! Alphabets of SMPP: what `data_coding` (SMPP 3.4, 5.2.19) means, and texts in it.
 
 use super::config::SmppConfig;
-use flow::text::{decode_gsm, encode_gsm, pack_septets, unpack_septets};
+use crate::Encoding;
+use flow::text::{encode_gsm, pack_septets};
 use serde::Deserialize;
 
 /// What `data_coding` 0 means at an SMSC, which the specification leaves to it.
@@ -58,23 +59,6 @@ impl DefaultAlphabet {
     }
 }
 
-/// How the octets of a message are to be read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Encoding {
-    /// The GSM alphabet, one septet an octet.
-    Gsm,
-    /// The GSM alphabet, packed.
-    GsmPacked,
-    /// ASCII.
-    Ascii,
-    /// ISO 8859-1.
-    Latin1,
-    /// UTF-16, big endian.
-    Ucs2,
-    /// No text, or one in an alphabet that is not read here.
-    Binary,
-}
-
 impl From<DefaultAlphabet> for Encoding {
     fn from(alphabet: DefaultAlphabet) -> Encoding {
         match alphabet {
@@ -86,64 +70,28 @@ impl From<DefaultAlphabet> for Encoding {
     }
 }
 
-impl Encoding {
-    /// What a `data_coding` means at this SMSC: SMPP's own table below 0x10, 3GPP TS 23.038, 4 above it.
-    pub(super) fn of(data_coding: u8, config: &SmppConfig) -> Encoding {
-        let default = Encoding::from(config.alphabet);
-        match data_coding {
-            unicode if unicode == config.data_coding.unicode => Encoding::Ucs2,
+/// What a `data_coding` means at this SMSC: SMPP's own table below 0x10, 3GPP TS 23.038, 4 above it.
+pub(super) fn encoding_of(data_coding: u8, config: &SmppConfig) -> Encoding {
+    let default = Encoding::from(config.alphabet);
+    match data_coding {
+        unicode if unicode == config.data_coding.unicode => Encoding::Ucs2,
+        0x00 => default,
+        0x01 => Encoding::Ascii,
+        0x03 => Encoding::Latin1,
+        0x08 => Encoding::Ucs2,
+        0x02..=0x0f => Encoding::Binary,
+        // With bit 5 it is compressed. Bits 3 and 2 are the alphabet.
+        0x10..=0x7f if data_coding & 0x20 != 0 => Encoding::Binary,
+        0x10..=0x7f => match data_coding & 0x0c {
             0x00 => default,
-            0x01 => Encoding::Ascii,
-            0x03 => Encoding::Latin1,
             0x08 => Encoding::Ucs2,
-            0x02..=0x0f => Encoding::Binary,
-            // With bit 5 it is compressed. Bits 3 and 2 are the alphabet.
-            0x10..=0x7f if data_coding & 0x20 != 0 => Encoding::Binary,
-            0x10..=0x7f => match data_coding & 0x0c {
-                0x00 => default,
-                0x08 => Encoding::Ucs2,
-                _ => Encoding::Binary,
-            },
-            // Message waiting, stored, in UCS-2.
-            0xe0..=0xef => Encoding::Ucs2,
-            0xf0..=0xff if data_coding & 0x04 != 0 => Encoding::Binary,
-            0x80..=0xff => default,
-        }
+            _ => Encoding::Binary,
+        },
+        // Message waiting, stored, in UCS-2.
+        0xe0..=0xef => Encoding::Ucs2,
+        0xf0..=0xff if data_coding & 0x04 != 0 => Encoding::Binary,
+        0x80..=0xff => default,
     }
-
-    /// The text of some octets; `None` for [`Encoding::Binary`]. What can't be read becomes U+FFFD.
-    pub(super) fn decode(self, octets: &[u8]) -> Option<String> {
-        match self {
-            Encoding::Gsm => Some(decode_gsm(octets)),
-            Encoding::GsmPacked => {
-                let mut septets = unpack_septets(octets, 0);
-                // The last of eight is none where it says nothing: the octets can't tell.
-                if octets.len() % 7 == 0 && matches!(septets.last(), Some(0 | b'\r')) {
-                    septets.pop();
-                }
-                Some(decode_gsm(&septets))
-            }
-            Encoding::Ascii => Some(as_it_stands(octets)),
-            Encoding::Latin1 => Some(octets.iter().map(|&octet| char::from(octet)).collect()),
-            Encoding::Ucs2 => Some(utf16(octets, u16::from_be_bytes)),
-            Encoding::Binary => None,
-        }
-    }
-}
-
-/// UTF-8 where it is some, else ISO 8859-1.
-pub(super) fn as_it_stands(octets: &[u8]) -> String {
-    match std::str::from_utf8(octets) {
-        Ok(text) => text.to_owned(),
-        Err(_) => octets.iter().map(|&octet| char::from(octet)).collect(),
-    }
-}
-
-/// UTF-16 without its byte order mark; an octet that is left over is not read.
-pub(super) fn utf16(octets: &[u8], unit: fn([u8; 2]) -> u16) -> String {
-    let units = octets.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-    let text = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER));
-    text.enumerate().filter(|(at, c)| (*at, *c) != (0, '\u{feff}')).map(|(_, c)| c).collect()
 }
 
 #[cfg(test)]
@@ -171,7 +119,7 @@ mod tests {
             (0xf0, Encoding::Latin1),
             (0xf5, Encoding::Binary),
         ] {
-            assert_eq!(Encoding::of(data_coding, &latin), encoding, "{data_coding:#x}");
+            assert_eq!(encoding_of(data_coding, &latin), encoding, "{data_coding:#x}");
         }
     }
 
@@ -186,12 +134,12 @@ mod tests {
         ] {
             for end in 0..text.len() {
                 let text = &text[..end];
-                assert_eq!(Encoding::from(alphabet).decode(&alphabet.encode(text, 0)).as_deref(), Some(text));
+                assert_eq!(Encoding::from(alphabet).decode(&alphabet.encode(text, 0)), text);
             }
         }
         assert_eq!(DefaultAlphabet::Latin1.encode("@é", 0), [0x40, 0xe9]);
         assert_eq!(DefaultAlphabet::Ascii.lacks("aéb"), Some('é'));
         assert_eq!(DefaultAlphabet::Latin1.lacks("é€"), Some('€'));
-        assert_eq!(Encoding::Ucs2.decode(&[0xfe, 0xff, 0, b'a', 0]).as_deref(), Some("a"));
+        assert_eq!(Encoding::Ucs2.decode(&[0xfe, 0xff, 0, b'a']), "a");
     }
 }

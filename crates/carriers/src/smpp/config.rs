@@ -283,14 +283,6 @@ const fn short_code() -> (u8, u8) {
     (3, 0)
 }
 
-/// What a bind says of the account.
-#[derive(Clone)]
-pub(super) struct Account {
-    pub(super) system_id: String,
-    pub(super) password: String,
-    pub(super) system_type: String,
-}
-
 /// Whether SMPP can carry it: a C-octet string has no NUL (SMPP 3.4, 3.1).
 fn is_octets(text: &str) -> bool {
     text.chars().count() <= TEXT_MAX && text.chars().all(|c| c != '\0' && u8::try_from(c).is_ok())
@@ -362,12 +354,21 @@ impl SmppConfig {
     ///
     /// # Errors
     /// As [`SmppConfig::check_files`].
-    pub(super) fn account(&self) -> Result<Account, String> {
+    pub(super) fn account(&self) -> Result<smpp::Bind, String> {
         let [system_id, password, system_type] = self.texts().map(|(key, secret)| {
             let text = secret.read().map_err(|rule| format!("{key}: {rule}"))?;
             if is_octets(&text) { Ok(text) } else { Err(format!("{key}: {}", octets_rule())) }
         });
-        Ok(Account { system_id: system_id?, password: password?, system_type: system_type? })
+        let (addr_ton, addr_npi) = self.bind_ton_npi;
+        Ok(smpp::Bind {
+            system_id: system_id?,
+            password: password?,
+            system_type: system_type?,
+            interface_version: smpp::VERSION_3_4,
+            addr_ton,
+            addr_npi,
+            address_range: self.address_range.clone(),
+        })
     }
 
     /// How the TLV `receipted_message_id` writes ids.

@@ -1,73 +1,45 @@
 //! A message that a handset sent.
 
-use super::alphabet::Encoding;
+use super::alphabet::encoding_of;
 use super::config::SmppConfig;
+use crate::{Encoding, HandsetMessage, Segment};
 use flow::text::{pack_septets, unpack_septets};
 use smpp::{Message, tlv};
 
 /// `esm_class` bit 6: the octets start with a user data header (SMPP 3.4, 5.2.12).
 pub(super) const UDHI: u8 = 0x40;
 
-/// A message that a handset sent, or a part of it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct HandsetMessage {
-    /// `source_addr`, as the SMSC wrote it.
-    pub(super) from: String,
-    /// `destination_addr`, as the SMSC wrote it.
-    pub(super) to: String,
-    /// What it says, without its user data header; packed septets begin at the first bit.
-    pub(super) octets: Vec<u8>,
-    /// How they are to be read.
-    pub(super) encoding: Encoding,
-    /// `data_coding` as it came.
-    pub(super) data_coding: u8,
-    /// Which part of a long message it is, if it is one.
-    pub(super) segment: Option<Segment>,
+/// Which of several parts something is, if it is.
+fn segment(reference: u16, total: u8, sequence: u8) -> Option<Segment> {
+    let is_one_of_several = total > 1 && (1..=total).contains(&sequence);
+    is_one_of_several.then_some(Segment { reference, total, sequence })
 }
 
-/// Which part of a long message something is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Segment {
-    /// The same for all parts.
-    pub(super) reference: u16,
-    /// How many there are, at least 2.
-    pub(super) total: u8,
-    /// Its place, from 1 to `total`.
-    pub(super) sequence: u8,
-}
-
-impl Segment {
-    fn new(reference: u16, total: u8, sequence: u8) -> Option<Segment> {
-        let is_one_of_several = total > 1 && (1..=total).contains(&sequence);
-        is_one_of_several.then_some(Segment { reference, total, sequence })
-    }
-
-    /// That of a user data header: of its information elements, the one that joins parts (3GPP TS 23.040, 9.2.3.24.1
-    /// and 9.2.3.24.8).
-    fn of_header(mut elements: &[u8]) -> Option<Segment> {
-        while let [kind, length, rest @ ..] = elements {
-            let value = rest.get(..usize::from(*length))?;
-            let segment = match (kind, value) {
-                (0x00, &[reference, total, sequence]) => Segment::new(reference.into(), total, sequence),
-                (0x08, &[high, low, total, sequence]) => {
-                    Segment::new(u16::from_be_bytes([high, low]), total, sequence)
-                }
-                _ => None,
-            };
-            if segment.is_some() {
-                return segment;
+/// The segment of a user data header: of its information elements, the one that joins parts (3GPP TS 23.040, 9.2.3.24.1
+/// and 9.2.3.24.8).
+fn segment_of_header(mut elements: &[u8]) -> Option<Segment> {
+    while let [kind, length, rest @ ..] = elements {
+        let value = rest.get(..usize::from(*length))?;
+        let found = match (kind, value) {
+            (0x00, &[reference, total, sequence]) => segment(reference.into(), total, sequence),
+            (0x08, &[high, low, total, sequence]) => {
+                segment(u16::from_be_bytes([high, low]), total, sequence)
             }
-            elements = &rest[value.len()..];
+            _ => None,
+        };
+        if found.is_some() {
+            return found;
         }
-        None
+        elements = &rest[value.len()..];
     }
+    None
+}
 
-    /// That of the TLVs (SMPP 3.4, 5.3.2.22 to 5.3.2.24).
-    fn of_tlvs(tlvs: &tlv::Tlvs) -> Option<Segment> {
-        let octet = |tag| u8::try_from(tlvs.number(tag)?).ok();
-        let reference = tlvs.number(tlv::SAR_MSG_REF_NUM)?;
-        Segment::new(reference, octet(tlv::SAR_TOTAL_SEGMENTS)?, octet(tlv::SAR_SEGMENT_SEQNUM)?)
-    }
+/// The segment of the TLVs (SMPP 3.4, 5.3.2.22 to 5.3.2.24).
+fn segment_of_tlvs(tlvs: &tlv::Tlvs) -> Option<Segment> {
+    let octet = |tag| u8::try_from(tlvs.number(tag)?).ok();
+    let reference = tlvs.number(tlv::SAR_MSG_REF_NUM)?;
+    segment(reference, octet(tlv::SAR_TOTAL_SEGMENTS)?, octet(tlv::SAR_SEGMENT_SEQNUM)?)
 }
 
 /// The information elements of a message's user data header, and what comes behind it. A header that is longer than the
@@ -84,7 +56,7 @@ pub(super) fn split_header(message: &Message) -> (&[u8], &[u8]) {
 /// Reads a message from a handset.
 pub(super) fn read(message: &Message, config: &SmppConfig) -> HandsetMessage {
     let (elements, behind) = split_header(message);
-    let encoding = Encoding::of(message.data_coding, config);
+    let encoding = encoding_of(message.data_coding, config);
     let header_octets = message.payload().len() - behind.len();
     let octets = match encoding {
         Encoding::GsmPacked if header_octets > 0 => {
@@ -100,7 +72,7 @@ pub(super) fn read(message: &Message, config: &SmppConfig) -> HandsetMessage {
         octets,
         encoding,
         data_coding: message.data_coding,
-        segment: Segment::of_header(elements).or_else(|| Segment::of_tlvs(&message.tlvs)),
+        segment: segment_of_header(elements).or_else(|| segment_of_tlvs(&message.tlvs)),
     }
 }
 
@@ -145,6 +117,6 @@ mod tests {
         let config = config(r#""alphabet": "gsm_packed""#);
         let octets = [&[5, 0, 3, 1, 2, 1][..], &pack_septets(b"hello", 1)].concat();
         let message = read(&part(UDHI, &octets), &config);
-        assert_eq!(message.encoding.decode(&message.octets).as_deref(), Some("hello"));
+        assert_eq!(message.encoding.decode(&message.octets), "hello");
     }
 }

@@ -1,11 +1,13 @@
 //! What a `deliver_sm` or a `data_sm` is: a receipt, in TLVs (SMPP 3.4, 5.3.2) or in text (appendix B), or a message from
 //! a handset.
 
-use super::alphabet::{Encoding, as_it_stands, utf16};
+use super::alphabet::encoding_of;
 use super::config::{Meaning, SmppConfig};
 use super::fields::{self, Fields};
-use super::handset::{self, HandsetMessage};
+use super::handset;
 use super::meaning::{self, ErrorCode, Said};
+use crate::handset::{as_it_stands, utf16};
+use crate::{Encoding, HandsetMessage, Unread, UnreadReason};
 use flow::text::{decode_gsm, unpack_septets};
 use flow::{Detail, Receipt};
 use smpp::{Message, tlv};
@@ -35,34 +37,6 @@ pub(super) enum Delivered {
     Unread(Unread),
     /// A message from a handset.
     Message(HandsetMessage),
-}
-
-/// A receipt that can't be used, and what could be read of it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Unread {
-    /// Why.
-    pub(super) why: Why,
-    /// Its text.
-    pub(super) text: String,
-    /// The message's id, normalized.
-    pub(super) reference: Option<String>,
-    /// What it says of the message, in capitals.
-    pub(super) word: Option<String>,
-    /// The network's error code.
-    pub(super) error: Option<String>,
-    /// Who the message was for, as the SMSC wrote it.
-    pub(super) recipient: Option<String>,
-}
-
-/// Why a receipt can't be used.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Why {
-    /// It does not say of which message it is.
-    NoId,
-    /// It does not say what became of it.
-    NoStatus,
-    /// We have no word for what it says.
-    UnknownWord,
 }
 
 /// Reads a `deliver_sm` or a `data_sm`.
@@ -99,9 +73,9 @@ pub(super) fn read(message: &Message, config: &SmppConfig) -> Delivered {
             Ok(Meaning { status: flow::Status::Undelivered, detail: Some(Detail::UNKNOWN_STATUS) })
         }
         Some(Said::NoWord) => {
-            error.as_ref().and_then(|error| meaning::of_error(error, config)).ok_or(Why::UnknownWord)
+            error.as_ref().and_then(|error| meaning::of_error(error, config)).ok_or(UnreadReason::UnknownWord)
         }
-        None => Err(Why::NoStatus),
+        None => Err(UnreadReason::NoStatus),
     };
     match (reference, end) {
         (Some(reference), Ok(end)) => {
@@ -116,7 +90,11 @@ pub(super) fn read(message: &Message, config: &SmppConfig) -> Delivered {
             Delivered::Receipt { reference, recipient, receipt }
         }
         (reference, end) => {
-            let why = if reference.is_none() { Why::NoId } else { end.err().unwrap_or(Why::NoStatus) };
+            let why = if reference.is_none() {
+                UnreadReason::NoId
+            } else {
+                end.err().unwrap_or(UnreadReason::NoStatus)
+            };
             let error = error.map(|error| error.text);
             Delivered::Unread(Unread { why, text, reference, word, error, recipient })
         }
@@ -128,8 +106,8 @@ fn read_text(message: &Message, config: &SmppConfig) -> (String, Fields) {
     let (_, behind) = handset::split_header(message);
     let octets = &behind[..behind.len().min(READ_MAX)];
     let octets = octets.strip_suffix(&[0]).unwrap_or(octets);
-    let nominal = Encoding::of(message.data_coding, config);
-    let named = || nominal.decode(octets).unwrap_or_else(|| as_it_stands(octets));
+    let nominal = encoding_of(message.data_coding, config);
+    let named = || if nominal == Encoding::Binary { as_it_stands(octets) } else { nominal.decode(octets) };
     // Most SMSCs write receipts in ASCII, whatever their alphabet is for other texts.
     let is_ascii = octets.iter().all(|&octet| matches!(octet, b' '..=b'~' | b'\r' | b'\n' | b'\t' | 0));
     let stands_first = is_ascii && matches!(nominal, Encoding::Gsm | Encoding::GsmPacked);

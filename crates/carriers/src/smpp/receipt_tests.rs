@@ -1,8 +1,8 @@
 //! The PDUs are those of SMSCs, whole and in hexadecimal.
 
 use super::super::config::tests::config;
-use super::super::handset::Segment;
 use super::*;
+use crate::Segment;
 use flow::Status;
 use flow::text::{encode_gsm, encode_ucs2, pack_septets};
 use proptest::prelude::*;
@@ -308,7 +308,7 @@ fn what_can_not_be_used_is_told() {
     let message = receipt("id:1F stat:plugh err:x7 text:hi");
     let Delivered::Unread(unread) = read(&message, &config(r#""receipt_id": "hex""#)) else { panic!() };
     let expected = Unread {
-        why: Why::UnknownWord,
+        why: UnreadReason::UnknownWord,
         text: "id:1F stat:plugh err:x7 text:hi".into(),
         reference: Some("31".into()),
         word: Some("PLUGH".into()),
@@ -338,7 +338,7 @@ fn a_message_of_a_handset_is_whole() {
     let part = [&[5, 0, 3, 7, 2, 1][..], &encode_ucs2("γειά")].concat();
     let part = Message { esm_class: handset::UDHI, data_coding: 8, ..receipt(part) };
     let Delivered::Message(part) = read(&part, &config("")) else { panic!() };
-    assert_eq!(part.encoding.decode(&part.octets).as_deref(), Some("γειά"));
+    assert_eq!(part.encoding.decode(&part.octets), "γειά");
     assert_eq!(part.segment, Some(Segment { reference: 7, total: 2, sequence: 1 }));
 }
 

@@ -20,5 +20,6 @@ mod smpp;
 mod smsc;
 mod support;
 mod tokens;
+mod told;
 mod understood;
 mod voice;

@@ -31,6 +31,8 @@ impl Work<'_> {
         let early = self.connection.prepare_cached(sql)?.execute([retention.keys_before_ms, most])?;
         self.counters.early -= early as i64;
         more |= early == limit;
+        more |= self.prune_unmatched(retention.unmatched_before_ms, most)? == limit;
+        more |= self.prune_inbound(retention.flows_before_ms, limit)?;
 
         let sql = "SELECT unseal(id, doc), row FROM flows INDEXED BY flows_closed
                    WHERE owes = 0 AND created_ms < ?1 ORDER BY created_ms LIMIT ?2";
@@ -102,10 +104,10 @@ impl Work<'_> {
         let id = flow.id.as_bytes();
         for part in flow.state.messages.iter().flat_map(|message| &message.parts) {
             if let Some(of) = &part.carrier {
-                let sql = "DELETE FROM refs WHERE carrier = ?1 AND reference = ?2 AND flow = ?3";
-                self.connection.prepare_cached(sql)?.execute(params![of.carrier, of.reference, id])?;
+                self.forget_ref(of, flow.id)?;
             }
         }
+        self.forget_unanswered(flow.id)?;
         for recipient in later_recipients(flow) {
             let sql = "DELETE FROM later_recipients WHERE recipient = blind('recipient', ?1, lower(?2)) AND flow = ?3";
             self.connection.prepare_cached(sql)?.execute(params![flow.application, recipient, id])?;
