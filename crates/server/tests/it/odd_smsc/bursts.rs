@@ -40,7 +40,7 @@ async fn all_acknowledged(pair: &Pair, sequences: &[u32]) -> Result<(), String> 
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bursts_of_any_size_and_split_are_answered() {
     if left_out() {
         return;
@@ -168,7 +168,7 @@ async fn mutations_cost_no_session_and_no_receipt() {
     let applied = "switchback_receipts_total{carrier=\"smsc\",result=\"applied\"";
     let before = pair.metric(applied).await;
     let (mut rng, originals) = (Rng::with_seed(19), originals());
-    let (mut asked, mut real) = (0, Vec::new());
+    let (mut asked, mut alerts, mut real) = (0, 0, Vec::new());
     for round in 0..20 {
         let mut all = Vec::new();
         for _ in 0..100 {
@@ -176,8 +176,8 @@ async fn mutations_cost_no_session_and_no_receipt() {
             // Sequence numbers as an SMSC counts; an answer keeps one that nobody waits for.
             if pdu[4] & 0x80 == 0 {
                 pdu[12..16].copy_from_slice(&pdu::next_sequence().to_be_bytes());
-                // An alert_notification has no answer.
-                asked += usize::from(pdu[4..8] != [0, 0, 1, 2]);
+                // An alert_notification has no answer; a generic_nack does no harm.
+                *(if pdu[4..8] == [0, 0, 1, 2] { &mut alerts } else { &mut asked }) += 1;
             }
             mutate(&mut pdu, &mut rng);
             all.push(pdu);
@@ -193,7 +193,8 @@ async fn mutations_cost_no_session_and_no_receipt() {
         let total = || pair.smsc.count("answer");
         so(SOON, async || total() >= asked + real.len() || !pair.one_session()).await;
         assert!(pair.one_session(), "round {round}: {} binds", pair.smsc.count("bind"));
-        assert_eq!(total(), asked + real.len(), "round {round}: every request has an answer");
+        let right = asked + real.len()..=asked + real.len() + alerts;
+        assert!(right.contains(&total()), "round {round}: {} answers, and not {right:?}", total());
     }
     all_acknowledged(&pair, &real).await.unwrap();
     for id in &ids {
@@ -204,7 +205,7 @@ async fn mutations_cost_no_session_and_no_receipt() {
     assert_eq!(pair.smsc.count("submit"), 20);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rule_18_what_throttles_is_asked_as_it_can_take() {
     if left_out() {
         return;
@@ -213,20 +214,19 @@ async fn rule_18_what_throttles_is_asked_as_it_can_take() {
     let started = Instant::now();
     let to: Vec<_> = (0..100).map(|i| format!("+3069555{i:05}")).collect();
     let ids = join_all(to.iter().map(|to| pair.send(to))).await;
-    let mut waiting = ids;
-    let all = so(Duration::from_secs(25), async || {
-        let mut still = Vec::new();
-        for id in &waiting {
-            if pair.status(id).await != "Sent" {
-                still.push(id.clone());
-            }
-        }
-        waiting = still;
-        waiting.is_empty()
+    let accepted = "switchback_submits_total{carrier=\"smsc\",outcome=\"accepted\"";
+    so(Duration::from_secs(25), async || {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        pair.metric(accepted).await == 100
     })
     .await;
     let took = started.elapsed();
-    assert!(all, "{} of 100 are not Sent", waiting.len());
+    let mut waiting = false;
+    for id in &ids {
+        waiting = waiting || !pair.comes_to(id, "Sent").await;
+    }
+    let (taken, submits) = (pair.metric(accepted).await, pair.smsc.count("submit"));
+    assert!(!waiting, "{taken} of 100 were taken, of {submits} submits");
     // The last submit of each is the one that was taken.
     let submits = pair.smsc.events("submit");
     let mut taken = std::collections::HashMap::new();

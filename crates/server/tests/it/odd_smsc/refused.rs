@@ -48,7 +48,8 @@ async fn rule_09_for_many_messages_and_a_transmitter() {
         });
         rows.check(row, all.await, "not all are Sent");
         let binds = pair.smsc.count("bind");
-        rows.check(row, binds == sessions + 1, format!("{binds} binds"));
+        // The receiver may be bound again with its transmitter.
+        rows.check(row, (sessions + 1..=2 * sessions).contains(&binds), format!("{binds} binds"));
     }
     rows.hold();
 }

@@ -141,7 +141,7 @@ async fn rule_13_a_message_from_a_handset_is_not_swallowed() {
     let listed = "0000003500000005000000000000000100010133303639303030303030303000050041636d65000000000000000000000453544f50";
     let from_handset =
         |text: &[u8], data_coding| Deliver { esm_class: 0, data_coding, ..Deliver::receipt(TO, text) };
-    let header = [&[5, 4, 0x0b, 0x84, 0x23, 0xf0][..], b"yes"].concat();
+    let header = [&[6, 5, 4, 0x0b, 0x84, 0x23, 0xf0][..], b"yes"].concat();
     for (row, pdu) in [
         ("STOP", octets(listed)),
         ("hello", from_handset(b"hello", 0).pdu()),

@@ -10,21 +10,41 @@ fn sequences(pair: &Pair) -> Vec<u32> {
     pair.smsc.events("submit").iter().map(|submit| submit["sequence"].as_u64().unwrap() as u32).collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rule_01_a_burst_of_receipts_is_acknowledged_at_once() {
     if left_out() {
         return;
     }
-    let pair = Pair::start(&Setup { carrier: "window = 100", ..Setup::default() }).await;
+    // Few submits at once: this is about the receipts.
+    let pair = Pair::start(&Setup { carrier: "window = 3", ..Setup::default() }).await;
+    let to: Vec<_> = (0..20).map(|i| format!("+3069000{i:05}")).collect();
+    let ids = join_all(to.iter().map(|to| pair.send(to))).await;
+    for id in &ids {
+        assert!(pair.comes_to(id, "Sent").await);
+    }
+    let submits = pair.smsc.events("submit");
     let mut rows = Rows::default();
     for burst in 0..12 {
-        let receipts: Vec<_> =
-            (0..20).map(|i| Deliver::delivered(TO, &format!("b{burst}-{i}")).pdu()).collect();
+        let receipt = |submit: &Value| {
+            let (from, id) = (submit["to"].as_str().unwrap(), submit["id"].as_str().unwrap());
+            // For messages of ours, for nobody's, with no news, and from handsets.
+            let receipt = match burst % 4 {
+                0 => Deliver::delivered(from, id),
+                1 => Deliver::delivered(from, &format!("b{burst}-{id}")),
+                2 => Deliver::receipt(from, format!("id:{id} stat:ENROUTE err:000")),
+                _ => Deliver { esm_class: 0, ..Deliver::receipt(from, "hello") },
+            };
+            receipt.pdu()
+        };
+        let receipts: Vec<_> = submits.iter().map(receipt).collect();
         pair.smsc.write(&receipts.concat());
         let answered =
             || receipts.iter().filter(|pdu| pair.smsc.answers(pdu::sequence(pdu)).len() == 1).count();
         so(Duration::from_secs(2), async || answered() == 20).await;
         rows.check(format!("burst {burst}"), answered() == 20, format!("{} of 20 acknowledged", answered()));
+    }
+    for id in &ids {
+        rows.check("then", pair.comes_to(id, "Delivered").await, pair.status(id).await);
     }
     rows.hold();
 }
@@ -154,7 +174,7 @@ async fn rule_06_nothing_new_leaves_on_a_session_that_unbinds() {
     // One of them is never answered: the session ends after `response_timeout`.
     assert!(so(SOON, async || pair.smsc.count("closed") == 1).await, "the session does not end");
     let lasted = started.elapsed();
-    assert!(lasted > Duration::from_millis(1500), "it ended after {lasted:?}, an answer was outstanding");
+    assert!(lasted > Duration::from_secs(1), "it ended after {lasted:?}, an answer was outstanding");
     assert!(pair.comes_to(&new, "Sent").await, "{}", pair.status(&new).await);
     assert!(pair.comes_to(&unanswered, "Sent").await, "{}", pair.status(&unanswered).await);
     assert_eq!(pair.smsc.submits_to("+306900000008")[0]["session"], 2);
@@ -265,7 +285,7 @@ async fn rule_19_a_bind_that_the_smsc_grants_is_a_bind() {
         let pair = Pair::try_start(&Setup { rules, carrier: &carrier, ..Setup::default() }).await.unwrap();
         let id = pair.send(TO).await;
         let mut rows = Rows::default();
-        let sent = so(Duration::from_secs(3), async || pair.status(&id).await == "Sent").await;
+        let sent = pair.comes_to(&id, "Sent").await;
         rows.check(&row, sent, format!("{} instead of Sent", pair.status(&id).await));
         let (binds, closed) = (pair.smsc.count("bind"), pair.smsc.count("closed"));
         let sessions = if bind == "separate" { 2 } else { 1 };

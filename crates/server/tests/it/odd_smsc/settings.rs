@@ -112,7 +112,7 @@ async fn rule_20_what_a_command_status_means() {
         return;
     }
     let mut rows = Rows::default();
-    let table = "[carrier.command_status]\n\"0x400\" = \"later\"\n\"0x0000040A\" = \"later\"\n\"1025\" = \"later\"\n\
+    let table = "[carrier.command_status]\n\"0x400\" = \"later\"\n\"0x0000040A\" = \"later\"\n\"0x401\" = \"later\"\n\
                  \"0x402\" = \"failed\"\n\"0x403\" = { status = \"Failed\", detail = \"Carrier Violation\" }\n\
                  \"0x58\" = \"failed\"\n\"0x45\" = \"later\"\n";
     for (status, taken, detail) in [
@@ -141,5 +141,30 @@ async fn rule_20_what_a_command_status_means() {
             }
         }
     }
+    rows.hold();
+}
+
+#[test]
+fn rule_20_what_can_be_set_is_documented() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let read = |file: &str| std::fs::read_to_string(root.join(file)).unwrap();
+    let (page, example) = (read("docs/carriers-smpp.md"), read("switchback.example.toml"));
+    let mut rows = Rows::default();
+    for key in [
+        "service_type",
+        "address_range",
+        "bind_ton_npi",
+        "alphabet",
+        "gsm_packed",
+        "latin1",
+        "command_status",
+        "receipts",
+        "receipt_tlv_id",
+        "udh16",
+    ] {
+        rows.check(key, page.contains(key) || example.contains(key), "nothing tells of it");
+    }
+    // What handsets send is counted there (rule 13).
+    rows.check("handsets", page.contains("switchback_inbound_total"), "not in carriers-smpp.md");
     rows.hold();
 }

@@ -13,7 +13,7 @@ async fn references(
     messages: usize,
     read: fn(&Value) -> (u16, u8, String),
 ) -> BTreeMap<u16, Vec<(u8, String)>> {
-    let carrier = format!("window = 100\n{carrier}");
+    let carrier = format!("window = 4\n{carrier}");
     let pair = Pair::start(&Setup { carrier: &carrier, ..Setup::default() }).await;
     // Every part starts with the message's number: a part has 153 letters.
     let text = |i: usize| format!("{i:03}{}{i:03}{}", "a".repeat(150), "b".repeat(20));
