@@ -5,6 +5,7 @@ mod callbacks;
 mod callee;
 mod edge;
 mod http;
+mod odd_smsc;
 mod operating;
 mod panics;
 mod presets;
