@@ -23,6 +23,12 @@ const READ_OCTETS: usize = 16 * 1024;
 const EVENTS_MAX: usize = 1024;
 /// Submits that may wait for room in the window.
 const WAITING_MAX: usize = 64;
+/// Answers of ours that are taken at once.
+const CONTROLS_MAX: usize = 256;
+/// How long the last octets of an ended session may take.
+const LAST_WRITE: Duration = Duration::from_secs(1);
+/// How long what an SMSC sent before it went may take.
+const LAST_READ: Duration = Duration::from_secs(1);
 
 /// Why a submit has no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -42,7 +48,7 @@ pub enum Incoming<K> {
     Bound(BindResp),
     /// A message or a receipt, which waits for [`Client::answer`].
     Received(Received),
-    /// The answer to a submit that had failed as [`Unanswered::TimedOut`].
+    /// The answer to a submit that had failed as [`Unanswered::TimedOut`], or that nobody waited for any more.
     Late {
         /// The submit.
         key: K,
@@ -62,11 +68,17 @@ struct Pending<K> {
 }
 
 impl<K> Pending<K> {
-    fn resolve(&self, answer: Result<Answer, SubmitError>) {
-        if let Some(waiter) = self.waiter.lock().take() {
-            // Whoever waited may have gone.
-            let _ = waiter.send(answer);
+    /// Tells whoever waits; gives the answer back where nobody does.
+    fn resolve(&self, answer: Result<Answer, SubmitError>) -> Option<Result<Answer, SubmitError>> {
+        match self.waiter.lock().take() {
+            Some(waiter) => waiter.send(answer).err(),
+            None => Some(answer),
         }
+    }
+
+    /// Whether nobody waits any more, so that it had better not be submitted.
+    fn is_abandoned(&self) -> bool {
+        self.waiter.lock().as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 }
 
@@ -117,7 +129,7 @@ impl<K: Clone + Send + Sync + 'static> Client<K> {
     }
 
     /// Submits a message and waits for its answer. `key` names it in [`Incoming::Late`], which can come for `matters`
-    /// from now. Waits while the window is full.
+    /// from now. Waits while the window is full; who stops waiting before it was sent sends nothing.
     ///
     /// # Errors
     /// [`SubmitError`].
@@ -151,25 +163,28 @@ struct Outlet<K> {
 }
 
 impl<K: Clone> Outlet<K> {
+    fn tell_all(&self, session: &mut Session<Arc<Pending<K>>>) {
+        while let Some(event) = session.next_event() {
+            self.tell(event);
+        }
+    }
+
     fn tell(&self, event: Event<Arc<Pending<K>>>) {
         let spare = self.incoming.capacity().saturating_sub(self.unanswered_max);
         let told = match event {
             Event::Bound(resp) => Incoming::Bound(resp),
             // Those that wait are bounded, and have their places.
             Event::Received(received) => Incoming::Received(received),
-            Event::Answered { token, answer, late: false } => {
-                token.resolve(Ok(answer));
-                return;
-            }
+            Event::Answered { token, answer, .. } => match token.resolve(Ok(answer)) {
+                Some(Ok(answer)) if spare > 8 => Incoming::Late { key: token.key.clone(), answer },
+                _ => return,
+            },
             Event::Unanswered { token, why } => {
                 token.resolve(Err(SubmitError::Unanswered(why)));
                 return;
             }
-            Event::Answered { token, answer, late: true } if spare > 8 => {
-                Incoming::Late { key: token.key.clone(), answer }
-            }
             Event::Odd(odd) if spare > EVENTS_MAX / 2 => Incoming::Odd(odd),
-            Event::Answered { .. } | Event::Odd(_) => return,
+            Event::Odd(_) => return,
             Event::Ended(end) => Incoming::Ended(end),
         };
         // Nobody may listen any more.
@@ -190,33 +205,48 @@ async fn pump<IO, K>(
 {
     let (mut reader, mut writer) = split(io);
     let mut octets = Vec::with_capacity(READ_OCTETS);
-    let (mut batch, mut flushed) = (Vec::new(), true);
-    // Somebody has a handle.
-    let mut held = true;
+    let (mut submitted, mut controlled) = (Vec::new(), Vec::new());
+    let mut flushed = true;
+    // Whether somebody may submit, and control.
+    let (mut can_submit, mut is_held) = (true, true);
+    // An ended session has no deadline, and an SMSC that reads nothing must not keep what is left of it.
+    let mut last_write = None;
+    let alarm = tokio::time::sleep_until(Instant::now());
+    tokio::pin!(alarm);
     loop {
-        while let Some(event) = session.next_event() {
-            outlet.tell(event);
-        }
+        outlet.tell_all(&mut session);
         if session.is_ended() && session.output().is_empty() && flushed {
             break;
         }
         let has_output = !session.output().is_empty();
-        // An ended session has no deadline, and an SMSC that reads nothing must not keep what is left of it.
-        let deadline = session.deadline().map_or_else(|| Instant::now() + LAST_WRITE, Instant::from_std);
+        let deadline = match session.deadline() {
+            Some(deadline) => Instant::from_std(deadline),
+            None => *last_write.get_or_insert_with(|| Instant::now() + LAST_WRITE),
+        };
+        // Most deadlines move away with each PDU. One that rings early does no harm; to move it each time costs more.
+        if deadline < alarm.deadline() || alarm.is_elapsed() {
+            alarm.as_mut().reset(deadline);
+        }
         // Those that come while it is not bound are told so at once.
         let room = if session.is_ready() { session.room() } else { WAITING_MAX };
         let wants_octets = session.wants_octets();
         tokio::select! {
             written = write_out(&mut writer, session.output()), if has_output || !flushed => match written {
-                Ok(Some(0)) => session.disconnected("nothing more can be written".to_owned()),
-                Ok(Some(octets)) => {
+                Ok(Some(written @ 1..)) => {
                     flushed = false;
-                    session.wrote(octets, now());
+                    session.wrote(written, now());
                 }
                 Ok(None) => flushed = true,
-                Err(error) => {
+                failed => {
                     flushed = true;
-                    session.disconnected(error.to_string());
+                    let why = match failed {
+                        Err(error) => error.to_string(),
+                        Ok(_) => "nothing more can be written".to_owned(),
+                    };
+                    // What the SMSC sent before it went is still there, and answers may be in it.
+                    let rest = take_rest(&mut reader, &mut octets, &mut session, &outlet);
+                    let _ = tokio::time::timeout(LAST_READ, rest).await;
+                    session.disconnected(why);
                 }
             },
             read = reader.read_buf(&mut octets), if wants_octets => match read {
@@ -227,39 +257,41 @@ async fn pump<IO, K>(
                 }
                 Err(error) => session.disconnected(error.to_string()),
             },
-            taken = submits.recv_many(&mut batch, room), if held && room > 0 && !session.is_ended() => {
-                held = taken > 0;
-                if !held {
-                    session.close(now());
-                }
-                for submit in batch.drain(..) {
+            taken = submits.recv_many(&mut submitted, room), if can_submit && room > 0 => {
+                can_submit = taken > 0;
+                for submit in submitted.drain(..) {
                     submit_to(&mut session, submit);
                 }
             }
-            control = controls.recv(), if held && !session.is_ended() => match control {
-                Some(Control::Answer { command, sequence, status }) => {
-                    session.answer(command, sequence, status, now());
-                }
-                Some(Control::Close) => session.close(now()),
-                None => {
-                    held = false;
+            taken = controls.recv_many(&mut controlled, CONTROLS_MAX), if is_held => {
+                // The last answers of who is gone come before this.
+                is_held = taken > 0;
+                if !is_held {
                     session.close(now());
                 }
-            },
-            () = tokio::time::sleep_until(deadline) => {
-                if session.is_ended() {
+                for control in controlled.drain(..) {
+                    match control {
+                        Control::Answer { command, sequence, status } => {
+                            session.answer(command, sequence, status, now());
+                        }
+                        Control::Close => session.close(now()),
+                    }
+                }
+            }
+            () = &mut alarm => {
+                if session.is_ended() && deadline <= Instant::now() {
                     break;
                 }
                 session.tick(now());
             }
         }
     }
-    // A peer that is gone needs no end of TLS.
-    let _ = tokio::time::timeout(LAST_WRITE, writer.shutdown()).await;
     submits.close();
     while let Some(submit) = submits.recv().await {
         submit.pending.resolve(Err(NotSubmitted::NotBound.into()));
     }
+    // A peer that is gone needs no end of TLS.
+    let _ = tokio::time::timeout(LAST_WRITE, writer.shutdown()).await;
 }
 
 /// Writes some octets and answers how many; where there are none, sees to it that those of before have left.
@@ -271,8 +303,19 @@ async fn write_out<W: AsyncWrite + Unpin>(writer: &mut W, octets: &[u8]) -> io::
     writer.write(octets).await.map(Some)
 }
 
-/// How long the last octets of an ended session may take.
-const LAST_WRITE: Duration = Duration::from_secs(1);
+/// Reads to the end of a connection.
+async fn take_rest<R: AsyncRead + Unpin, K: Clone>(
+    reader: &mut R,
+    octets: &mut Vec<u8>,
+    session: &mut Session<Arc<Pending<K>>>,
+    outlet: &Outlet<K>,
+) {
+    while session.wants_octets() && reader.read_buf(octets).await.is_ok_and(|read| read > 0) {
+        session.receive(octets, now());
+        octets.clear();
+        outlet.tell_all(session);
+    }
+}
 
 fn now() -> std::time::Instant {
     Instant::now().into_std()
@@ -280,6 +323,9 @@ fn now() -> std::time::Instant {
 
 fn submit_to<K: Clone>(session: &mut Session<Arc<Pending<K>>>, submit: Submit<K>) {
     let Submit { pending, message, matters } = submit;
+    if pending.is_abandoned() {
+        return;
+    }
     if let Err(why) = session.submit(Arc::clone(&pending), message, matters, now()) {
         pending.resolve(Err(why.into()));
     }

@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 const OUTPUT_MAX: usize = 1 << 20;
 /// The longest that an `unbind` of ours waits for its answer.
 const UNBIND_TIMEOUT: Duration = Duration::from_secs(3);
+/// A wait beyond which nobody looks; longer ones could not be added to an instant.
+const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 /// The largest `sequence_number` of a request (SMPP 3.4, 5.1.4).
 const SEQUENCE_MAX: u32 = 0x7fff_ffff;
 
@@ -216,7 +218,8 @@ enum State {
     Draining {
         until: Instant,
         why: End,
-        peer_unbind: Option<u32>,
+        /// The numbers of the SMSC's unbinds, which are answered last.
+        unbinds: Vec<u32>,
     },
     Unbinding {
         sequence: u32,
@@ -242,7 +245,7 @@ pub struct Session<T> {
     /// they come to the front.
     deadlines: VecDeque<(Instant, u32)>,
     /// Those that were given up, in that order.
-    late: VecDeque<u32>,
+    late: VecDeque<(Instant, u32)>,
     /// Submits that wait for their answer.
     awaited: usize,
     /// Requests of the SMSC that wait for ours.
@@ -262,7 +265,7 @@ impl<T: Clone> Session<T> {
     pub fn new(settings: Settings, now: Instant) -> Result<Session<T>, EncodeError> {
         let frames = Frames::new(settings.command_length_max);
         let mut session = Session {
-            state: State::Binding { sequence: 1, until: now + settings.response_timeout },
+            state: State::Binding { sequence: 1, until: after(now, settings.response_timeout) },
             settings,
             frames,
             output: Vec::new(),
@@ -300,7 +303,10 @@ impl<T: Clone> Session<T> {
 
     /// Whether octets are taken now; if not, reading goes on after the next answer or write.
     pub fn wants_octets(&self) -> bool {
-        !self.is_ended() && self.unanswered < self.settings.unanswered_max && self.output().len() < OUTPUT_MAX
+        let unbinds = if let State::Draining { unbinds, .. } = &self.state { unbinds.len() } else { 0 };
+        // Behind the first one there are answers; one that goes on unbinding is sent for nothing else.
+        let unanswered = self.unanswered + unbinds.saturating_sub(1);
+        !self.is_ended() && unanswered < self.settings.unanswered_max && self.output().len() < OUTPUT_MAX
     }
 
     /// Submits a message; `token` comes back with its answer. An answer that comes late is told for `matters` from now.
@@ -323,8 +329,8 @@ impl<T: Clone> Session<T> {
         }
         let sequence = self.draw_sequence();
         self.send(&Pdu::SubmitSm(message), CommandStatus::OK, sequence, now)?;
-        let until = now + self.settings.response_timeout;
-        let asked = Asked::Submit { token, until, matters_until: now + matters, late: false };
+        let until = after(now, self.settings.response_timeout);
+        let asked = Asked::Submit { token, until, matters_until: after(now, matters), late: false };
         self.asked.insert(sequence, asked);
         self.deadlines.push_back((until, sequence));
         self.awaited += 1;
@@ -349,7 +355,7 @@ impl<T: Clone> Session<T> {
     pub fn close(&mut self, now: Instant) {
         match self.state {
             State::Binding { .. } => self.end(End::Closed),
-            State::Bound => self.drain(End::Closed, None, now),
+            State::Bound => self.drain(End::Closed, Vec::new(), now),
             State::Draining { .. } | State::Unbinding { .. } | State::Ended => {}
         }
     }
@@ -415,7 +421,7 @@ impl<T: Clone> Session<T> {
             }
         };
         let submit = self.deadlines.front().map(|&(until, _)| until);
-        let stalled = (!self.output().is_empty()).then(|| self.moved + self.settings.response_timeout);
+        let stalled = (!self.output().is_empty()).then(|| after(self.moved, self.settings.response_timeout));
         [state, submit, stalled, self.enquire_deadline()].into_iter().flatten().min()
     }
 
@@ -432,7 +438,7 @@ impl<T: Clone> Session<T> {
         if self.is_ended() {
             return;
         }
-        if !self.output().is_empty() && self.moved + self.settings.response_timeout <= now {
+        if !self.output().is_empty() && after(self.moved, self.settings.response_timeout) <= now {
             self.end(End::Stalled);
         } else if self.enquire_deadline().is_some_and(|due| due <= now) {
             if self.enquired.is_some() {
@@ -454,8 +460,8 @@ impl<T: Clone> Session<T> {
             return None;
         }
         Some(match self.enquired {
-            None => self.received + self.settings.enquire_link,
-            Some(enquired) => enquired + self.settings.response_timeout,
+            None => after(self.received, self.settings.enquire_link),
+            Some(enquired) => after(enquired, self.settings.response_timeout),
         })
     }
 
@@ -470,7 +476,7 @@ impl<T: Clone> Session<T> {
                 }
                 *late = true;
                 self.awaited -= 1;
-                self.late.push_back(sequence);
+                self.late.push_back((due, sequence));
                 let why = Unanswered::TimedOut;
                 self.events.push_back(Event::Unanswered { token: token.clone(), why });
             }
@@ -481,8 +487,10 @@ impl<T: Clone> Session<T> {
 
     /// Forgets submits whose answer is of no use any more, and the oldest beyond the limit.
     fn forget_late(&mut self, now: Instant) {
-        while let Some(sequence) = self.late.front() {
-            if let Some(Asked::Submit { late: true, matters_until, .. }) = self.asked.get(sequence) {
+        while let Some((due, sequence)) = self.late.front() {
+            if let Some(Asked::Submit { until, matters_until, late: true, .. }) = self.asked.get(sequence)
+                && until == due
+            {
                 if *matters_until > now && self.late.len() <= self.settings.late_max {
                     return;
                 }
@@ -529,11 +537,19 @@ impl<T: Clone> Session<T> {
                 self.unanswered += 1;
                 let Header { command, sequence, .. } = header;
                 self.events.push_back(Event::Received(Received { command, sequence, message, flaws }));
-                return;
             }
-            _ if header.command.is_response() => self.take_response(header, pdu, now),
-            Pdu::EnquireLink => self.respond(header.command, CommandStatus::OK, header.sequence, now),
-            Pdu::Unbind => self.take_unbind(header.sequence, now),
+            _ if header.command.is_response() => {
+                self.tell_flaws(header, flaws);
+                self.take_response(header, pdu, now);
+            }
+            Pdu::EnquireLink => {
+                self.tell_flaws(header, flaws);
+                self.respond(header.command, CommandStatus::OK, header.sequence, now);
+            }
+            Pdu::Unbind => {
+                self.tell_flaws(header, flaws);
+                self.take_unbind(header.sequence, now);
+            }
             _ if matches!(header.command, CommandId::ALERT_NOTIFICATION | CommandId::OUTBIND) => {
                 self.odd(header, OddKind::Ignored);
             }
@@ -542,11 +558,7 @@ impl<T: Clone> Session<T> {
                 let status = CommandStatus::INVALID_COMMAND_ID;
                 let _ = self.send(&Pdu::GenericNack, status, header.sequence, now);
                 self.odd(header, OddKind::Rejected(status));
-                return;
             }
-        }
-        if !flaws.is_empty() {
-            self.odd(header, OddKind::Flaws(flaws));
         }
     }
 
@@ -568,8 +580,8 @@ impl<T: Clone> Session<T> {
                 self.end(why);
             }
             // Answers may stand behind it. Many SMSCs close as soon as they have ours, so it comes last.
-            State::Bound => self.drain(End::Unbound, Some(sequence), now),
-            State::Draining { peer_unbind, .. } => *peer_unbind = Some(sequence),
+            State::Bound => self.drain(End::Unbound, vec![sequence], now),
+            State::Draining { unbinds, .. } => unbinds.push(sequence),
             State::Ended => {}
         }
     }
@@ -595,6 +607,10 @@ impl<T: Clone> Session<T> {
             _ => {}
         }
         match self.asked.remove(&sequence) {
+            // Its caller was told a time, and may have decided since.
+            Some(Asked::Submit { matters_until, late: true, .. }) if matters_until <= now => {
+                self.odd(header, OddKind::NotAsked(status));
+            }
             Some(Asked::Submit { token, late, .. }) => {
                 if !late {
                     self.awaited -= 1;
@@ -610,7 +626,7 @@ impl<T: Clone> Session<T> {
                 self.events.push_back(Event::Answered { token, answer, late });
                 self.drop_answered();
                 if status == CommandStatus::INVALID_BIND_STATUS && self.state == State::Bound {
-                    self.drain(End::NotBound, None, now);
+                    self.drain(End::NotBound, Vec::new(), now);
                 }
                 self.settle(now);
             }
@@ -631,31 +647,30 @@ impl<T: Clone> Session<T> {
         }
     }
 
-    fn drain(&mut self, why: End, peer_unbind: Option<u32>, now: Instant) {
-        let until = now + self.settings.response_timeout;
-        self.state = State::Draining { until, why, peer_unbind };
+    fn drain(&mut self, why: End, unbinds: Vec<u32>, now: Instant) {
+        let until = after(now, self.settings.response_timeout);
+        self.state = State::Draining { until, why, unbinds };
         self.settle(now);
     }
 
     /// Goes on with the end where nothing is under way any more, or it has taken long enough.
     fn settle(&mut self, now: Instant) {
-        let State::Draining { until, why, peer_unbind } = &self.state else { return };
+        let State::Draining { until, why, unbinds } = &mut self.state else { return };
         if (self.awaited > 0 || self.unanswered > 0) && *until > now {
             return;
         }
-        let (why, peer_unbind) = (why.clone(), *peer_unbind);
-        match peer_unbind {
-            Some(sequence) => {
-                self.respond(CommandId::UNBIND, CommandStatus::OK, sequence, now);
-                self.end(why);
-            }
-            None => {
-                let sequence = self.draw_sequence();
-                let _ = self.send(&Pdu::Unbind, CommandStatus::OK, sequence, now);
-                let until = now + self.settings.response_timeout.min(UNBIND_TIMEOUT);
-                self.state = State::Unbinding { sequence, until, why };
-            }
+        let (why, unbinds) = (why.clone(), std::mem::take(unbinds));
+        if unbinds.is_empty() {
+            let sequence = self.draw_sequence();
+            let _ = self.send(&Pdu::Unbind, CommandStatus::OK, sequence, now);
+            let until = after(now, self.settings.response_timeout.min(UNBIND_TIMEOUT));
+            self.state = State::Unbinding { sequence, until, why };
+            return;
         }
+        for sequence in unbinds {
+            self.respond(CommandId::UNBIND, CommandStatus::OK, sequence, now);
+        }
+        self.end(why);
     }
 
     fn end(&mut self, why: End) {
@@ -674,6 +689,13 @@ impl<T: Clone> Session<T> {
         self.asked.clear();
         self.late.clear();
         self.events.push_back(Event::Ended(why));
+    }
+
+    /// Before what the PDU leads to, which may be the end.
+    fn tell_flaws(&mut self, header: Header, flaws: Vec<Flaw>) {
+        if !flaws.is_empty() {
+            self.odd(header, OddKind::Flaws(flaws));
+        }
     }
 
     fn odd(&mut self, header: Header, kind: OddKind) {
@@ -722,4 +744,9 @@ impl<T: Clone> Session<T> {
     pub(crate) fn set_next_sequence(&mut self, sequence: u32) {
         self.next_sequence = sequence;
     }
+}
+
+/// The instant that is so long after another.
+fn after(instant: Instant, wait: Duration) -> Instant {
+    instant + wait.min(FOREVER)
 }
