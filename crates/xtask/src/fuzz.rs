@@ -5,13 +5,15 @@ use anyhow::{Context, ensure};
 use std::process::Command;
 
 /// Every target of `fuzz/`.
-const TARGETS: [&str; 12] = [
+const TARGETS: [&str; 14] = [
     "bodies",
     "heads",
     "filters",
     "http_receipts",
     "provider_answers",
     "smpp_receipts",
+    "smpp_pdus",
+    "smpp_session",
     "sip_answers",
     "audio",
     "dial_plans",
