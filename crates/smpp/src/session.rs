@@ -750,3 +750,36 @@ impl<T: Clone> Session<T> {
 fn after(instant: Instant, wait: Duration) -> Instant {
     instant + wait.min(FOREVER)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_start_again_and_leave_out_those_that_are_open() {
+        let now = Instant::now();
+        let settings = Settings { window: 100, ..Settings::new(BindKind::Transmitter, Bind::default()) };
+        let mut session = Session::new(settings, now).unwrap();
+        let mut take = |session: &mut Session<u32>, pdu: Pdu, sequence| {
+            let mut octets = Vec::new();
+            pdu.encode(CommandStatus::OK, sequence, &mut octets).unwrap();
+            session.receive(&octets, now);
+        };
+        take(&mut session, Pdu::BindResp(BindKind::Transmitter, BindResp::default()), 1);
+        let submit = |session: &mut Session<u32>| {
+            session.submit(0, Message::default(), Duration::from_secs(60), now).unwrap()
+        };
+        assert_eq!([submit(&mut session), submit(&mut session)], [2, 3]);
+        take(&mut session, Pdu::SubmitSmResp(MessageResp::default()), 2);
+        session.set_next_sequence(SEQUENCE_MAX - 1);
+        let drawn: Vec<_> = (0..5).map(|_| submit(&mut session)).collect();
+        assert_eq!(drawn, [SEQUENCE_MAX - 1, SEQUENCE_MAX, 1, 2, 4]);
+        // The second one that is called 2 has a deadline of its own.
+        take(&mut session, Pdu::SubmitSmResp(MessageResp::default()), 2);
+        session.tick(now + session.settings.response_timeout);
+        let unanswered = std::iter::from_fn(|| session.next_event())
+            .filter(|event| matches!(event, Event::Unanswered { .. }))
+            .count();
+        assert_eq!(unanswered, 5);
+    }
+}
