@@ -209,7 +209,6 @@ async fn pump<IO, K>(
     let mut flushed = true;
     // Whether somebody may submit, and control.
     let (mut can_submit, mut is_held) = (true, true);
-    // An ended session has no deadline, and an SMSC that reads nothing must not keep what is left of it.
     let mut last_write = None;
     let alarm = tokio::time::sleep_until(Instant::now());
     tokio::pin!(alarm);
@@ -219,12 +218,16 @@ async fn pump<IO, K>(
             break;
         }
         let has_output = !session.output().is_empty();
-        let deadline = match session.deadline() {
-            Some(deadline) => Instant::from_std(deadline),
-            None => *last_write.get_or_insert_with(|| Instant::now() + LAST_WRITE),
+        // An SMSC that reads nothing must not keep what is left of an ended session.
+        let deadline = if session.is_ended() {
+            Some(*last_write.get_or_insert_with(|| Instant::now() + LAST_WRITE))
+        } else {
+            session.deadline().map(Instant::from_std)
         };
         // Most deadlines move away with each PDU. One that rings early does no harm; to move it each time costs more.
-        if deadline < alarm.deadline() || alarm.is_elapsed() {
+        if let Some(deadline) = deadline
+            && (deadline < alarm.deadline() || alarm.is_elapsed())
+        {
             alarm.as_mut().reset(deadline);
         }
         // Those that come while it is not bound are told so at once.
@@ -278,8 +281,8 @@ async fn pump<IO, K>(
                     }
                 }
             }
-            () = &mut alarm => {
-                if session.is_ended() && deadline <= Instant::now() {
+            () = &mut alarm, if deadline.is_some() => {
+                if last_write.is_some_and(|last| last <= Instant::now()) {
                     break;
                 }
                 session.tick(now());
