@@ -28,6 +28,8 @@ const READ_OCTETS: usize = 16 * 1024;
 const EVENTS_MAX: usize = 1024;
 /// Submits that may wait for room in the window.
 const WAITING_MAX: usize = 64;
+/// How long the last octets of a session may take, those that are written and those that are read.
+const LAST_OCTETS: Duration = Duration::from_secs(1);
 
 /// Why a submit has no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -47,7 +49,7 @@ pub enum Incoming<K> {
     Bound(BindResp),
     /// A message or a receipt, which waits for [`Client::answer`].
     Received(Received),
-    /// The answer to a submit that had failed as [`Unanswered::TimedOut`].
+    /// The answer to a submit that had failed as [`Unanswered::TimedOut`], or that nobody waited for any more.
     Late {
         /// The submit.
         key: K,
@@ -67,11 +69,17 @@ struct Pending<K> {
 }
 
 impl<K> Pending<K> {
-    fn resolve(&self, answer: Result<Answer, SubmitError>) {
-        if let Some(waiter) = self.waiter.lock().take() {
-            // Whoever waited may have gone.
-            let _ = waiter.send(answer);
+    /// Tells whoever waits; gives the answer back where nobody does.
+    fn resolve(&self, answer: Result<Answer, SubmitError>) -> Option<Result<Answer, SubmitError>> {
+        match self.waiter.lock().take() {
+            Some(waiter) => waiter.send(answer).err(),
+            None => Some(answer),
         }
+    }
+
+    /// Whether nobody waits any more, so that it had better not be submitted.
+    fn is_abandoned(&self) -> bool {
+        self.waiter.lock().as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 }
 
@@ -130,7 +138,7 @@ impl<K: Clone + Send + Sync + 'static> Client<K> {
     }
 
     /// Submits a message and waits for its answer. `key` names it in [`Incoming::Late`], which can come for `matters`
-    /// from now. Waits while the window is full.
+    /// from now. Waits while the window is full; who stops waiting before it was sent sends nothing.
     ///
     /// # Errors
     /// [`SubmitError`].
@@ -166,25 +174,28 @@ struct Outlet<K> {
 }
 
 impl<K: Clone> Outlet<K> {
+    fn tell_all(&self, session: &mut Session<Arc<Pending<K>>>) {
+        while let Some(event) = session.next_event() {
+            self.tell(event);
+        }
+    }
+
     fn tell(&self, event: Event<Arc<Pending<K>>>) {
         let spare = self.incoming.capacity().saturating_sub(self.unanswered_max);
         let told = match event {
             Event::Bound(resp) => Incoming::Bound(resp),
             // Those that wait are bounded, and have their places.
             Event::Received(received) => Incoming::Received(received),
-            Event::Answered { token, answer, late: false } => {
-                token.resolve(Ok(answer));
-                return;
-            }
+            Event::Answered { token, answer, .. } => match token.resolve(Ok(answer)) {
+                Some(Ok(answer)) if spare > 8 => Incoming::Late { key: token.key.clone(), answer },
+                _ => return,
+            },
             Event::Unanswered { token, why } => {
                 token.resolve(Err(SubmitError::Unanswered(why)));
                 return;
             }
-            Event::Answered { token, answer, late: true } if spare > 8 => {
-                Incoming::Late { key: token.key.clone(), answer }
-            }
             Event::Odd(odd) if spare > EVENTS_MAX / 2 => Incoming::Odd(odd),
-            Event::Answered { .. } | Event::Odd(_) => return,
+            Event::Odd(_) => return,
             Event::Ended(end) => Incoming::Ended(end),
         };
         // Nobody may listen any more.
@@ -207,6 +218,9 @@ async fn pump<IO, K>(
     let (mut octets, mut flushed) = (vec![0; READ_OCTETS], true);
     // Somebody has a handle.
     let mut held = true;
+    let mut last_write = None;
+    let alarm = tokio::time::sleep_until(Instant::now());
+    tokio::pin!(alarm);
     loop {
         // First all that is there, so that nobody waits for a side that is always busy.
         held &= take_controls(&mut session, &mut controls);
@@ -215,15 +229,24 @@ async fn pump<IO, K>(
             session.tick(now());
         }
         outlet.ready.store(session.is_ready(), Ordering::Relaxed);
-        while let Some(event) = session.next_event() {
-            outlet.tell(event);
-        }
+        outlet.tell_all(&mut session);
         if session.is_ended() && session.output().is_empty() && flushed {
             break;
         }
         let is_open = held && !session.is_ended();
         let takes_submits = is_open && (!session.is_ready() || session.room() > 0);
-        let deadline = session.deadline();
+        // An SMSC that reads nothing must not keep what is left of an ended session.
+        let deadline = if session.is_ended() {
+            Some(*last_write.get_or_insert_with(|| Instant::now() + LAST_OCTETS))
+        } else {
+            session.deadline().map(Instant::from_std)
+        };
+        // Most deadlines move away with each PDU. One that rings early does no harm; to move it each time costs more.
+        if let Some(deadline) = deadline
+            && (deadline < alarm.deadline() || alarm.is_elapsed())
+        {
+            alarm.as_mut().reset(deadline);
+        }
         tokio::select! {
             biased;
             moved = move_octets(io.as_mut(), &session, flushed, &mut octets) => {
@@ -257,19 +280,20 @@ async fn pump<IO, K>(
                 }
             },
             Some(submit) = submits.recv(), if takes_submits => submit.apply(&mut session),
-            // An SMSC that reads nothing must not keep what is left of an ended session.
-            () = sleep_until(deadline) => if session.is_ended() {
-                break;
-            },
+            () = &mut alarm, if deadline.is_some() => {
+                if last_write.is_some_and(|last| last <= Instant::now()) {
+                    break;
+                }
+            }
         }
     }
     outlet.ready.store(false, Ordering::Relaxed);
-    // A peer that is gone needs no end of TLS.
-    let _ = tokio::time::timeout(LAST_OCTETS, io.shutdown()).await;
     submits.close();
     while let Some(submit) = submits.recv().await {
         submit.pending.resolve(Err(NotSubmitted::NotBound.into()));
     }
+    // A peer that is gone needs no end of TLS.
+    let _ = tokio::time::timeout(LAST_OCTETS, io.shutdown()).await;
 }
 
 /// Does what is asked; answers whether somebody can still ask.
@@ -363,16 +387,6 @@ async fn read_last<IO: AsyncRead, T: Clone>(
     }
 }
 
-async fn sleep_until(deadline: Option<std::time::Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(Instant::from_std(deadline)).await,
-        None => tokio::time::sleep(LAST_OCTETS).await,
-    }
-}
-
-/// How long the last octets of a session may take, those that are written and those that are read.
-const LAST_OCTETS: Duration = Duration::from_secs(1);
-
 fn now() -> std::time::Instant {
     Instant::now().into_std()
 }
@@ -389,6 +403,9 @@ impl Control {
 impl<K: Clone> Submit<K> {
     fn apply(self, session: &mut Session<Arc<Pending<K>>>) {
         let Submit { pending, message, matters } = self;
+        if pending.is_abandoned() {
+            return;
+        }
         if let Err(why) = session.submit(Arc::clone(&pending), message, matters, now()) {
             pending.resolve(Err(why.into()));
         }

@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// Every target of `fuzz/`.
-const TARGETS: [&str; 12] = [
+const TARGETS: [&str; 14] = [
     "bodies",
     "heads",
     "filters",
     "http_receipts",
     "provider_answers",
     "smpp_receipts",
+    "smpp_pdus",
+    "smpp_session",
     "sip_answers",
     "audio",
     "dial_plans",
