@@ -118,7 +118,7 @@ impl Encoding {
             Encoding::GsmPacked => {
                 let mut septets = unpack_septets(octets, 0);
                 // The last of eight is none where it says nothing: the octets can't tell.
-                if octets.len() % 7 == 0 && matches!(septets.last(), Some(0 | b'\r')) {
+                if octets.len().is_multiple_of(7) && matches!(septets.last(), Some(0 | b'\r')) {
                     septets.pop();
                 }
                 Some(decode_gsm(&septets))

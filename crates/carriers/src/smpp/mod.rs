@@ -5,6 +5,7 @@ mod alphabet;
 mod command_status;
 #[allow(dead_code)] // As above.
 mod concatenation;
+#[allow(dead_code)] // As above.
 mod config;
 mod fields;
 mod handset;
