@@ -5,6 +5,8 @@ mod callbacks;
 mod callee;
 mod edge;
 mod http;
+mod jasmin;
+mod kannel;
 mod operating;
 mod panics;
 mod presets;
