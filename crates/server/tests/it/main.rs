@@ -6,6 +6,8 @@ mod callee;
 mod edge;
 mod http;
 mod odd_smsc;
+mod jasmin;
+mod kannel;
 mod operating;
 mod panics;
 mod presets;
