@@ -1,5 +1,5 @@
-//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle|search|pages|overload|hostile|http|voice`, `cargo xtask
-//! check-presets DIR`.
+//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle|search|pages|overload|hostile|http|smpp|voice`, `cargo
+//! xtask check-presets DIR`.
 
 mod audit;
 mod bench;
@@ -16,6 +16,7 @@ mod parts;
 mod peers;
 mod schema;
 mod search;
+mod smpp;
 mod test;
 mod voice;
 
@@ -75,6 +76,7 @@ enum Bench {
     Http(http::Http),
     /// What an event costs in a flow of 20 parts and in one of a single part, while a callback target hangs.
     Parts(parts::Parts),
+    Smpp(smpp::Smpp),
     Voice(voice::Voice),
 }
 
@@ -100,6 +102,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Bench(Bench::Hostile(hostile)) => hostile.run(),
         Chore::Bench(Bench::Http(http)) => http.run(),
         Chore::Bench(Bench::Parts(parts)) => parts.run(),
+        Chore::Bench(Bench::Smpp(smpp)) => smpp.run(),
         Chore::Bench(Bench::Voice(voice)) => voice.run(),
         Chore::BareEcho => bench::bare_echo(),
     }
