@@ -760,7 +760,7 @@ mod tests {
         let now = Instant::now();
         let settings = Settings { window: 100, ..Settings::new(BindKind::Transmitter, Bind::default()) };
         let mut session = Session::new(settings, now).unwrap();
-        let mut take = |session: &mut Session<u32>, pdu: Pdu, sequence| {
+        let take = |session: &mut Session<u32>, pdu: Pdu, sequence| {
             let mut octets = Vec::new();
             pdu.encode(CommandStatus::OK, sequence, &mut octets).unwrap();
             session.receive(&octets, now);
