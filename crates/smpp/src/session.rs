@@ -229,7 +229,7 @@ enum State {
     Ended,
 }
 
-/// A session. See the [module](self).
+/// The ESME's side of one connection: it is given octets and time, and asked for octets, events and its next deadline.
 pub struct Session<T> {
     settings: Settings,
     state: State,
