@@ -228,7 +228,7 @@ enum State {
     Ended,
 }
 
-/// A session. See the [module](self).
+/// The ESME's side of one connection: it is given octets and time, and asked for octets, events and its next deadline.
 pub struct Session<T> {
     settings: Settings,
     state: State,
@@ -763,7 +763,7 @@ mod tests {
         let now = Instant::now();
         let settings = Settings { window: 100, ..Settings::new(BindKind::Transmitter, Bind::default()) };
         let mut session = Session::new(settings, now).unwrap();
-        let mut take = |session: &mut Session<u32>, pdu: Pdu, sequence| {
+        let take = |session: &mut Session<u32>, pdu: Pdu, sequence| {
             let mut octets = Vec::new();
             pdu.encode(CommandStatus::OK, sequence, &mut octets).unwrap();
             session.receive(&octets, now);

@@ -1,5 +1,5 @@
-//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle|search|pages|overload|hostile|http|voice`, `cargo xtask
-//! check-presets DIR`.
+//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle|search|pages|overload|hostile|http|smpp|voice`, `cargo
+//! xtask check-presets DIR`.
 
 mod audit;
 mod bench;
@@ -17,6 +17,7 @@ mod parts;
 mod peers;
 mod schema;
 mod search;
+mod smpp;
 mod test;
 mod voice;
 
@@ -78,6 +79,7 @@ enum Bench {
     Http(http::Http),
     /// What an event costs in a flow of 20 parts and in one of a single part, while a callback target hangs.
     Parts(parts::Parts),
+    Smpp(smpp::Smpp),
     Voice(voice::Voice),
 }
 
@@ -104,6 +106,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Bench(Bench::Hostile(hostile)) => hostile.run(),
         Chore::Bench(Bench::Http(http)) => http.run(),
         Chore::Bench(Bench::Parts(parts)) => parts.run(),
+        Chore::Bench(Bench::Smpp(smpp)) => smpp.run(),
         Chore::Bench(Bench::Voice(voice)) => voice.run(),
         Chore::BareEcho => bench::bare_echo(),
     }
