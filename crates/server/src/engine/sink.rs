@@ -6,7 +6,7 @@ use crate::clock::now_ms;
 use crate::metrics;
 use async_trait::async_trait;
 use carriers::{CarrierSink, HandsetMessage, NotStored, Outcome, PartRef, Report, Unread, backoff};
-use flow::{CarrierRef, Event, Flow, LateRefusal, Submit};
+use flow::{CarrierRef, Channel, Event, Flow, LateRefusal, Submit, TaskKind};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +21,9 @@ const LOG_INTERVAL: Duration = Duration::from_secs(60);
 const WORD_MAX: usize = 40;
 /// How often a late refusal is tried while its part changes.
 const LATE_TRIES: u32 = 5;
+/// A late refusal waits so long, at most, until it is written down that its hand-over had an unknown outcome.
+const WRITTEN_MAX: Duration = Duration::from_secs(1);
+const WRITTEN_POLL: Duration = Duration::from_millis(10);
 
 /// Stores what carriers tell.
 pub(super) struct Sink {
@@ -80,6 +83,22 @@ impl Sink {
         }
     }
 
+    /// Returns when nothing of a part is under way any more, or after a while. Before that its outcome may not be written
+    /// down: a refusal would find nothing to refuse, or be undone by it.
+    async fn until_written(&self, engine: &Engine, part: PartRef) {
+        let is_under_way = || {
+            let under_way = engine.under_way.lock();
+            Channel::ALL.into_iter().any(|channel| {
+                let task = TaskKind::Submit { channel, message: part.message, part: part.part };
+                under_way.contains(&(part.flow, task))
+            })
+        };
+        let until = Instant::now() + WRITTEN_MAX;
+        while is_under_way() && Instant::now() < until {
+            tokio::time::sleep(WRITTEN_POLL).await;
+        }
+    }
+
     /// Applies what a late answer comes to.
     async fn apply_late(
         &self,
@@ -88,6 +107,9 @@ impl Sink {
         outlet: &Outlet,
         outcome: &Outcome,
     ) -> Result<(), StoreError> {
+        if matches!(outcome, Outcome::Refused { .. } | Outcome::Later { .. }) {
+            self.until_written(engine, part).await;
+        }
         for _ in 0..LATE_TRIES {
             let Some(flow) = self.flow(part).await? else { return Ok(()) };
             let Some(event) = late_event(engine, &flow, part, outlet, outcome) else { return Ok(()) };

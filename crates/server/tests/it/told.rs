@@ -177,6 +177,21 @@ async fn answers_that_come_late_count() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_comes_at_once_is_not_undone_by_the_outcome_before_it() {
+    let running = start([unknown()]).await;
+    let part = running.send("a").await;
+    // As soon as it was asked: what came of it is not written down yet.
+    while running.carrier.asked.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let later = Outcome::Later { reason: "throttled", after: None };
+    running.sink().answered_late(part, "c", later).await.unwrap();
+    running.asked(2).await;
+    until("it is taken", || running.statuses(part) == [Status::Sent]).await;
+    running.engine.close();
+}
+
+#[tokio::test]
 async fn a_receipt_finds_the_message_that_was_not_answered_and_counts_for_all_its_parts() {
     let running = start([]).await;
     let part = running.send(&"a".repeat(300)).await;
