@@ -629,7 +629,7 @@ carriers = { smsc = "ACME" }
         let error = check("[store]\nencryption_key = \"hunter2", Vec::new()).unwrap_err();
         assert!(error.starts_with("line 2, column "), "{error}");
         let error = check(&EVERYTHING.replace("password = \"password\"", "password = 5"), Vec::new());
-        assert!(error.unwrap_err().starts_with("line 40: carrier smsc: password: must be a string"));
+        assert!(error.unwrap_err().starts_with("line 40: carrier smsc: password: must be a text"));
     }
 
     #[test]
@@ -725,7 +725,7 @@ carriers = { nowhere = "1" }
             "line 8: limits.steps_max: must be 1 to",
             "line 9: limits.tokens_max: must be 1 to",
             "line 11: pricing.currency: must be three",
-            "line 21: carrier smsc: password: must be a string",
+            "line 21: carrier smsc: password: must be a text",
             "line 16: carrier smsc: window: must be at least 1",
             "line 17: carrier smsc: prices.Sms: must be 0 to",
             "line 17: carrier smsc: prices.Voice: must be 0 to",
