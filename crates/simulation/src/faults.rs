@@ -3,6 +3,7 @@
 use crate::world::World;
 use crate::{APPLICATION, HOSTILE, Trial};
 use async_trait::async_trait;
+use carriers::{CarrierSink, HandsetMessage, NotStored, Outcome, PartRef, Report, Unread};
 use flow::{Applied, CarrierRef, Channel, Event, Flow, Price, Receipt, TaskKind};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
@@ -29,6 +30,8 @@ pub enum Bug {
     ForgetHandOver,
     /// That a hand-over had an outcome that nobody knows is not written down.
     ForgetUnknown,
+    /// An answer of an SMSC that comes late is thrown away.
+    ForgetLateAnswer,
     /// Idempotency keys are not looked at.
     IgnoreKeys,
     /// A callback that failed is not made again.
@@ -89,6 +92,32 @@ impl Faulty {
     async fn after<T>(&self, result: Result<T>) -> Result<T> {
         self.world.step().await;
         result
+    }
+}
+
+/// A sink that knows of no late answers.
+pub struct Forgetful(pub Arc<dyn CarrierSink>);
+
+#[async_trait]
+impl CarrierSink for Forgetful {
+    async fn report(&self, report: Report) -> std::result::Result<(), NotStored> {
+        self.0.report(report).await
+    }
+
+    async fn answered_late(&self, _: PartRef, _: &str, _: Outcome) -> std::result::Result<(), NotStored> {
+        Ok(())
+    }
+
+    async fn unread(&self, carrier: &str, unread: Unread) -> std::result::Result<(), NotStored> {
+        self.0.unread(carrier, unread).await
+    }
+
+    async fn handset_message(
+        &self,
+        carrier: &str,
+        message: HandsetMessage,
+    ) -> std::result::Result<(), NotStored> {
+        self.0.handset_message(carrier, message).await
     }
 }
 

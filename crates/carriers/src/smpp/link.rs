@@ -276,7 +276,9 @@ impl Context {
                 self.sink.report(Report { reference, recipient, receipt }).await
             }
             Delivered::NoEnd => {
-                self.count("intermediate receipt");
+                let carrier = self.name.clone();
+                metrics::counter!("switchback_receipts_total", "carrier" => carrier, "result" => "on-its-way")
+                    .increment(1);
                 Ok(())
             }
             Delivered::Unread(unread) => self.sink.unread(&self.name, unread).await,
@@ -316,7 +318,7 @@ impl Context {
         }
     }
 
-    /// Counts what the SMSC sent and we had no use for.
+    /// Counts a PDU that is not as it should be.
     fn count(&self, what: &'static str) {
         metrics::counter!("switchback_smpp_odd_total", "carrier" => self.name.clone(), "what" => what)
             .increment(1);

@@ -251,7 +251,7 @@ async fn rule_05_a_message_without_an_id_is_found_by_no_receipt() {
     ] {
         let counted = pair.receipts().await;
         rows.check(row, pair.ask_and_recover(&pdu).await.is_some(), "not answered");
-        let once = so(Duration::from_secs(1), async || pair.receipts().await == counted + 1).await;
+        let once = so(SOON, async || pair.receipts().await == counted + 1).await;
         rows.check(row, once, "not counted");
     }
     tokio::time::sleep(MEANWHILE).await; // None of them may move.

@@ -183,9 +183,7 @@ async fn rule_02_what_can_not_be_read_is_answered_and_costs_nothing_else() {
         pdus.push((row, Deliver { schedule_delivery_time: long, ..good }.pdu()));
     }
     let counted = async || {
-        pair.receipts().await
-            + pair.handset_messages().await
-            + pair.metric("switchback_smpp_dropped_total").await
+        pair.receipts().await + pair.handset_messages().await + pair.metric("switchback_smpp_odd_total").await
     };
     let (before, mut taken, mut failures) = (counted().await, 0, 0);
     for (row, pdu) in pdus {
@@ -197,7 +195,7 @@ async fn rule_02_what_can_not_be_read_is_answered_and_costs_nothing_else() {
             break;
         }
     }
-    so(Duration::from_secs(1), async || counted().await >= before + taken).await;
+    so(SOON, async || counted().await >= before + taken).await;
     let after = counted().await;
     rows.check("all", after >= before + taken, format!("{taken} were taken, {} counted", after - before));
     let (id, smsc_id) = pair.accepted(TO).await;

@@ -55,7 +55,7 @@ async fn bursts_of_any_size_and_split_are_answered() {
         let flows = if burst % 2 == 0 { rng.usize(1..=20) } else { 0 };
         let to: Vec<_> = (0..flows).map(|i| format!("+3069{burst:02}0{i:05}")).collect();
         let ids = join_all(to.iter().map(|to| pair.send(to))).await;
-        so(Duration::from_secs(3), async || pair.smsc.count("submit") == before + flows).await;
+        so(Duration::from_secs(8), async || pair.smsc.count("submit") == before + flows).await;
         let submits = pair.smsc.events("submit").split_off(before);
         assert_eq!(submits.len(), flows, "burst {burst}: submits stayed");
         let mut pdus = Vec::new();
@@ -215,7 +215,7 @@ async fn rule_18_what_throttles_is_asked_as_it_can_take() {
     let to: Vec<_> = (0..100).map(|i| format!("+3069555{i:05}")).collect();
     let ids = join_all(to.iter().map(|to| pair.send(to))).await;
     let accepted = "switchback_submits_total{carrier=\"smsc\",outcome=\"accepted\"";
-    so(Duration::from_secs(25), async || {
+    so(SOON, async || {
         tokio::time::sleep(Duration::from_millis(50)).await;
         pair.metric(accepted).await == 100
     })
@@ -237,7 +237,7 @@ async fn rule_18_what_throttles_is_asked_as_it_can_take() {
     taken.sort_unstable();
     let throttled = submits.len() - 100;
     let mut rows = Rows::default();
-    rows.check("time", took < Duration::from_secs(15), format!("{took:?}"));
+    rows.check("time", took < Duration::from_secs(20), format!("{took:?}"));
     rows.check("in all", throttled <= 200, format!("{throttled} answers 0x58"));
     // Once the rate is found: the second half.
     let later = submits.len() - 1 - taken[49];

@@ -29,7 +29,7 @@ use tap::Tap;
 use tempfile::TempDir;
 
 /// How long anything may take here that should happen at once.
-const SOON: Duration = Duration::from_secs(5);
+const SOON: Duration = Duration::from_secs(30);
 /// How long something is watched that must not happen.
 const MEANWHILE: Duration = Duration::from_millis(400);
 /// The recipient of the first step, and of the second one.
@@ -262,7 +262,7 @@ impl Pair {
         let before = self.smsc.answers(sequence).len();
         self.smsc.write(pdu);
         let over = || self.smsc.answers(sequence).len() > before || self.smsc.count("closed") > ended;
-        so(Duration::from_secs(3), async || over()).await;
+        so(SOON, async || over()).await;
         self.smsc.answers(sequence).get(before).cloned()
     }
 

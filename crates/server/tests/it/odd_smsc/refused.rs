@@ -15,7 +15,7 @@ async fn rule_09_not_bound_leads_to_a_new_bind() {
     let rules = json!([{"on": "submit", "when": {"session": 1}, "do": [{"answer": {"status": "4"}}]}]);
     let pair = Pair::start(&Setup { rules, ..Setup::default() }).await;
     let id = pair.send_two(TO).await;
-    let sent = so(Duration::from_secs(8), async || pair.status(&id).await == "Sent").await;
+    let sent = so(SOON, async || pair.status(&id).await == "Sent").await;
     let submits = pair.smsc.submits_to(TO);
     assert!(sent, "{}; {} binds, {} submits", pair.status(&id).await, pair.smsc.count("bind"), submits.len());
     assert!(unbinds(&pair) == 1, "the session is not unbound");
@@ -39,7 +39,7 @@ async fn rule_09_for_many_messages_and_a_transmitter() {
         for i in 0..10 {
             ids.push(pair.send(&format!("+30690000000{i}")).await);
         }
-        let all = so(Duration::from_secs(8), async || {
+        let all = so(SOON, async || {
             let mut sent = 0;
             for id in &ids {
                 sent += u32::from(pair.status(id).await == "Sent");

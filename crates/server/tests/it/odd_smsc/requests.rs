@@ -160,7 +160,7 @@ async fn rule_13_a_message_from_a_handset_is_not_swallowed() {
         let counted = pair.handset_messages().await;
         let answer = pair.ask_and_recover(&pdu).await;
         rows.check(row, answer.as_ref().is_some_and(|answer| answer["status"] == 0), format!("{answer:?}"));
-        let once = so(Duration::from_secs(1), async || pair.handset_messages().await == counted + 1).await;
+        let once = so(SOON, async || pair.handset_messages().await == counted + 1).await;
         rows.check(row, once, format!("counted {} times", pair.handset_messages().await - counted));
     }
     rows.check("all", pair.one_session(), "a session ended");

@@ -40,7 +40,7 @@ async fn rule_01_a_burst_of_receipts_is_acknowledged_at_once() {
         pair.smsc.write(&receipts.concat());
         let answered =
             || receipts.iter().filter(|pdu| pair.smsc.answers(pdu::sequence(pdu)).len() == 1).count();
-        so(Duration::from_secs(2), async || answered() == 20).await;
+        so(Duration::from_secs(20), async || answered() == 20).await;
         rows.check(format!("burst {burst}"), answered() == 20, format!("{} of 20 acknowledged", answered()));
     }
     for id in &ids {
@@ -62,7 +62,7 @@ async fn rule_01_submits_leave_at_once() {
         let to: Vec<_> = (0..flows).map(|i| format!("+3069{burst:02}0{i:05}")).collect();
         let ids = join_all(to.iter().map(|to| pair.send(to))).await;
         // The SMSC says nothing meanwhile.
-        so(Duration::from_secs(3), async || pair.smsc.count("submit") == sent + flows).await;
+        so(Duration::from_secs(8), async || pair.smsc.count("submit") == sent + flows).await;
         let left = pair.smsc.count("submit") - sent;
         rows.check(format!("burst {burst}"), left == flows, format!("{left} of {flows} submits left"));
         let all: Vec<_> = sequences(&pair).split_off(sent);
@@ -208,7 +208,7 @@ async fn rule_18_an_smsc_that_can_not_serve_is_asked_ever_more_rarely() {
     }
     // It is about how rarely something happens, in 10 s.
     let (listed, mut ended) = (&pairs[0].1.smsc, 0);
-    so(Duration::from_secs(10), async || {
+    so(SOON, async || {
         if listed.count("bind") > ended {
             tokio::time::sleep(Duration::from_millis(20)).await;
             ended = listed.count("bind");
@@ -310,7 +310,7 @@ async fn rule_19_a_bind_that_it_refuses_is_none() {
     ]);
     let pair = Pair::try_start(&Setup { rules, ..Setup::default() }).await.unwrap();
     let id = pair.send(TO).await;
-    assert!(so(Duration::from_secs(8), async || pair.status(&id).await == "Sent").await);
+    assert!(so(SOON, async || pair.status(&id).await == "Sent").await);
     assert_eq!((pair.smsc.count("bind"), pair.smsc.count("submit")), (4, 1));
     assert_eq!(pair.smsc.events("submit")[0]["session"], 4);
 }
