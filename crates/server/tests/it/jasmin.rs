@@ -60,6 +60,7 @@ async fn through_jasmin_whole() {
     for (unknown_submit, prefix) in [("resend", "30691"), ("wait", "30692")] {
         killed(&mut jasmin, unknown_submit, prefix).await;
     }
+    receipts_as_data_sm(&mut jasmin).await;
 }
 
 async fn outcomes(jasmin: &Smsc) {
@@ -190,13 +191,10 @@ async fn killed(jasmin: &mut Smsc, unknown_submit: &str, prefix: &str) {
 }
 
 /// Jasmin's `dlr_pdu = data_sm`.
-#[tokio::test]
-#[ignore = "the carrier takes receipts in deliver_sm only"]
-async fn receipts_of_jasmin_as_data_sm() {
-    let upstream = Smsc::node(&[]);
-    let folder = tempfile::tempdir().unwrap();
-    let jasmin = Smsc::jasmin(folder.path(), &upstream, "data_sm");
-    let server = TestServer::start(&config(&jasmin, "")).await;
+async fn receipts_as_data_sm(jasmin: &mut Smsc) {
+    jasmin.order("kill").await;
+    jasmin.order("start data_sm").await;
+    let server = TestServer::start(&config(jasmin, "")).await;
     // A receipt without text has no `err`.
     for (to, wanted) in
         [("+306900000000", ("Delivered", "Delivered")), ("+306900000001", ("Undelivered", "Undelivered"))]
@@ -204,4 +202,5 @@ async fn receipts_of_jasmin_as_data_sm() {
         let id = send(&server, to, "x", 100).await;
         assert_eq!(outcome(&server.track_to_end(&id).await), wanted, "{to}");
     }
+    server.server.stop().await;
 }

@@ -604,7 +604,7 @@ async fn an_smsc_that_refuses_is_told_with_its_address_and_in_words() {
     })
     .await;
     let lines = log.lines();
-    assert!(log.count(&format!("localhost:{}", smsc.port), "invalid password") > 0, "{lines}");
+    assert!(log.count(&format!("localhost:{}", smsc.port), "the password is invalid") > 0, "{lines}");
     assert!(log.count(&format!("127.0.0.1:{closed}"), "refused") > 0, "{lines}");
     assert!(!lines.contains("Command {"), "{lines}");
     server.server.stop().await;

@@ -160,7 +160,7 @@ async fn mutations_cost_no_session_and_no_receipt() {
     // No mutation turns into a real message's id.
     let rules = json!([{"on": "submit", "do": [{"answer": {"id": "real-message-{n}"}}]}]);
     let pair = Pair::start(&Setup { rules, carrier: "window = 100", ..Setup::default() }).await;
-    let to: Vec<_> = (0..20).map(|i| format!("+3069777{i:05}")).collect();
+    let to: Vec<_> = (0..100).map(|i| format!("+3069777{i:05}")).collect();
     let ids = join_all(to.iter().map(|to| pair.send(to))).await;
     for id in &ids {
         assert!(pair.comes_to(id, "Sent").await);
@@ -169,7 +169,7 @@ async fn mutations_cost_no_session_and_no_receipt() {
     let before = pair.metric(applied).await;
     let (mut rng, originals) = (Rng::with_seed(19), originals());
     let (mut asked, mut alerts, mut real) = (0, 0, Vec::new());
-    for round in 0..20 {
+    for round in 0..100 {
         let mut all = Vec::new();
         for _ in 0..100 {
             let mut pdu = rng.choice(&originals).unwrap().clone();
@@ -200,9 +200,9 @@ async fn mutations_cost_no_session_and_no_receipt() {
     for id in &ids {
         assert!(pair.comes_to(id, "Delivered").await, "{}", pair.status(id).await);
     }
-    assert_eq!(pair.metric(applied).await - before, 20);
+    assert_eq!(pair.metric(applied).await - before, 100);
     assert!(pair.one_session());
-    assert_eq!(pair.smsc.count("submit"), 20);
+    assert_eq!(pair.smsc.count("submit"), 100);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -52,3 +52,7 @@ CREATE TABLE inbound_segments (
     PRIMARY KEY (message, sequence)
 ) WITHOUT ROWID;
 CREATE INDEX inbound_segments_received ON inbound_segments (received_ms);
+
+-- Ids are times (UUIDv7): their index tells the age of closed flows as well, so that no flow is written to another one when
+-- it closes.
+DROP INDEX flows_closed;
