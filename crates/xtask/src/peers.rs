@@ -69,7 +69,7 @@ fn install_list(
     Ok(std::fs::write(installed, wanted)?)
 }
 
-/// Node.js, npm, Python with venv, curl, sipp, baresip and espeak-ng, from Debian where they are missing.
+/// Node.js, npm, Python with venv, curl, sipp, baresip, Kamailio and espeak-ng, from Debian where they are missing.
 fn programs() -> anyhow::Result<()> {
     let mut packages = Vec::new();
     if !works("node", &["--version"]) {
@@ -88,7 +88,19 @@ fn programs() -> anyhow::Result<()> {
             packages.push(package);
         }
     }
-    if packages.is_empty() { Ok(()) } else { install_packages(&packages) }
+    let has_proxy = works("sh", &["-c", "command -v kamailio && ls /usr/lib/*/kamailio/modules/tls.so"]);
+    if !has_proxy {
+        packages.extend(["kamailio", "kamailio-tls-modules"]);
+    }
+    if packages.is_empty() {
+        return Ok(());
+    }
+    install_packages(&packages)?;
+    // The tests start one of their own; the one that comes with the package is nobody's.
+    if !has_proxy && works("systemctl", &["is-active", "--quiet", "kamailio"]) {
+        run("systemctl", &["disable", "--now", "--quiet", "kamailio"])?;
+    }
+    Ok(())
 }
 
 /// Installs Debian packages.

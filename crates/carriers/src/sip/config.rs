@@ -311,3 +311,48 @@ fn verifier(roots: RootCertStore) -> Result<Arc<dyn ServerCertVerifier>, String>
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
     verifier.map(|verifier| verifier as Arc<dyn ServerCertVerifier>).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trunk_that_the_bind_can_not_reach_is_refused() {
+        let broken = |bind: &str, host: &str| {
+            let text = format!("bind = \"{bind}\"\n[[trunk]]\nhost = \"{host}\"\n");
+            toml::from_str::<SipConfig>(&text).unwrap().check()
+        };
+        for (bind, host, fits) in [
+            ("0.0.0.0:0", "192.0.2.1", true),
+            ("0.0.0.0:0", "::1", false),
+            ("127.0.0.1:0", "[2001:db8::1]", false),
+            ("[::]:0", "2001:db8::1", true),
+            ("[::1]:0", "192.0.2.1", false),
+            ("[::]:0", "sip.example.com", true),
+        ] {
+            let broken = broken(bind, host);
+            assert_eq!(broken.is_empty(), fits, "{bind} {host}: {broken:?}");
+            assert!(fits || broken[0].1.contains("bind ="), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn calls_are_bounded() {
+        let check = |keys: &str| {
+            let text = format!("calls_max = 10\n{keys}\n[[trunk]]\nhost = \"192.0.2.1\"\n");
+            toml::from_str::<SipConfig>(&text).unwrap().check()
+        };
+        for keys in ["", "talk_max = \"4h\"", "application_calls_max = 10", "public_address = \"192.0.2.9\""] {
+            assert!(check(keys).is_empty(), "{keys}");
+        }
+        for keys in [
+            "talk_max = \"5h\"",
+            "talk_max = \"0s\"",
+            "application_calls_max = 0",
+            "application_calls_max = 11",
+            "public_address = \"::1\"",
+        ] {
+            assert_eq!(check(keys).len(), 1, "{keys}");
+        }
+    }
+}
