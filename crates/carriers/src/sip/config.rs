@@ -342,7 +342,8 @@ mod tests {
             let text = format!("calls_max = 10\n{keys}\n[[trunk]]\nhost = \"192.0.2.1\"\n");
             toml::from_str::<SipConfig>(&text).unwrap().check()
         };
-        for keys in ["", "talk_max = \"4h\"", "application_calls_max = 10", "public_address = \"192.0.2.9\""] {
+        for keys in ["", "talk_max = \"4h\"", "application_calls_max = 10", "public_address = \"192.0.2.9\""]
+        {
             assert!(check(keys).is_empty(), "{keys}");
         }
         for keys in [

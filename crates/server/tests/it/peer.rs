@@ -72,7 +72,7 @@ impl Got {
         let uri = contact.split(['<', '>']).nth(1).unwrap_or_default();
         let transport = self.header("Via").split([' ', '/']).nth(2).unwrap_or("UDP");
         format!(
-            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{transport} 127.0.0.1:9;branch=z9hG4bK{}\r\nMax-Forwards: 70\r\n\
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{transport} 127.0.0.1:9;branch=z9hG4bK{};rport\r\nMax-Forwards: 70\r\n\
              From: {};tag=peer\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {number} {method}\r\n{more}Content-Length: {}\r\n\r\n{body}",
             fastrand::u64(..),
             self.header("To"),

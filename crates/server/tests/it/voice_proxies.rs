@@ -58,6 +58,7 @@ loadmodule "tls.so"
 modparam("registrar", "max_expires", {KEPT_S})
 modparam("registrar", "min_expires", 1)
 modparam("auth", "nonce_count", 0)
+modparam("tls", "tls_method", "TLSv1.2+")
 modparam("tls", "private_key", "{path}/key.pem")
 modparam("tls", "certificate", "{path}/cert.pem")
 request_route {{
@@ -82,7 +83,7 @@ request_route {{
     t_newtran();
     if ($rU == "{REFUSED}") {{ t_reply("503", "Service Unavailable"); exit; }}
     record_route();
-    $du = "sip:127.0.0.1:{phone}";
+    $ru = "sip:callee@127.0.0.1:{phone}";
     t_relay();
 }}
 "#
@@ -264,6 +265,8 @@ async fn the_next_trunk_takes_what_kamailio_refuses() {
         assert_eq!(message["status"]["name"], "Completed", "{transport}: {message:#}");
     }
     assert_eq!(other.requests("INVITE").len(), TRANSPORTS.len());
+    // It was asked, and asked again with proof.
+    assert_eq!(proxy.wrote("got INVITE"), TRANSPORTS.len() * 2);
 }
 
 #[tokio::test]
