@@ -443,7 +443,9 @@ mod tests {
         let proofs = account.proofs(&request);
         assert_eq!(proofs.len(), 1);
         assert_eq!(parameter(&proofs[0].1, "nonce"), "3");
-        assert!(!Account::new("u".into(), "p".into()).challenged(Asker::Server, &headers[..2].to_vec()));
+        assert!(
+            !Account::new("u".into(), "p".into()).challenged(Asker::Server, headers[..2].iter().copied())
+        );
     }
 
     #[test]

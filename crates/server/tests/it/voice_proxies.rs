@@ -116,7 +116,7 @@ impl Proxy {
     /// How often it wrote something.
     fn wrote(&self, what: &str) -> usize {
         let log = std::fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
-        log.lines().filter(|line| line.contains(what)).count()
+        log.matches(what).count()
     }
 
     /// A trunk that is this proxy.
@@ -157,13 +157,8 @@ async fn a_call_goes_through_kamailio_to_baresip() {
         let message = made(&server, step(20)).await;
         assert_eq!(message["status"]["name"], "Completed", "{transport}: {message:#}");
         // Its ACK and its BYE came by the same way.
-        let by = transport.to_uppercase();
-        until("the BYE is there", || {
-            proxy.wrote(&format!("got BYE by {transport}")) + proxy.wrote(&format!("got BYE by {by}")) > 0
-        })
-        .await;
+        until("the BYE is there", || proxy.wrote(&format!("got BYE by {transport}\n")) > 0).await;
     }
-    assert_eq!(proxy.wrote("got BYE"), TRANSPORTS.len());
 }
 
 #[tokio::test]
@@ -265,8 +260,10 @@ async fn the_next_trunk_takes_what_kamailio_refuses() {
         assert_eq!(message["status"]["name"], "Completed", "{transport}: {message:#}");
     }
     assert_eq!(other.requests("INVITE").len(), TRANSPORTS.len());
-    // It was asked, and asked again with proof.
-    assert_eq!(proxy.wrote("got INVITE"), TRANSPORTS.len() * 2);
+    // It was asked, and asked again with proof; over UDP maybe more often.
+    for transport in TRANSPORTS {
+        until("it wrote that", || proxy.wrote(&format!("got INVITE by {transport}\n")) >= 2).await;
+    }
 }
 
 #[tokio::test]
