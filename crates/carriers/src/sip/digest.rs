@@ -467,8 +467,8 @@ mod tests {
         account.begin();
         assert!(account.challenged(Asker::Server, newer));
         assert!(!account.challenged(Asker::Server, newer));
-        // It wants a newer nonce, but not for ever.
-        for nonce in 0..STALE_MAX {
+        // It asks about this request, and then wants a newer nonce, but not for ever.
+        for nonce in 0..=STALE_MAX {
             let header = format!(r#"Digest realm="proxy", nonce="{nonce}", stale=true"#);
             assert!(account.challenged(Asker::Proxy, [&*header]));
         }
