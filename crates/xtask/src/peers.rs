@@ -79,6 +79,9 @@ fn programs() -> anyhow::Result<()> {
             packages.push(package);
         }
     }
+    if !works("sh", &["-c", "command -v kamailio && ls /usr/lib/*/kamailio/modules/tls.so"]) {
+        packages.extend(["kamailio", "kamailio-tls-modules"]);
+    }
     if packages.is_empty() { Ok(()) } else { install_packages(&packages) }
 }
 

@@ -784,7 +784,7 @@ settings = { base_url = "https://x.example", api_key = "key", receipt_token = { 
 name = "trunk"
 kind = "sip"
 channels = ["Voice"]
-trunk = [{ host = "a.example", username = "u", password = { file = "password" } }]
+trunk = [{ host = "a.example", username = "u", password = { file = "password" }, transport = "tls", tls_ca = "trunk-ca" }]
 speech = { command = ["bin/say"] }
 "#;
         let config = Config::parse(text, directory.path(), []).unwrap();
@@ -801,8 +801,9 @@ speech = { command = ["bin/say"] }
         missing("server.tls.cert", "cert");
         missing("server.tls.key", "tls-key");
         missing("carrier smsc: tls_ca", "ca");
+        missing("carrier trunk: trunk[0].tls_ca", "trunk-ca");
         missing("carrier trunk: speech.command", "bin/say");
-        assert_eq!((found.refused.len(), found.failing.len()), (3, 1), "{found:?}");
+        assert_eq!((found.refused.len(), found.failing.len()), (4, 1), "{found:?}");
     }
 
     #[test]

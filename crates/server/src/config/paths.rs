@@ -69,6 +69,9 @@ impl<'a> Paths<'a> {
                     if let Some(path) = trunk.password.as_mut().and_then(|password| password.file_mut()) {
                         self.place(&format!("{at}.trunk[{i}].password"), path);
                     }
+                    if let Some(path) = &mut trunk.tls_ca {
+                        self.place(&format!("{at}.trunk[{i}].tls_ca"), path);
+                    }
                 }
                 // A name without a slash is looked for in PATH.
                 if let Some(program) = sip.speech.command.first_mut().filter(|program| program.contains('/'))

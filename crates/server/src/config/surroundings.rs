@@ -136,6 +136,7 @@ impl Survey<'_> {
             let at = format!("{at}.trunk[{i}]");
             let read = trunk.password.as_ref().map_or(Ok(()), |password| password.read().map(drop));
             self.refuse(&format!("{at}.password"), read);
+            self.refuse(&format!("{at}.tls_ca"), trunk.look_at_files());
             self.look_at_host(&at, &trunk.host, trunk.port);
         }
         if let Some(url) = &sip.speech.url {

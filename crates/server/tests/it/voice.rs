@@ -47,7 +47,7 @@ async fn files() -> String {
     url
 }
 
-fn say(text: &str) -> Value {
+pub fn say(text: &str) -> Value {
     json!({"type": "SAY", "message": {"language": "en-US", "gender": "female", "text": text}})
 }
 
@@ -55,12 +55,12 @@ fn call(to: Value, verbs: Value) -> Value {
     json!({"type": "Voice", "order": 1, "from": "+302100000000", "to": to, "dialPlan": {"verbs": verbs}, "ttl": 1})
 }
 
-fn phone(verbs: Value) -> Value {
+pub fn phone(verbs: Value) -> Value {
     call(json!({"phone": "+306900000000"}), verbs)
 }
 
 /// Sends a call and answers with its message, once the flow has ended.
-async fn made(server: &TestServer, step: Value) -> Value {
+pub async fn made(server: &TestServer, step: Value) -> Value {
     let id = server.send(&json!({"flow": [step]})).await;
     server.track_to_end(&id).await["messages"][0].clone()
 }
@@ -320,7 +320,7 @@ async fn counted(file: Vec<u8>) -> (String, Arc<AtomicUsize>) {
 }
 
 /// A WAV file of silence at 8 kHz.
-fn silence(seconds: usize) -> Vec<u8> {
+pub fn silence(seconds: usize) -> Vec<u8> {
     let samples = vec![0; seconds * 16_000];
     let mut wav =
         b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data"
@@ -330,7 +330,7 @@ fn silence(seconds: usize) -> Vec<u8> {
     wav
 }
 
-fn play(urls: impl IntoIterator<Item = String>) -> Value {
+pub fn play(urls: impl IntoIterator<Item = String>) -> Value {
     urls.into_iter().map(|url| json!({"type": "PLAY", "fileURL": url})).collect()
 }
 
