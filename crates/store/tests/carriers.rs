@@ -411,6 +411,7 @@ async fn a_database_of_before_is_taken_up_with_its_early_receipts() {
         .execute_batch(
             "DROP TABLE reused_refs; DROP TABLE unanswered; DROP TABLE unmatched; DROP TABLE inbound;
              DROP TABLE inbound_segments; DROP INDEX early_recipient; ALTER TABLE early DROP COLUMN recipient;
+             CREATE INDEX flows_closed ON flows (created_ms) WHERE owes = 0;
              PRAGMA user_version = 5;",
         )
         .unwrap();

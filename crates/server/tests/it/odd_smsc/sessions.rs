@@ -208,7 +208,7 @@ async fn rule_18_an_smsc_that_can_not_serve_is_asked_ever_more_rarely() {
     }
     // It is about how rarely something happens, in 10 s.
     let (listed, mut ended) = (&pairs[0].1.smsc, 0);
-    so(SOON, async || {
+    so(Duration::from_secs(10), async || {
         if listed.count("bind") > ended {
             tokio::time::sleep(Duration::from_millis(20)).await;
             ended = listed.count("bind");
