@@ -48,7 +48,9 @@ pub(super) fn read(message: &Message, config: &SmppConfig) -> Delivered {
     let tlv_id = tlv_id.filter(|id| !id.is_empty());
     let tlv_state = message.tlvs.get(tlv::MESSAGE_STATE).filter(|value| !value.is_empty());
     let (text, fields) = read_text(message, config);
-    let is_marked = message.esm_class & RECEIPT != 0 || tlv_id.is_some() || tlv_state.is_some();
+    // An id alone makes no receipt: Kannel's SMSC sends it with messages that people write.
+    let tells_state = tlv_state.is_some() || (tlv_id.is_some() && fields.state.is_some());
+    let is_marked = message.esm_class & RECEIPT != 0 || tells_state;
     // Some SMSCs mark none. A person who types one gains nothing: nobody tells them an id.
     let reads_like_one = || {
         fields.has_usual_names
