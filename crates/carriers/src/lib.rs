@@ -16,7 +16,7 @@ mod smpp;
 
 pub use http::{Http, HttpConfig, Provider};
 pub use sandbox::{Sandbox, SandboxConfig};
-pub use sip::{Sip, SipConfig};
+pub use sip::{Sip, SipConfig, Trace};
 pub use smpp::{Smpp, SmppConfig};
 
 use async_trait::async_trait;

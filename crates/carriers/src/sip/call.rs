@@ -1,16 +1,20 @@
 //! A call, from the first trunk that is asked to its end.
 
+use super::changes::{Changes, Reply};
 use super::detect::Answerer;
-use super::media::{self, Heard, Prompt, Reach, Side};
+use super::early::Early;
+use super::media::{self, Heard, Order, Prompt, Side};
 use super::prepare::{Sounds, Unready};
-use super::stack::{Stack, may_reach};
+use super::reach::Reach;
+use super::sdp::{self, Local};
+use super::stack::Stack;
 use super::trunk::{Trunk, uri, user};
-use super::{Line, hangs_up, sdp};
+use super::{Line, hangs_up};
 use flow::{Detail, MachineDetection, Receipt, SipAddress, SipHost, Status};
-use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver, TerminatedReason};
+use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver, TerminatedReason, TransactionHandle};
 use rsipstack::dialog::invitation::{InviteAsyncResult, InviteOption};
 use rsipstack::dialog::invite_dialog::InviteDialog;
-use rsipstack::sip::{Header, Response, StatusCode, StatusCodeKind, Transport, Uri};
+use rsipstack::sip::{Response, StatusCode, StatusCodeKind, Transport, Uri};
 use rsipstack::transport::SipAddr;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -54,8 +58,8 @@ pub(super) struct Dialled {
     invite: JoinHandle<InviteAsyncResult>,
     /// Our side of the sound.
     side: Side,
-    /// What we offered.
-    offer: String,
+    /// What we say of it.
+    local: Local,
     /// What was heard of it first.
     first: First,
 }
@@ -77,6 +81,8 @@ enum End {
     Machine,
     /// Nothing came back from where we spoke to.
     Silent,
+    /// Nothing can be said any more.
+    Mute(String),
     /// It took too long.
     TooLong,
 }
@@ -116,15 +122,14 @@ impl Call {
     }
 
     async fn ask(&self, trunk: &Trunk, number: &str) -> Result<Dialled, String> {
-        // A trunk inside has its sound inside, too.
-        let inside = trunk.address().await.filter(|address| !may_reach(&*self.line.fetch, *address));
+        let peer = trunk.address().await;
         let local = self.line.local_ip(&trunk.config.host, trunk.config.port.unwrap_or(5060))?;
         let option = InviteOption {
             destination: trunk.destination()?,
             credential: trunk.credential.clone(),
             ..self.invitation(trunk, trunk.callee(number)?, local)?
         };
-        self.invite(option, local, inside).await
+        self.invite(option, local, peer).await
     }
 
     /// Calls an address of a client's, which gets no password of ours.
@@ -142,7 +147,7 @@ impl Call {
             destination: (!by_name).then(|| to.clone()),
             ..self.invitation(trunk, uri(&address.to_string())?, local)?
         };
-        self.invite(option, local, None).await
+        self.invite(option, local, Some(socket.ip())).await
     }
 
     /// An INVITE without a destination and an offer.
@@ -158,20 +163,20 @@ impl Call {
         })
     }
 
-    /// Sends an INVITE and waits for what is said first; `inside`: the address of a trunk in our network.
+    /// Sends an INVITE and waits for what is said first; `peer`: the address that it goes to, where it is known.
     async fn invite(
         &self,
         mut option: InviteOption,
         local: IpAddr,
-        inside: Option<IpAddr>,
+        peer: Option<IpAddr>,
     ) -> Result<Dialled, String> {
         let sockets = self.line.media_sockets().map_err(|error| format!("no port for sound: {error}"))?;
-        let reach = Reach { fetch: Arc::clone(&self.line.fetch), inside };
+        let own = sockets.0.local_addr().map_err(|error| error.to_string())?;
+        let reach = Reach { fetch: Arc::clone(&self.line.fetch), peer, own: own.ip() };
         let timeout = self.line.config.media_timeout;
         let side = Side { sound: sockets.0, control: sockets.1, reach, timeout };
-        let port = side.sound.local_addr().map_err(|error| error.to_string())?.port();
-        let offer = sdp::offer(SocketAddr::new(local, port), fastrand::u64(..1 << 32));
-        option.offer = Some(offer.clone().into_bytes());
+        let mut local = Local::new(SocketAddr::new(local, own.port()), fastrand::u64(..1 << 32));
+        option.offer = Some(local.offer().into_bytes());
         let dialogs = &self.stack().dialogs;
         let (sender, mut states) = dialogs.new_dialog_state_channel();
         let invited = dialogs.do_invite_async(option, sender);
@@ -201,23 +206,27 @@ impl Call {
                 }
             }
         };
-        Ok(Dialled { dialog, states, invite, side, offer, first })
+        Ok(Dialled { dialog, states, invite, side, local, first })
     }
 
     /// Follows a call to its end, and tells what became of it.
     pub(super) async fn follow(&mut self, dialled: Dialled, prompts: Vec<Prompt>) {
-        let Dialled { dialog, mut states, mut invite, side, offer, first } = dialled;
+        let Dialled { dialog, mut states, mut invite, side, local, first } = dialled;
+        let mut early = Early::default();
         let response = match first {
             First::Final(response) => Ok(response),
             First::Progress(state) => {
+                early.note(&state);
                 let mut ringing = self.ringing(&state).await;
                 let timeout = tokio::time::sleep(self.time_left);
                 tokio::pin!(timeout);
                 loop {
                     tokio::select! {
                         state = states.recv() => match state {
-                            Some(state) if !ringing => ringing = self.ringing(&state).await,
-                            Some(_) => {}
+                            Some(state) => {
+                                early.note(&state);
+                                ringing = ringing || self.ringing(&state).await;
+                            }
                             None => break Err("the call was lost".to_owned()),
                         },
                         result = &mut invite => break match result {
@@ -240,7 +249,8 @@ impl Call {
         };
         match response {
             Ok(response) if response.status_code.kind() == StatusCodeKind::Successful => {
-                self.talk(&dialog, states, side, &offer, &response, prompts).await;
+                let answer = early.described(&response, &mut states);
+                self.talk(&dialog, states, side, local, &answer, prompts).await;
             }
             Ok(response) => self.tell(refusal(&response.status_code)).await,
             Err(why) => {
@@ -270,29 +280,34 @@ impl Call {
         dialog: &InviteDialog,
         mut states: DialogStateReceiver,
         side: Side,
-        offer: &str,
-        response: &Response,
+        local: Local,
+        answer: &[u8],
         prompts: Vec<Prompt>,
     ) {
         let answered = Instant::now();
-        let remote = match sdp::read_answer(&response.body) {
-            Ok(remote) => remote,
+        let mut changes = Changes::new(local, side.reach.clone());
+        let agreed = match sdp::read_answer(answer) {
+            Ok(remote) => changes.agreed(remote).await,
+            Err(why) => Err(why),
+        };
+        let agreed = match agreed {
+            Ok(agreed) => agreed,
             Err(why) => {
                 let _ = dialog.bye().await;
                 let receipt = Receipt::new(Status::Failed, Detail::SYSTEM_FAILURE);
                 return self.tell(Receipt { description: Some(why), ..receipt }).await;
             }
         };
-        let (play, to_play) = mpsc::channel(4);
+        let (orders, to_do) = mpsc::channel(4);
         let (hear, mut heard) = mpsc::channel(64);
         let machine = self.line.config.machine.clone();
-        // It ends when `play` is dropped.
+        // It ends when `orders` is dropped.
         let pacing = Arc::clone(&self.line.pacing);
-        self.line.sound.spawn(media::session(side, remote, machine, pacing, to_play, hear));
+        self.line.sound.spawn(media::session(side, agreed, machine, pacing, to_do, hear));
         let mut waiting = Some(prompts);
         let mut answerer = None;
         if self.machine.is_none() {
-            let _ = play.send(waiting.take().unwrap_or_default()).await;
+            let _ = orders.send(Order::Play(waiting.take().unwrap_or_default())).await;
         }
         let too_long = tokio::time::sleep(TALK_MAX);
         tokio::pin!(too_long);
@@ -308,18 +323,28 @@ impl Call {
                             if who == Answerer::Machine && hangs_up(self.machine.as_ref()) {
                                 break End::Machine;
                             }
-                            let _ = play.send(self.plan_for(who, prompts).await).await;
+                            let _ = orders.send(Order::Play(self.plan_for(who, prompts).await)).await;
                         }
                     }
                 },
                 state = states.recv() => match state {
                     Some(DialogState::Terminated(_, TerminatedReason::UasBye)) | None => break End::HungUp,
-                    // A refresh of the session (RFC 4028), or another hold: we stay as we are.
-                    Some(DialogState::Updated(_, _, transaction)) => {
-                        let headers = vec![Header::ContentType("application/sdp".into())];
-                        let _ = transaction.respond(StatusCode::OK, Some(headers), Some(offer.into())).await;
+                    Some(DialogState::Updated(_, request, transaction)) => {
+                        let (reply, order) = changes.answer(&request).await;
+                        carry_out(reply, &transaction, order, &orders).await;
                     }
-                    Some(DialogState::Options(_, _, transaction) | DialogState::Info(_, _, transaction)) => {
+                    Some(DialogState::Info(_, request, transaction)) => {
+                        let (reply, order) = changes.note(&request);
+                        carry_out(reply, &transaction, order, &orders).await;
+                    }
+                    Some(DialogState::Confirmed(..)) => match changes.acknowledged(dialog.last_remote_ack()).await {
+                        Ok(Some(agreed)) => {
+                            let _ = orders.send(Order::Agree(agreed)).await;
+                        }
+                        Ok(None) => {}
+                        Err(why) => break End::Mute(why),
+                    },
+                    Some(DialogState::Options(_, _, transaction)) => {
                         let _ = transaction.reply(StatusCode::OK).await;
                     }
                     Some(_) => {}
@@ -334,19 +359,24 @@ impl Call {
             tracing::debug!(%error, call = self.reference, "a call could not be ended");
         }
         self.stack().dialogs.remove_dialog(&dialog.id());
-        let (status, detail) = match end {
+        let (status, detail) = match &end {
             End::Played | End::TooLong => (Status::Completed, Detail::COMPLETED),
             End::HungUp => (Status::Terminated, Detail::TERMINATED),
-            End::Silent => (Status::Failed, Detail::SYSTEM_FAILURE),
+            End::Silent | End::Mute(_) => (Status::Failed, Detail::SYSTEM_FAILURE),
             End::Machine => (self.line.config.machine.status, Detail::plain(self.line.config.machine.status)),
         };
         self.tell(Receipt {
             duration_s: Some(talked.as_secs_f64().ceil() as u32),
             answered_by: answerer.map(|who| who.name().to_owned()),
-            description: matches!(end, End::Silent).then(|| {
-                let seconds = self.line.config.media_timeout.as_secs_f64();
-                format!("Nothing came back from where the other side wanted its sound for {seconds} s.")
-            }),
+            description: match end {
+                End::Silent => {
+                    let seconds = self.line.config.media_timeout.as_secs_f64();
+                    let nothing = "Nothing came back from where the other side wanted its sound for";
+                    Some(format!("{nothing} {seconds} s."))
+                }
+                End::Mute(why) => Some(why),
+                End::Played | End::HungUp | End::Machine | End::TooLong => None,
+            },
             ..Receipt::new(status, detail)
         })
         .await;
@@ -375,6 +405,22 @@ impl Call {
     }
 }
 
+/// Answers a request, and does what follows from it.
+async fn carry_out(
+    reply: Reply,
+    transaction: &TransactionHandle,
+    order: Option<Order>,
+    orders: &mpsc::Sender<Order>,
+) {
+    if let Some(order) = order {
+        // Where the sound has ended, the call does.
+        let _ = orders.send(order).await;
+    }
+    let Reply { status, headers, body } = reply;
+    let body = (!body.is_empty()).then_some(body);
+    let _ = transaction.respond(status, Some(headers), body).await;
+}
+
 /// Whether a trunk says that it can't, so that another one is asked.
 fn is_down(status: &StatusCode) -> bool {
     (500..600).contains(&status.code())
@@ -400,6 +446,11 @@ pub(crate) fn fuzz(data: &[u8]) {
         let _ = sdp::read_answer(&response.body);
     }
     let _ = sdp::read_answer(data);
+    sdp::answers_by_the_rules(data);
+    super::trace::masked(&String::from_utf8_lossy(data));
+    for content_type in ["application/dtmf-relay", "application/dtmf"] {
+        let _ = super::keys::read_info(content_type, data);
+    }
     if let Some(packet) = rtp::read(data) {
         let _ = rtp::key(packet.payload);
     }

@@ -2,6 +2,7 @@
 //! clients name have another one, which sends to no address but those that [`Fetch::reaches`] allows,
 //! whatever the other side answers.
 
+use super::trace::Trace;
 use crate::Fetch;
 use async_trait::async_trait;
 use flow::{SipAddress, SipHost};
@@ -9,12 +10,15 @@ use rsipstack::EndpointBuilder;
 use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::platform::CancellationToken;
 use rsipstack::resolver::SipResolver;
-use rsipstack::sip::prelude::HeadersExt;
-use rsipstack::sip::{Header, Host, HostWithPort, Method, Port, Response, SipMessage, StatusCode, Transport};
-use rsipstack::transaction::endpoint::{Endpoint, MessageInspector};
+use rsipstack::sip::param::Received;
+use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader};
+use rsipstack::sip::{
+    Header, Host, HostWithPort, Method, Param, Port, Request, Response, SipMessage, StatusCode, Transport,
+};
+use rsipstack::transaction::endpoint::{Endpoint, MessageInspector, TransportEventInspector};
 use rsipstack::transport::transport_layer::DomainResolver;
 use rsipstack::transport::udp::UdpConnection;
-use rsipstack::transport::{SipAddr, TransportLayer};
+use rsipstack::transport::{SipAddr, TransportEvent, TransportLayer};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -29,9 +33,13 @@ impl Stack {
     ///
     /// # Errors
     /// When the address is taken.
-    pub(super) async fn start(bind: SocketAddr, cancel: &CancellationToken) -> Result<Stack, String> {
+    pub(super) async fn start(
+        bind: SocketAddr,
+        trace: Option<Trace>,
+        cancel: &CancellationToken,
+    ) -> Result<Stack, String> {
         let transport = TransportLayer::new(cancel.child_token());
-        Stack::over(bind, transport, None, cancel).await
+        Stack::over(bind, transport, Inspector { guard: None, trace }, cancel).await
     }
 
     /// Starts one that sends to where its guard allows.
@@ -41,19 +49,20 @@ impl Stack {
     pub(super) async fn start_guarded(
         bind: SocketAddr,
         guard: &Guard,
+        trace: Option<Trace>,
         cancel: &CancellationToken,
     ) -> Result<Stack, String> {
         let resolver = Box::new(guard.clone());
         let transport = TransportLayer::new_with_domain_resolver(cancel.child_token(), resolver);
         let fetch = Arc::clone(&guard.fetch);
         transport.set_whitelist(move |ip: IpAddr| std::future::ready(may_reach(&*fetch, ip)));
-        Stack::over(bind, transport, Some(guard.clone()), cancel).await
+        Stack::over(bind, transport, Inspector { guard: Some(guard.clone()), trace }, cancel).await
     }
 
     async fn over(
         bind: SocketAddr,
         transport: TransportLayer,
-        guard: Option<Guard>,
+        inspector: Inspector,
         cancel: &CancellationToken,
     ) -> Result<Stack, String> {
         let udp = UdpConnection::create_connection(bind, None, Some(cancel.child_token())).await;
@@ -62,10 +71,9 @@ impl Stack {
         builder
             .with_user_agent(concat!("Switchback/", env!("CARGO_PKG_VERSION")))
             .with_transport_layer(transport)
+            .with_transport_inspector(Box::new(Arrivals))
+            .with_inspector(Box::new(inspector))
             .with_cancel_token(cancel.child_token());
-        if let Some(guard) = guard {
-            builder.with_inspector(Box::new(guard));
-        }
         let endpoint = builder.build();
         let dialogs = Arc::new(DialogLayer::new(endpoint.inner.clone()));
         let serving = endpoint.inner.clone();
@@ -218,26 +226,75 @@ impl DomainResolver for Guard {
     }
 }
 
-impl MessageInspector for Guard {
-    fn before_send(&self, message: SipMessage, _: Option<&SipAddr>) -> SipMessage {
+/// What sees each message that a stack sends and receives.
+struct Inspector {
+    guard: Option<Guard>,
+    trace: Option<Trace>,
+}
+
+impl MessageInspector for Inspector {
+    fn before_send(&self, message: SipMessage, to: Option<&SipAddr>) -> SipMessage {
+        if let Some(trace) = &self.trace {
+            trace.sent(&message, to);
+        }
         message
     }
 
     fn after_received(&self, message: SipMessage, from: Option<&SipAddr>) -> SipMessage {
-        match (message, from) {
-            (SipMessage::Response(mut response), Some(from)) => {
-                self.pin(&mut response, from);
+        if let Some(trace) = &self.trace {
+            trace.received(&message, from);
+        }
+        match (message, from, &self.guard) {
+            (SipMessage::Response(mut response), Some(from), Some(guard)) => {
+                guard.pin(&mut response, from);
                 SipMessage::Response(response)
             }
-            (message, _) => message,
+            (message, _, _) => message,
         }
     }
+}
+
+/// Makes requests say where they come from, and nothing else: answers go to what the first `Via` has as
+/// `received` (RFC 3261, 18.2.2), and rsipstack leaves one there that the sender wrote himself when the rest is
+/// right.
+struct Arrivals;
+
+#[async_trait]
+impl TransportEventInspector for Arrivals {
+    async fn handle(&self, event: TransportEvent) -> Option<TransportEvent> {
+        let TransportEvent::Incoming(SipMessage::Request(mut request), connection, from) = event else {
+            return Some(event);
+        };
+        // Who can't be answered is not heard.
+        came_from(&mut request, from.get_socketaddr().ok()?)?;
+        Some(TransportEvent::Incoming(request.into(), connection, from))
+    }
+}
+
+/// Writes where a request came from into its first `Via`; nothing where it has none.
+fn came_from(request: &mut Request, from: SocketAddr) -> Option<()> {
+    let via = request.via_header_mut().ok()?;
+    let received = match from.ip() {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => format!("[{v6}]"),
+    };
+    via.update_first_value(|via| {
+        let mut via = via.typed()?;
+        let had = via.params.len();
+        via.params.retain(|param| !matches!(param, Param::Received(_) | Param::Maddr(_)));
+        if via.params.len() < had || via.uri.host_with_port.host != Host::IpAddr(from.ip()) {
+            via.params.push(Param::Received(Received::new(received)));
+        }
+        Ok(via.into())
+    })
+    .ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::reaches::Reaches;
     use super::*;
+    use rsipstack::transport::SipConnection;
 
     /// Reaches public addresses as far as the tests have any.
     const PUBLIC: Reaches =
@@ -277,7 +334,8 @@ mod tests {
         let from =
             SipAddr { r#type: Some(Transport::Udp), addr: HostWithPort::try_from("192.0.2.1:5080").unwrap() };
         let message = SipMessage::try_from(text.as_bytes()).unwrap();
-        let SipMessage::Response(response) = guard().after_received(message, Some(&from)) else { panic!() };
+        let inspector = Inspector { guard: Some(guard()), trace: None };
+        let SipMessage::Response(response) = inspector.after_received(message, Some(&from)) else { panic!() };
         let routes = response.typed_record_route_headers().unwrap();
         let contact = response.typed_contact_headers().unwrap();
         assert!(contact.len() < 2);
@@ -302,6 +360,40 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(next_hop(headers), hop, "{headers}");
+        }
+    }
+
+    /// Where an answer goes to a request that came from 192.0.2.1:5080 with this `Via`.
+    async fn answered_to(via: &str) -> String {
+        let text = format!(
+            "OPTIONS sip:x@192.0.2.9 SIP/2.0\r\nVia: {via};branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n\
+             To: <sip:c@d>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        );
+        let from: SocketAddr = "192.0.2.1:5080".parse().unwrap();
+        let message = SipMessage::try_from(text.as_bytes()).unwrap();
+        let SipMessage::Request(mut request) =
+            SipConnection::update_msg_received(message, from, Transport::Udp).unwrap()
+        else {
+            panic!()
+        };
+        came_from(&mut request, from).unwrap();
+        let (_, address) = SipConnection::parse_target_from_via(request.via_header().unwrap()).unwrap();
+        address.to_string()
+    }
+
+    #[tokio::test]
+    async fn an_answer_goes_to_where_its_request_came_from() {
+        for via in [
+            "SIP/2.0/UDP 192.0.2.1:5080",
+            "SIP/2.0/UDP 192.0.2.1:5080;rport",
+            "SIP/2.0/UDP 192.0.2.1:5080;received=127.0.0.1",
+            "SIP/2.0/UDP 192.0.2.1:5080;received=127.0.0.1;rport=5099",
+            "SIP/2.0/UDP 192.0.2.1:5080;maddr=127.0.0.1",
+            "SIP/2.0/UDP 127.0.0.1:5099;received=10.0.0.1;rport",
+            "SIP/2.0/UDP 127.0.0.1:5099",
+            "SIP/2.0/UDP inside.example",
+        ] {
+            assert_eq!(answered_to(via).await, "192.0.2.1:5080", "{via}");
         }
     }
 }
