@@ -537,4 +537,21 @@ mod tests {
         assert_eq!(canonical(address("[::ffff:192.0.2.1]:4000")), address("192.0.2.1:4000"));
         assert_eq!(written(address("[2001:db8::1]:4000"), true), address("[2001:db8::1]:4000"));
     }
+
+    #[tokio::test]
+    async fn a_socket_for_all_addresses_speaks_to_ipv4_and_hears_it() {
+        let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let (sound, told) = (StdSocket::bind("[::]:0").unwrap(), peer.local_addr().unwrap());
+        let ours = SocketAddr::new(told.ip(), sound.local_addr().unwrap().port());
+        let reach = Reach { fetch: Arc::new(Reaches(|_| true)), peer: None, own: "::".parse().unwrap() };
+        let side = Side { sound, control: None, reach, timeout: TIMEOUT };
+        let agreed = Agreed { target: Some(told), ..agreed(&told.to_string()) };
+        let (orders, to_do) = mpsc::channel(1);
+        let (hear, mut heard) = mpsc::channel(1);
+        tokio::spawn(super::session(side, agreed, MachineConfig::default(), Arc::default(), to_do, hear));
+        assert_eq!(peer.recv(&mut [0; PACKET_MAX]).await.unwrap(), 12 + SAMPLES);
+        peer.send_to(&rtp::write(101, true, 1, 160, 1, &[5, 0, 0, 160]), ours).await.unwrap();
+        assert_eq!(heard.recv().await, Some(Heard::Key('5')));
+        drop(orders);
+    }
 }

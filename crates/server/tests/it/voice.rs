@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// A carrier with trunks at these ports.
-fn config(ports: &[u16], more: &str) -> String {
+pub fn config(ports: &[u16], more: &str) -> String {
     let trunks = ports.iter().map(|port| format!("[[carrier.trunk]]\nhost = \"127.0.0.1\"\nport = {port}\n"));
     format!(
         "[engine]\nminute = \"60s\"\n[callbacks]\nallow_private = true\n[[carrier]]\nname = \"voice\"\nkind = \"sip\"\n\
@@ -55,7 +55,7 @@ fn call(to: Value, verbs: Value) -> Value {
     json!({"type": "Voice", "order": 1, "from": "+302100000000", "to": to, "dialPlan": {"verbs": verbs}, "ttl": 1})
 }
 
-fn phone(verbs: Value) -> Value {
+pub fn phone(verbs: Value) -> Value {
     call(json!({"phone": "+306900000000"}), verbs)
 }
 
@@ -306,7 +306,7 @@ fn absurd(rate: u32, channels: u16, depth: u16) -> Vec<u8> {
 }
 
 /// A server of one file under any path, and how often it was asked for.
-async fn counted(file: Vec<u8>) -> (String, Arc<AtomicUsize>) {
+pub async fn counted(file: Vec<u8>) -> (String, Arc<AtomicUsize>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let asked = Arc::new(AtomicUsize::new(0));
@@ -320,7 +320,7 @@ async fn counted(file: Vec<u8>) -> (String, Arc<AtomicUsize>) {
 }
 
 /// A WAV file of silence at 8 kHz.
-fn silence(seconds: usize) -> Vec<u8> {
+pub fn silence(seconds: usize) -> Vec<u8> {
     let samples = vec![0; seconds * 16_000];
     let mut wav =
         b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data"
@@ -330,7 +330,7 @@ fn silence(seconds: usize) -> Vec<u8> {
     wav
 }
 
-fn play(urls: impl IntoIterator<Item = String>) -> Value {
+pub fn play(urls: impl IntoIterator<Item = String>) -> Value {
     urls.into_iter().map(|url| json!({"type": "PLAY", "fileURL": url})).collect()
 }
 
