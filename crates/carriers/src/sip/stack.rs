@@ -14,6 +14,7 @@ use rsipstack::sip::param::Received;
 use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader};
 use rsipstack::sip::{
     Header, Host, HostWithPort, Method, Param, Port, Request, Response, SipMessage, StatusCode, Transport,
+    Uri,
 };
 use rsipstack::transaction::endpoint::{Endpoint, MessageInspector, TransportEventInspector};
 use rsipstack::transport::transport_layer::DomainResolver;
@@ -202,7 +203,13 @@ impl Guard {
         if let Some(uri) = next
             && !self.allows(&uri.host_with_port.host)
         {
-            uri.host_with_port = from.addr.clone();
+            let mut there = Uri::from(from);
+            there.auth = uri.auth.take();
+            let others = std::mem::take(&mut uri.params).into_iter();
+            there
+                .params
+                .extend(others.filter(|param| !matches!(param, Param::Transport(_) | Param::Maddr(_))));
+            *uri = there;
         }
         response.headers.retain(|header| !matches!(header, Header::RecordRoute(_) | Header::Contact(_)));
         routes.into_iter().for_each(|route| response.headers.push(Header::RecordRoute(route.into())));
@@ -340,6 +347,8 @@ mod tests {
         let contact = response.typed_contact_headers().unwrap();
         assert!(contact.len() < 2);
         let uri = routes.last().map(|route| &route.uri).or(contact.first().map(|contact| &contact.uri));
+        let pinned = uri.filter(|uri| uri.host_with_port.to_string() == "192.0.2.1:5080");
+        assert!(pinned.is_none_or(|uri| SipAddr::try_from(uri).unwrap().r#type.is_none()), "{uri:?}");
         uri.map(|uri| uri.host_with_port.to_string()).unwrap_or_default()
     }
 
@@ -348,7 +357,9 @@ mod tests {
         let pinned = "192.0.2.1:5080";
         for (headers, hop) in [
             ("Contact: <sip:x@127.0.0.1:5099>\r\n", pinned),
+            // The way is that of the answer, too.
             ("Contact: <sip:x@10.0.0.5;transport=tcp>\r\n", pinned),
+            ("Contact: <sips:x@10.0.0.5;maddr=10.0.0.6>\r\n", pinned),
             ("Contact: <sip:x@192.0.2.7:5099>\r\n", "192.0.2.7:5099"),
             ("Contact: <sip:x@192.0.2.7>, <sip:x@127.0.0.1>\r\n", "192.0.2.7"),
             ("Record-Route: <sip:127.0.0.1:25;lr>\r\nContact: <sip:x@192.0.2.7>\r\n", pinned),

@@ -236,7 +236,9 @@ fn a_busy_trunk() -> u16 {
             });
             let kept: String = kept.map(|line| format!("{line}\r\n")).collect();
             let answer = if request.contains("Authorization") {
-                format!("SIP/2.0 486 Busy\x1b]0;PWNED\x07\r\n{kept}Content-Length: 0\r\n\r\n")
+                format!(
+                    "SIP/2.0 486 Busy Here\r\n{kept}Server: x\x1b]0;PWNED\x07\r\nContent-Length: 0\r\n\r\n"
+                )
             } else {
                 let challenge = "WWW-Authenticate: Digest realm=\"acme\", nonce=\"4711\", algorithm=MD5\r\n";
                 format!("SIP/2.0 401 Unauthorized\r\n{kept}{challenge}Content-Length: 0\r\n\r\n")
@@ -277,7 +279,8 @@ fn a_test_call_shows_its_messages_without_secrets() {
         " s  received from UDP 127.0.0.1:",
         "\nINVITE sip:+306900000000@127.0.0.1",
         "\nSIP/2.0 401 Unauthorized\n",
-        "\nSIP/2.0 486 Busy\\u{1b}",
+        "\nSIP/2.0 486 Busy Here\n",
+        "\nServer: x\\u{1b}]0;PWNED\\u{7}\n",
         "\nACK sip:",
         "\nm=audio ",
         "realm=\"acme\"",
