@@ -181,7 +181,7 @@ async fn no_answer_leads_inside() {
         ("200 OK", format!("Contact: <sip:x@{at};transport=tcp>\r\n")),
         ("200 OK", format!("Contact: <sips:x@{at}>\r\n")),
         ("200 OK", format!("Contact: <sip:x@[::ffff:{INSIDE}]:{}>\r\n", at.port())),
-        ("200 OK", format!("Contact: <sip:x@{OUTSIDE}:{};maddr={INSIDE}>\r\n", at.port())),
+        ("200 OK", format!("Contact: <sip:x@PEER;maddr={INSIDE}>\r\n")),
         ("200 OK", format!("Contact: <sip:x@localhost:{}>\r\n", at.port())),
         ("200 OK", format!("Contact: <sip:x@2130706433:{}>\r\n", at.port())),
         ("200 OK", format!("Record-Route: <sip:{at};lr>\r\n")),
@@ -193,6 +193,7 @@ async fn no_answer_leads_inside() {
     ] {
         let mut peer = Peer::at(OUTSIDE).await;
         let (_sip, mut receipts, ours) = calling(&mut peer, false).await;
+        let headers = headers.replace("PEER", &peer.address().to_string());
         if line.starts_with("200") {
             let body = peer.description();
             peer.answer(line, &headers, &body).await;
