@@ -10,9 +10,11 @@ const MASK: &str = "***";
 /// What credentials may show: none of it helps who does not know the password (RFC 7616, 3.4).
 const SHOWN: [&str; 5] = ["realm", "algorithm", "qop", "nc", "uri"];
 
+type Take = dyn Fn(&str, &str) + Send + Sync;
+
 /// Takes each message: a line on its way, and its text, in lines without carriage returns.
 #[derive(Clone)]
-pub struct Trace(Arc<dyn Fn(&str, &str) + Send + Sync>);
+pub struct Trace(Arc<Take>);
 
 impl Trace {
     /// One that hands messages on; it is called on threads that serve calls, so it should be quick.
