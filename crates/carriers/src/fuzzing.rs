@@ -8,7 +8,7 @@ static CONFIG: LazyLock<SmppConfig> = LazyLock::new(|| {
     serde_json::from_str(config).unwrap_or_else(|error| panic!("{error}"))
 });
 
-/// Reads a receipt of an SMSC: an octet for `esm_class`, then the text, in the message or in a TLV.
+/// Reads the body of a `deliver_sm` or a `data_sm`.
 pub fn smpp_receipt(data: &[u8]) {
     smpp::fuzz_receipt(data, &CONFIG);
 }

@@ -1,26 +1,30 @@
 //! Hands a message to the outside world and brings its receipts back.
 //!
 //! A [`Carrier`] is a configured way out. It gets one part at a time and answers with an [`Outcome`]; what it
-//! hears later goes to the [`ReceiptSink`]. It decides nothing about the flow.
+//! hears later goes to the [`CarrierSink`]. It decides nothing about the flow.
 
 pub mod backoff;
 pub mod body;
 pub mod config;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod handset;
 mod http;
 pub mod retry_after;
 mod sandbox;
+mod sink;
 mod sip;
 mod smpp;
 
+pub use handset::{Encoding, HandsetMessage, Segment};
 pub use http::{Http, HttpConfig, Provider};
 pub use sandbox::{Sandbox, SandboxConfig};
+pub use sink::{CarrierSink, NotStored, PartRef, Report, Unread, UnreadReason};
 pub use sip::{Sip, SipConfig, Trace};
-pub use smpp::{Smpp, SmppConfig};
+pub use smpp::{Dial as SmppDial, Smpp, SmppConfig};
 
 use async_trait::async_trait;
-use flow::{CarrierRef, Detail, Flow, Message, Part, Receipt, Restrictions, Step, Verb};
+use flow::{Detail, Flow, Message, Part, Receipt, Restrictions, Step, Verb};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +60,11 @@ impl Outgoing {
     /// The part itself.
     pub fn part(&self) -> &Part {
         &self.message().parts[usize::from(self.part)]
+    }
+
+    /// Which part it is, for [`CarrierSink::answered_late`].
+    pub fn part_ref(&self) -> PartRef {
+        PartRef { flow: self.flow.id, message: self.message, part: self.part }
     }
 }
 
@@ -116,6 +125,20 @@ pub trait Carrier: Send + Sync + 'static {
     fn takes_whole(&self) -> bool {
         false
     }
+
+    /// Whether it sends one receipt for a whole message although it takes its parts one by one: a receipt for any part
+    /// then counts for each part that it took.
+    fn receipts_cover_message(&self) -> bool {
+        false
+    }
+
+    /// How many more messages it wants to be given now. Its window limits them as well.
+    fn room(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Waits until it wants the next message, where it paces itself. A message that waits here counts in its window.
+    async fn until_admitted(&self) {}
 
     /// What else an operator may want to see of it: names and values.
     fn figures(&self) -> Vec<(&'static str, f64)> {
@@ -246,19 +269,4 @@ pub trait Fetch: Send + Sync + 'static {
 
     /// Whether something may be sent to an address that a client or the other side of a call names.
     fn reaches(&self, address: IpAddr) -> bool;
-}
-
-/// A receipt could not be stored; the carrier should offer it again.
-#[derive(Debug, thiserror::Error)]
-#[error("the receipt could not be stored")]
-pub struct NotStored;
-
-/// Where receipts go.
-#[async_trait]
-pub trait ReceiptSink: Send + Sync + 'static {
-    /// Stores a receipt. When it returns `Ok`, the receipt is safe and the carrier may be told so.
-    ///
-    /// # Errors
-    /// [`NotStored`].
-    async fn take(&self, carrier: CarrierRef, receipt: Receipt) -> Result<(), NotStored>;
 }

@@ -1,7 +1,7 @@
 //! The sandbox: a carrier that plays the outcome that the recipient's last three digits ask for. The last digit
 //! speaks for Sms, the one before it for Viber, the one before that for Voice (docs/sandbox.md has the table).
 
-use crate::{Carrier, Outcome, Outgoing, ReceiptSink};
+use crate::{Carrier, CarrierSink, Outcome, Outgoing, Report};
 use async_trait::async_trait;
 use flow::{CarrierRef, Channel, Detail, Receipt, Status};
 use serde::Deserialize;
@@ -31,26 +31,27 @@ const TALK_S: u32 = 7;
 pub struct Sandbox {
     name: String,
     delay: Duration,
-    sink: Arc<dyn ReceiptSink>,
+    sink: Arc<dyn CarrierSink>,
     /// Becomes true when nothing more is to be played.
     closing: watch::Sender<bool>,
 }
 
 impl Sandbox {
     /// A sandbox called `name`, whose receipts go to `sink`.
-    pub fn new(name: String, config: &SandboxConfig, sink: Arc<dyn ReceiptSink>) -> Sandbox {
+    pub fn new(name: String, config: &SandboxConfig, sink: Arc<dyn CarrierSink>) -> Sandbox {
         Sandbox { name, delay: config.delay, sink, closing: watch::channel(false).0 }
     }
 
     /// Plays receipts, each after its delay.
     fn play(&self, reference: String, receipts: Vec<(Duration, Receipt)>) {
-        let carrier = CarrierRef::new(&*self.name, reference);
+        let reference = CarrierRef::new(&*self.name, reference);
         let (sink, mut closing) = (Arc::clone(&self.sink), self.closing.subscribe());
         let play = async move {
             for (delay, receipt) in receipts {
                 tokio::time::sleep(delay).await;
+                let report = Report { reference: reference.clone(), recipient: None, receipt };
                 // As a carrier would, offer it again until it is taken.
-                while sink.take(carrier.clone(), receipt.clone()).await.is_err() {
+                while sink.report(report.clone()).await.is_err() {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
             }

@@ -30,10 +30,10 @@ pub use channel::{Channel, ChannelSet};
 pub use check::Violation;
 pub use facets::Facets;
 pub use limits::Limits;
-pub use machine::{Applied, Event, Note};
+pub use machine::{Applied, Event, LateRefusal, Note};
 pub use model::{
-    CALLBACK_BYTES, Callback, CallbackStrategy, CarrierRef, Flow, FlowKind, FlowStatus, Message, NewFlow,
-    Part, State, StatusCode, StatusRecord, Submit,
+    CALLBACK_BYTES, Callback, CallbackStrategy, CarrierRef, Covers, Flow, FlowKind, FlowStatus, Message,
+    NewFlow, Part, State, StatusCode, StatusRecord, Submit,
 };
 pub use number::{is_e164, number_piece, number_start, read_number};
 pub use price::{Price, Rate};

@@ -1,6 +1,6 @@
 //! The state machine: the only place that decides what an event does to a flow.
 
-use crate::model::{CarrierRef, State, Submit};
+use crate::model::{CarrierRef, Covers, State, Submit};
 use crate::size::{detail as short_detail, part_words};
 use crate::{
     CallbackStrategy, Callbacks, Change, ChangeKind, Channel, Detail, Flow, FlowBefore, FlowStatus, Message,
@@ -11,13 +11,27 @@ use uuid::Uuid;
 /// Something that happened to a flow. Positions count from 0; one that names nothing is ignored.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
-    /// A part is about to be handed to a carrier that must not get it twice, or may be with one and is not handed over
-    /// again.
+    /// A part is about to be handed to a carrier that must not get it twice.
     Handed {
         /// The message's position.
         message: u16,
         /// The part's position.
         part: u16,
+        /// The carrier's name.
+        carrier: String,
+        /// What is handed over with it, and what its receipts will be about.
+        covers: Covers,
+    },
+    /// A part was handed to a carrier, nobody knows whether the carrier has it, and it is not handed over again.
+    Unanswered {
+        /// The message's position.
+        message: u16,
+        /// The part's position.
+        part: u16,
+        /// The carrier's name.
+        carrier: String,
+        /// As in [`Event::Handed`].
+        covers: Covers,
     },
     /// So much of the application's balance is held for a part that is about to be handed over.
     Reserved {
@@ -41,8 +55,8 @@ pub enum Event {
         part: u16,
         /// Which carrier, and what it would call the message.
         carrier: CarrierRef,
-        /// It was given all parts of the message as one.
-        whole: bool,
+        /// As in [`Event::Handed`].
+        covers: Covers,
     },
     /// A carrier took a part.
     Submitted {
@@ -52,10 +66,10 @@ pub enum Event {
         part: u16,
         /// Which carrier, and what it calls the message.
         carrier: CarrierRef,
-        /// What it charges, and the recipient's network, where that is known.
+        /// What it charges, and the recipient's network, if known. If not, it charges what was held for the part.
         rate: Option<Rate>,
-        /// It took all parts of the message as one, under this reference.
-        whole: bool,
+        /// What it took under this reference, and what its receipts will be about.
+        covers: Covers,
     },
     /// A carrier refused a part for good.
     Refused {
@@ -67,6 +81,18 @@ pub enum Event {
         detail: Detail,
         /// The carrier's words.
         description: Option<String>,
+    },
+    /// A carrier says after the fact that it does not have a part whose hand-over had an unknown outcome.
+    RefusedLate {
+        /// The message's position.
+        message: u16,
+        /// The part's position.
+        part: u16,
+        /// The part's count of unknown hand-overs ([`Submit::Owed`], [`Submit::Handed`]) when the answer came. If it is
+        /// another one by now, the event is out of date and changes nothing; so it can't count twice.
+        unknown: u8,
+        /// What the carrier said.
+        refusal: LateRefusal,
     },
     /// A part could not be handed over now; it is due again at `at_ms`.
     Deferred {
@@ -118,6 +144,23 @@ pub enum Event {
     },
     /// Callbacks that were given up are owed again.
     CallbacksReplayed,
+}
+
+/// A refusal that came late.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LateRefusal {
+    /// For good.
+    Final {
+        /// Why.
+        detail: Detail,
+        /// The carrier's words.
+        description: Option<String>,
+    },
+    /// For now.
+    Temporary {
+        /// When the part may be handed over again, Unix milliseconds.
+        at_ms: i64,
+    },
 }
 
 /// Something worth counting about an applied event.
@@ -246,16 +289,16 @@ impl Flow {
         let changed = |changed: bool| Applied { changed, notes: Vec::new() };
         let callback_bytes = self.callback_bytes_max as usize;
         match event {
-            Event::Handed { message, part } => {
-                course.applied = changed(self.hand(*message, *part));
+            Event::Handed { message, part, covers, .. } | Event::Unanswered { message, part, covers, .. } => {
+                course.applied = changed(self.hand(*message, *part, *covers));
                 About::Inside
             }
             Event::Reserved { message, part, price } => {
                 course.applied = changed(self.reserve(*message, *part, *price));
                 About::Inside
             }
-            Event::Expected { message, part, whole, .. } => {
-                course.applied = changed(self.expected(*message, *part, *whole));
+            Event::Expected { message, part, covers, .. } => {
+                course.applied = changed(self.expected(*message, *part, *covers));
                 About::Inside
             }
             Event::Deferred { message, part, at_ms, unknown } => {
@@ -266,13 +309,19 @@ impl Flow {
                 self.end_unpaid(usize::from(*message), course);
                 shown(ChangeKind::Unpayable)
             }
-            Event::Submitted { message, part, carrier, rate, whole } => {
-                let told = self.submitted(*message, *part, carrier, rate.as_ref(), *whole, course);
+            Event::Submitted { message, part, carrier, rate, covers } => {
+                let told = self.submitted(*message, *part, carrier, rate.as_ref(), *covers, course);
                 About::Tracking { kind: ChangeKind::Taken, told }
             }
             Event::Refused { message, part, detail, description } => {
                 self.refused(*message, *part, detail, description.as_ref(), course);
                 shown(ChangeKind::Refused)
+            }
+            Event::RefusedLate { message, part, unknown, refusal } => {
+                match self.refused_late(*message, *part, *unknown, refusal, course) {
+                    true => shown(ChangeKind::Refused),
+                    false => About::Inside,
+                }
             }
             Event::Receipt { message, part, receipt } => {
                 self.receipt(*message, *part, receipt, course);
@@ -310,12 +359,25 @@ impl Flow {
         self.state.messages.get_mut(usize::from(message))?.parts.get_mut(usize::from(part))
     }
 
-    /// The parts that a carrier's word on `part` is about.
-    fn parts_of(&self, message: u16, part: u16, whole: bool) -> std::ops::Range<u16> {
+    /// The parts that are handed over with `part`.
+    fn parts_of(&self, message: u16, part: u16, covers: Covers) -> std::ops::Range<u16> {
         match self.state.messages.get(usize::from(message)) {
-            Some(message) if whole => 0..message.parts.len() as u16,
+            Some(message) if covers == Covers::Message => 0..message.parts.len() as u16,
             _ => part..part.saturating_add(1),
         }
+    }
+
+    /// The parts that a receipt for `part` is about: a carrier may give one id to several parts, or send one receipt for
+    /// a whole message.
+    fn parts_reported(&self, message: u16, part: u16) -> Vec<u16> {
+        let Some(parts) = self.state.messages.get(usize::from(message)).map(|message| &message.parts) else {
+            return Vec::new();
+        };
+        let Some(own) = parts.get(usize::from(part)) else { return Vec::new() };
+        let is_reported = |(at, other): &(u16, &Part)| {
+            *at == part || own.covers == Covers::Message || own.shares_receipts_with(other)
+        };
+        (0..).zip(parts).filter(is_reported).map(|(at, _)| at).collect()
     }
 
     fn start_next(&mut self, now_ms: i64, ids: &mut dyn FnMut() -> Uuid) {
@@ -333,7 +395,7 @@ impl Flow {
             status: status.clone(),
             submit: Submit::Owed { at_ms: now_ms, attempts: 0, unknown: 0 },
             carrier: None,
-            whole: false,
+            covers: Covers::Part,
             rate: None,
             held: None,
             interval_s: None,
@@ -347,10 +409,11 @@ impl Flow {
         self.state.messages.push(Message { id: ids(), created_ms: now_ms, expires_ms, parts });
     }
 
-    fn hand(&mut self, message: u16, part: u16) -> bool {
+    fn hand(&mut self, message: u16, part: u16, covers: Covers) -> bool {
         let Some(state) = self.part_mut(message, part) else { return false };
         let Submit::Owed { attempts, unknown, .. } = state.submit else { return false };
         state.submit = Submit::Handed { attempts, unknown };
+        state.covers = covers;
         true
     }
 
@@ -363,12 +426,12 @@ impl Flow {
         true
     }
 
-    fn expected(&mut self, message: u16, part: u16, whole: bool) -> bool {
+    fn expected(&mut self, message: u16, part: u16, covers: Covers) -> bool {
         let Some(state) = self.part_mut(message, part) else { return false };
-        if state.submit == Submit::Done || state.whole == whole {
+        if state.submit == Submit::Done || state.covers == covers {
             return false;
         }
-        state.whole = whole;
+        state.covers = covers;
         true
     }
 
@@ -394,13 +457,14 @@ impl Flow {
         part: u16,
         carrier: &CarrierRef,
         rate: Option<&Rate>,
-        whole: bool,
+        covers: Covers,
         course: &mut Course<'_>,
     ) -> bool {
         let mut is_shown = false;
-        for each in self.parts_of(message, part, whole) {
-            let whole = whole && each == part;
-            is_shown |= self.part_submitted(message, each, carrier, rate, whole, course);
+        for each in self.parts_of(message, part, covers) {
+            // The others were handed over with this one.
+            let covers = if each == part || covers != Covers::Message { covers } else { Covers::Part };
+            is_shown |= self.part_submitted(message, each, carrier, rate, covers, course);
         }
         if course.applied.changed && self.state.status == FlowStatus::Queued {
             self.state.status = FlowStatus::InProgress;
@@ -416,7 +480,7 @@ impl Flow {
         part: u16,
         carrier: &CarrierRef,
         rate: Option<&Rate>,
-        whole: bool,
+        covers: Covers,
         course: &mut Course<'_>,
     ) -> bool {
         let (parts, is_call) = (self.part_count(message), self.is_call(message));
@@ -427,7 +491,10 @@ impl Flow {
         course.applied.changed = true;
         state.submit = Submit::Done;
         state.carrier = Some(carrier.clone());
-        state.whole = whole;
+        state.covers = covers;
+        if rate.is_none() {
+            state.rate = state.held.filter(|held| *held != Price::ZERO);
+        }
         if let Some(rate) = rate {
             state.rate = Some(rate.price);
             state.interval_s = rate.interval_s.filter(|_| is_call);
@@ -437,7 +504,26 @@ impl Flow {
         // The other channels have no status for it.
         let has_status = self.steps[usize::from(message)].channel() == Channel::Sms;
         let now_ms = course.now_ms;
-        has_status && self.set_status(message, part, Status::Sent, &Detail::SENT, None, now_ms, course)
+        let is_sent =
+            has_status && self.set_status(message, part, Status::Sent, &Detail::SENT, None, now_ms, course);
+        let reported = self.reported_before(message, part);
+        let is_reported =
+            reported.is_some_and(|StatusRecord { status, detail, description, at_ms, .. }| {
+                self.set_status(message, part, status, &detail, description.as_ref(), at_ms, course)
+            });
+        is_sent || is_reported
+    }
+
+    /// What a carrier reported as final of a part before it took it: on another part whose receipts count for both.
+    fn reported_before(&self, message: u16, part: u16) -> Option<StatusRecord> {
+        let channel = self.steps.get(usize::from(message))?.channel();
+        let parts = &self.state.messages.get(usize::from(message))?.parts;
+        let own = parts.get(usize::from(part))?;
+        let is_final = |other: &&Part| {
+            let StatusRecord { status, provisional, .. } = other.status;
+            status.is_final_on(channel) && !provisional && other.shares_receipts_with(own)
+        };
+        parts.iter().find(is_final).map(|other| other.status.clone())
     }
 
     fn refused(
@@ -457,6 +543,57 @@ impl Flow {
         self.set_status(message, part, Status::Failed, detail, description, now_ms, course);
     }
 
+    /// Answers whether a status changed.
+    fn refused_late(
+        &mut self,
+        message: u16,
+        part: u16,
+        unknown: u8,
+        refusal: &LateRefusal,
+        course: &mut Course<'_>,
+    ) -> bool {
+        let live = self.live() == Some(usize::from(message));
+        let detail = if self.state.cancelled { Detail::CANCELLED } else { Detail::NOT_SENT };
+        let Some(state) = self.part_mut(message, part) else { return false };
+        let (attempts, is_only) = match &mut state.submit {
+            Submit::Owed { unknown: known, .. } | Submit::Handed { unknown: known, .. }
+                if *known != unknown =>
+            {
+                return false;
+            }
+            // One more than its count have an unknown outcome: the last one is not in it.
+            Submit::Handed { attempts, unknown: 0 } => (*attempts, true),
+            Submit::Owed { attempts, unknown, .. } | Submit::Handed { attempts, unknown } => {
+                course.applied.changed = *unknown > 0;
+                *unknown = unknown.saturating_sub(1);
+                (*attempts, false)
+            }
+            Submit::Done => return false,
+        };
+        if !is_only {
+            return false;
+        }
+        match refusal {
+            LateRefusal::Final { detail, description } => {
+                self.refused(message, part, detail, description.as_ref(), course);
+            }
+            LateRefusal::Temporary { at_ms } if live => {
+                let attempts = attempts.saturating_add(1);
+                state.submit = Submit::Owed { at_ms: *at_ms, attempts, unknown: 0 };
+                course.applied.changed = true;
+                return false;
+            }
+            // Its step was left meanwhile.
+            LateRefusal::Temporary { .. } => {
+                course.replace(message, part, state);
+                course.applied.changed = true;
+                state.submit = Submit::Done;
+                state.status = provisional(Status::Unsent, &detail, course.now_ms);
+            }
+        }
+        true
+    }
+
     fn deferred(&mut self, message: u16, part: u16, due_ms: i64, is_unknown: bool) -> bool {
         let live = self.live();
         let Some(state) = self.part_mut(message, part) else { return false };
@@ -473,14 +610,13 @@ impl Flow {
 
     fn receipt(&mut self, message: u16, part: u16, receipt: &Receipt, course: &mut Course<'_>) {
         let live = self.live() == Some(usize::from(message));
-        let whole = self.part_mut(message, part).is_some_and(|state| state.whole);
         let (parts, is_call) = (self.part_count(message), self.is_call(message));
         let Receipt { status, detail, description, .. } = receipt;
         // Carriers' clocks may be wrong: nothing happened before the message or after now.
         let now_ms = course.now_ms;
         let started_ms = self.state.messages.get(usize::from(message)).map_or(now_ms, |m| m.created_ms);
         let at_ms = receipt.at_ms.map_or(now_ms, |at_ms| at_ms.max(started_ms).min(now_ms));
-        for part in self.parts_of(message, part, whole) {
+        for part in self.parts_reported(message, part) {
             if !self.set_status(message, part, *status, detail, description.as_ref(), at_ms, course) {
                 continue;
             }

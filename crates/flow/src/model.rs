@@ -179,9 +179,9 @@ pub struct Part {
     /// Which carrier took it and what it calls it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<CarrierRef>,
-    /// The carrier took all parts of the message as one: what it reports on this part is about each of them.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub whole: bool,
+    /// What the carrier's receipts for this part are about.
+    #[serde(rename = "whole", default, skip_serializing_if = "Covers::is_part")]
+    pub covers: Covers,
     /// What of the application's balance is held for it until it is charged or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Price>,
@@ -203,6 +203,59 @@ pub struct Part {
     /// Who answered (Voice): `human` or `machine`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_by: Option<String>,
+}
+
+/// What a hand-over to a carrier, and its receipts, are about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "StoredCovers", into = "StoredCovers")]
+pub enum Covers {
+    /// The part alone.
+    #[default]
+    Part,
+    /// The part is handed over alone, but a receipt for it counts for every part of the message that the carrier took.
+    Receipts,
+    /// All parts of the message are handed over as one, and every receipt counts for each of them.
+    Message,
+}
+
+impl Covers {
+    fn is_part(&self) -> bool {
+        *self == Covers::Part
+    }
+}
+
+/// [`Covers`] in documents, where it once was a bool.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum StoredCovers {
+    Message(bool),
+    Other(StoredCoversName),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum StoredCoversName {
+    Receipts,
+}
+
+impl From<StoredCovers> for Covers {
+    fn from(stored: StoredCovers) -> Covers {
+        match stored {
+            StoredCovers::Message(false) => Covers::Part,
+            StoredCovers::Message(true) => Covers::Message,
+            StoredCovers::Other(StoredCoversName::Receipts) => Covers::Receipts,
+        }
+    }
+}
+
+impl From<Covers> for StoredCovers {
+    fn from(covers: Covers) -> StoredCovers {
+        match covers {
+            Covers::Part => StoredCovers::Message(false),
+            Covers::Message => StoredCovers::Message(true),
+            Covers::Receipts => StoredCovers::Other(StoredCoversName::Receipts),
+        }
+    }
 }
 
 /// A carrier's name and its id of a message.
@@ -327,6 +380,13 @@ impl Part {
 }
 
 impl Part {
+    /// Whether a carrier's receipt for this part counts for `other`, of the same message, as well: it called both by one
+    /// id, or sends one receipt for all parts that it took.
+    pub(crate) fn shares_receipts_with(&self, other: &Part) -> bool {
+        let (Some(own), Some(other)) = (&self.carrier, &other.carrier) else { return false };
+        own == other || (self.covers == Covers::Receipts && own.carrier == other.carrier)
+    }
+
     /// What its application's balance has less because of it: what it costs, or what is held while that is open.
     fn committed(&self, channel: Channel) -> Price {
         let Some(held) = self.held else { return Price::ZERO };

@@ -71,5 +71,5 @@ pub fn flow(
 pub fn submitted(message: u16, part: u16, carrier: &str, reference: &str) -> Event {
     let carrier = CarrierRef::new(carrier, reference);
     let rate = Rate { price: Price::new(5, 2), interval_s: None, operator: None };
-    Event::Submitted { message, part, carrier, rate: Some(rate), whole: false }
+    Event::Submitted { message, part, carrier, rate: Some(rate), covers: Covers::Part }
 }

@@ -1,5 +1,10 @@
 //! Short message text: the GSM 7-bit default alphabet (3GPP TS 23.038, 6.2.1), UCS-2, and parts.
 
+mod packing;
+mod transcode;
+
+pub use packing::{pack_septets, unpack_septets};
+
 /// The default alphabet, by code; `ESC` stands at 0x1B.
 const BASIC: [char; 128] = [
     '@', '£', '$', '¥', 'è', 'é', 'ù', 'ì', 'ò', 'Ç', '\n', 'Ø', 'ø', '\r', 'Å', 'å', 'Δ', '_', 'Φ', 'Γ',
@@ -50,12 +55,18 @@ impl Alphabet {
         }
     }
 
-    /// How much fits into a part beside its 6-octet concatenation header (3GPP TS 23.040, 9.2.3.24.1).
-    const fn part(self) -> usize {
+    /// How much fits into a part beside a header.
+    const fn part(self, header_octets: usize) -> usize {
+        let octets = PART_OCTETS.saturating_sub(header_octets);
         match self {
-            Alphabet::Gsm => 153,
-            Alphabet::Ucs2 => 67,
+            Alphabet::Gsm => octets * 8 / 7,
+            Alphabet::Ucs2 => octets / 2,
         }
+    }
+
+    /// How much a text takes.
+    fn measure(self, text: &str) -> usize {
+        text.chars().map(|c| self.width(c)).sum()
     }
 
     fn width(self, c: char) -> usize {
@@ -105,34 +116,60 @@ pub fn encode_ucs2(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_be_bytes).collect()
 }
 
-/// Replaces the characters that the GSM alphabet lacks by ones that it has: `ά` by `a`, `“` by `"`, `?` at worst.
-pub fn transcode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if septets(c).is_some() {
-            out.push(c);
-            continue;
-        }
-        match deunicode::deunicode_char(c) {
-            Some(plain) => out.extend(plain.chars().map(|c| if septets(c).is_some() { c } else { '?' })),
-            None => out.push('?'),
-        }
+/// Decodes what [`encode_gsm`] gives, one septet an octet. A code that the extension table lacks is the one of the default
+/// alphabet, and a second escape, or one at the end, is a blank (3GPP TS 23.038, 6.2.1.1). Octets that are no septets
+/// become U+FFFD.
+pub fn decode_gsm(octets: &[u8]) -> String {
+    let basic = |octet: u8| BASIC.get(usize::from(octet)).copied().unwrap_or(char::REPLACEMENT_CHARACTER);
+    let mut text = String::with_capacity(octets.len());
+    let mut octets = octets.iter().copied();
+    while let Some(octet) = octets.next() {
+        text.push(match octet {
+            ESCAPE => match octets.next() {
+                None | Some(ESCAPE) => ' ',
+                Some(code) => {
+                    let extension = EXTENSION.iter().find(|(_, known)| *known == code);
+                    extension.map_or_else(|| basic(code), |&(c, _)| c)
+                }
+            },
+            octet => basic(octet),
+        });
     }
-    out
+    text
 }
+
+/// Replaces the characters that the GSM alphabet lacks by ones that it has: `Ά` by `A`, `“` by `"`, `?` at worst. Greek
+/// letters become the capitals that the alphabet has or that look alike, so that the text keeps its length.
+pub fn transcode(text: &str) -> String {
+    transcode::transcode(text)
+}
+
+/// Octets of a part, its user data header among them (3GPP TS 23.040, 9.2.3.16).
+const PART_OCTETS: usize = 140;
+/// Octets of the header that joins parts by an 8-bit reference, and by a 16-bit one (3GPP TS 23.040, 9.2.3.24.1 and
+/// 9.2.3.24.8).
+pub const HEADER_8_BIT: usize = 6;
+/// See [`HEADER_8_BIT`].
+pub const HEADER_16_BIT: usize = 7;
 
 /// Splits a text into the texts of its parts; one part when it fits. Characters stay whole, and so do the two
 /// septets of an extension character.
 pub fn split(text: &str) -> Vec<String> {
+    split_beside(text, HEADER_8_BIT)
+}
+
+/// As [`split`], where each of several parts leaves room for a user data header of so many octets.
+pub fn split_beside(text: &str, header_octets: usize) -> Vec<String> {
     let alphabet = Alphabet::of(text);
-    if text.chars().map(|c| alphabet.width(c)).sum::<usize>() <= alphabet.single() {
+    if alphabet.measure(text) <= alphabet.single() {
         return vec![text.to_owned()];
     }
+    let room = alphabet.part(header_octets);
     let mut parts = Vec::new();
     let (mut part, mut used) = (String::new(), 0);
     for c in text.chars() {
         let width = alphabet.width(c);
-        if used + width > alphabet.part() {
+        if used + width > room {
             parts.push(std::mem::take(&mut part));
             used = 0;
         }
@@ -168,8 +205,24 @@ mod tests {
     }
 
     #[test]
+    fn decodes_what_phones_may_show() {
+        assert_eq!(decode_gsm(&[0, 0x10, 0x1b, 0x28, b'a', 0x1b, 0x29, 0x1b, 0x65]), "@Δ{a}€");
+        // Not in the extension table: the default alphabet's.
+        assert_eq!(decode_gsm(&[0x1b, b'a', 0x1b, 0x1b, b'b', 0x80, 0x1b]), "a b\u{fffd} ");
+    }
+
+    #[test]
+    fn a_longer_header_leaves_less() {
+        let lengths =
+            |text: &str, header| split_beside(text, header).iter().map(String::len).collect::<Vec<_>>();
+        assert_eq!(lengths(&"a".repeat(305), HEADER_8_BIT), [153, 152]);
+        assert_eq!(lengths(&"a".repeat(305), HEADER_16_BIT), [152, 152, 1]);
+        assert_eq!(lengths(&"γ".repeat(132), HEADER_16_BIT), [132, 132]);
+    }
+
+    #[test]
     fn transcodes_greek_and_quotes() {
-        assert_eq!(transcode("Καλημέρα “φίλε”"), "Kalemera \"phile\"");
+        assert_eq!(transcode("Καλημέρα “φίλε”"), "KAΛHMEPA \"ΦIΛE\"");
         assert_eq!(transcode("ΔΦΓ é"), "ΔΦΓ é");
     }
 
@@ -179,15 +232,27 @@ mod tests {
             let parts = split(&text);
             prop_assert_eq!(parts.concat(), text.clone());
             let alphabet = Alphabet::of(&text);
-            let limit = if parts.len() == 1 { alphabet.single() } else { alphabet.part() };
+            let limit = if parts.len() == 1 { alphabet.single() } else { alphabet.part(HEADER_8_BIT) };
             for part in &parts {
-                prop_assert!(part.chars().map(|c| alphabet.width(c)).sum::<usize>() <= limit);
+                prop_assert!(alphabet.measure(part) <= limit);
             }
         }
 
         #[test]
         fn transcoded_text_is_gsm(text in any::<String>()) {
             prop_assert_eq!(Alphabet::of(&transcode(&text)), Alphabet::Gsm);
+        }
+
+        #[test]
+        fn decoding_undoes_encoding(text in any::<String>()) {
+            let text = transcode(&text);
+            prop_assert_eq!(decode_gsm(&encode_gsm(&text)), text);
+        }
+
+        #[test]
+        fn anything_can_be_decoded(octets in any::<Vec<u8>>()) {
+            let text = decode_gsm(&octets);
+            prop_assert!(text.chars().count() <= octets.len());
         }
     }
 }

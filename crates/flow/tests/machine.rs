@@ -111,7 +111,8 @@ fn a_carrier_may_take_all_parts_as_one() {
     let mut ids = ids();
     let mut flow = accept(vec![step(1, sms(&"x".repeat(400)))], None, &mut ids);
     let Event::Submitted { message, part, carrier, rate, .. } = submitted(0, 0) else { unreachable!() };
-    flow.apply(&Event::Submitted { message, part, carrier, rate, whole: true }, START_MS, &mut ids);
+    let covers = Covers::Message;
+    flow.apply(&Event::Submitted { message, part, carrier, rate, covers }, START_MS, &mut ids);
     assert!(!flow.tasks().iter().any(|task| matches!(task.kind, TaskKind::Submit { .. })));
     flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 5, &mut ids);
     assert_eq!(flow.state.status, FlowStatus::Succeeded);
@@ -119,11 +120,184 @@ fn a_carrier_may_take_all_parts_as_one() {
     assert_eq!(flow.total_price(), Price::new(15, 2));
 }
 
+/// A flow of one Sms of three parts, and one to fall back on.
+fn three_parts(ids: &mut dyn FnMut() -> Uuid) -> Flow {
+    accept(vec![step(1, sms(&"x".repeat(400))), step(2, sms("hi"))], None, ids)
+}
+
+fn statuses(flow: &Flow) -> Vec<Status> {
+    flow.state.messages[0].parts.iter().map(|part| part.status.status).collect()
+}
+
+fn taken(part: u16, reference: &str, covers: Covers) -> Event {
+    let Event::Submitted { message, carrier, rate, .. } = sample::submitted(0, part, "c", reference) else {
+        unreachable!()
+    };
+    Event::Submitted { message, part, carrier, rate, covers }
+}
+
+#[test]
+fn a_receipt_for_a_message_counts_for_the_parts_that_were_taken_and_later_for_the_others() {
+    use Status::{Delivered, Queued, Sent};
+    let mut ids = ids();
+    let mut flow = three_parts(&mut ids);
+    flow.apply(&taken(0, "a", Covers::Receipts), START_MS, &mut ids);
+    flow.apply(&taken(1, "b", Covers::Receipts), START_MS, &mut ids);
+    assert_eq!(statuses(&flow), [Sent, Sent, Queued]);
+    flow.apply(&receipt(0, 1, Delivered), START_MS + 1, &mut ids);
+    assert_eq!(statuses(&flow), [Delivered, Delivered, Queued], "the last one was not handed over");
+    assert!(!flow.state.status.is_final());
+    flow.apply(&taken(2, "c", Covers::Receipts), START_MS + 2, &mut ids);
+    assert_eq!(statuses(&flow), [Delivered; 3]);
+    assert_eq!(flow.state.status, FlowStatus::Succeeded);
+}
+
+#[test]
+fn a_receipt_for_a_message_says_nothing_of_parts_that_another_carrier_took() {
+    use Status::{Delivered, Sent};
+    let mut ids = ids();
+    let mut flow = three_parts(&mut ids);
+    flow.apply(&taken(0, "a", Covers::Receipts), START_MS, &mut ids);
+    flow.apply(&sample::submitted(0, 1, "other", "a"), START_MS, &mut ids);
+    flow.apply(&taken(2, "b", Covers::Receipts), START_MS, &mut ids);
+    flow.apply(&receipt(0, 0, Delivered), START_MS + 1, &mut ids);
+    assert_eq!(statuses(&flow), [Delivered, Sent, Delivered]);
+}
+
+#[test]
+fn one_id_for_all_parts_speaks_for_all_parts() {
+    use Status::{Delivered, Queued, Sent};
+    let mut ids = ids();
+    let mut flow = three_parts(&mut ids);
+    flow.apply(&taken(0, "same", Covers::Part), START_MS, &mut ids);
+    flow.apply(&taken(1, "same", Covers::Part), START_MS, &mut ids);
+    flow.apply(&receipt(0, 1, Sent), START_MS + 1, &mut ids);
+    assert_eq!(statuses(&flow), [Sent, Sent, Queued]);
+    flow.apply(&receipt(0, 0, Delivered), START_MS + 1, &mut ids);
+    assert_eq!(statuses(&flow), [Delivered, Delivered, Queued]);
+    flow.apply(&taken(2, "same", Covers::Part), START_MS + 2, &mut ids);
+    assert_eq!(flow.state.status, FlowStatus::Succeeded);
+}
+
+fn unanswered(part: u16) -> Event {
+    Event::Unanswered { message: 0, part, carrier: "c".into(), covers: Covers::Part }
+}
+
+fn refused_late(unknown: u8, refusal: LateRefusal) -> Event {
+    Event::RefusedLate { message: 0, part: 0, unknown, refusal }
+}
+
+fn for_good() -> LateRefusal {
+    LateRefusal::Final { detail: Detail::FAILED, description: None }
+}
+
+#[test]
+fn a_late_refusal_of_the_only_hand_over_moves_the_flow_on() {
+    let mut ids = ids();
+    let mut flow = three_parts(&mut ids);
+    flow.apply(&unanswered(0), START_MS, &mut ids);
+    let applied = flow.apply(&refused_late(0, for_good()), START_MS + 3000, &mut ids);
+    assert_eq!(applied.notes, [Note::Failover]);
+    assert_eq!(statuses(&flow)[0], Status::Failed);
+    assert_eq!(flow.state.messages.len(), 2);
+}
+
+#[test]
+fn a_late_refusal_of_one_of_several_hand_overs_decides_nothing() {
+    let mut ids = ids();
+    let mut flow = three_parts(&mut ids);
+    // Handed over twice, each time with an unknown outcome, and a third time.
+    for at_ms in [START_MS + 1, START_MS + 2] {
+        flow.apply(&Event::Deferred { message: 0, part: 0, at_ms, unknown: true }, START_MS, &mut ids);
+    }
+    assert!(!flow.apply(&refused_late(1, for_good()), START_MS + 3, &mut ids).changed, "out of date");
+    flow.apply(&refused_late(2, for_good()), START_MS + 3, &mut ids);
+    let submit = |flow: &Flow| flow.state.messages[0].parts[0].submit;
+    assert_eq!(submit(&flow), Submit::Owed { at_ms: START_MS + 2, attempts: 2, unknown: 1 });
+    flow.apply(&unanswered(0), START_MS + 4, &mut ids);
+    flow.apply(&refused_late(1, for_good()), START_MS + 5, &mut ids);
+    assert_eq!(submit(&flow), Submit::Handed { attempts: 2, unknown: 0 });
+    flow.apply(&refused_late(0, for_good()), START_MS + 6, &mut ids);
+    assert_eq!(statuses(&flow)[0], Status::Failed);
+}
+
+#[test]
+fn a_late_refusal_for_now_makes_the_part_owed_again_unless_its_step_was_left() {
+    let mut ids = ids();
+    let mut flow = three_parts(&mut ids);
+    flow.apply(&unanswered(0), START_MS, &mut ids);
+    let mut left = flow.clone();
+    let refusal = LateRefusal::Temporary { at_ms: START_MS + 9 };
+    flow.apply(&refused_late(0, refusal.clone()), START_MS + 5, &mut ids);
+    let submit = flow.state.messages[0].parts[0].submit;
+    assert_eq!(submit, Submit::Owed { at_ms: START_MS + 9, attempts: 1, unknown: 0 });
+    left.apply(
+        &Event::Refused { message: 0, part: 1, detail: Detail::FAILED, description: None },
+        START_MS,
+        &mut ids,
+    );
+    assert_eq!(left.state.messages.len(), 2);
+    left.apply(&refused_late(0, refusal), START_MS + 5, &mut ids);
+    assert_eq!(statuses(&left), [Status::Unsent, Status::Failed, Status::Unsent]);
+}
+
+#[test]
+fn a_late_acceptance_is_an_acceptance_and_its_receipt_yields_nothing_to_the_expiry() {
+    let mut ids = ids();
+    let mut flow = accept(vec![step(1, sms("a")), step(2, sms("b"))], None, &mut ids);
+    flow.apply(&unanswered(0), START_MS, &mut ids);
+    let mut expired = flow.clone();
+    flow.apply(&submitted(0, 0), START_MS + 3000, &mut ids);
+    assert_eq!(statuses(&flow), [Status::Sent]);
+    // Its time was over: it is as one that was accepted in time and whose receipt did not come in time.
+    expired.apply(&Event::Expire { message: 0 }, START_MS + 600_000, &mut ids);
+    expired.apply(&submitted(0, 0), START_MS + 600_001, &mut ids);
+    assert_eq!(statuses(&expired), [Status::Undelivered]);
+    assert!(expired.state.messages[0].parts[0].carrier.is_some());
+    expired.apply(&receipt(0, 0, Status::Delivered), START_MS + 600_002, &mut ids);
+    assert_eq!(statuses(&expired), [Status::Delivered]);
+    assert_eq!((expired.state.messages.len(), expired.state.status), (2, FlowStatus::InProgress));
+}
+
+#[test]
+fn what_is_taken_at_an_unknown_rate_costs_what_was_held() {
+    let mut ids = ids();
+    let mut flow = accept(vec![step(1, sms("a"))], None, &mut ids);
+    let price = Price::new(7, 2);
+    flow.apply(&Event::Reserved { message: 0, part: 0, price }, START_MS, &mut ids);
+    let carrier = CarrierRef::new("c", "r");
+    let event = Event::Submitted { message: 0, part: 0, carrier, rate: None, covers: Covers::Part };
+    flow.apply(&event, START_MS, &mut ids);
+    assert_eq!((flow.total_price(), flow.committed()), (price, price));
+}
+
+#[test]
+fn what_a_hand_over_covers_is_stored_as_it_was_before() {
+    let mut ids = ids();
+    let mut flow = accept(vec![step(1, sms("a"))], None, &mut ids);
+    let stored =
+        |flow: &Flow| serde_json::to_value(flow).unwrap()["state"]["messages"][0]["parts"][0].clone();
+    assert_eq!(stored(&flow).get("whole"), None);
+    for (covers, whole) in [
+        (Covers::Message, serde_json::json!(true)),
+        (Covers::Receipts, serde_json::json!("receipts")),
+        (Covers::Part, serde_json::Value::Null),
+    ] {
+        flow.state.messages[0].parts[0].covers = covers;
+        let part = stored(&flow);
+        assert_eq!(part["whole"], whole);
+        assert_eq!(serde_json::from_value::<Part>(part).unwrap().covers, covers);
+    }
+    let mut part = stored(&flow);
+    part["whole"] = serde_json::json!(false);
+    assert_eq!(serde_json::from_value::<Part>(part).unwrap().covers, Covers::Part);
+}
+
 /// What a tracking shows of a state.
 fn shown(state: &State) -> State {
     let mut state = state.clone();
     for part in state.messages.iter_mut().flat_map(|message| &mut message.parts) {
-        (part.submit, part.held, part.whole) = (Submit::Done, None, false);
+        (part.submit, part.held, part.covers) = (Submit::Done, None, Covers::Part);
     }
     state
 }
@@ -160,7 +334,7 @@ struct Draw {
 
 fn draws() -> impl Strategy<Value = Vec<Draw>> {
     let draw = (
-        0u8..12,
+        0u8..15,
         0u16..4,
         0u16..3,
         0usize..8,
@@ -178,7 +352,14 @@ fn event(flow: &Flow, draw: &Draw, now_ms: i64) -> Event {
     match draw.kind {
         0..=2 => match submitted(message, part) {
             Event::Submitted { message, carrier, rate, .. } if draw.status == 7 => {
-                Event::Submitted { message, part: 0, carrier, rate, whole: true }
+                Event::Submitted { message, part: 0, carrier, rate, covers: Covers::Message }
+            }
+            Event::Submitted { message, part, carrier, rate, .. } if draw.status == 6 => {
+                Event::Submitted { message, part, carrier, rate, covers: Covers::Receipts }
+            }
+            Event::Submitted { message, part, rate, covers, .. } if draw.status == 5 => {
+                let carrier = CarrierRef::new("c", "same");
+                Event::Submitted { message, part, carrier, rate, covers }
             }
             one => one,
         },
@@ -206,10 +387,35 @@ fn event(flow: &Flow, draw: &Draw, now_ms: i64) -> Event {
         9 => Event::Reserved { message, part, price: Price::new(draw.status as i64, 2) },
         10 if draw.status == 0 => Event::Unaffordable { message },
         10 if draw.status == 1 => {
-            Event::Expected { message, part, carrier: CarrierRef::new("c", "r"), whole: draw.part == 0 }
+            Event::Expected { message, part, carrier: CarrierRef::new("c", "r"), covers: covers(draw) }
         }
-        _ if draw.status.is_multiple_of(2) => Event::Handed { message, part },
+        12 => {
+            let parts = flow.state.messages.get(usize::from(message)).map(|message| &message.parts);
+            let submit = parts.and_then(|parts| parts.get(usize::from(part))).map(|part| part.submit);
+            let unknown = match submit {
+                Some(Submit::Owed { unknown, .. } | Submit::Handed { unknown, .. }) => unknown,
+                _ => 0,
+            };
+            let refusal = if draw.status.is_multiple_of(2) {
+                LateRefusal::Final { detail: Detail::FAILED, description: None }
+            } else {
+                LateRefusal::Temporary { at_ms: now_ms + 500 }
+            };
+            Event::RefusedLate { message, part, unknown, refusal }
+        }
+        13 => Event::Unanswered { message, part, carrier: "c".into(), covers: covers(draw) },
+        _ if draw.status.is_multiple_of(2) => {
+            Event::Handed { message, part, carrier: "c".into(), covers: covers(draw) }
+        }
         _ => Event::Deferred { message, part, at_ms: now_ms + 1000, unknown: draw.status == 1 },
+    }
+}
+
+fn covers(draw: &Draw) -> Covers {
+    match draw.status {
+        0 => Covers::Message,
+        2 => Covers::Receipts,
+        _ => Covers::Part,
     }
 }
 
@@ -334,9 +540,9 @@ proptest! {
 fn a_call_costs_its_started_intervals() {
     let mut ids = ids();
     let mut flow = accept(vec![step(1, sample::voice(TO))], None, &mut ids);
-    let Event::Submitted { message, part, carrier, whole, .. } = submitted(0, 0) else { unreachable!() };
+    let Event::Submitted { message, part, carrier, covers, .. } = submitted(0, 0) else { unreachable!() };
     let rate = Some(Rate { price: Price::new(6, 2), interval_s: Some(30), operator: None });
-    flow.apply(&Event::Submitted { message, part, carrier, rate, whole }, START_MS, &mut ids);
+    flow.apply(&Event::Submitted { message, part, carrier, rate, covers }, START_MS, &mut ids);
     assert_eq!(flow.total_price(), Price::ZERO);
     let completed = Receipt { duration_s: Some(61), ..Receipt::new(Status::Completed, Detail::COMPLETED) };
     flow.apply(&Event::Receipt { message: 0, part: 0, receipt: completed }, START_MS, &mut ids);
@@ -436,7 +642,8 @@ fn a_document_never_grows_beyond_its_limit() {
                 flow.apply(&Event::Reserved { message: live, part, price }, now_ms, &mut ids);
                 let carrier = CarrierRef::new("c".repeat(CARRIER_MAX), "\u{1b}reference".repeat(50));
                 let rate = Some(Rate { price, interval_s: Some(u32::MAX), operator: Some("\"".repeat(500)) });
-                let event = Event::Submitted { message: live, part, carrier, rate, whole: false };
+                let covers = Covers::Receipts;
+                let event = Event::Submitted { message: live, part, carrier, rate, covers };
                 flow.apply(&event, now_ms, &mut ids);
                 // The target answers nothing at first, and fails now and then.
                 if let Some(first) = flow.callbacks.first().filter(|_| part % 32 == 31) {

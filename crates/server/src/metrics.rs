@@ -50,14 +50,19 @@ pub fn count_applied(applied: &Applied) {
     }
 }
 
-/// Counts what handing over a part came to.
-pub fn count_outcome(carrier: &str, outcome: &Outcome, resend: bool) {
-    let (outcome, reason) = match outcome {
+/// What an outcome is called, and why.
+fn outcome_labels(outcome: &Outcome) -> (&'static str, &'static str) {
+    match outcome {
         Outcome::Accepted { .. } => ("accepted", ""),
         Outcome::Refused { .. } => ("refused", ""),
-        Outcome::Later { reason, .. } => ("later", *reason),
-        Outcome::Unknown { reason } => ("unknown", *reason),
-    };
+        Outcome::Later { reason, .. } => ("later", reason),
+        Outcome::Unknown { reason } => ("unknown", reason),
+    }
+}
+
+/// Counts what handing over a part came to.
+pub fn count_outcome(carrier: &str, outcome: &Outcome, resend: bool) {
+    let (outcome, reason) = outcome_labels(outcome);
     let carrier = carrier.to_owned();
     metrics::counter!("switchback_submits_total", "carrier" => carrier.clone(), "outcome" => outcome, "reason" => reason)
         .increment(1);
@@ -84,10 +89,29 @@ pub fn count_receipt(carrier: &str, matched: &Matched) {
     let result = match matched {
         Matched::Applied(applied) if applied.changed => "applied",
         Matched::Applied(_) => "stale",
+        Matched::ByRecipient(_) => "by-recipient",
         Matched::Early => "early",
     };
     metrics::counter!("switchback_receipts_total", "carrier" => carrier.to_owned(), "result" => result)
         .increment(1);
+}
+
+/// Counts a receipt that means nothing to us.
+pub fn count_unread_receipt(carrier: &str, reason: &'static str) {
+    metrics::counter!("switchback_receipts_total", "carrier" => carrier.to_owned(), "result" => reason)
+        .increment(1);
+}
+
+/// Counts an answer that came after its hand-over was given up.
+pub fn count_late_answer(carrier: &str, outcome: &Outcome) {
+    let (outcome, _) = outcome_labels(outcome);
+    metrics::counter!("switchback_late_answers_total", "carrier" => carrier.to_owned(), "outcome" => outcome)
+        .increment(1);
+}
+
+/// Counts what a handset sent.
+pub fn count_handset_message() {
+    metrics::counter!("switchback_inbound_total", "event" => "sms", "result" => "stored").increment(1);
 }
 
 /// Counts what was posted to a carrier's receipts and was refused.

@@ -3,7 +3,7 @@
 use crate::Trial;
 use crate::world::{Reply, State, Submission, World};
 use async_trait::async_trait;
-use carriers::{Carrier, Outcome, Outgoing};
+use carriers::{Carrier, Outcome, Outgoing, Smpp};
 use flow::{Channel, Detail, Receipt, Status};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +14,13 @@ pub struct SimulatedCarrier {
     pub name: String,
     pub waits: bool,
     pub world: Arc<World>,
+    /// What Sms go through.
+    pub smpp: Option<Smpp>,
 }
 
 /// What a carrier does with a part.
 #[derive(Clone, Copy)]
-enum Course {
+pub enum Course {
     Throttle,
     Refuse,
     DropBefore,
@@ -26,7 +28,8 @@ enum Course {
     Take { answer_ms: u64 },
 }
 
-fn draw(state: &mut State) -> Course {
+/// Draws it.
+pub fn draw(state: &mut State) -> Course {
     if state.happens(state.mood.throttled) {
         return Course::Throttle;
     }
@@ -87,51 +90,89 @@ fn script(state: &mut State, channel: Channel, ttl_ms: i64) -> Vec<(i64, Status)
     receipts
 }
 
+/// Takes a part for a carrier: from now on it is on its way, whatever becomes of the answer. Its receipts go by the
+/// carrier's SMPP session, or directly.
+pub fn take(world: &Arc<World>, carrier: &str, submission: usize, channel: Channel, by_smsc: bool) -> String {
+    let reference = format!("{carrier}-{submission}");
+    let (receipts, wrong) = world.with(|state| {
+        let taken = &mut state.submissions[submission];
+        taken.reference = Some(reference.clone());
+        let ttl_ms = taken.ttl_ms;
+        let wrong = state.happens(state.mood.wrong);
+        (script(state, channel, ttl_ms), wrong)
+    });
+    for (after_ms, status) in receipts {
+        let receipt = Receipt::new(status, Detail::plain(status));
+        world.post(after_ms, Some(submission), carrier, &reference, receipt, by_smsc);
+    }
+    if wrong {
+        // Of a message that is not ours, and of a status that this channel does not have.
+        let nonsense = Receipt::new(Status::Delivered, Detail::DELIVERED);
+        world.post(500, None, carrier, &format!("{reference}x"), nonsense, by_smsc);
+        let foreign = if channel == Channel::Voice { Status::Seen } else { Status::Busy };
+        let foreign = Receipt::new(foreign, Detail::plain(foreign));
+        world.post(500, None, carrier, &reference, foreign, by_smsc);
+    }
+    reference
+}
+
 impl SimulatedCarrier {
-    /// Takes a part: from now on it is on its way, whatever becomes of the answer.
-    fn take(&self, submission: usize, channel: Channel, ttl_ms: i64) -> String {
-        let reference = format!("{}-{submission}", self.name);
-        let (receipts, wrong) = self.world.with(|state| {
-            state.submissions[submission].reference = Some(reference.clone());
-            let wrong = state.happens(state.mood.wrong);
-            (script(state, channel, ttl_ms), wrong)
+    /// A part comes.
+    fn begin(&self, outgoing: &Outgoing) -> usize {
+        self.world.with(|state| {
+            let begun = state.now();
+            state.submissions.push(Submission {
+                carrier: self.name.clone(),
+                waits: self.waits,
+                to: outgoing.step().to().to_owned(),
+                step: outgoing.message,
+                part: outgoing.part,
+                begun,
+                ttl_ms: outgoing.time_left.as_millis() as i64,
+                reference: None,
+                reply: None,
+                answered: None,
+            });
+            state.submissions.len() - 1
+        })
+    }
+
+    /// The server has heard what became of it.
+    fn end(&self, submission: usize, reply: Reply) {
+        self.world.with(|state| {
+            let now = state.now();
+            state.submissions[submission].reply = Some((now, reply));
         });
-        for (after_ms, status) in receipts {
-            let receipt = Receipt::new(status, Detail::plain(status));
-            self.world.post(after_ms, Some(submission), &self.name, &reference, receipt);
-        }
-        if wrong {
-            // Of a message that is not ours, and of a status that this channel does not have.
-            let nonsense = Receipt::new(Status::Delivered, Detail::DELIVERED);
-            self.world.post(500, None, &self.name, &format!("{reference}x"), nonsense);
-            let foreign = if channel == Channel::Voice { Status::Seen } else { Status::Busy };
-            let foreign = Receipt::new(foreign, Detail::plain(foreign));
-            self.world.post(500, None, &self.name, &reference, foreign);
-        }
-        reference
+    }
+
+    /// The SMPP carrier, where a part goes through it.
+    fn smpp(&self, channel: Channel) -> Option<&Smpp> {
+        self.smpp.as_ref().filter(|_| channel == Channel::Sms)
     }
 }
 
 #[async_trait]
 impl Carrier for SimulatedCarrier {
     async fn submit(&self, outgoing: &Outgoing) -> Outcome {
-        let step = outgoing.step();
-        let channel = step.channel();
-        let (submission, course) = self.world.with(|state| {
-            let begun = state.now();
-            state.submissions.push(Submission {
-                waits: self.waits,
-                to: step.to().to_owned(),
-                step: outgoing.message,
-                part: outgoing.part,
-                begun,
-                reference: None,
-                reply: None,
-            });
-            (state.submissions.len() - 1, draw(state))
-        });
+        let channel = outgoing.step().channel();
+        let submission = self.begin(outgoing);
+        if let Some(smpp) = self.smpp(channel) {
+            self.world.step().await;
+            let outcome = smpp.submit(outgoing).await;
+            self.world.step().await;
+            self.end(
+                submission,
+                match outcome {
+                    Outcome::Accepted { .. } => Reply::Accepted,
+                    Outcome::Refused { .. } => Reply::Refused,
+                    Outcome::Later { .. } => Reply::Later,
+                    Outcome::Unknown { .. } => Reply::Unknown,
+                },
+            );
+            return outcome;
+        }
+        let course = self.world.with(draw);
         self.world.step().await;
-        let ttl_ms = outgoing.time_left.as_millis() as i64;
         let (reply, outcome) = match course {
             Course::Throttle => {
                 let after = self.world.with(|state| state.random.bool().then(|| Duration::from_secs(5)));
@@ -142,27 +183,27 @@ impl Carrier for SimulatedCarrier {
             }
             Course::DropBefore => (Reply::Unknown, Outcome::Unknown { reason: "connection lost" }),
             Course::DropAfter => {
-                self.take(submission, channel, ttl_ms);
+                take(&self.world, &self.name, submission, channel, false);
                 (Reply::Unknown, Outcome::Unknown { reason: "connection lost" })
             }
             Course::Take { answer_ms } => {
-                let reference = self.take(submission, channel, ttl_ms);
+                let reference = take(&self.world, &self.name, submission, channel, false);
                 self.world.step().await;
                 sleep(Duration::from_millis(answer_ms)).await;
                 (Reply::Accepted, Outcome::Accepted { reference })
             }
         };
         self.world.step().await;
-        self.world.with(|state| {
-            let now = state.now();
-            state.submissions[submission].reply = Some((now, reply));
-        });
+        self.end(submission, reply);
         outcome
     }
 
     /// What it calls its last hand-over of the part, as if it took an id of ours; only some carriers do.
     fn expected_reference(&self, outgoing: &Outgoing) -> Option<String> {
         let to = outgoing.step().to();
+        if self.smpp(outgoing.step().channel()).is_some() {
+            return None;
+        }
         self.world.with(|state| {
             let here = |submission: &Submission| {
                 (submission.to.as_str(), submission.step, submission.part)
@@ -177,5 +218,9 @@ impl Carrier for SimulatedCarrier {
         self.world.with(|state| !state.down.contains(&self.name))
     }
 
-    async fn close(&self) {}
+    async fn close(&self) {
+        if let Some(smpp) = &self.smpp {
+            smpp.close().await;
+        }
+    }
 }

@@ -185,8 +185,18 @@ impl Seen {
 
     /// Whether the server certainly knows that a carrier took a part, and what the carrier calls it.
     fn is_known(&self, submission: &Submission) -> bool {
-        matches!(submission.reply, Some((at, Reply::Accepted))
-            if self.life_ended_ms(at.life).saturating_sub(at.elapsed_ms) > CERTAIN_MS)
+        self.told(submission)
+            .is_some_and(|at| self.life_ended_ms(at.life).saturating_sub(at.elapsed_ms) > CERTAIN_MS)
+    }
+
+    /// When the server was told that a carrier took a part: at once, or late, while that still mattered.
+    fn told(&self, submission: &Submission) -> Option<At> {
+        let until_ms = submission.begun.elapsed_ms + submission.ttl_ms - CLOCK_ERROR_MS;
+        match submission.reply {
+            Some((at, Reply::Accepted)) => Some(at),
+            Some((_, Reply::Unknown)) => submission.answered.filter(|at| at.elapsed_ms < until_ms),
+            _ => None,
+        }
     }
 
     /// What was acknowledged is there, and nothing that nobody asked for.
@@ -322,7 +332,7 @@ impl Seen {
             let good = self.receipts_of(index).filter(|posted| is_success(posted.receipt.status));
             let first = good.filter_map(|posted| posted.acknowledged).min()?;
             // A receipt that comes before the answer counts when the answer is there.
-            let answered = submission.reply.map_or(first, |(at, _)| At {
+            let answered = self.told(submission).map_or(first, |at| At {
                 number: at.number,
                 elapsed_ms: at.elapsed_ms + CERTAIN_MS,
                 ..at

@@ -3,13 +3,15 @@
 use crate::world::World;
 use crate::{APPLICATION, HOSTILE, Trial};
 use async_trait::async_trait;
+use carriers::{CarrierSink, HandsetMessage, NotStored, Outcome, PartRef, Report, Unread};
 use flow::{Applied, CarrierRef, Channel, Event, Flow, Price, Receipt, TaskKind};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use store::{
-    Accepted, Admission, Admit, Application, Cautions, Change, Claim, IdempotencyKey, Lane, Matched, Offer,
-    Pruned, Reserved, Result, Retention, SqliteStore, Store, StoreError, Suppression, Token,
+    Accepted, Admission, Admit, Application, Cautions, Change, Claim, IdempotencyKey, InboundMessage, Lane,
+    Matched, Offer, Pruned, Reserved, Result, Retention, SqliteStore, Store, StoreError, Suppression, Token,
+    UnreadReceipt,
 };
 use uuid::Uuid;
 
@@ -28,6 +30,8 @@ pub enum Bug {
     ForgetHandOver,
     /// That a hand-over had an outcome that nobody knows is not written down.
     ForgetUnknown,
+    /// An answer of an SMSC that comes late is thrown away.
+    ForgetLateAnswer,
     /// Idempotency keys are not looked at.
     IgnoreKeys,
     /// A callback that failed is not made again.
@@ -91,6 +95,32 @@ impl Faulty {
     }
 }
 
+/// A sink that knows of no late answers.
+pub struct Forgetful(pub Arc<dyn CarrierSink>);
+
+#[async_trait]
+impl CarrierSink for Forgetful {
+    async fn report(&self, report: Report) -> std::result::Result<(), NotStored> {
+        self.0.report(report).await
+    }
+
+    async fn answered_late(&self, _: PartRef, _: &str, _: Outcome) -> std::result::Result<(), NotStored> {
+        Ok(())
+    }
+
+    async fn unread(&self, carrier: &str, unread: Unread) -> std::result::Result<(), NotStored> {
+        self.0.unread(carrier, unread).await
+    }
+
+    async fn handset_message(
+        &self,
+        carrier: &str,
+        message: HandsetMessage,
+    ) -> std::result::Result<(), NotStored> {
+        self.0.handset_message(carrier, message).await
+    }
+}
+
 #[async_trait]
 impl Store for Faulty {
     async fn accept(&self, flow: Flow, key: Option<IdempotencyKey>, now_ms: i64) -> Result<Accepted> {
@@ -118,7 +148,7 @@ impl Store for Faulty {
             return Err(StoreError::Unavailable("simulated: too big".into()));
         }
         let event = match event {
-            Event::Handed { .. } if self.has(Bug::ForgetHandOver) => {
+            Event::Handed { .. } | Event::Unanswered { .. } if self.has(Bug::ForgetHandOver) => {
                 return Ok(Applied { changed: true, notes: vec![] });
             }
             Event::Deferred { message, part, at_ms, .. } if self.has(Bug::ForgetUnknown) => {
@@ -137,7 +167,13 @@ impl Store for Faulty {
         self.after(self.inner.apply(id, event, now_ms).await).await
     }
 
-    async fn receipt(&self, carrier: CarrierRef, receipt: Receipt, now_ms: i64) -> Result<Matched> {
+    async fn receipt(
+        &self,
+        carrier: CarrierRef,
+        recipient: Option<String>,
+        receipt: Receipt,
+        now_ms: i64,
+    ) -> Result<Matched> {
         self.before().await?;
         let carrier = self.memory.lock().taken_for.get(&carrier).cloned().unwrap_or(carrier);
         if self.has(Bug::AcknowledgeBeforeStore) {
@@ -145,11 +181,21 @@ impl Store for Faulty {
             tokio::spawn(async move {
                 tokio::time::sleep(std::time::Duration::from_secs(2)).await;
                 world.step().await;
-                store.receipt(carrier, receipt, now_ms).await
+                store.receipt(carrier, recipient, receipt, now_ms).await
             });
             return Ok(Matched::Early);
         }
-        self.after(self.inner.receipt(carrier, receipt, now_ms).await).await
+        self.after(self.inner.receipt(carrier, recipient, receipt, now_ms).await).await
+    }
+
+    async fn unread(&self, carrier: String, receipt: UnreadReceipt, now_ms: i64) -> Result<()> {
+        self.before().await?;
+        self.after(self.inner.unread(carrier, receipt, now_ms).await).await
+    }
+
+    async fn inbound(&self, message: InboundMessage, now_ms: i64) -> Result<()> {
+        self.before().await?;
+        self.after(self.inner.inbound(message, now_ms).await).await
     }
 
     async fn claim(
@@ -240,7 +286,11 @@ impl Store for Faulty {
         let retention = if self.has(Bug::BelieveClock) {
             let now_ms = self.world.clock_ms();
             let day_ms = 86_400_000;
-            Retention { flows_before_ms: now_ms - 365 * day_ms, keys_before_ms: now_ms - day_ms }
+            Retention {
+                flows_before_ms: now_ms - 365 * day_ms,
+                keys_before_ms: now_ms - day_ms,
+                unmatched_before_ms: now_ms - 30 * day_ms,
+            }
         } else {
             retention
         };

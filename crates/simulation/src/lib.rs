@@ -14,6 +14,7 @@ mod carrier;
 mod check;
 mod client;
 mod faults;
+mod smsc;
 mod target;
 mod world;
 
@@ -22,14 +23,17 @@ pub use faults::Bug;
 use api::{HOSTILE_TOKEN, Http, TOKEN};
 use async_trait::async_trait;
 use carrier::SimulatedCarrier;
-use carriers::{Carrier, ReceiptSink};
-use faults::{Faulty, Memory};
+use carriers::{Carrier, CarrierSink, Smpp, SmppConfig};
+use faults::{Faulty, Forgetful, Memory};
+use flow::Channel;
 use parking_lot::Mutex;
+use serde_json::json;
 use server::callbacks::Post;
 use server::config::{CallbackConfig, CarrierConfig, Config, UnknownSubmit};
 use server::engine::{Engine, Outside};
 use server::indexing::{Followed, index_directory};
 use server::{clock, database};
+use smsc::SimulatedSmsc;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -277,7 +281,7 @@ async fn live(
             store.add_token(token, usize::MAX).await.map_err(|error| error.to_string())?;
         }
     }
-    let outside = Simulated(Arc::clone(world));
+    let outside = Simulated { world: Arc::clone(world), bug: options.bug };
     let index = Arc::clone(&followed.index);
     let engine = Engine::start(&config, Arc::clone(&faulty) as _, Arc::clone(&index), &outside).await?;
     engine.read_cautions().await.map_err(|error| error.to_string())?;
@@ -368,22 +372,39 @@ fn weather(world: &World) {
 }
 
 /// The outside of a server in a world.
-struct Simulated(Arc<World>);
+struct Simulated {
+    world: Arc<World>,
+    bug: Option<Bug>,
+}
+
+impl Simulated {
+    /// The real SMPP carrier, bound to an SMSC of the world.
+    fn smpp(&self, name: &str, sink: Arc<dyn CarrierSink>) -> Result<Smpp, String> {
+        let account = json!({"host": name, "system_id": "simulated", "password": ""});
+        let config: SmppConfig = serde_json::from_value(account).map_err(|error| error.to_string())?;
+        let smsc = SimulatedSmsc { name: name.to_owned(), world: Arc::clone(&self.world) };
+        let sink = if self.bug == Some(Bug::ForgetLateAnswer) { Arc::new(Forgetful(sink)) } else { sink };
+        Smpp::start_over(Arc::new(smsc), name.to_owned(), Arc::new(config), sink)
+    }
+}
 
 #[async_trait]
 impl Outside for Simulated {
     async fn carrier(
         &self,
         config: &CarrierConfig,
-        sink: Arc<dyn ReceiptSink>,
+        sink: Arc<dyn CarrierSink>,
     ) -> Result<Arc<dyn Carrier>, String> {
-        let world = Arc::clone(&self.0);
-        world.with(|state| state.sink = Some(sink));
+        let world = Arc::clone(&self.world);
+        world.with(|state| state.sink = Some(Arc::clone(&sink)));
         let (name, waits) = (config.common.name.clone(), config.common.unknown_submit == UnknownSubmit::Wait);
-        Ok(Arc::new(SimulatedCarrier { name, waits, world }))
+        let speaks_smpp =
+            config.common.channels.contains(&Channel::Sms) && world.with(|state| state.speaks_smpp);
+        let smpp = if speaks_smpp { Some(self.smpp(&name, sink)?) } else { None };
+        Ok(Arc::new(SimulatedCarrier { name, waits, world, smpp }))
     }
 
     fn post(&self, _: &CallbackConfig) -> Result<Box<dyn Post>, String> {
-        Ok(Box::new(SimulatedTarget(Arc::clone(&self.0))))
+        Ok(Box::new(SimulatedTarget(Arc::clone(&self.world))))
     }
 }

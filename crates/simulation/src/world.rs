@@ -2,16 +2,20 @@
 
 use crate::client::Request;
 use crate::{Options, Trial};
-use carriers::ReceiptSink;
+use carriers::{CarrierSink, Report};
 use fastrand::Rng;
-use flow::Receipt;
+use flow::{Receipt, Status};
 use parking_lot::Mutex;
 use serde_json::Value;
+use std::collections::HashMap;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{Instant, sleep};
+
+/// An SMSC sends a receipt again that is not answered in time.
+const OFFER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// When every simulation begins, Unix milliseconds.
 const START_MS: i64 = 1_800_000_000_000;
@@ -41,15 +45,29 @@ pub enum Reply {
 /// A part that reached a carrier.
 #[derive(Clone, Debug)]
 pub struct Submission {
+    pub carrier: String,
     /// The carrier is configured to get nothing twice.
     pub waits: bool,
     pub to: String,
     pub step: u16,
     pub part: u16,
     pub begun: At,
+    /// What its message has left to live, milliseconds.
+    pub ttl_ms: i64,
     /// What the carrier calls it, where it took it.
     pub reference: Option<String>,
     pub reply: Option<(At, Reply)>,
+    /// When its SMSC's answer that it was taken had certainly arrived, however late.
+    pub answered: Option<At>,
+}
+
+/// A receipt that goes by an SMPP session.
+pub struct Offer {
+    pub to: String,
+    pub reference: String,
+    pub status: Status,
+    /// Hears whether it was taken.
+    pub taken: oneshot::Sender<bool>,
 }
 
 /// A receipt that a carrier has for us.
@@ -60,6 +78,8 @@ pub struct Posted {
     pub receipt: Receipt,
     pub carrier: String,
     pub reference: String,
+    /// It goes by an SMPP session.
+    by_smsc: bool,
     due_ms: i64,
     pub offered: Option<At>,
     pub acknowledged: Option<At>,
@@ -177,8 +197,12 @@ pub struct State {
     pub down: Vec<String>,
     /// The one trouble that goes on; [`Trial::Any`] when there is none but the mood's.
     pub trial: Trial,
+    /// Carriers of Sms are bound to SMSCs.
+    pub speaks_smpp: bool,
+    /// The sessions of such carriers in this life, for receipts.
+    pub sessions: HashMap<String, mpsc::UnboundedSender<Offer>>,
     /// Where receipts go in this life.
-    pub sink: Option<Arc<dyn ReceiptSink>>,
+    pub sink: Option<Arc<dyn CarrierSink>>,
     number: u64,
     life: u32,
     /// How long the simulation had run when this life began.
@@ -278,6 +302,9 @@ impl World {
                 Trial::Any | Trial::Hostile => Vec::new(),
             },
             trial: options.trial,
+            // No draw, so that the other seeds stay as they are.
+            speaks_smpp: any && seed % 2 == 1,
+            sessions: HashMap::new(),
             sink: None,
             number: 0,
             life: 0,
@@ -317,6 +344,7 @@ impl World {
             state.before_ms = state.elapsed_ms() + down_ms;
             state.began = None;
             state.sink = None;
+            state.sessions.clear();
             state.posted.iter_mut().for_each(|posted| posted.due_ms = posted.due_ms.max(state.before_ms));
         });
     }
@@ -361,6 +389,7 @@ impl World {
         carrier: &str,
         reference: &str,
         receipt: Receipt,
+        by_smsc: bool,
     ) {
         let index = self.with(|state| {
             let due_ms = state.elapsed_ms() + after_ms;
@@ -371,6 +400,7 @@ impl World {
                 receipt,
                 carrier,
                 reference,
+                by_smsc,
                 due_ms,
                 offered,
                 acknowledged,
@@ -386,17 +416,13 @@ impl World {
         sleep(Duration::from_millis(wait_ms.max(0).unsigned_abs())).await;
         loop {
             self.step().await;
-            let (sink, of, receipt) = self.with(|state| {
+            let posted = self.with(|state| {
                 let now = state.now();
                 let posted = &mut state.posted[index];
                 posted.offered.get_or_insert(now);
-                let (carrier, reference) = (posted.carrier.clone(), posted.reference.clone());
-                (state.sink.clone(), flow::CarrierRef::new(carrier, reference), posted.receipt.clone())
+                posted.clone()
             });
-            let taken = match sink {
-                Some(sink) => sink.take(of, receipt).await.is_ok(),
-                None => false,
-            };
+            let taken = if posted.by_smsc { self.offer(posted).await } else { self.report(posted).await };
             self.step().await;
             if taken {
                 self.with(|state| {
@@ -408,6 +434,25 @@ impl World {
             let pause_ms = self.with(|state| state.random.u64(1000..30_000));
             sleep(Duration::from_millis(pause_ms)).await;
         }
+    }
+
+    /// Tells the server directly; answers whether it took it.
+    async fn report(&self, posted: Posted) -> bool {
+        let Some(sink) = self.with(|state| state.sink.clone()) else { return false };
+        let reference = flow::CarrierRef::new(posted.carrier, posted.reference);
+        sink.report(Report { reference, recipient: None, receipt: posted.receipt }).await.is_ok()
+    }
+
+    /// Sends it by the carrier's SMPP session; answers whether it was taken there.
+    async fn offer(&self, posted: Posted) -> bool {
+        let (taken, answered) = oneshot::channel();
+        let sent = self.with(|state| {
+            let to = posted.submission.map_or("", |submission| &state.submissions[submission].to).to_owned();
+            let Posted { reference, receipt, .. } = posted;
+            let offer = Offer { to, reference, status: receipt.status, taken };
+            state.sessions.get(&posted.carrier).is_some_and(|session| session.send(offer).is_ok())
+        });
+        sent && matches!(tokio::time::timeout(OFFER_TIMEOUT, answered).await, Ok(Ok(true)))
     }
 
     /// Nothing goes wrong any more.

@@ -10,10 +10,15 @@ use crate::pdu::BindResp;
 use crate::session::{Answer, End, Event, NotSubmitted, Oddity, Received, Session, Settings, Unanswered};
 use crate::status::CommandStatus;
 use parking_lot::Mutex;
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -23,6 +28,8 @@ const READ_OCTETS: usize = 16 * 1024;
 const EVENTS_MAX: usize = 1024;
 /// Submits that may wait for room in the window.
 const WAITING_MAX: usize = 64;
+/// How long the last octets of a session may take, those that are written and those that are read.
+const LAST_OCTETS: Duration = Duration::from_secs(1);
 
 /// Why a submit has no answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -42,7 +49,7 @@ pub enum Incoming<K> {
     Bound(BindResp),
     /// A message or a receipt, which waits for [`Client::answer`].
     Received(Received),
-    /// The answer to a submit that had failed as [`Unanswered::TimedOut`].
+    /// The answer to a submit that had failed as [`Unanswered::TimedOut`], or that nobody waited for any more.
     Late {
         /// The submit.
         key: K,
@@ -62,11 +69,17 @@ struct Pending<K> {
 }
 
 impl<K> Pending<K> {
-    fn resolve(&self, answer: Result<Answer, SubmitError>) {
-        if let Some(waiter) = self.waiter.lock().take() {
-            // Whoever waited may have gone.
-            let _ = waiter.send(answer);
+    /// Tells whoever waits; gives the answer back where nobody does.
+    fn resolve(&self, answer: Result<Answer, SubmitError>) -> Option<Result<Answer, SubmitError>> {
+        match self.waiter.lock().take() {
+            Some(waiter) => waiter.send(answer).err(),
+            None => Some(answer),
         }
+    }
+
+    /// Whether nobody waits any more, so that it had better not be submitted.
+    fn is_abandoned(&self) -> bool {
+        self.waiter.lock().as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 }
 
@@ -85,11 +98,13 @@ enum Control {
 pub struct Client<K> {
     submits: mpsc::Sender<Submit<K>>,
     controls: mpsc::UnboundedSender<Control>,
+    ready: Arc<AtomicBool>,
 }
 
 impl<K> Clone for Client<K> {
     fn clone(&self) -> Self {
-        Client { submits: self.submits.clone(), controls: self.controls.clone() }
+        let Client { submits, controls, ready } = self;
+        Client { submits: submits.clone(), controls: controls.clone(), ready: Arc::clone(ready) }
     }
 }
 
@@ -111,13 +126,19 @@ impl<K: Clone + Send + Sync + 'static> Client<K> {
         // Answers are as many as requests, which are bounded.
         let (controls, controls_in) = mpsc::unbounded_channel();
         let (incoming, incoming_out) = mpsc::channel(unanswered_max + EVENTS_MAX);
-        let outlet = Outlet { incoming, unanswered_max };
+        let ready = Arc::new(AtomicBool::new(false));
+        let outlet = Outlet { incoming, unanswered_max, ready: Arc::clone(&ready) };
         tokio::spawn(pump(io, session, submits_in, controls_in, outlet));
-        Ok((Client { submits, controls }, incoming_out))
+        Ok((Client { submits, controls, ready }, incoming_out))
+    }
+
+    /// Whether messages can be submitted now: the session is bound, for that, and does not end.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
     }
 
     /// Submits a message and waits for its answer. `key` names it in [`Incoming::Late`], which can come for `matters`
-    /// from now. Waits while the window is full.
+    /// from now. Waits while the window is full; who stops waiting before it was sent sends nothing.
     ///
     /// # Errors
     /// [`SubmitError`].
@@ -148,28 +169,33 @@ impl<K: Clone + Send + Sync + 'static> Client<K> {
 struct Outlet<K> {
     incoming: mpsc::Sender<Incoming<K>>,
     unanswered_max: usize,
+    /// Shows whether messages can be submitted.
+    ready: Arc<AtomicBool>,
 }
 
 impl<K: Clone> Outlet<K> {
+    fn tell_all(&self, session: &mut Session<Arc<Pending<K>>>) {
+        while let Some(event) = session.next_event() {
+            self.tell(event);
+        }
+    }
+
     fn tell(&self, event: Event<Arc<Pending<K>>>) {
         let spare = self.incoming.capacity().saturating_sub(self.unanswered_max);
         let told = match event {
             Event::Bound(resp) => Incoming::Bound(resp),
             // Those that wait are bounded, and have their places.
             Event::Received(received) => Incoming::Received(received),
-            Event::Answered { token, answer, late: false } => {
-                token.resolve(Ok(answer));
-                return;
-            }
+            Event::Answered { token, answer, .. } => match token.resolve(Ok(answer)) {
+                Some(Ok(answer)) if spare > 8 => Incoming::Late { key: token.key.clone(), answer },
+                _ => return,
+            },
             Event::Unanswered { token, why } => {
                 token.resolve(Err(SubmitError::Unanswered(why)));
                 return;
             }
-            Event::Answered { token, answer, late: true } if spare > 8 => {
-                Incoming::Late { key: token.key.clone(), answer }
-            }
             Event::Odd(odd) if spare > EVENTS_MAX / 2 => Incoming::Odd(odd),
-            Event::Answered { .. } | Event::Odd(_) => return,
+            Event::Odd(_) => return,
             Event::Ended(end) => Incoming::Ended(end),
         };
         // Nobody may listen any more.
@@ -188,99 +214,200 @@ async fn pump<IO, K>(
     IO: AsyncRead + AsyncWrite,
     K: Clone,
 {
-    let (mut reader, mut writer) = split(io);
-    let mut octets = Vec::with_capacity(READ_OCTETS);
-    let (mut batch, mut flushed) = (Vec::new(), true);
+    tokio::pin!(io);
+    let (mut octets, mut flushed) = (vec![0; READ_OCTETS], true);
     // Somebody has a handle.
     let mut held = true;
+    let mut last_write = None;
+    let alarm = tokio::time::sleep_until(Instant::now());
+    tokio::pin!(alarm);
     loop {
-        while let Some(event) = session.next_event() {
-            outlet.tell(event);
+        // First all that is there, so that nobody waits for a side that is always busy.
+        held &= take_controls(&mut session, &mut controls);
+        take_submits(&mut session, &mut submits);
+        if session.deadline().is_some_and(|deadline| deadline <= now()) {
+            session.tick(now());
         }
+        outlet.ready.store(session.is_ready(), Ordering::Relaxed);
+        outlet.tell_all(&mut session);
         if session.is_ended() && session.output().is_empty() && flushed {
             break;
         }
-        let has_output = !session.output().is_empty();
-        // An ended session has no deadline, and an SMSC that reads nothing must not keep what is left of it.
-        let deadline = session.deadline().map_or_else(|| Instant::now() + LAST_WRITE, Instant::from_std);
-        // Those that come while it is not bound are told so at once.
-        let room = if session.is_ready() { session.room() } else { WAITING_MAX };
-        let wants_octets = session.wants_octets();
+        let is_open = held && !session.is_ended();
+        let takes_submits = is_open && (!session.is_ready() || session.room() > 0);
+        // An SMSC that reads nothing must not keep what is left of an ended session.
+        let deadline = if session.is_ended() {
+            Some(*last_write.get_or_insert_with(|| Instant::now() + LAST_OCTETS))
+        } else {
+            session.deadline().map(Instant::from_std)
+        };
+        // Most deadlines move away with each PDU. One that rings early does no harm; to move it each time costs more.
+        if let Some(deadline) = deadline
+            && (deadline < alarm.deadline() || alarm.is_elapsed())
+        {
+            alarm.as_mut().reset(deadline);
+        }
         tokio::select! {
-            written = write_out(&mut writer, session.output()), if has_output || !flushed => match written {
-                Ok(Some(0)) => session.disconnected("nothing more can be written".to_owned()),
-                Ok(Some(octets)) => {
-                    flushed = false;
-                    session.wrote(octets, now());
-                }
-                Ok(None) => flushed = true,
-                Err(error) => {
-                    flushed = true;
-                    session.disconnected(error.to_string());
-                }
-            },
-            read = reader.read_buf(&mut octets), if wants_octets => match read {
-                Ok(0) => session.disconnected("the SMSC closed it".to_owned()),
-                Ok(_) => {
-                    session.receive(&octets, now());
-                    octets.clear();
-                }
-                Err(error) => session.disconnected(error.to_string()),
-            },
-            taken = submits.recv_many(&mut batch, room), if held && room > 0 && !session.is_ended() => {
-                held = taken > 0;
-                if !held {
-                    session.close(now());
-                }
-                for submit in batch.drain(..) {
-                    submit_to(&mut session, submit);
+            biased;
+            moved = move_octets(io.as_mut(), &session, flushed, &mut octets) => {
+                flushed = match moved.wrote {
+                    Poll::Pending => flushed,
+                    Poll::Ready(Ok(Some(octets @ 1..))) => {
+                        session.wrote(octets, now());
+                        false
+                    }
+                    Poll::Ready(Ok(None)) => true,
+                    Poll::Ready(failed) => {
+                        let why = failed.map_or_else(|error| error.to_string(), |_| "closed".to_owned());
+                        read_last(io.as_mut(), &mut session, &mut octets, moved.read).await;
+                        session.disconnected(why);
+                        flushed = true;
+                        continue;
+                    }
+                };
+                match moved.read {
+                    Poll::Pending => {}
+                    Poll::Ready(Ok(0)) => session.disconnected("the SMSC closed it".to_owned()),
+                    Poll::Ready(Ok(read)) => session.receive(&octets[..read], now()),
+                    Poll::Ready(Err(error)) => session.disconnected(error.to_string()),
                 }
             }
-            control = controls.recv(), if held && !session.is_ended() => match control {
-                Some(Control::Answer { command, sequence, status }) => {
-                    session.answer(command, sequence, status, now());
-                }
-                Some(Control::Close) => session.close(now()),
+            control = controls.recv(), if is_open => match control {
+                Some(control) => control.apply(&mut session),
                 None => {
                     held = false;
                     session.close(now());
                 }
             },
-            () = tokio::time::sleep_until(deadline) => {
-                if session.is_ended() {
+            Some(submit) = submits.recv(), if takes_submits => submit.apply(&mut session),
+            () = &mut alarm, if deadline.is_some() => {
+                if last_write.is_some_and(|last| last <= Instant::now()) {
                     break;
                 }
-                session.tick(now());
             }
         }
     }
-    // A peer that is gone needs no end of TLS.
-    let _ = tokio::time::timeout(LAST_WRITE, writer.shutdown()).await;
+    outlet.ready.store(false, Ordering::Relaxed);
     submits.close();
     while let Some(submit) = submits.recv().await {
         submit.pending.resolve(Err(NotSubmitted::NotBound.into()));
     }
+    // A peer that is gone needs no end of TLS.
+    let _ = tokio::time::timeout(LAST_OCTETS, io.shutdown()).await;
 }
 
-/// Writes some octets and answers how many; where there are none, sees to it that those of before have left.
-async fn write_out<W: AsyncWrite + Unpin>(writer: &mut W, octets: &[u8]) -> io::Result<Option<usize>> {
-    if octets.is_empty() {
-        writer.flush().await?;
-        return Ok(None);
+/// Does what is asked; answers whether somebody can still ask.
+fn take_controls<K: Clone>(
+    session: &mut Session<Arc<Pending<K>>>,
+    controls: &mut mpsc::UnboundedReceiver<Control>,
+) -> bool {
+    loop {
+        match controls.try_recv() {
+            Ok(control) => control.apply(session),
+            Err(TryRecvError::Empty) => return true,
+            Err(TryRecvError::Disconnected) => {
+                session.close(now());
+                return false;
+            }
+        }
     }
-    writer.write(octets).await.map(Some)
 }
 
-/// How long the last octets of an ended session may take.
-const LAST_WRITE: Duration = Duration::from_secs(1);
+/// Submits what waits, as far as there is room. What comes while the session is not bound is told so at once.
+fn take_submits<K: Clone>(session: &mut Session<Arc<Pending<K>>>, submits: &mut mpsc::Receiver<Submit<K>>) {
+    while !session.is_ready() || session.room() > 0 {
+        let Ok(submit) = submits.try_recv() else { return };
+        submit.apply(session);
+    }
+}
+
+/// What moved: octets that were written (`None`: those of before have left), and octets that were read.
+struct Moved {
+    wrote: Poll<io::Result<Option<usize>>>,
+    read: Poll<io::Result<usize>>,
+}
+
+/// Writes and reads in one, so that neither waits for the other.
+async fn move_octets<IO: AsyncRead + AsyncWrite, T: Clone>(
+    mut io: Pin<&mut IO>,
+    session: &Session<T>,
+    flushed: bool,
+    octets: &mut [u8],
+) -> Moved {
+    poll_fn(|context| {
+        let output = session.output();
+        let wrote = if !output.is_empty() {
+            io.as_mut().poll_write(context, output).map_ok(Some)
+        } else if !flushed {
+            io.as_mut().poll_flush(context).map_ok(|()| None)
+        } else {
+            Poll::Pending
+        };
+        let mut buffer = ReadBuf::new(octets);
+        let read = if session.wants_octets() {
+            io.as_mut().poll_read(context, &mut buffer).map_ok(|()| buffer.filled().len())
+        } else {
+            Poll::Pending
+        };
+        if wrote.is_pending() && read.is_pending() {
+            Poll::Pending
+        } else {
+            Poll::Ready(Moved { wrote, read })
+        }
+    })
+    .await
+}
+
+/// Nothing can be written any more, and yet answers may have arrived: they say what the SMSC has.
+async fn read_last<IO: AsyncRead, T: Clone>(
+    mut io: Pin<&mut IO>,
+    session: &mut Session<T>,
+    octets: &mut [u8],
+    read: Poll<io::Result<usize>>,
+) {
+    let until = Instant::now() + LAST_OCTETS;
+    let mut arrived = match read {
+        Poll::Ready(Ok(read)) => Some(read),
+        Poll::Ready(Err(_)) => return,
+        Poll::Pending => None,
+    };
+    while arrived != Some(0) {
+        session.receive(&octets[..arrived.unwrap_or(0)], now());
+        // It goes nowhere.
+        session.wrote(session.output().len(), now());
+        if !session.wants_octets() {
+            return;
+        }
+        let next = poll_fn(|context| {
+            let mut buffer = ReadBuf::new(octets);
+            io.as_mut().poll_read(context, &mut buffer).map_ok(|()| buffer.filled().len())
+        });
+        let Ok(Ok(next)) = tokio::time::timeout_at(until, next).await else { return };
+        arrived = Some(next);
+    }
+}
 
 fn now() -> std::time::Instant {
     Instant::now().into_std()
 }
 
-fn submit_to<K: Clone>(session: &mut Session<Arc<Pending<K>>>, submit: Submit<K>) {
-    let Submit { pending, message, matters } = submit;
-    if let Err(why) = session.submit(Arc::clone(&pending), message, matters, now()) {
-        pending.resolve(Err(why.into()));
+impl Control {
+    fn apply<T: Clone>(self, session: &mut Session<T>) {
+        match self {
+            Control::Answer { command, sequence, status } => session.answer(command, sequence, status, now()),
+            Control::Close => session.close(now()),
+        }
+    }
+}
+
+impl<K: Clone> Submit<K> {
+    fn apply(self, session: &mut Session<Arc<Pending<K>>>) {
+        let Submit { pending, message, matters } = self;
+        if pending.is_abandoned() {
+            return;
+        }
+        if let Err(why) = session.submit(Arc::clone(&pending), message, matters, now()) {
+            pending.resolve(Err(why.into()));
+        }
     }
 }

@@ -34,7 +34,7 @@ pub struct BadLength {
     pub length: u32,
     /// The largest that is taken.
     pub max: u32,
-    /// The `sequence_number` behind it, where it was there already.
+    /// The `sequence_number`; a PDU that is shorter than a header has none.
     pub sequence: Option<u32>,
 }
 
@@ -75,8 +75,14 @@ impl Frames {
     pub fn next(&mut self) -> Result<Option<Frame<'_>>, BadLength> {
         let octets = &self.octets[self.start..];
         let Some(length) = number(octets, 0) else { return Ok(None) };
-        if !(HEADER_OCTETS as u32..=self.length_max).contains(&length) {
-            return Err(BadLength { length, max: self.length_max, sequence: number(octets, 12) });
+        let bad = BadLength { length, max: self.length_max, sequence: None };
+        if length < HEADER_OCTETS as u32 {
+            return Err(bad);
+        }
+        if length > self.length_max {
+            // It has a header, and whoever sent it is told which it was.
+            let Some(sequence) = number(octets, 12) else { return Ok(None) };
+            return Err(BadLength { sequence: Some(sequence), ..bad });
         }
         let Some(pdu) = octets.get(..length as usize) else { return Ok(None) };
         self.start += length as usize;

@@ -21,6 +21,10 @@ const AHEAD: Duration = Duration::from_millis(250);
 /// How long a rate has to hold before more is tried, at first, and at most.
 const TRIAL_AFTER: Duration = Duration::from_secs(3);
 const TRIAL_AFTER_MAX: Duration = Duration::from_secs(300);
+/// A trial tries at least so much more, messages a second.
+const TRIAL_MIN: f64 = 1.0;
+/// Messages that were taken in the last second, of which fewer don't tell what the SMSC takes.
+const EVIDENCE_MIN: f64 = 5.0;
 /// How long more is tried before it counts as found.
 const TRIAL: Duration = Duration::from_millis(1500);
 
@@ -52,6 +56,8 @@ pub struct Pace {
     /// How much more the next trial tries, as a share of the rate.
     step: f64,
     is_trial: bool,
+    /// Too little was taken to tell the rate: it is doubled each second until the SMSC throttles again.
+    is_guess: bool,
     /// What was taken in each of the last slices, and the number of the last slice.
     slices: [u32; SLICES],
     slice: u64,
@@ -71,6 +77,7 @@ impl Pace {
             trial_after: TRIAL_AFTER,
             step: 0.1,
             is_trial: false,
+            is_guess: false,
             slices: [0; SLICES],
             slice: 0,
             start: now,
@@ -115,20 +122,23 @@ impl Pace {
         *slot = slot.saturating_add(1);
         let Some(rate) = self.rate else { return };
         let held = now.saturating_duration_since(self.since);
-        if self.is_trial && held >= TRIAL {
+        if self.is_guess && held >= SPAN {
+            self.rate = Some(rate * 2.0);
+            self.since = now;
+        } else if self.is_trial && held >= TRIAL {
             self.is_trial = false;
             self.proven = rate;
             self.since = now;
             self.step = (self.step * 2.0).min(1.0);
             self.trial_after = (self.trial_after / 2).max(TRIAL_AFTER / 2);
-            if rate > RATE_MAX {
-                self.rate = None;
-            }
-        } else if !self.is_trial && held >= self.trial_after {
+        } else if !self.is_trial && !self.is_guess && held >= self.trial_after {
             self.is_trial = true;
             self.proven = rate;
             self.since = now;
-            self.rate = Some(rate + (rate * self.step).max(0.5));
+            self.rate = Some(rate + (rate * self.step).max(TRIAL_MIN));
+        }
+        if self.rate.is_some_and(|rate| rate > RATE_MAX) {
+            self.rate = None;
         }
     }
 
@@ -140,7 +150,8 @@ impl Pace {
         }
         let taken = f64::from(self.slices.iter().fold(0, |sum: u32, &count| sum.saturating_add(count)));
         let (rate, pause) = match self.rate {
-            None => (taken, SPAN),
+            None => (taken.max(1.0), SPAN),
+            Some(rate) if self.is_guess => ((rate / 2.0).max(taken), SPAN / 2),
             Some(_) if self.is_trial => {
                 self.trial_after = (self.trial_after * 2).min(TRIAL_AFTER_MAX);
                 self.step = 0.1;
@@ -148,8 +159,8 @@ impl Pace {
             }
             Some(rate) => ((rate * 0.7).max(taken.min(rate * 0.95)), SPAN / 2),
         };
-        let rate = rate.clamp(RATE_MIN, RATE_MAX);
-        self.rate = Some(rate);
+        self.is_guess = self.rate.is_none() && taken < EVIDENCE_MIN;
+        self.rate = Some(rate.clamp(RATE_MIN, RATE_MAX));
         self.is_trial = false;
         self.finding += 1;
         (self.found_at, self.since) = (now, now);
@@ -255,6 +266,13 @@ mod tests {
     fn an_smsc_that_throttles_nothing_is_not_slowed() {
         let (throttled, _, took) = play(10_000, 100, |_| true);
         assert!(throttled == 0 && took < Duration::from_secs(1), "{took:?}");
+    }
+
+    #[test]
+    fn one_throttled_message_slows_those_that_follow_for_a_moment() {
+        let mut first = true;
+        let (throttled, _, took) = play(200, 20, |_| !std::mem::take(&mut first));
+        assert!(throttled == 1 && took < Duration::from_secs(10), "{throttled} {took:?}");
     }
 
     #[test]

@@ -302,14 +302,3 @@ impl MessageResp {
         MessageResp { message_id: reader.c_string("message_id", 65), tlvs: reader.tlvs() }
     }
 }
-
-impl Decoded {
-    /// A PDU of the octets that it has, header included.
-    #[cfg(test)]
-    pub(crate) fn of(octets: &[u8]) -> Option<(crate::frame::Header, Decoded)> {
-        let mut frames = crate::frame::Frames::new(octets.len().max(crate::frame::HEADER_OCTETS) as u32);
-        frames.push(octets);
-        let frame = frames.next().ok()??;
-        Some((frame.header, Pdu::decode(frame)))
-    }
-}

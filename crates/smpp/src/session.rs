@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 const OUTPUT_MAX: usize = 1 << 20;
 /// The longest that an `unbind` of ours waits for its answer.
 const UNBIND_TIMEOUT: Duration = Duration::from_secs(3);
+/// A wait beyond which nobody looks; longer ones could not be added to an instant.
+const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 /// The largest `sequence_number` of a request (SMPP 3.4, 5.1.4).
 const SEQUENCE_MAX: u32 = 0x7fff_ffff;
 
@@ -208,7 +210,6 @@ enum Asked<T> {
 #[derive(PartialEq)]
 enum State {
     Binding {
-        sequence: u32,
         until: Instant,
     },
     Bound,
@@ -216,7 +217,8 @@ enum State {
     Draining {
         until: Instant,
         why: End,
-        peer_unbind: Option<u32>,
+        /// The numbers of the SMSC's unbinds, which are answered last.
+        unbinds: Vec<u32>,
     },
     Unbinding {
         sequence: u32,
@@ -226,7 +228,7 @@ enum State {
     Ended,
 }
 
-/// A session. See the [module](self).
+/// The ESME's side of one connection: it is given octets and time, and asked for octets, events and its next deadline.
 pub struct Session<T> {
     settings: Settings,
     state: State,
@@ -242,7 +244,7 @@ pub struct Session<T> {
     /// they come to the front.
     deadlines: VecDeque<(Instant, u32)>,
     /// Those that were given up, in that order.
-    late: VecDeque<u32>,
+    late: VecDeque<(Instant, u32)>,
     /// Submits that wait for their answer.
     awaited: usize,
     /// Requests of the SMSC that wait for ours.
@@ -262,7 +264,7 @@ impl<T: Clone> Session<T> {
     pub fn new(settings: Settings, now: Instant) -> Result<Session<T>, EncodeError> {
         let frames = Frames::new(settings.command_length_max);
         let mut session = Session {
-            state: State::Binding { sequence: 1, until: now + settings.response_timeout },
+            state: State::Binding { until: after(now, settings.response_timeout) },
             settings,
             frames,
             output: Vec::new(),
@@ -300,7 +302,10 @@ impl<T: Clone> Session<T> {
 
     /// Whether octets are taken now; if not, reading goes on after the next answer or write.
     pub fn wants_octets(&self) -> bool {
-        !self.is_ended() && self.unanswered < self.settings.unanswered_max && self.output().len() < OUTPUT_MAX
+        let unbinds = if let State::Draining { unbinds, .. } = &self.state { unbinds.len() } else { 0 };
+        // Behind the first one there are answers; one that goes on unbinding is sent for nothing else.
+        let unanswered = self.unanswered + unbinds.saturating_sub(1);
+        !self.is_ended() && unanswered < self.settings.unanswered_max && self.output().len() < OUTPUT_MAX
     }
 
     /// Submits a message; `token` comes back with its answer. An answer that comes late is told for `matters` from now.
@@ -323,8 +328,8 @@ impl<T: Clone> Session<T> {
         }
         let sequence = self.draw_sequence();
         self.send(&Pdu::SubmitSm(message), CommandStatus::OK, sequence, now)?;
-        let until = now + self.settings.response_timeout;
-        let asked = Asked::Submit { token, until, matters_until: now + matters, late: false };
+        let until = after(now, self.settings.response_timeout);
+        let asked = Asked::Submit { token, until, matters_until: after(now, matters), late: false };
         self.asked.insert(sequence, asked);
         self.deadlines.push_back((until, sequence));
         self.awaited += 1;
@@ -349,7 +354,7 @@ impl<T: Clone> Session<T> {
     pub fn close(&mut self, now: Instant) {
         match self.state {
             State::Binding { .. } => self.end(End::Closed),
-            State::Bound => self.drain(End::Closed, None, now),
+            State::Bound => self.drain(End::Closed, Vec::new(), now),
             State::Draining { .. } | State::Unbinding { .. } | State::Ended => {}
         }
     }
@@ -415,7 +420,7 @@ impl<T: Clone> Session<T> {
             }
         };
         let submit = self.deadlines.front().map(|&(until, _)| until);
-        let stalled = (!self.output().is_empty()).then(|| self.moved + self.settings.response_timeout);
+        let stalled = (!self.output().is_empty()).then(|| after(self.moved, self.settings.response_timeout));
         [state, submit, stalled, self.enquire_deadline()].into_iter().flatten().min()
     }
 
@@ -432,7 +437,7 @@ impl<T: Clone> Session<T> {
         if self.is_ended() {
             return;
         }
-        if !self.output().is_empty() && self.moved + self.settings.response_timeout <= now {
+        if !self.output().is_empty() && after(self.moved, self.settings.response_timeout) <= now {
             self.end(End::Stalled);
         } else if self.enquire_deadline().is_some_and(|due| due <= now) {
             if self.enquired.is_some() {
@@ -454,8 +459,8 @@ impl<T: Clone> Session<T> {
             return None;
         }
         Some(match self.enquired {
-            None => self.received + self.settings.enquire_link,
-            Some(enquired) => enquired + self.settings.response_timeout,
+            None => after(self.received, self.settings.enquire_link),
+            Some(enquired) => after(enquired, self.settings.response_timeout),
         })
     }
 
@@ -470,7 +475,7 @@ impl<T: Clone> Session<T> {
                 }
                 *late = true;
                 self.awaited -= 1;
-                self.late.push_back(sequence);
+                self.late.push_back((due, sequence));
                 let why = Unanswered::TimedOut;
                 self.events.push_back(Event::Unanswered { token: token.clone(), why });
             }
@@ -481,8 +486,10 @@ impl<T: Clone> Session<T> {
 
     /// Forgets submits whose answer is of no use any more, and the oldest beyond the limit.
     fn forget_late(&mut self, now: Instant) {
-        while let Some(sequence) = self.late.front() {
-            if let Some(Asked::Submit { late: true, matters_until, .. }) = self.asked.get(sequence) {
+        while let Some((due, sequence)) = self.late.front() {
+            if let Some(Asked::Submit { until, matters_until, late: true, .. }) = self.asked.get(sequence)
+                && until == due
+            {
                 if *matters_until > now && self.late.len() <= self.settings.late_max {
                     return;
                 }
@@ -529,11 +536,19 @@ impl<T: Clone> Session<T> {
                 self.unanswered += 1;
                 let Header { command, sequence, .. } = header;
                 self.events.push_back(Event::Received(Received { command, sequence, message, flaws }));
-                return;
             }
-            _ if header.command.is_response() => self.take_response(header, pdu, now),
-            Pdu::EnquireLink => self.respond(header.command, CommandStatus::OK, header.sequence, now),
-            Pdu::Unbind => self.take_unbind(header.sequence, now),
+            _ if header.command.is_response() => {
+                self.tell_flaws(header, flaws);
+                self.take_response(header, pdu, now);
+            }
+            Pdu::EnquireLink => {
+                self.tell_flaws(header, flaws);
+                self.respond(header.command, CommandStatus::OK, header.sequence, now);
+            }
+            Pdu::Unbind => {
+                self.tell_flaws(header, flaws);
+                self.take_unbind(header.sequence, now);
+            }
             _ if matches!(header.command, CommandId::ALERT_NOTIFICATION | CommandId::OUTBIND) => {
                 self.odd(header, OddKind::Ignored);
             }
@@ -542,11 +557,7 @@ impl<T: Clone> Session<T> {
                 let status = CommandStatus::INVALID_COMMAND_ID;
                 let _ = self.send(&Pdu::GenericNack, status, header.sequence, now);
                 self.odd(header, OddKind::Rejected(status));
-                return;
             }
-        }
-        if !flaws.is_empty() {
-            self.odd(header, OddKind::Flaws(flaws));
         }
     }
 
@@ -568,33 +579,41 @@ impl<T: Clone> Session<T> {
                 self.end(why);
             }
             // Answers may stand behind it. Many SMSCs close as soon as they have ours, so it comes last.
-            State::Bound => self.drain(End::Unbound, Some(sequence), now),
-            State::Draining { peer_unbind, .. } => *peer_unbind = Some(sequence),
+            State::Bound => self.drain(End::Unbound, vec![sequence], now),
+            State::Draining { unbinds, .. } => unbinds.push(sequence),
             State::Ended => {}
         }
     }
 
     fn take_response(&mut self, header: Header, pdu: Pdu, now: Instant) {
         let Header { command, status, sequence } = header;
+        let is_bind = matches!(pdu, Pdu::BindResp(..));
         match &self.state {
-            State::Binding { sequence: bind, .. } if *bind == sequence => {
+            // Nothing else was asked, so a wrong number changes nothing.
+            State::Binding { .. } if is_bind || command == CommandId::GENERIC_NACK => {
                 match pdu {
-                    Pdu::BindResp(_, resp) if status.is_ok() => {
+                    _ if !status.is_ok() => self.end(End::BindRefused(status)),
+                    Pdu::BindResp(_, resp) => {
                         self.state = State::Bound;
                         self.events.push_back(Event::Bound(resp));
                     }
-                    _ if !status.is_ok() => self.end(End::BindRefused(status)),
                     _ => self.odd(header, OddKind::NotAsked(status)),
                 }
                 return;
             }
-            State::Unbinding { sequence: unbind, why, .. } if *unbind == sequence => {
+            State::Unbinding { sequence: unbind, why, .. }
+                if *unbind == sequence || command == CommandId::UNBIND.response() =>
+            {
                 self.end(why.clone());
                 return;
             }
             _ => {}
         }
         match self.asked.remove(&sequence) {
+            // Its caller was told a time, and may have decided since.
+            Some(Asked::Submit { matters_until, late: true, .. }) if matters_until <= now => {
+                self.odd(header, OddKind::NotAsked(status));
+            }
             Some(Asked::Submit { token, late, .. }) => {
                 if !late {
                     self.awaited -= 1;
@@ -610,7 +629,7 @@ impl<T: Clone> Session<T> {
                 self.events.push_back(Event::Answered { token, answer, late });
                 self.drop_answered();
                 if status == CommandStatus::INVALID_BIND_STATUS && self.state == State::Bound {
-                    self.drain(End::NotBound, None, now);
+                    self.drain(End::NotBound, Vec::new(), now);
                 }
                 self.settle(now);
             }
@@ -631,31 +650,30 @@ impl<T: Clone> Session<T> {
         }
     }
 
-    fn drain(&mut self, why: End, peer_unbind: Option<u32>, now: Instant) {
-        let until = now + self.settings.response_timeout;
-        self.state = State::Draining { until, why, peer_unbind };
+    fn drain(&mut self, why: End, unbinds: Vec<u32>, now: Instant) {
+        let until = after(now, self.settings.response_timeout);
+        self.state = State::Draining { until, why, unbinds };
         self.settle(now);
     }
 
     /// Goes on with the end where nothing is under way any more, or it has taken long enough.
     fn settle(&mut self, now: Instant) {
-        let State::Draining { until, why, peer_unbind } = &self.state else { return };
+        let State::Draining { until, why, unbinds } = &mut self.state else { return };
         if (self.awaited > 0 || self.unanswered > 0) && *until > now {
             return;
         }
-        let (why, peer_unbind) = (why.clone(), *peer_unbind);
-        match peer_unbind {
-            Some(sequence) => {
-                self.respond(CommandId::UNBIND, CommandStatus::OK, sequence, now);
-                self.end(why);
-            }
-            None => {
-                let sequence = self.draw_sequence();
-                let _ = self.send(&Pdu::Unbind, CommandStatus::OK, sequence, now);
-                let until = now + self.settings.response_timeout.min(UNBIND_TIMEOUT);
-                self.state = State::Unbinding { sequence, until, why };
-            }
+        let (why, unbinds) = (why.clone(), std::mem::take(unbinds));
+        if unbinds.is_empty() {
+            let sequence = self.draw_sequence();
+            let _ = self.send(&Pdu::Unbind, CommandStatus::OK, sequence, now);
+            let until = after(now, self.settings.response_timeout.min(UNBIND_TIMEOUT));
+            self.state = State::Unbinding { sequence, until, why };
+            return;
         }
+        for sequence in unbinds {
+            self.respond(CommandId::UNBIND, CommandStatus::OK, sequence, now);
+        }
+        self.end(why);
     }
 
     fn end(&mut self, why: End) {
@@ -674,6 +692,13 @@ impl<T: Clone> Session<T> {
         self.asked.clear();
         self.late.clear();
         self.events.push_back(Event::Ended(why));
+    }
+
+    /// Before what the PDU leads to, which may be the end.
+    fn tell_flaws(&mut self, header: Header, flaws: Vec<Flaw>) {
+        if !flaws.is_empty() {
+            self.odd(header, OddKind::Flaws(flaws));
+        }
     }
 
     fn odd(&mut self, header: Header, kind: OddKind) {
@@ -721,5 +746,43 @@ impl<T: Clone> Session<T> {
     #[cfg(test)]
     pub(crate) fn set_next_sequence(&mut self, sequence: u32) {
         self.next_sequence = sequence;
+    }
+}
+
+/// The instant that is so long after another.
+fn after(instant: Instant, wait: Duration) -> Instant {
+    instant + wait.min(FOREVER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_start_again_and_leave_out_those_that_are_open() {
+        let now = Instant::now();
+        let settings = Settings { window: 100, ..Settings::new(BindKind::Transmitter, Bind::default()) };
+        let mut session = Session::new(settings, now).unwrap();
+        let take = |session: &mut Session<u32>, pdu: Pdu, sequence| {
+            let mut octets = Vec::new();
+            pdu.encode(CommandStatus::OK, sequence, &mut octets).unwrap();
+            session.receive(&octets, now);
+        };
+        take(&mut session, Pdu::BindResp(BindKind::Transmitter, BindResp::default()), 1);
+        let submit = |session: &mut Session<u32>| {
+            session.submit(0, Message::default(), Duration::from_secs(60), now).unwrap()
+        };
+        assert_eq!([submit(&mut session), submit(&mut session)], [2, 3]);
+        take(&mut session, Pdu::SubmitSmResp(MessageResp::default()), 2);
+        session.set_next_sequence(SEQUENCE_MAX - 1);
+        let drawn: Vec<_> = (0..5).map(|_| submit(&mut session)).collect();
+        assert_eq!(drawn, [SEQUENCE_MAX - 1, SEQUENCE_MAX, 1, 2, 4]);
+        // The second one that is called 2 has a deadline of its own.
+        take(&mut session, Pdu::SubmitSmResp(MessageResp::default()), 2);
+        session.tick(now + session.settings.response_timeout);
+        let unanswered = std::iter::from_fn(|| session.next_event())
+            .filter(|event| matches!(event, Event::Unanswered { .. }))
+            .count();
+        assert_eq!(unanswered, 5);
     }
 }

@@ -5,20 +5,25 @@
 //! file that the command line uses while a server runs.
 
 mod application;
+mod inbound;
 mod queue;
+mod recipient;
 mod sealing;
 mod sqlite;
 mod suppression;
 mod turns;
+mod unmatched;
 
 pub use application::{
     Application, ApplicationLimits, ApplicationSettings, CallbackKey, DeadCallback, NewApplication, Token,
     TokenTtl, callback_secret,
 };
+pub use inbound::{InboundMessage, InboundOctets, InboundSegment, StoredInbound};
 pub use queue::{Admission, Admit, Lane, Offer, admit_all};
 pub use sealing::Keyring;
 pub use sqlite::{Admin, OpenReport, SqliteOptions, SqliteStore, Threads};
 pub use suppression::{Cautions, Reserved, Suppression};
+pub use unmatched::{UnmatchedReceipt, UnreadReceipt};
 
 use async_trait::async_trait;
 use flow::{Applied, CarrierRef, Channel, Event, Flow, Price, Receipt, TaskKind};
@@ -77,6 +82,8 @@ pub enum Accepted {
 pub enum Matched {
     /// It was applied to its flow.
     Applied(Applied),
+    /// Its id is not known; it was applied to the only message to its recipient whose carrier did not answer.
+    ByRecipient(Applied),
     /// Its message is not known (yet); it is kept until the message is.
     Early,
 }
@@ -132,16 +139,19 @@ pub type Ids = Arc<dyn Fn(i64) -> Uuid + Send + Sync>;
 /// How old things may get.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
-    /// Closed flows accepted before this are pruned, Unix milliseconds.
+    /// Closed flows accepted before this, and messages of handsets that came before it, are pruned, Unix milliseconds.
     pub flows_before_ms: i64,
     /// Idempotency keys and receipts without a message from before this, and tokens and short links that ended
     /// before it, are forgotten, Unix milliseconds.
     pub keys_before_ms: i64,
+    /// Receipts that a carrier could not make sense of from before this are forgotten, Unix milliseconds.
+    pub unmatched_before_ms: i64,
 }
 
 impl Retention {
     /// Nothing is too old.
-    pub const EVERYTHING: Retention = Retention { flows_before_ms: 0, keys_before_ms: 0 };
+    pub const EVERYTHING: Retention =
+        Retention { flows_before_ms: 0, keys_before_ms: 0, unmatched_before_ms: 0 };
 }
 
 /// What pruning came to.
@@ -170,11 +180,32 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::NotFound`], [`StoreError::Unavailable`].
     async fn apply(&self, id: Uuid, event: Event, now_ms: i64) -> Result<Applied>;
 
-    /// Applies a carrier's receipt to the flow that it concerns, or keeps it until that is known.
+    /// Applies a carrier's receipt to the message that it concerns, or keeps it until that is known. An id that one message
+    /// has is enough; if several have it, or none, `recipient` tells, as the carrier wrote it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    async fn receipt(&self, carrier: CarrierRef, receipt: Receipt, now_ms: i64) -> Result<Matched>;
+    async fn receipt(
+        &self,
+        carrier: CarrierRef,
+        recipient: Option<String>,
+        receipt: Receipt,
+        now_ms: i64,
+    ) -> Result<Matched>;
+
+    /// Keeps a receipt that a carrier could not make sense of, at most 10,000 of them, for an operator. Durable when it
+    /// returns.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn unread(&self, carrier: String, receipt: UnreadReceipt, now_ms: i64) -> Result<()>;
+
+    /// Keeps what a handset sent, at most 1,000,000 messages. The segments of a message that come within a day of its first
+    /// one are joined; one that comes again takes its own place. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    async fn inbound(&self, message: InboundMessage, now_ms: i64) -> Result<()>;
 
     /// Takes at most `limit` due tasks of a lane that `admit` grants, from the applications in turn. A task
     /// that is still owed `lease_ms` later can be taken again. What is not granted costs no reading, and is

@@ -78,7 +78,7 @@ async fn what_is_owed_survives_a_restart() {
     assert_eq!(store.next_due_ms(lane), None);
     // The time to live runs on.
     assert_eq!(store.next_due_ms(Lane::Expire), Some(1000 + 600_000));
-    store.receipt(of("r1"), delivered(), 1020).await.unwrap();
+    store.receipt(of("r1"), None, delivered(), 1020).await.unwrap();
     let claims = store.claim(Lane::Callback, 10, 1020, 60_000, &mut admit_all).await.unwrap();
     assert!(matches!(claims[0].task, TaskKind::Callback { .. }));
     let done = Event::CallbackDone { number: claims[0].flow.callbacks.first().unwrap().number };
@@ -96,12 +96,12 @@ async fn receipts_may_come_before_their_message_is_recorded() {
     let (store, ..) = open(&directory.path().join("db"));
     let flow = new_flow(1000);
     store.accept(flow.clone(), None, 1000).await.unwrap();
-    assert!(matches!(store.receipt(of("r1"), delivered(), 1001).await.unwrap(), Matched::Early));
-    assert!(matches!(store.receipt(of("other"), delivered(), 1001).await.unwrap(), Matched::Early));
+    assert!(matches!(store.receipt(of("r1"), None, delivered(), 1001).await.unwrap(), Matched::Early));
+    assert!(matches!(store.receipt(of("other"), None, delivered(), 1001).await.unwrap(), Matched::Early));
     store.apply(flow.id, submitted(0, 0, "c", "r1"), 1002).await.unwrap();
     assert_eq!(load(&store, flow.id).await.state.status, FlowStatus::Succeeded);
     // A second one is stale, not early.
-    let Matched::Applied(applied) = store.receipt(of("r1"), delivered(), 1003).await.unwrap() else {
+    let Matched::Applied(applied) = store.receipt(of("r1"), None, delivered(), 1003).await.unwrap() else {
         panic!("the reference is known")
     };
     assert!(!applied.changed);
@@ -121,7 +121,7 @@ async fn an_idempotency_key_stores_one_flow() {
     assert!(matches!(store.accept(new_flow(1002), key(2), 1002).await, Err(StoreError::KeyReused)));
     assert_eq!(store.changes(0, 10).await.unwrap().len(), 1);
     // Keys are forgotten, and then count as new.
-    let retention = Retention { flows_before_ms: 0, keys_before_ms: 2000 };
+    let retention = Retention { flows_before_ms: 0, keys_before_ms: 2000, unmatched_before_ms: 0 };
     assert_eq!(store.prune(retention, 10).await.unwrap().flows, 0);
     assert!(matches!(store.accept(new_flow(1003), key(2), 1003).await, Ok(Accepted::New)));
 }
@@ -136,11 +136,11 @@ async fn pruning_takes_old_closed_flows_only() {
     }
     for (flow, reference) in [(&closed, "r1"), (&young, "r2")] {
         store.apply(flow.id, submitted(0, 0, "c", reference), 9000).await.unwrap();
-        store.receipt(of(reference), delivered(), 9000).await.unwrap();
+        store.receipt(of(reference), None, delivered(), 9000).await.unwrap();
         let number = load(&store, flow.id).await.callbacks.first().unwrap().number;
         store.apply(flow.id, Event::CallbackDone { number }, 9000).await.unwrap();
     }
-    let retention = Retention { flows_before_ms: 5000, keys_before_ms: 0 };
+    let retention = Retention { flows_before_ms: 5000, keys_before_ms: 0, unmatched_before_ms: 0 };
     assert_eq!(store.prune(retention, 10).await.unwrap().flows, 1);
     assert!(matches!(seen.lock().unwrap().last(), Some(Change::Removed { id, .. }) if *id == closed.id));
     // Who follows the feed hears of it until he says that he has; its position stays.
@@ -152,7 +152,7 @@ async fn pruning_takes_old_closed_flows_only() {
     assert!(store.changes(last.0, 10).await.unwrap().is_empty());
     let left = store.load(vec![open_flow.id, closed.id, young.id]).await.unwrap();
     assert_eq!(left.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true]);
-    assert!(matches!(store.receipt(of("r1"), delivered(), 9001).await.unwrap(), Matched::Early));
+    assert!(matches!(store.receipt(of("r1"), None, delivered(), 9001).await.unwrap(), Matched::Early));
 }
 
 #[tokio::test]
@@ -184,7 +184,7 @@ async fn dead_callbacks_are_listed_and_replayed_from_beside() {
     let flow = new_flow(1000);
     store.accept(flow.clone(), None, 1000).await.unwrap();
     store.apply(flow.id, submitted(0, 0, "c", "r1"), 1000).await.unwrap();
-    store.receipt(of("r1"), delivered(), 1000).await.unwrap();
+    store.receipt(of("r1"), None, delivered(), 1000).await.unwrap();
     let now = load(&store, flow.id).await;
     let (number, webhook_id) =
         now.callbacks.first().map(|first| (first.number, now.webhook_id(first))).unwrap();
@@ -603,7 +603,7 @@ async fn flows_dated_ahead_stand_before_no_older_ones() {
         store.accept(flow.clone(), None, flow.created_ms).await.unwrap();
         store.apply(flow.id, Event::Cancel, flow.created_ms).await.unwrap();
     }
-    let retention = Retention { flows_before_ms: 5000, keys_before_ms: 0 };
+    let retention = Retention { flows_before_ms: 5000, keys_before_ms: 0, unmatched_before_ms: 0 };
     assert_eq!(store.prune(retention, 2).await.unwrap(), Pruned { flows: 2, more: true });
     assert_eq!(store.prune(retention, 2).await.unwrap(), Pruned { flows: 1, more: false });
     let left = store.load(flows.iter().map(|flow| flow.id).collect()).await.unwrap();
@@ -620,7 +620,7 @@ async fn keys_are_forgotten_in_small_steps() {
         let key = IdempotencyKey { key: format!("k{i}"), body_hash: [0; 32] };
         store.accept(new_flow(1000), Some(key), 1000).await.unwrap();
     }
-    let retention = Retention { flows_before_ms: 0, keys_before_ms: 2000 };
+    let retention = Retention { flows_before_ms: 0, keys_before_ms: 2000, unmatched_before_ms: 0 };
     let mut steps = 1;
     while store.prune(retention, 2).await.unwrap().more {
         steps += 1;

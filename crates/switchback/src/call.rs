@@ -4,8 +4,11 @@ use crate::output::say;
 use crate::serve::load_with_warnings;
 use anyhow::{Context, bail};
 use async_trait::async_trait;
-use carriers::{Carrier, NotStored, Outcome, Outgoing, ReceiptSink, Sip, SipConfig, Trace};
-use flow::{CarrierRef, Content, Flow, FlowKind, NewFlow, Receipt, Step, Ttl, Verb, Voice, VoiceTarget};
+use carriers::{
+    Carrier, CarrierSink, HandsetMessage, NotStored, Outcome, Outgoing, PartRef, Report, Sip, SipConfig,
+    Trace, Unread,
+};
+use flow::{Content, Flow, FlowKind, NewFlow, Receipt, Step, Ttl, Verb, Voice, VoiceTarget};
 use server::clock::{new_id, now_ms};
 use server::config::KindConfig;
 use server::files::Files;
@@ -57,9 +60,22 @@ struct Heard {
 struct Course(mpsc::UnboundedSender<Receipt>);
 
 #[async_trait]
-impl ReceiptSink for Course {
-    async fn take(&self, _: CarrierRef, receipt: Receipt) -> Result<(), NotStored> {
-        self.0.send(receipt).map_err(|_| NotStored)
+impl CarrierSink for Course {
+    async fn report(&self, report: Report) -> Result<(), NotStored> {
+        self.0.send(report.receipt).map_err(|_| NotStored)
+    }
+
+    // A trunk tells nothing else.
+    async fn answered_late(&self, _: PartRef, _: &str, _: Outcome) -> Result<(), NotStored> {
+        Ok(())
+    }
+
+    async fn unread(&self, _: &str, _: Unread) -> Result<(), NotStored> {
+        Ok(())
+    }
+
+    async fn handset_message(&self, _: &str, _: HandsetMessage) -> Result<(), NotStored> {
+        Ok(())
     }
 }
 

@@ -103,7 +103,7 @@ mod tests {
             ("debug", ours("=debug")),
             (" TRACE ", ours("=TRACE")),
             ("5", ours("=5")),
-            ("info,rusmppc=debug", format!("{},rusmppc=debug", ours("=info"))),
+            ("info,rsipstack=debug", format!("{},rsipstack=debug", ours("=info"))),
             ("hyper", "hyper".to_owned()),
             ("[submit]=trace", ours("[submit]=trace")),
             ("warn,store=debug", format!("{},store=debug", ours("=warn"))),

@@ -9,10 +9,12 @@ mod callbacks;
 mod client;
 mod demo;
 mod flows;
+mod inbound;
 mod index;
 mod log;
 mod output;
 mod place;
+mod receipts;
 mod route;
 mod serve;
 mod suppress;
@@ -65,6 +67,11 @@ enum Command {
     /// List flows that were set aside; works while a server runs on the same data.
     #[command(subcommand)]
     Flows(flows::Flows),
+    /// List receipts that reached no message; works while a server runs on the same data.
+    #[command(subcommand)]
+    Receipts(receipts::Receipts),
+    /// List messages that handsets sent, newest first; works while a server runs on the same data.
+    Inbound(inbound::Inbound),
     Call(call::Call),
     /// Say where messages go.
     #[command(subcommand)]
@@ -125,6 +132,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Export(export) => export.run().await,
         Command::Callbacks(callbacks) => callbacks.run(),
         Command::Flows(flows) => flows.run(),
+        Command::Receipts(receipts) => receipts.run(),
+        Command::Inbound(inbound) => inbound.run(),
         Command::Call(call) => call.run().await,
         Command::Route(route) => route.run(),
         Command::Suppress(suppress) => suppress.run(),

@@ -1,17 +1,20 @@
 //! `cargo xtask fuzz`.
 
-use crate::{peers, root};
+use crate::root;
 use anyhow::{Context, ensure};
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 /// Every target of `fuzz/`.
-const TARGETS: [&str; 12] = [
+const TARGETS: [&str; 14] = [
     "bodies",
     "heads",
     "filters",
     "http_receipts",
     "provider_answers",
     "smpp_receipts",
+    "smpp_pdus",
+    "smpp_session",
     "sip_answers",
     "audio",
     "dial_plans",
@@ -19,9 +22,13 @@ const TARGETS: [&str; 12] = [
     "files",
     "configurations",
 ];
-/// The version of cargo-fuzz that is installed where there is none.
-const VERSION: &str = "0.13.2";
-
+/// What tells libFuzzer which code ran and what was compared, as cargo-fuzz passes it for `--sanitizer none`: building that
+/// tool takes longer than the short runs that this is mostly used for. Without `unsafe` code there is little for
+/// sanitizers to find, and they need a nightly compiler.
+const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+    -Cllvm-args=-sanitizer-coverage-trace-compares -Cllvm-args=-sanitizer-coverage-stack-depth \
+    -Cllvm-args=-simplifycfg-branch-fold-threshold=0 --cfg fuzzing -Cdebug-assertions";
 /// The most memory that a target may take, MiB; and the one that reads sound, which is the most that a format from outside
 /// can become.
 const MEMORY_MAX: u32 = 2048;
@@ -44,24 +51,17 @@ pub struct Fuzz {
 impl Fuzz {
     /// Builds the targets and runs them, two at a time.
     pub fn run(self) -> anyhow::Result<()> {
-        let tool = peers::cargo("cargo-fuzz", VERSION)?;
-        let cargo = |arguments: &[&str]| {
-            let mut command = Command::new(&tool);
-            // The sanitizers need a nightly compiler; without `unsafe` code there is little for them to find.
-            command.arg("fuzz").args(arguments).args(["--sanitizer", "none"]).current_dir(root());
-            // To optimize takes longer than a short run.
-            command.args((self.seconds < SHORT).then_some("--dev"));
-            command
-        };
-        ensure!(cargo(&["build"]).status()?.success(), "the fuzz targets do not build");
+        let programs = self.build()?;
         let targets: Vec<&str> = TARGETS
             .into_iter()
             .filter(|name| self.target.as_deref().is_none_or(|only| only == *name))
             .collect();
         ensure!(!targets.is_empty(), "there is no such target; there are {}", TARGETS.join(", "));
         for pair in targets.chunks(2) {
-            let started =
-                pair.iter().map(|target| self.start(cargo, target)).collect::<anyhow::Result<Vec<_>>>()?;
+            let started = pair
+                .iter()
+                .map(|target| self.start(&programs, target))
+                .collect::<anyhow::Result<Vec<_>>>()?;
             for (target, process) in pair.iter().zip(started) {
                 let output = process.wait_with_output()?;
                 let told = String::from_utf8_lossy(&output.stderr);
@@ -74,18 +74,40 @@ impl Fuzz {
         Ok(())
     }
 
-    fn start(&self, cargo: impl Fn(&[&str]) -> Command, target: &str) -> anyhow::Result<std::process::Child> {
+    /// Builds all targets; answers where their programs are.
+    fn build(&self) -> anyhow::Result<PathBuf> {
+        let host = Command::new("rustc").arg("-vV").output()?;
+        let host = String::from_utf8_lossy(&host.stdout).into_owned();
+        let host =
+            host.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc tells no host")?;
+        let mut command = Command::new("cargo");
+        // With a target, build scripts are not instrumented.
+        command.args(["build", "--locked", "--bins", "--manifest-path", "fuzz/Cargo.toml", "--target", host]);
+        let is_short = self.seconds < SHORT;
+        let profile = if is_short { "debug" } else { "release" };
+        // With more units, each is instrumented and not inlined into others.
+        let flags = if is_short { FLAGS.to_owned() } else { format!("{FLAGS} -Ccodegen-units=1") };
+        command.args((!is_short).then_some("--release"));
+        command.env("RUSTFLAGS", flags).current_dir(root());
+        ensure!(command.status()?.success(), "the fuzz targets do not build");
+        Ok(root().join("fuzz/target").join(host).join(profile))
+    }
+
+    fn start(&self, programs: &Path, target: &str) -> anyhow::Result<Child> {
         let corpus = root().join("fuzz/corpus").join(target);
+        let findings = root().join("fuzz/artifacts").join(target);
         std::fs::create_dir_all(&corpus)?;
-        let (corpus, seeds) = (corpus.to_string_lossy().into_owned(), format!("fuzz/seeds/{target}"));
-        let mut command = cargo(&["run", target, &corpus]);
-        if root().join(&seeds).exists() {
-            command.arg(&seeds);
+        std::fs::create_dir_all(&findings)?;
+        let mut command = Command::new(programs.join(target));
+        command.arg(format!("-artifact_prefix={}/", findings.display())).arg(corpus);
+        let seeds = root().join("fuzz/seeds").join(target);
+        if seeds.exists() {
+            command.arg(seeds);
         }
         let memory = if target == "audio" { AUDIO_MEMORY_MAX } else { MEMORY_MAX };
         let (seconds, memory) =
             (format!("-max_total_time={}", self.seconds), format!("-rss_limit_mb={memory}"));
-        command.args(["--", &seconds, &memory, "-max_len=4096"]);
-        Ok(command.stderr(std::process::Stdio::piped()).spawn()?)
+        command.args([&seconds, &memory, "-max_len=4096"]);
+        Ok(command.stderr(Stdio::piped()).spawn()?)
     }
 }

@@ -1,11 +1,12 @@
-//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle|search|pages|overload|hostile|http|voice`, `cargo xtask
-//! check-presets DIR`.
+//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle|search|pages|overload|hostile|http|smpp|voice`, `cargo
+//! xtask check-presets DIR`.
 
 mod audit;
 mod bench;
 mod check_presets;
 mod clients;
 mod crash;
+mod dependencies;
 mod fuzz;
 mod hostile;
 mod http;
@@ -16,6 +17,7 @@ mod parts;
 mod peers;
 mod schema;
 mod search;
+mod smpp;
 mod test;
 mod voice;
 
@@ -40,6 +42,8 @@ enum Chore {
     /// Look for known vulnerabilities in what we depend on, by the RustSec advisory database: a copy of it in
     /// ../shared/advisory-db, or else from the network.
     Audit,
+    /// Check the dependencies' licences and sources by deny.toml.
+    Dependencies,
     /// Validate the API's description, and run the clients that generators make of it.
     Clients,
     /// Run schemathesis against a server of its own.
@@ -75,6 +79,7 @@ enum Bench {
     Http(http::Http),
     /// What an event costs in a flow of 20 parts and in one of a single part, while a callback target hangs.
     Parts(parts::Parts),
+    Smpp(smpp::Smpp),
     Voice(voice::Voice),
 }
 
@@ -83,6 +88,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Test => test::run_tests(),
         Chore::Prove => test::prove(),
         Chore::Audit => audit::run(),
+        Chore::Dependencies => dependencies::check(),
         Chore::Clients => clients::run(),
         Chore::Schema => schema::run(),
         Chore::CheckPresets(check) => check.run(),
@@ -100,6 +106,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Bench(Bench::Hostile(hostile)) => hostile.run(),
         Chore::Bench(Bench::Http(http)) => http.run(),
         Chore::Bench(Bench::Parts(parts)) => parts.run(),
+        Chore::Bench(Bench::Smpp(smpp)) => smpp.run(),
         Chore::Bench(Bench::Voice(voice)) => voice.run(),
         Chore::BareEcho => bench::bare_echo(),
     }

@@ -2,6 +2,7 @@
 
 use crate::{root, run, works};
 use anyhow::bail;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Where the peers are.
@@ -13,7 +14,8 @@ pub fn folder() -> PathBuf {
 pub fn install() -> anyhow::Result<()> {
     programs()?;
     node("node", "crates/server/tests/peers/package.json")?;
-    python("python", "crates/server/tests/peers/requirements.txt").map(drop)
+    python("python", "crates/server/tests/peers/requirements.txt")?;
+    python("jasmin", "crates/server/tests/peers/jasmin.txt").map(drop)
 }
 
 /// A folder with the npm packages of a list; installs what is missing.
@@ -38,23 +40,6 @@ pub fn python(name: &str, requirements: &str) -> anyhow::Result<PathBuf> {
     Ok(environment.join("bin"))
 }
 
-/// A cargo command of a version; installs it where there is none of any version.
-pub fn cargo(name: &str, version: &str) -> anyhow::Result<PathBuf> {
-    let root = folder().join("cargo");
-    let installed = root.join("bin").join(name);
-    if works(name, &["--version"]) {
-        return Ok(name.into());
-    }
-    if !installed.exists() {
-        let root = root.to_string_lossy();
-        // Without optimization, which takes longer than it saves.
-        let install =
-            ["install", "--quiet", "--locked", "--debug", "--root", &root, "--version", version, name];
-        run("cargo", &install)?;
-    }
-    Ok(installed)
-}
-
 /// Installs a list unless `installed` is a copy of it; makes it one afterwards.
 fn install_list(
     list: &Path,
@@ -69,7 +54,7 @@ fn install_list(
     Ok(std::fs::write(installed, wanted)?)
 }
 
-/// Node.js, npm, Python with venv, curl, sipp, baresip and espeak-ng, from Debian where they are missing.
+/// Node.js, npm, Python with venv and the programs below, from Debian where they are missing.
 fn programs() -> anyhow::Result<()> {
     let mut packages = Vec::new();
     if !works("node", &["--version"]) {
@@ -81,17 +66,26 @@ fn programs() -> anyhow::Result<()> {
     if !works("python3", &["-c", "import venv, ensurepip"]) {
         packages.extend(["python3", "python3-venv"]);
     }
-    for (program, package) in
-        [("curl", "curl"), ("sipp", "sip-tester"), ("baresip", "baresip-core"), ("espeak-ng", "espeak-ng")]
-    {
+    for (program, package) in [
+        ("curl", "curl"),
+        ("sipp", "sip-tester"),
+        ("baresip", "baresip-core"),
+        ("espeak-ng", "espeak-ng"),
+        ("redis-server", "redis-server"),
+        ("/usr/lib/rabbitmq/bin/rabbitmq-server", "rabbitmq-server"),
+        ("/usr/lib/kannel/test/drive_smpp", "kannel-extras"),
+    ] {
         if !works("sh", &["-c", &format!("command -v {program}")]) {
             packages.push(package);
         }
     }
+    if !works("sh", &["-c", "command -v kamailio && ls /usr/lib/*/kamailio/modules/tls.so"]) {
+        packages.extend(["kamailio", "kamailio-tls-modules"]);
+    }
     if packages.is_empty() { Ok(()) } else { install_packages(&packages) }
 }
 
-/// Installs Debian packages.
+/// Installs Debian packages, without starting the services that some of them bring.
 pub fn install_packages(packages: &[&str]) -> anyhow::Result<()> {
     if !works("sh", &["-c", "command -v apt-get && test $(id -u) = 0"]) {
         bail!("this needs {}: install them, or run as root on Debian", packages.join(", "));
@@ -99,5 +93,14 @@ pub fn install_packages(packages: &[&str]) -> anyhow::Result<()> {
     run("apt-get", &["update", "-qq"])?;
     let mut arguments = vec!["install", "-y", "-qq", "--no-install-recommends"];
     arguments.extend(packages);
-    run("apt-get", &arguments)
+    // What Debian's packages ask before they start a service.
+    let policy = Path::new("/usr/sbin/policy-rc.d");
+    if policy.exists() {
+        return run("apt-get", &arguments);
+    }
+    std::fs::write(policy, "#!/bin/sh\nexit 101\n")?;
+    std::fs::set_permissions(policy, std::fs::Permissions::from_mode(0o755))?;
+    let installed = run("apt-get", &arguments);
+    std::fs::remove_file(policy)?;
+    installed
 }

@@ -94,7 +94,7 @@ impl Voice {
         std::fs::write(&sound, wav)?;
         let config = format!(
             "[[carrier]]\nname = \"voice\"\nkind = \"sip\"\nchannels = [\"Voice\"]\nbind = \"127.0.0.1:0\"\nwindow = 200\n\
-             calls_max = {}\nmedia_timeout = \"1h\"\nspeech = {{ command = [\"cat\", \"{}\"] }}\n\
+             calls_max = {0}\napplication_calls_max = {0}\nmedia_timeout = \"1h\"\nspeech = {{ command = [\"cat\", \"{1}\"] }}\n\
              [[carrier.trunk]]\nhost = \"127.0.0.1\"\nport = {port}\n",
             self.calls,
             sound.display()

@@ -2,74 +2,20 @@
 
 use super::changes::{Changes, Reply};
 use super::detect::Answerer;
+use super::dial::{Call, Dialled, Trial, passes_on, takes};
+use super::dialog::Event;
 use super::early::Early;
-use super::media::{self, Heard, Order, Prompt, Side};
-use super::prepare::{Sounds, Unready};
-use super::reach::Reach;
-use super::sdp::{self, Local};
-use super::stack::Stack;
-use super::trunk::{Trunk, uri, user};
-use super::{Line, hangs_up};
-use flow::{Detail, MachineDetection, Receipt, SipAddress, SipHost, Status};
-use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver, TerminatedReason, TransactionHandle};
-use rsipstack::dialog::invitation::{InviteAsyncResult, InviteOption};
-use rsipstack::dialog::invite_dialog::InviteDialog;
-use rsipstack::sip::{Response, StatusCode, StatusCodeKind, Transport, Uri};
-use rsipstack::transport::SipAddr;
-use std::net::{IpAddr, SocketAddr};
+use super::media::{self, Heard, Order, Prompt};
+use super::prepare::Unready;
+use super::{hangs_up, sdp};
+use flow::{Detail, Receipt, Status};
+use rsipstack::sip::{Response, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
-/// The longest call.
-const TALK_MAX: Duration = Duration::from_secs(3600);
-/// How long the other side may take to confirm that we gave up.
-const CANCEL_MAX: Duration = Duration::from_secs(5);
 /// How long the prompts of another dial plan may take.
 const PLAN_MAX: Duration = Duration::from_secs(15);
-
-/// How a call reaches whom it is for.
-pub(super) enum Way {
-    /// A phone number, by the trunks.
-    Trunks(String),
-    /// An address that the client names, and where that is.
-    Direct(SipAddress, SipAddr),
-}
-
-/// What a call needs.
-pub(super) struct Call {
-    pub(super) line: Arc<Line>,
-    pub(super) application: String,
-    pub(super) reference: String,
-    pub(super) from: String,
-    pub(super) way: Way,
-    pub(super) machine: Option<MachineDetection>,
-    /// How long it may ring.
-    pub(super) time_left: Duration,
-    /// What it may say, with the room that this takes.
-    pub(super) sounds: Sounds,
-}
-
-/// A call that a trunk has taken up.
-pub(super) struct Dialled {
-    dialog: InviteDialog,
-    states: DialogStateReceiver,
-    invite: JoinHandle<InviteAsyncResult>,
-    /// Our side of the sound.
-    side: Side,
-    /// What we say of it.
-    local: Local,
-    /// What was heard of it first.
-    first: First,
-}
-
-enum First {
-    /// It goes on.
-    Progress(DialogState),
-    /// It was answered, or refused for good.
-    Final(Response),
-}
 
 /// Why a call ended.
 enum End {
@@ -88,202 +34,60 @@ enum End {
 }
 
 impl Call {
-    /// Calls the address, or asks one trunk after the other; the first that says anything but that it can't has
-    /// the call.
-    pub(super) async fn dial(&self) -> Result<Dialled, String> {
-        // Those that answered lately go first.
-        let (up, down): (Vec<&Trunk>, Vec<&Trunk>) = self.line.trunks.iter().partition(|trunk| trunk.is_up());
-        let mut trunks = up.into_iter().chain(down);
-        let number = match &self.way {
-            // It says nothing about a trunk, but calls in the name of one.
-            Way::Direct(address, to) => {
-                return self.ask_directly(trunks.next().ok_or("no trunk")?, address, to).await;
-            }
-            Way::Trunks(number) => number,
-        };
-        let mut failures = Vec::new();
-        for trunk in trunks {
-            let asked = self.ask(trunk, number).await;
-            trunk.note(asked.is_ok());
-            match asked {
-                Ok(dialled) => return Ok(dialled),
-                Err(why) => failures.push(format!("{}: {why}", trunk.config.host)),
-            }
-        }
-        Err(failures.join("; "))
-    }
-
-    /// The stack that the call has.
-    fn stack(&self) -> &Stack {
-        match self.way {
-            Way::Trunks(_) => &self.line.stack,
-            Way::Direct(..) => &self.line.direct,
-        }
-    }
-
-    async fn ask(&self, trunk: &Trunk, number: &str) -> Result<Dialled, String> {
-        let peer = trunk.address().await;
-        let local = self.line.local_ip(&trunk.config.host, trunk.config.port.unwrap_or(5060))?;
-        let option = InviteOption {
-            destination: trunk.destination()?,
-            credential: trunk.credential.clone(),
-            ..self.invitation(trunk, trunk.callee(number)?, local)?
-        };
-        self.invite(option, local, peer).await
-    }
-
-    /// Calls an address of a client's, which gets no password of ours.
-    async fn ask_directly(
-        &self,
-        trunk: &Trunk,
-        address: &SipAddress,
-        to: &SipAddr,
-    ) -> Result<Dialled, String> {
-        let socket = to.get_socketaddr().map_err(|error| error.to_string())?;
-        let local = self.line.local_ip(&socket.ip().to_string(), socket.port())?;
-        // A certificate is for a name, which is then looked up once more, by the same guard.
-        let by_name = to.r#type == Some(Transport::Tls) && matches!(address.host, SipHost::Name(_));
-        let option = InviteOption {
-            destination: (!by_name).then(|| to.clone()),
-            ..self.invitation(trunk, uri(&address.to_string())?, local)?
-        };
-        self.invite(option, local, Some(socket.ip())).await
-    }
-
-    /// An INVITE without a destination and an offer.
-    fn invitation(&self, trunk: &Trunk, callee: Uri, local: IpAddr) -> Result<InviteOption, String> {
-        let contact = SocketAddr::new(local, self.stack().port());
-        Ok(InviteOption {
-            caller: trunk.caller(&self.from)?,
-            callee,
-            contact: uri(&format!("sip:{}@{contact}", user(&self.from)))?,
-            content_type: Some("application/sdp".into()),
-            call_id: Some(format!("{}.{}", self.reference, fastrand::u32(..))),
-            ..InviteOption::default()
-        })
-    }
-
-    /// Sends an INVITE and waits for what is said first; `peer`: the address that it goes to, where it is known.
-    async fn invite(
-        &self,
-        mut option: InviteOption,
-        local: IpAddr,
-        peer: Option<IpAddr>,
-    ) -> Result<Dialled, String> {
-        let sockets = self.line.media_sockets().map_err(|error| format!("no port for sound: {error}"))?;
-        let own = sockets.0.local_addr().map_err(|error| error.to_string())?;
-        let reach = Reach { fetch: Arc::clone(&self.line.fetch), peer, own: own.ip() };
-        let timeout = self.line.config.media_timeout;
-        let side = Side { sound: sockets.0, control: sockets.1, reach, timeout };
-        let mut local = Local::new(SocketAddr::new(local, own.port()), fastrand::u64(..1 << 32));
-        option.offer = Some(local.offer().into_bytes());
-        let dialogs = &self.stack().dialogs;
-        let (sender, mut states) = dialogs.new_dialog_state_channel();
-        let invited = dialogs.do_invite_async(option, sender);
-        let (dialog, mut invite) = invited.map_err(|error| error.to_string())?;
-        let timeout = tokio::time::sleep(self.line.config.trunk_timeout);
-        tokio::pin!(timeout);
-        let first = loop {
-            tokio::select! {
-                state = states.recv() => match state {
-                    Some(state @ (DialogState::Trying(_) | DialogState::Early(..))) => break First::Progress(state),
-                    // What ends it is in the result.
-                    Some(_) => {}
-                    None => return Err("the call was lost".into()),
-                },
-                result = &mut invite => match result {
-                    Ok(Ok((_, Some(response)))) if is_down(&response.status_code) => {
-                        return Err(response.status_code.to_string());
-                    }
-                    Ok(Ok((_, Some(response)))) => break First::Final(response),
-                    Ok(Ok((_, None))) => return Err("no answer".into()),
-                    Ok(Err(error)) => return Err(error.to_string()),
-                    Err(error) => return Err(error.to_string()),
-                },
-                () = &mut timeout => {
-                    invite.abort();
-                    return Err("no answer in time".into());
-                }
-            }
-        };
-        Ok(Dialled { dialog, states, invite, side, local, first })
-    }
-
     /// Follows a call to its end, and tells what became of it.
-    pub(super) async fn follow(&mut self, dialled: Dialled, prompts: Vec<Prompt>) {
-        let Dialled { dialog, mut states, mut invite, side, local, first } = dialled;
+    pub(super) async fn follow(&mut self, mut dialled: Dialled, prompts: Vec<Prompt>) {
+        let mut ringing = false;
         let mut early = Early::default();
-        let response = match first {
-            First::Final(response) => Ok(response),
-            First::Progress(state) => {
-                early.note(&state);
-                let mut ringing = self.ringing(&state).await;
-                let timeout = tokio::time::sleep(self.time_left);
-                tokio::pin!(timeout);
-                loop {
-                    tokio::select! {
-                        state = states.recv() => match state {
-                            Some(state) => {
-                                early.note(&state);
-                                ringing = ringing || self.ringing(&state).await;
-                            }
-                            None => break Err("the call was lost".to_owned()),
-                        },
-                        result = &mut invite => break match result {
-                            Ok(Ok((_, Some(response)))) => Ok(response),
-                            Ok(Ok((_, None))) => Err("no answer".into()),
-                            Ok(Err(error)) => Err(error.to_string()),
-                            Err(error) => Err(error.to_string()),
-                        },
-                        () = &mut timeout => {
-                            if let Err(error) = dialog.cancel().await {
-                                tracing::debug!(%error, "a call could not be cancelled");
-                            }
-                            let _ = tokio::time::timeout(CANCEL_MAX, &mut invite).await;
-                            self.tell(Receipt::new(Status::NoAnswer, Detail::NO_ANSWER)).await;
-                            return;
-                        }
+        let response = loop {
+            let event = match dialled.first.take() {
+                Some(event) => event,
+                None => tokio::select! {
+                    event = dialled.trial.attempt.next() => event,
+                    () = tokio::time::sleep_until(self.deadline) => {
+                        dialled.trial.attempt.leave().await;
+                        return self.tell(Receipt::new(Status::NoAnswer, Detail::NO_ANSWER)).await;
                     }
+                },
+            };
+            let failure = match event {
+                Event::Progress(response) => {
+                    early.note(&response);
+                    if !ringing && rings(&response) {
+                        ringing = true;
+                        self.tell(Receipt::new(Status::Ringing, Detail::RINGING)).await;
+                    }
+                    continue;
                 }
+                Event::Final(response) if takes(&response) => break response,
+                Event::Final(response) if ringing || !passes_on(&response.status_code) => {
+                    return self.tell(refusal(&response.status_code)).await;
+                }
+                Event::Final(response) => refusal(&response.status_code),
+                Event::Lost(why) => {
+                    Receipt { description: Some(why), ..Receipt::new(Status::Failed, Detail::SYSTEM_FAILURE) }
+                }
+                // It has no answer yet, which whoever asks is told.
+                Event::Asked(_) | Event::Confirmed(_) | Event::HungUp => continue,
+            };
+            if ringing {
+                return self.tell(failure).await;
+            }
+            // That was the trunk, and not who is called.
+            match self.dial_on(&mut dialled).await {
+                Ok(next) => (dialled, early) = (next, Early::default()),
+                Err(_) => return self.tell(failure).await,
             }
         };
-        match response {
-            Ok(response) if response.status_code.kind() == StatusCodeKind::Successful => {
-                let answer = early.described(&response, &mut states);
-                self.talk(&dialog, states, side, local, &answer, prompts).await;
-            }
-            Ok(response) => self.tell(refusal(&response.status_code)).await,
-            Err(why) => {
-                let receipt = Receipt::new(Status::Failed, Detail::SYSTEM_FAILURE);
-                self.tell(Receipt { description: Some(why), ..receipt }).await;
-            }
-        }
+        self.talk(dialled.trial, &early.described(&response), prompts).await;
     }
 
     async fn tell(&self, receipt: Receipt) {
         self.line.report(&self.reference, receipt).await;
     }
 
-    /// Tells that the phone rings, when it does.
-    async fn ringing(&self, state: &DialogState) -> bool {
-        let DialogState::Early(_, response) = state else { return false };
-        if !matches!(response.status_code, StatusCode::Ringing | StatusCode::SessionProgress) {
-            return false;
-        }
-        self.tell(Receipt::new(Status::Ringing, Detail::RINGING)).await;
-        true
-    }
-
     /// Speaks and listens until the call ends.
-    async fn talk(
-        &mut self,
-        dialog: &InviteDialog,
-        mut states: DialogStateReceiver,
-        side: Side,
-        local: Local,
-        answer: &[u8],
-        prompts: Vec<Prompt>,
-    ) {
+    async fn talk(&mut self, trial: Trial, answer: &[u8], prompts: Vec<Prompt>) {
+        let Trial { mut attempt, side, local, .. } = trial;
         let answered = Instant::now();
         let mut changes = Changes::new(local, side.reach.clone());
         let agreed = match sdp::read_answer(answer) {
@@ -293,7 +97,7 @@ impl Call {
         let agreed = match agreed {
             Ok(agreed) => agreed,
             Err(why) => {
-                let _ = dialog.bye().await;
+                attempt.leave().await;
                 let receipt = Receipt::new(Status::Failed, Detail::SYSTEM_FAILURE);
                 return self.tell(Receipt { description: Some(why), ..receipt }).await;
             }
@@ -309,7 +113,7 @@ impl Call {
         if self.machine.is_none() {
             let _ = orders.send(Order::Play(waiting.take().unwrap_or_default())).await;
         }
-        let too_long = tokio::time::sleep(TALK_MAX);
+        let too_long = tokio::time::sleep(self.line.config.talk_max);
         tokio::pin!(too_long);
         let end = loop {
             tokio::select! {
@@ -327,38 +131,32 @@ impl Call {
                         }
                     }
                 },
-                state = states.recv() => match state {
-                    Some(DialogState::Terminated(_, TerminatedReason::UasBye)) | None => break End::HungUp,
-                    Some(DialogState::Updated(_, request, transaction)) => {
-                        let (reply, order) = changes.answer(&request).await;
-                        carry_out(reply, &transaction, order, &orders).await;
+                event = attempt.next() => match event {
+                    Event::HungUp | Event::Lost(_) => break End::HungUp,
+                    Event::Asked(asked) => {
+                        let (Reply { status, headers, body }, order) = changes.answer(&asked.request).await;
+                        if let Some(order) = order {
+                            // Where the sound has ended, the call does.
+                            let _ = orders.send(order).await;
+                        }
+                        asked.respond(status, headers, body);
                     }
-                    Some(DialogState::Info(_, request, transaction)) => {
-                        let (reply, order) = changes.note(&request);
-                        carry_out(reply, &transaction, order, &orders).await;
-                    }
-                    Some(DialogState::Confirmed(..)) => match changes.acknowledged(dialog.last_remote_ack()).await {
+                    Event::Confirmed(ack) => match changes.confirmed(&ack).await {
                         Ok(Some(agreed)) => {
                             let _ = orders.send(Order::Agree(agreed)).await;
                         }
                         Ok(None) => {}
                         Err(why) => break End::Mute(why),
                     },
-                    Some(DialogState::Options(_, _, transaction)) => {
-                        let _ = transaction.reply(StatusCode::OK).await;
-                    }
-                    Some(_) => {}
+                    Event::Progress(_) | Event::Final(_) => {}
                 },
                 () = &mut too_long => break End::TooLong,
             }
         };
         let talked = answered.elapsed();
-        if !matches!(end, End::HungUp)
-            && let Err(error) = dialog.bye().await
-        {
-            tracing::debug!(%error, call = self.reference, "a call could not be ended");
+        if !matches!(end, End::HungUp) {
+            attempt.leave().await;
         }
-        self.stack().dialogs.remove_dialog(&dialog.id());
         let (status, detail) = match &end {
             End::Played | End::TooLong => (Status::Completed, Detail::COMPLETED),
             End::HungUp => (Status::Terminated, Detail::TERMINATED),
@@ -405,25 +203,9 @@ impl Call {
     }
 }
 
-/// Answers a request, and does what follows from it.
-async fn carry_out(
-    reply: Reply,
-    transaction: &TransactionHandle,
-    order: Option<Order>,
-    orders: &mpsc::Sender<Order>,
-) {
-    if let Some(order) = order {
-        // Where the sound has ended, the call does.
-        let _ = orders.send(order).await;
-    }
-    let Reply { status, headers, body } = reply;
-    let body = (!body.is_empty()).then_some(body);
-    let _ = transaction.respond(status, Some(headers), body).await;
-}
-
-/// Whether a trunk says that it can't, so that another one is asked.
-fn is_down(status: &StatusCode) -> bool {
-    (500..600).contains(&status.code())
+/// Whether an answer says that the phone rings.
+fn rings(response: &Response) -> bool {
+    matches!(response.status_code, StatusCode::Ringing | StatusCode::SessionProgress)
 }
 
 /// What a final answer without a call means (RFC 3261, 21).
@@ -442,7 +224,7 @@ fn refusal(status: &StatusCode) -> Receipt {
 pub(crate) fn fuzz(data: &[u8]) {
     use super::rtp;
     if let Ok(response) = Response::try_from(data) {
-        let _ = (is_down(&response.status_code), refusal(&response.status_code));
+        let _ = (passes_on(&response.status_code), refusal(&response.status_code));
         let _ = sdp::read_answer(&response.body);
     }
     let _ = sdp::read_answer(data);

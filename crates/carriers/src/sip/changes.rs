@@ -5,7 +5,7 @@ use super::keys;
 use super::media::{Agreed, Order};
 use super::reach::Reach;
 use super::sdp::{Local, Remote, read_answer};
-use rsipstack::sip::prelude::HeadersExt;
+use super::wire::sequence;
 use rsipstack::sip::{Header, Method, Request, StatusCode};
 
 const SDP: &str = "application/sdp";
@@ -14,17 +14,17 @@ const SDP: &str = "application/sdp";
 pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) headers: Vec<Header>,
-    pub(super) body: Vec<u8>,
+    pub(super) body: Option<Vec<u8>>,
 }
 
 impl Reply {
     const fn new(status: StatusCode) -> Reply {
-        Reply { status, headers: Vec::new(), body: Vec::new() }
+        Reply { status, headers: Vec::new(), body: None }
     }
 
     fn described(body: String) -> Reply {
         let headers = vec![Header::ContentType(SDP.into())];
-        Reply { status: StatusCode::OK, headers, body: body.into_bytes() }
+        Reply { status: StatusCode::OK, headers, body: Some(body.into_bytes()) }
     }
 
     /// Tells that it is no body that we read, and which is (RFC 3261, 21.4.13).
@@ -56,16 +56,14 @@ impl Changes {
         Ok(Agreed { remote, target })
     }
 
-    /// Answers a re-INVITE or an UPDATE, and tells what was agreed on by it.
+    /// Answers what the other side asks: a re-INVITE, an UPDATE with a body, or an INFO; and tells what follows.
     pub(super) async fn answer(&mut self, request: &Request) -> (Reply, Option<Order>) {
-        let is_invite = request.method == Method::Invite;
+        if request.method == Method::Info {
+            return note(request);
+        }
         if request.body.is_empty() {
-            if !is_invite {
-                // It refreshes the session and asks for nothing (RFC 3311, 5.2).
-                return (Reply::new(StatusCode::OK), None);
-            }
             // The offer is ours (RFC 3261, 14.2).
-            self.asked = sequence(request);
+            self.asked = number(request);
             return (Reply::described(self.local.offer()), None);
         }
         if content_type(request).is_some_and(|told| !is_sdp(told)) {
@@ -80,30 +78,30 @@ impl Changes {
         }
     }
 
-    /// Answers an INFO, and tells the key in it.
-    pub(super) fn note(&self, request: &Request) -> (Reply, Option<Order>) {
-        let told = content_type(request).unwrap_or_default();
-        if keys::is_told(told) {
-            let key = keys::read_info(told, &request.body);
-            return (Reply::new(StatusCode::OK), key.map(Order::Key));
-        }
-        if request.body.is_empty() {
-            return (Reply::new(StatusCode::OK), None);
-        }
-        (Reply::unread("application/dtmf-relay, application/dtmf"), None)
-    }
-
     /// Takes an ACK; answers with what was agreed on where it answers an offer of ours.
     ///
     /// # Errors
     /// Why there is no sound to be had with the answer.
-    pub(super) async fn acknowledged(&mut self, ack: Option<Request>) -> Result<Option<Agreed>, String> {
-        let Some(ack) = ack.filter(|ack| self.asked.is_some() && sequence(ack) == self.asked) else {
+    pub(super) async fn confirmed(&mut self, ack: &Request) -> Result<Option<Agreed>, String> {
+        if self.asked.is_none() || number(ack) != self.asked {
             return Ok(None);
-        };
+        }
         self.asked = None;
         self.agreed(read_answer(&ack.body)?).await.map(Some)
     }
+}
+
+/// Answers an INFO, and tells the key in it.
+fn note(request: &Request) -> (Reply, Option<Order>) {
+    let told = content_type(request).unwrap_or_default();
+    if keys::is_told(told) {
+        let key = keys::read_info(told, &request.body);
+        return (Reply::new(StatusCode::OK), key.map(Order::Key));
+    }
+    if request.body.is_empty() {
+        return (Reply::new(StatusCode::OK), None);
+    }
+    (Reply::unread("application/dtmf-relay, application/dtmf"), None)
 }
 
 fn refused(why: &str) -> (Reply, Option<Order>) {
@@ -111,8 +109,8 @@ fn refused(why: &str) -> (Reply, Option<Order>) {
     (Reply::new(StatusCode::NotAcceptableHere), None)
 }
 
-fn sequence(request: &Request) -> Option<u32> {
-    request.cseq_header().ok()?.seq().ok()
+fn number(request: &Request) -> Option<u32> {
+    sequence(request).map(|(number, _)| number)
 }
 
 fn content_type(request: &Request) -> Option<&str> {
@@ -134,7 +132,7 @@ mod tests {
 
     fn changes() -> Changes {
         let fetch = Arc::new(Reaches(|address| address.to_string().starts_with("192.0.2.")));
-        let reach = Reach { fetch, peer: None, own: "0.0.0.0".parse().unwrap() };
+        let reach = Reach { fetch, peer: "192.0.2.99".parse().unwrap(), own: "0.0.0.0".parse().unwrap() };
         let mut local = Local::new("192.0.2.1:4000".parse().unwrap(), 7);
         local.offer();
         Changes::new(local, reach)
@@ -168,7 +166,7 @@ mod tests {
                 let request = request(method, content_type, &offer("192.0.2.5", AUDIO));
                 let (reply, order) = changes().answer(&request).await;
                 assert_eq!(reply.status, StatusCode::OK);
-                assert!(String::from_utf8(reply.body).unwrap().contains("RTP/AVP 0\r\n"));
+                assert!(String::from_utf8(reply.body.unwrap()).unwrap().contains("RTP/AVP 0\r\n"));
                 assert_eq!(target(order).as_deref(), Some("192.0.2.5:5000"));
             }
             // Nothing is sent to an address inside; what comes from elsewhere may be followed.
@@ -176,9 +174,7 @@ mod tests {
             assert_eq!(target(changes().answer(&inside).await.1), None);
             let other = request(method, TYPE, &offer("192.0.2.5", "m=image 5000 udptl t38\r\n"));
             let (reply, order) = changes().answer(&other).await;
-            assert!(
-                reply.status == StatusCode::NotAcceptableHere && order.is_none() && reply.body.is_empty()
-            );
+            assert!(reply.status == StatusCode::NotAcceptableHere && order.is_none() && reply.body.is_none());
             let nowhere = request(method, TYPE, &offer("nowhere.invalid", AUDIO));
             assert_eq!(changes().answer(&nowhere).await.0.status, StatusCode::NotAcceptableHere);
             let unknown = request(method, "Content-Type: text/plain\r\n", "hello");
@@ -187,26 +183,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_without_an_offer_gets_one_where_it_is_an_invite() {
+    async fn an_invite_without_an_offer_gets_one() {
         let mut changes = changes();
-        let (reply, order) = changes.answer(&request("UPDATE", "", "")).await;
-        assert!(reply.status == StatusCode::OK && reply.body.is_empty() && order.is_none());
         let (reply, order) = changes.answer(&request("INVITE", "", "")).await;
-        assert!(String::from_utf8(reply.body).unwrap().contains("RTP/AVP 8 0 101") && order.is_none());
+        assert!(
+            String::from_utf8(reply.body.unwrap()).unwrap().contains("RTP/AVP 8 0 101") && order.is_none()
+        );
         let answer = request("ACK", TYPE, &offer("192.0.2.6", AUDIO));
-        let agreed = changes.acknowledged(Some(answer.clone())).await.unwrap().unwrap();
+        let agreed = changes.confirmed(&answer).await.unwrap().unwrap();
         assert_eq!(agreed.target, Some("192.0.2.6:5000".parse().unwrap()));
         // It is one answer to one offer.
-        assert!(changes.acknowledged(Some(answer)).await.unwrap().is_none());
-        assert!(changes.acknowledged(None).await.unwrap().is_none());
+        assert!(changes.confirmed(&answer).await.unwrap().is_none());
         changes.answer(&request("INVITE", "", "")).await;
-        assert!(changes.acknowledged(Some(request("ACK", "", ""))).await.is_err());
+        assert!(changes.confirmed(&request("ACK", "", "")).await.is_err());
     }
 
     #[test]
     fn a_key_is_told_by_info() {
         let note = |content_type: &str, body: &str| {
-            let (reply, order) = changes().note(&request("INFO", content_type, body));
+            let (reply, order) = note(&request("INFO", content_type, body));
             let key = order.map(|order| match order {
                 Order::Key(key) => key,
                 Order::Play(_) | Order::Agree(_) => panic!("no key"),

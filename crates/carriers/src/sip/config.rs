@@ -1,11 +1,19 @@
 //! What a SIP carrier can be told.
 
+use super::names;
 use crate::config::{Secret, duration};
 use flow::Status;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio_rustls::rustls::client::WebPkiServerVerifier;
+use tokio_rustls::rustls::client::danger::ServerCertVerifier;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::{RootCertStore, crypto};
 
 /// How long asking all trunks may take.
 const ASK_MAX: Duration = Duration::from_secs(120);
@@ -45,6 +53,12 @@ pub struct SipConfig {
     /// How long we speak to where nothing comes back from, neither sound (RTP) nor reports (RTCP).
     #[serde(default = "default_media_timeout", deserialize_with = "duration")]
     pub media_timeout: Duration,
+    /// How long a call may last from its answer, whatever it has to say.
+    #[serde(default = "default_talk_max", deserialize_with = "duration")]
+    pub talk_max: Duration,
+    /// Calls of one application that may be under way at once; one less than all when absent.
+    #[serde(default)]
+    pub application_calls_max: Option<usize>,
     /// How long a trunk may take to say anything before the next one is tried.
     #[serde(default = "default_trunk_timeout", deserialize_with = "duration")]
     pub trunk_timeout: Duration,
@@ -79,6 +93,9 @@ pub struct TrunkConfig {
     /// The password.
     #[serde(default)]
     pub password: Option<Secret>,
+    /// A file of certificates (PEM) that vouch for it over TLS; the usual public authorities when absent.
+    #[serde(default)]
+    pub tls_ca: Option<PathBuf>,
     /// Whether we register there (RFC 3261, 10).
     #[serde(default)]
     pub register: bool,
@@ -180,6 +197,10 @@ const fn default_media_timeout() -> Duration {
     Duration::from_secs(10)
 }
 
+const fn default_talk_max() -> Duration {
+    HOUR
+}
+
 const fn default_trunk_timeout() -> Duration {
     Duration::from_secs(4)
 }
@@ -211,11 +232,16 @@ impl SipConfig {
         };
         check(!self.trunk.is_empty(), "trunk", "must have at least one".into());
         check((1..=CALLS_MAX).contains(&self.calls_max), "calls_max", format!("must be 1 to {CALLS_MAX}"));
+        let each = self.application_calls_max.is_none_or(|most| (1..=self.calls_max).contains(&most));
+        check(each, "application_calls_max", "must be 1 to calls_max".into());
+        let told = self.public_address.is_none_or(|told| told.is_ipv6() == self.bind.is_ipv6());
+        check(told, "public_address", "must be IPv6 where bind is, and IPv4 where bind is".into());
         check((1..=64).contains(&self.prepares_max), "prepares_max", "must be 1 to 64".into());
         for (key, value, most) in [
             ("sound_max", self.sound_max, HOUR),
             ("sounds_max", self.sounds_max, 24 * HOUR),
             ("media_timeout", self.media_timeout, HOUR),
+            ("talk_max", self.talk_max, 4 * HOUR),
         ] {
             let fits = (Duration::from_secs(1)..=most).contains(&value);
             check(fits, key, format!("must be 1s to {}s, not {value:?}", most.as_secs()));
@@ -236,9 +262,98 @@ impl SipConfig {
             let at = format!("trunk[{i}]");
             let whole = trunk.username.is_some() == trunk.password.is_some();
             check(whole, &at, format!("{}: username and password belong together", trunk.host));
+            let family = names::address(&trunk.host).map(|address| address.is_ipv6());
+            let (there, any) = if family == Some(true) { ("IPv6", "[::]:0") } else { ("IPv4", "0.0.0.0:0") };
+            let reached = family.is_none_or(|is_ipv6| is_ipv6 == self.bind.is_ipv6());
+            let rule = format!("{}: it is {there}, and bind is not; bind = \"{any}\" reaches it", trunk.host);
+            check(reached, &at, rule);
+            let vouched = trunk.tls_ca.is_none() || trunk.transport == TrunkTransport::Tls;
+            check(vouched, &at, format!("{}: tls_ca needs transport = \"tls\"", trunk.host));
             let known = !trunk.register || trunk.username.is_some();
             check(known, &at, format!("{}: register needs a username", trunk.host));
         }
         broken
+    }
+}
+
+impl TrunkConfig {
+    /// Who vouches for it over TLS.
+    ///
+    /// # Errors
+    /// When `tls_ca` can't be read.
+    pub(super) fn trust(&self) -> Result<Arc<dyn ServerCertVerifier>, String> {
+        let Some(path) = &self.tls_ca else { return public_trust() };
+        let failed = |error: &dyn std::fmt::Display| format!("tls_ca {}: {error}", path.display());
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| failed(&error))? {
+            let certificate = certificate.map_err(|error| failed(&error))?;
+            roots.add(certificate).map_err(|error| failed(&error))?;
+        }
+        verifier(roots).map_err(|error| failed(&error))
+    }
+
+    /// Checks that the files can be read which it names.
+    ///
+    /// # Errors
+    /// Which one can't, and why.
+    pub fn look_at_files(&self) -> Result<(), String> {
+        self.tls_ca.as_ref().map_or(Ok(()), |_| self.trust().map(drop))
+    }
+}
+
+/// The usual public authorities.
+pub(super) fn public_trust() -> Result<Arc<dyn ServerCertVerifier>, String> {
+    verifier(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })
+}
+
+fn verifier(roots: RootCertStore) -> Result<Arc<dyn ServerCertVerifier>, String> {
+    let provider = Arc::new(crypto::ring::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
+    verifier.map(|verifier| verifier as Arc<dyn ServerCertVerifier>).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trunk_that_the_bind_can_not_reach_is_refused() {
+        let broken = |bind: &str, host: &str| {
+            let text = format!("bind = \"{bind}\"\n[[trunk]]\nhost = \"{host}\"\n");
+            toml::from_str::<SipConfig>(&text).unwrap().check()
+        };
+        for (bind, host, fits) in [
+            ("0.0.0.0:0", "192.0.2.1", true),
+            ("0.0.0.0:0", "::1", false),
+            ("127.0.0.1:0", "[2001:db8::1]", false),
+            ("[::]:0", "2001:db8::1", true),
+            ("[::1]:0", "192.0.2.1", false),
+            ("[::]:0", "sip.example.com", true),
+        ] {
+            let broken = broken(bind, host);
+            assert_eq!(broken.is_empty(), fits, "{bind} {host}: {broken:?}");
+            assert!(fits || broken[0].1.contains("bind ="), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn calls_are_bounded() {
+        let check = |keys: &str| {
+            let text = format!("calls_max = 10\n{keys}\n[[trunk]]\nhost = \"192.0.2.1\"\n");
+            toml::from_str::<SipConfig>(&text).unwrap().check()
+        };
+        for keys in ["", "talk_max = \"4h\"", "application_calls_max = 10", "public_address = \"192.0.2.9\""]
+        {
+            assert!(check(keys).is_empty(), "{keys}");
+        }
+        for keys in [
+            "talk_max = \"5h\"",
+            "talk_max = \"0s\"",
+            "application_calls_max = 0",
+            "application_calls_max = 11",
+            "public_address = \"::1\"",
+        ] {
+            assert_eq!(check(keys).len(), 1, "{keys}");
+        }
     }
 }

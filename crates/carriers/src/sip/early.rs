@@ -1,6 +1,6 @@
 //! Session descriptions of provisional answers: they count where the final answer has none (RFC 3261, 13.2.1).
 
-use rsipstack::dialog::dialog::{DialogState, DialogStateReceiver};
+use super::wire::tag;
 use rsipstack::sip::Response;
 use rsipstack::sip::prelude::HeadersExt;
 
@@ -13,12 +13,11 @@ pub(super) struct Early(Vec<(String, Vec<u8>)>);
 
 impl Early {
     /// Keeps what a provisional answer describes.
-    pub(super) fn note(&mut self, state: &DialogState) {
-        let DialogState::Early(_, response) = state else { return };
+    pub(super) fn note(&mut self, response: &Response) {
         if response.body.is_empty() {
             return;
         }
-        let tag = tag(response);
+        let tag = teller(response);
         self.0.retain(|(known, _)| *known != tag);
         if self.0.len() == FORKS_MAX {
             self.0.remove(0);
@@ -28,18 +27,11 @@ impl Early {
 
     /// The description that counts for a final answer: its own, else that of the fork that answers, else the last
     /// one, for those who change their tag.
-    pub(super) fn described(mut self, response: &Response, states: &mut DialogStateReceiver) -> Vec<u8> {
+    pub(super) fn described(self, response: &Response) -> Vec<u8> {
         if !response.body.is_empty() {
             return response.body.clone();
         }
-        // What came just before the final answer may not have been heard of.
-        while let Ok(state) = states.try_recv() {
-            self.note(&state);
-            if matches!(state, DialogState::Confirmed(..)) {
-                break;
-            }
-        }
-        let tag = tag(response);
+        let tag = teller(response);
         let own = self.0.iter().position(|(known, _)| *known == tag);
         let at = own.unwrap_or(self.0.len().saturating_sub(1));
         self.0.into_iter().nth(at).map(|(_, body)| body).unwrap_or_default()
@@ -47,15 +39,13 @@ impl Early {
 }
 
 /// The tag of who answers; empty where there is none.
-fn tag(response: &Response) -> String {
-    let tag = response.to_header().ok().and_then(|to| to.tag().ok().flatten());
-    tag.map(|tag| tag.value().to_owned()).unwrap_or_default()
+fn teller(response: &Response) -> String {
+    response.to_header().ok().and_then(|to| tag(to.value())).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rsipstack::dialog::DialogId;
 
     fn response(line: &str, tag: &str, body: &str) -> Response {
         let text = format!(
@@ -66,19 +56,11 @@ mod tests {
         Response::try_from(text.as_bytes()).unwrap()
     }
 
-    fn early(tag: &str, body: &str) -> DialogState {
-        let id = DialogId { call_id: "1".into(), local_tag: "1".into(), remote_tag: tag.into() };
-        DialogState::Early(id, response("183 Session Progress", tag, body))
-    }
-
-    /// What counts for a final answer after these early ones, of which the last is not heard of yet.
-    fn described(states: &[(&str, &str)], tag: &str, body: &str) -> String {
-        let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
-        let mut known = Early::default();
-        let (last, before) = states.split_last().unwrap();
-        before.iter().for_each(|(tag, body)| known.note(&early(tag, body)));
-        sender.send(early(last.0, last.1)).unwrap();
-        String::from_utf8(known.described(&response("200 OK", tag, body), &mut receiver)).unwrap()
+    /// What counts for a final answer after these early ones.
+    fn described(told: &[(&str, &str)], tag: &str, body: &str) -> String {
+        let mut early = Early::default();
+        told.iter().for_each(|(tag, body)| early.note(&response("183 Session Progress", tag, body)));
+        String::from_utf8(early.described(&response("200 OK", tag, body))).unwrap()
     }
 
     #[test]

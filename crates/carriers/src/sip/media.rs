@@ -381,7 +381,11 @@ mod tests {
     }
 
     fn reach() -> Reach {
-        Reach { fetch: Arc::new(PUBLIC), peer: None, own: "0.0.0.0".parse().unwrap() }
+        Reach {
+            fetch: Arc::new(PUBLIC),
+            peer: "192.0.2.99".parse().unwrap(),
+            own: "0.0.0.0".parse().unwrap(),
+        }
     }
 
     fn session(told: &str) -> Session {
@@ -543,7 +547,11 @@ mod tests {
         let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let (sound, told) = (StdSocket::bind("[::]:0").unwrap(), peer.local_addr().unwrap());
         let ours = SocketAddr::new(told.ip(), sound.local_addr().unwrap().port());
-        let reach = Reach { fetch: Arc::new(Reaches(|_| true)), peer: None, own: "::".parse().unwrap() };
+        let reach = Reach {
+            fetch: Arc::new(Reaches(|_| true)),
+            peer: "192.0.2.99".parse().unwrap(),
+            own: "::".parse().unwrap(),
+        };
         let side = Side { sound, control: None, reach, timeout: TIMEOUT };
         let agreed = Agreed { target: Some(told), ..agreed(&told.to_string()) };
         let (orders, to_do) = mpsc::channel(1);

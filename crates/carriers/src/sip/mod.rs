@@ -5,15 +5,21 @@ mod call;
 mod changes;
 mod config;
 mod detect;
+mod dial;
+mod dialog;
+mod digest;
 mod early;
 mod g711;
 mod keys;
 mod media;
+mod names;
 mod pacing;
 mod prepare;
 mod reach;
 #[cfg(test)]
 mod reaches;
+mod register;
+mod room;
 mod rtp;
 mod sdp;
 mod speech;
@@ -21,6 +27,7 @@ mod stack;
 mod trace;
 mod trunk;
 mod wav;
+mod wire;
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use audio::fuzz as fuzz_audio;
@@ -29,15 +36,16 @@ pub(crate) use call::fuzz as fuzz_answer;
 pub use config::SipConfig;
 pub use trace::Trace;
 
-use crate::{Carrier, Fetch, Outcome, Outgoing, ReceiptSink};
+use crate::{Carrier, CarrierSink, Fetch, Outcome, Outgoing, Report};
 use async_trait::async_trait;
-use call::{Call, Way};
+use dial::{AGAIN_AFTER, Call, NotTaken, Waiting, Way};
 use flow::{
     CarrierRef, Content, Detail, MachineDetection, Receipt, Restrictions, SipAddress, Step, Voice,
     VoiceTarget,
 };
 use pacing::Pacing;
 use prepare::{Sounds, Turns, Unready};
+use room::Room;
 use rsipstack::platform::CancellationToken;
 use speech::Speech;
 use stack::{Guard, NotFound, Stack};
@@ -63,7 +71,7 @@ pub struct Sip {
 struct Line {
     name: String,
     config: SipConfig,
-    sink: Arc<dyn ReceiptSink>,
+    sink: Arc<dyn CarrierSink>,
     fetch: Arc<dyn Fetch>,
     speech: Speech,
     trunks: Vec<Trunk>,
@@ -73,12 +81,16 @@ struct Line {
     direct: Stack,
     guard: Guard,
     cancel: CancellationToken,
+    /// Ends keeping us registered.
+    registering: CancellationToken,
+    /// Calls whose trunks have said nothing yet.
+    waiting: Waiting,
     /// Calls that may be prepared at the same time.
     turns: Turns,
     /// Seconds of sound that all calls may have.
     sounds: Arc<Semaphore>,
     /// Calls that may still begin.
-    room: Arc<Semaphore>,
+    room: Arc<Room>,
     /// Sound has a thread of its own, so that nothing else holds up its clock.
     sound: tokio::runtime::Handle,
     /// Ends that thread when it is dropped.
@@ -95,7 +107,7 @@ impl Sip {
     pub async fn start(
         name: String,
         config: SipConfig,
-        sink: Arc<dyn ReceiptSink>,
+        sink: Arc<dyn CarrierSink>,
         fetch: Arc<dyn Fetch>,
     ) -> Result<Sip, String> {
         Sip::start_traced(name, config, sink, fetch, None).await
@@ -108,7 +120,7 @@ impl Sip {
     pub async fn start_traced(
         name: String,
         config: SipConfig,
-        sink: Arc<dyn ReceiptSink>,
+        sink: Arc<dyn CarrierSink>,
         fetch: Arc<dyn Fetch>,
         trace: Option<Trace>,
     ) -> Result<Sip, String> {
@@ -123,7 +135,7 @@ impl Sip {
         let trunks = config.trunk.iter().map(Trunk::new).collect::<Result<_, _>>()?;
         let line = Arc::new(Line {
             speech: Speech::new(config.speech.clone())?,
-            room: Arc::new(Semaphore::new(config.calls_max)),
+            room: Arc::new(Room::new(config.calls_max, config.application_calls_max)),
             turns: Turns::new(config.prepares_max),
             sounds: Arc::new(Semaphore::new(config.sounds_max.as_secs() as usize)),
             next_port: AtomicU16::new(0),
@@ -136,11 +148,13 @@ impl Sip {
             stack,
             direct,
             guard,
+            registering: cancel.child_token(),
+            waiting: Waiting::default(),
             cancel,
             sound,
             _sound: stop,
         });
-        trunk::register(&line);
+        register::keep_all(&line);
         Ok(Sip { line })
     }
 }
@@ -167,7 +181,7 @@ impl Carrier for Sip {
         let Content::Voice(voice) = &outgoing.step().content else {
             return refuse("a SIP carrier makes calls only".into());
         };
-        if self.line.room.available_permits() == 0 {
+        if !self.line.room.has_place(&outgoing.flow.application) {
             return ALL_BUSY;
         }
         let way = match self.line.way(&voice.to).await {
@@ -186,27 +200,31 @@ impl Carrier for Sip {
             Err(Unready::Never(why)) => return refuse(why),
             Err(Unready::Busy(reason)) => return Outcome::Later { reason, after: None },
         };
-        let Ok(permit) = Arc::clone(&self.line.room).try_acquire_owned() else { return ALL_BUSY };
+        let Some(place) = self.line.room.take(&outgoing.flow.application) else { return ALL_BUSY };
         let reference = format!("{}-{}", outgoing.part().id.simple(), outgoing.attempts);
         let mut call = Call {
             line: Arc::clone(&self.line),
             application: outgoing.flow.application.clone(),
+            part: outgoing.part().id.simple().to_string(),
             reference: reference.clone(),
             from: outgoing.sender.clone(),
             way,
             machine: voice.machine_detection.clone(),
-            time_left: outgoing.time_left,
+            deadline: tokio::time::Instant::now() + outgoing.time_left,
             sounds,
         };
         match call.dial().await {
             Ok(dialled) => {
                 tokio::spawn(async move {
                     call.follow(dialled, prompts).await;
-                    drop(permit);
+                    drop(place);
                 });
                 Outcome::Accepted { reference }
             }
-            Err(why) => {
+            Err(NotTaken::Silent) => {
+                Outcome::Later { reason: "no trunk answers yet", after: Some(AGAIN_AFTER) }
+            }
+            Err(NotTaken::Refused(why)) => {
                 tracing::warn!(carrier = self.line.name, why, "no trunk takes a call");
                 Outcome::Later { reason: "no trunk", after: None }
             }
@@ -227,10 +245,9 @@ impl Carrier for Sip {
     }
 
     fn figures(&self) -> Vec<(&'static str, f64)> {
-        let calls = self.line.config.calls_max - self.line.room.available_permits();
-        let Line { pacing, .. } = &*self.line;
+        let Line { pacing, room, .. } = &*self.line;
         vec![
-            ("calls", calls as f64),
+            ("calls", room.taken() as f64),
             ("frames", pacing.frames() as f64),
             ("frame_late_p99_ms", pacing.p99_ms()),
         ]
@@ -242,8 +259,8 @@ impl Carrier for Sip {
 
     /// Waits for the calls under way.
     async fn close(&self) {
-        let _ = self.line.room.acquire_many(self.line.config.calls_max as u32).await;
-        trunk::unregister(&self.line).await;
+        self.line.room.close().await;
+        register::end_all(&self.line).await;
         self.line.cancel.cancel();
     }
 }
@@ -258,6 +275,13 @@ impl Line {
                 let located = tokio::time::timeout(LOCATE_MAX, self.guard.locate(&address)).await;
                 let late = |_| NotFound::Failed(format!("{}: no answer in time", address.host));
                 let to = located.map_err(late)??;
+                // The family that its socket has no part in can't be reached.
+                let is_ipv6 = self.direct.is_ipv6;
+                if to.address.is_ipv6() != is_ipv6 {
+                    let (there, here) = if is_ipv6 { ("IPv4", "IPv6") } else { ("IPv6", "IPv4") };
+                    let why = format!("{} is reached by {there}, and direct_bind is {here}", address.host);
+                    return Err(NotFound::Refused(why));
+                }
                 Ok(Way::Direct(address, to))
             }
             VoiceTarget::Viber(_) => Err(NotFound::Refused("to.viber is no SIP address".into())),
@@ -297,8 +321,9 @@ impl Line {
 
     /// Tells what became of a call, again and again until it is taken.
     async fn report(&self, reference: &str, receipt: Receipt) {
-        let carrier = CarrierRef::new(&*self.name, reference);
-        while self.sink.take(carrier.clone(), receipt.clone()).await.is_err() {
+        let reference = CarrierRef::new(&*self.name, reference);
+        let report = Report { reference, recipient: None, receipt };
+        while self.sink.report(report.clone()).await.is_err() {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }

@@ -16,9 +16,8 @@ const LOOK_UP_MAX: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub(super) struct Reach {
     pub(super) fetch: Arc<dyn Fetch>,
-    /// The address that our requests go to, where it is known. A trunk inside our network has its sound inside,
-    /// too.
-    pub(super) peer: Option<IpAddr>,
+    /// The address that our requests go to. A trunk inside our network has its sound inside, too.
+    pub(super) peer: IpAddr,
     /// The address that our sound is sent from.
     pub(super) own: IpAddr,
 }
@@ -27,7 +26,7 @@ impl Reach {
     /// Whether anything may be sent to an address.
     pub(super) fn allows(&self, address: SocketAddr) -> bool {
         let ip = address.ip();
-        let inside = self.peer.filter(|peer| !may_reach(&*self.fetch, *peer));
+        let inside = Some(self.peer).filter(|peer| !may_reach(&*self.fetch, *peer));
         // Our own host is that of a trunk only where the trunk is on it.
         let beside = |trunk: IpAddr| trunk.is_loopback() || !ip.to_canonical().is_loopback();
         let is_inside = |trunk: IpAddr| beside(trunk) && is_one_host(ip);
@@ -49,7 +48,7 @@ impl Reach {
     pub(super) fn believes(&self, from: SocketAddr, told: Option<SocketAddr>) -> bool {
         let (ip, told) = (from.ip(), told.map(|told| told.ip()));
         self.allows(from)
-            && told.is_none_or(|told| told == ip || self.peer == Some(ip) || is_local(told) && !is_local(ip))
+            && told.is_none_or(|told| told == ip || self.peer == ip || is_local(told) && !is_local(ip))
     }
 
     /// Where sound goes that a description wants at a host and port; nothing where it may not be sent there.
@@ -100,8 +99,9 @@ mod tests {
     const PUBLIC: Reaches = Reaches(|address| address.to_string().starts_with("192.0.2."));
     const ALL: Reaches = Reaches(|_| true);
 
+    /// Ours, for a call to an address, or to one that is nobody's.
     fn reach(fetch: Reaches, peer: Option<&str>, own: &str) -> Reach {
-        let peer = peer.map(|peer| peer.parse().unwrap());
+        let peer = peer.unwrap_or("192.0.2.99").parse().unwrap();
         Reach { fetch: Arc::new(fetch), peer, own: own.parse().unwrap() }
     }
 

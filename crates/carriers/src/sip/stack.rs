@@ -2,31 +2,39 @@
 //! clients name have another one, which sends to no address but those that [`Fetch::reaches`] allows,
 //! whatever the other side answers.
 
+use super::config::public_trust;
+use super::dialog::{ALLOW, Calls};
 use super::trace::Trace;
+use super::wire::{Target, USER_AGENT, Wire, tag};
 use crate::Fetch;
 use async_trait::async_trait;
 use flow::{SipAddress, SipHost};
 use rsipstack::EndpointBuilder;
-use rsipstack::dialog::dialog_layer::DialogLayer;
 use rsipstack::platform::CancellationToken;
 use rsipstack::resolver::SipResolver;
 use rsipstack::sip::param::Received;
 use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader};
 use rsipstack::sip::{
-    Header, Host, HostWithPort, Method, Param, Port, Request, Response, SipMessage, StatusCode, Transport,
-    Uri,
+    Header, Host, Method, Param, Port, Request, Response, SipMessage, StatusCode, Transport, Uri,
 };
-use rsipstack::transaction::endpoint::{Endpoint, MessageInspector, TransportEventInspector};
+use rsipstack::transaction::Transaction;
+use rsipstack::transaction::endpoint::{Endpoint, EndpointOption, MessageInspector, TransportEventInspector};
 use rsipstack::transport::transport_layer::DomainResolver;
 use rsipstack::transport::udp::UdpConnection;
 use rsipstack::transport::{SipAddr, TransportEvent, TransportLayer};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
-/// Transactions and dialogs over a socket of their own.
+/// No call rings that long: the longest ttl ends it before.
+const RING_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Transactions and calls over a socket of their own.
 pub(super) struct Stack {
-    pub(super) endpoint: Endpoint,
-    pub(super) dialogs: Arc<DialogLayer>,
+    pub(super) wire: Arc<Wire>,
+    pub(super) calls: Arc<Calls>,
+    /// Whether it reaches IPv6, or IPv4.
+    pub(super) is_ipv6: bool,
 }
 
 impl Stack {
@@ -40,7 +48,7 @@ impl Stack {
         cancel: &CancellationToken,
     ) -> Result<Stack, String> {
         let transport = TransportLayer::new(cancel.child_token());
-        Stack::over(bind, transport, Inspector { guard: None, trace }, cancel).await
+        Stack::over(bind, transport, None, trace, cancel).await
     }
 
     /// Starts one that sends to where its guard allows.
@@ -57,68 +65,82 @@ impl Stack {
         let transport = TransportLayer::new_with_domain_resolver(cancel.child_token(), resolver);
         let fetch = Arc::clone(&guard.fetch);
         transport.set_whitelist(move |ip: IpAddr| std::future::ready(may_reach(&*fetch, ip)));
-        Stack::over(bind, transport, Inspector { guard: Some(guard.clone()), trace }, cancel).await
+        Stack::over(bind, transport, Some(guard.clone()), trace, cancel).await
     }
 
     async fn over(
         bind: SocketAddr,
         transport: TransportLayer,
-        inspector: Inspector,
+        guard: Option<Guard>,
+        trace: Option<Trace>,
         cancel: &CancellationToken,
     ) -> Result<Stack, String> {
         let udp = UdpConnection::create_connection(bind, None, Some(cancel.child_token())).await;
         transport.add_transport(udp.map_err(|error| format!("{bind}: {error}"))?.into());
+        let calls = Arc::new(Calls::default());
+        // Who takes a call is acknowledged by `Calls`, which knows where that goes; the timer of proxies (C) is none
+        // of ours.
+        let option = EndpointOption { auto_ack_2xx: false, timerc: RING_MAX, ..EndpointOption::default() };
         let mut builder = EndpointBuilder::new();
         builder
-            .with_user_agent(concat!("Switchback/", env!("CARGO_PKG_VERSION")))
+            .with_user_agent(USER_AGENT)
             .with_transport_layer(transport)
+            .with_option(option)
             .with_transport_inspector(Box::new(Arrivals))
-            .with_inspector(Box::new(inspector))
+            .with_inspector(Box::new(Ears { guard, trace, calls: Arc::clone(&calls) }))
             .with_cancel_token(cancel.child_token());
         let endpoint = builder.build();
-        let dialogs = Arc::new(DialogLayer::new(endpoint.inner.clone()));
         let serving = endpoint.inner.clone();
         tokio::spawn(async move {
             if let Err(error) = serving.serve().await {
                 tracing::warn!(%error, "SIP ends");
             }
         });
-        answer_requests(&endpoint, Arc::clone(&dialogs))?;
-        Ok(Stack { endpoint, dialogs })
+        answer_requests(&endpoint, Arc::clone(&calls))?;
+        Ok(Stack { wire: Arc::new(Wire::new(endpoint.inner)), calls, is_ipv6: bind.is_ipv6() })
     }
 
     /// The port that requests of the other side come to.
     pub(super) fn port(&self) -> u16 {
-        let addresses = self.endpoint.inner.transport_layer.get_listen_addrs();
+        let addresses = self.wire.endpoint.transport_layer.get_listen_addrs();
         let udp = addresses.into_iter().find(|address| address.r#type == Some(Transport::Udp));
         udp.and_then(|address| address.addr.port).map_or(5060, u16::from)
     }
 }
 
 /// Answers what comes in: requests of calls under way; nothing else is for us.
-fn answer_requests(endpoint: &Endpoint, dialogs: Arc<DialogLayer>) -> Result<(), String> {
+fn answer_requests(endpoint: &Endpoint, calls: Arc<Calls>) -> Result<(), String> {
     let mut incoming = endpoint.incoming_transactions().map_err(|error| error.to_string())?;
     tokio::spawn(async move {
-        while let Some(mut transaction) = incoming.recv().await {
-            let dialog = dialogs.match_dialog(&transaction);
+        while let Some(transaction) = incoming.recv().await {
+            let Err(mut stray) = calls.answer(transaction) else { continue };
             tokio::spawn(async move {
-                let result = match dialog {
-                    Some(mut dialog) => dialog.handle(&mut transaction).await,
-                    None if transaction.original.method == Method::Options => {
-                        transaction.reply(StatusCode::OK).await
-                    }
-                    None if transaction.original.method == Method::Ack => Ok(()),
-                    None => transaction.reply(StatusCode::CallTransactionDoesNotExist).await,
-                };
-                if let Err(error) = result {
-                    let id =
-                        transaction.original.call_id_header().map(ToString::to_string).unwrap_or_default();
+                if let Err(error) = answer_stray(&mut stray).await {
+                    let id = stray.original.call_id_header().map(ToString::to_string).unwrap_or_default();
                     tracing::debug!(%error, call = id, "a SIP request could not be answered");
                 }
             });
         }
     });
     Ok(())
+}
+
+/// Answers a request of no call of ours: we tell that we are there, and take no calls.
+async fn answer_stray(transaction: &mut Transaction) -> rsipstack::Result<()> {
+    let is_within_call = transaction.original.to_header().is_ok_and(|to| tag(to.value()).is_some());
+    match transaction.original.method {
+        Method::Ack => Ok(()),
+        // A notice belongs to a subscription that we don't have (RFC 6665, 4.1.3).
+        Method::Notify => transaction.reply(StatusCode::CallTransactionDoesNotExist).await,
+        _ if is_within_call => transaction.reply(StatusCode::CallTransactionDoesNotExist).await,
+        Method::Options => {
+            transaction.reply_with(StatusCode::OK, vec![Header::Allow(ALLOW.into())], None).await
+        }
+        _ => {
+            let allow = vec![Header::Allow("OPTIONS".into())];
+            transaction.reply_with(StatusCode::MethodNotAllowed, allow, None).await
+        }
+    }
 }
 
 /// Whether anything may be sent to an address that somebody outside names.
@@ -154,17 +176,19 @@ impl Guard {
     }
 
     /// Where a call to an address goes: this is then dialled, so a name that changes its mind gains nothing.
-    pub(super) async fn locate(&self, address: &SipAddress) -> Result<SipAddr, NotFound> {
+    pub(super) async fn locate(&self, address: &SipAddress) -> Result<Target, NotFound> {
         let port = address.port.map(Port::from);
         match &address.host {
             SipHost::Address(ip) if !may_reach(&*self.fetch, *ip) => Err(not_reached(&address.host)),
             SipHost::Address(ip) => {
                 let transport = if address.secure { Transport::Tls } else { Transport::Udp };
                 let port = port.unwrap_or_else(|| transport.default_port());
-                let addr = HostWithPort { host: Host::IpAddr(*ip), port: Some(port) };
-                Ok(SipAddr { r#type: Some(transport), addr })
+                Ok(found_at(address, SocketAddr::new(*ip, port.into()), transport))
             }
-            SipHost::Name(name) => self.look_up(name, port, None, address.secure).await,
+            SipHost::Name(name) => {
+                let (found, transport) = self.look_up(name, port, None, address.secure).await?;
+                Ok(found_at(address, found, transport))
+            }
         }
     }
 
@@ -174,12 +198,12 @@ impl Guard {
         port: Option<Port>,
         transport: Option<Transport>,
         secure: bool,
-    ) -> Result<SipAddr, NotFound> {
+    ) -> Result<(SocketAddr, Transport), NotFound> {
         let found = self.resolver.lookup(&name.into(), port, transport, secure).await;
         let found = found.map_err(|why| NotFound::Failed(format!("{name}: {why}")))?;
         let mut allowed = found.into_iter().filter(|target| may_reach(&*self.fetch, target.addr.ip()));
         let target = allowed.next().ok_or_else(|| not_reached(&name))?;
-        Ok(SipAddr { r#type: Some(target.transport), addr: target.addr.into() })
+        Ok((target.addr, target.transport))
     }
 
     /// Whether the next request of a call may go to a host; names are looked up then, by [`DomainResolver`].
@@ -217,6 +241,16 @@ impl Guard {
     }
 }
 
+/// Where an address is, as it was found.
+fn found_at(address: &SipAddress, found: SocketAddr, transport: Transport) -> Target {
+    let name = match &address.host {
+        SipHost::Name(name) => name.clone(),
+        SipHost::Address(ip) => ip.to_string(),
+    };
+    let trust = (transport == Transport::Tls).then(|| public_trust().ok()).flatten();
+    Target { address: found, transport, name, trust }
+}
+
 fn not_reached(host: &dyn std::fmt::Display) -> NotFound {
     NotFound::Refused(format!("{host} has no public address, and callbacks.allow_private is off"))
 }
@@ -227,19 +261,23 @@ impl DomainResolver for Guard {
         let name = target.addr.host.to_string();
         let secure = matches!(target.r#type, Some(Transport::Tls));
         let found = self.look_up(&name, target.addr.port, target.r#type, secure).await;
-        found.map_err(|(NotFound::Refused(why) | NotFound::Failed(why))| {
-            rsipstack::Error::DnsResolutionError(why)
-        })
+        match found {
+            Ok((address, transport)) => Ok(SipAddr { r#type: Some(transport), addr: address.into() }),
+            Err(NotFound::Refused(why) | NotFound::Failed(why)) => {
+                Err(rsipstack::Error::DnsResolutionError(why))
+            }
+        }
     }
 }
 
-/// What sees each message that a stack sends and receives.
-struct Inspector {
+/// Looks at what comes in before anybody else does, and at what goes out.
+struct Ears {
     guard: Option<Guard>,
     trace: Option<Trace>,
+    calls: Arc<Calls>,
 }
 
-impl MessageInspector for Inspector {
+impl MessageInspector for Ears {
     fn before_send(&self, message: SipMessage, to: Option<&SipAddr>) -> SipMessage {
         if let Some(trace) = &self.trace {
             trace.sent(&message, to);
@@ -251,13 +289,15 @@ impl MessageInspector for Inspector {
         if let Some(trace) = &self.trace {
             trace.received(&message, from);
         }
-        match (message, from, &self.guard) {
-            (SipMessage::Response(mut response), Some(from), Some(guard)) => {
-                guard.pin(&mut response, from);
-                SipMessage::Response(response)
-            }
-            (message, _, _) => message,
+        // What comes from nowhere was made by us, for a transaction that nobody answered.
+        let (SipMessage::Response(mut response), Some(from)) = (message.clone(), from) else {
+            return message;
+        };
+        if let Some(guard) = &self.guard {
+            guard.pin(&mut response, from);
         }
+        self.calls.overhear(&response);
+        SipMessage::Response(response)
     }
 }
 
@@ -301,6 +341,7 @@ fn came_from(request: &mut Request, from: SocketAddr) -> Option<()> {
 mod tests {
     use super::super::reaches::Reaches;
     use super::*;
+    use rsipstack::sip::HostWithPort;
     use rsipstack::transport::SipConnection;
 
     /// Reaches public addresses as far as the tests have any.
@@ -321,12 +362,15 @@ mod tests {
             "sips:x@localhost:5061",
         ] {
             let located = guard().locate(&SipAddress::parse(address).unwrap()).await;
-            assert!(matches!(&located, Err(NotFound::Refused(_))), "{address}: {located:?}");
+            assert!(matches!(&located, Err(NotFound::Refused(_))), "{address}");
         }
-        let located = guard().locate(&SipAddress::parse("sip:x@192.0.2.1").unwrap()).await.unwrap();
-        assert_eq!(located.to_string(), "UDP 192.0.2.1:5060");
-        let located = guard().locate(&SipAddress::parse("sips:x@192.0.2.1").unwrap()).await.unwrap();
-        assert_eq!(located.to_string(), "TLS 192.0.2.1:5061");
+        for (address, transport, expected) in [
+            ("sip:x@192.0.2.1", Transport::Udp, "192.0.2.1:5060"),
+            ("sips:x@192.0.2.1", Transport::Tls, "192.0.2.1:5061"),
+        ] {
+            let located = guard().locate(&SipAddress::parse(address).unwrap()).await.unwrap();
+            assert_eq!((located.transport, located.address.to_string().as_str()), (transport, expected));
+        }
         let inside =
             SipAddr { r#type: Some(Transport::Udp), addr: HostWithPort::try_from("localhost:5060").unwrap() };
         assert!(guard().resolve(&inside).await.is_err());
@@ -341,8 +385,8 @@ mod tests {
         let from =
             SipAddr { r#type: Some(Transport::Udp), addr: HostWithPort::try_from("192.0.2.1:5080").unwrap() };
         let message = SipMessage::try_from(text.as_bytes()).unwrap();
-        let inspector = Inspector { guard: Some(guard()), trace: None };
-        let SipMessage::Response(response) = inspector.after_received(message, Some(&from)) else { panic!() };
+        let SipMessage::Response(mut response) = message else { panic!() };
+        guard().pin(&mut response, &from);
         let routes = response.typed_record_route_headers().unwrap();
         let contact = response.typed_contact_headers().unwrap();
         assert!(contact.len() < 2);

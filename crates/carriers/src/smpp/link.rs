@@ -1,76 +1,118 @@
-//! One SMPP session: connects, binds, keeps itself alive, comes back after a loss, and passes receipts on.
+//! A session that keeps itself bound: connects, comes back after a loss, and passes on what the SMSC sends.
 
+use super::answer;
 use super::config::SmppConfig;
 use super::receipt::{self, Delivered};
-use crate::{ReceiptSink, backoff};
+use crate::{CarrierSink, NotStored, PartRef, Report, backoff};
+use async_trait::async_trait;
 use flow::CarrierRef;
-use futures::{Stream, StreamExt};
-use rusmpp::pdus::{BindReceiver, BindTransceiver, BindTransmitter, DeliverSm, DeliverSmResp};
-use rusmpp::values::InterfaceVersion;
-use rusmpp::{CommandStatus, Pdu};
-use rusmppc::error::Error;
-use rusmppc::{Client, ConnectionBuilder, Event};
+use smpp::{
+    Answer, Bind, BindKind, Client, CommandId, CommandStatus, Connection, End, Incoming, OddKind, Oddity,
+    Received, Settings,
+};
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, watch};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::{ClientConfig, pki_types::ServerName};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tokio_rustls::rustls::ClientConfig;
 
 /// The first pause before connecting again; it doubles from attempt to attempt.
 const RECONNECT_BASE: Duration = Duration::from_millis(200);
 /// How long connecting and binding may take together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long an unbind may take.
-const UNBIND_TIMEOUT: Duration = Duration::from_secs(3);
-/// Receipts that are stored at once; further ones wait in the socket.
-const RECEIPTS_MAX: usize = 256;
+/// A session that lasted so long ends no worse than another: the next one is tried at once. It is `reconnect_max` within
+/// these.
+const LASTED_MIN: Duration = Duration::from_secs(1);
+const LASTED_MAX: Duration = Duration::from_secs(30);
+/// How much longer than an answer the end of a session may take.
+const CLOSE_MARGIN: Duration = Duration::from_secs(5);
+/// Between two attempts to store a late answer, at first and at most.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
+const STORE_PAUSE_MAX: Duration = Duration::from_secs(30);
 
-/// What a session is bound as.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Role {
-    Transceiver,
-    Transmitter,
-    Receiver,
+/// Connects to an SMSC.
+#[async_trait]
+pub trait Dial: Send + Sync + 'static {
+    /// A new connection.
+    ///
+    /// # Errors
+    /// When there is none to be had.
+    async fn dial(&self) -> io::Result<Box<dyn Connection>>;
+}
+
+/// Connects over TCP, with or without TLS.
+pub(super) struct Network {
+    pub(super) config: Arc<SmppConfig>,
+    pub(super) tls: Option<Arc<ClientConfig>>,
+}
+
+#[async_trait]
+impl Dial for Network {
+    async fn dial(&self) -> io::Result<Box<dyn Connection>> {
+        smpp::dial(&self.config.host, self.config.port, self.tls.clone()).await
+    }
+}
+
+/// What the sessions of a carrier share.
+pub(super) struct Context {
+    pub(super) name: String,
+    pub(super) config: Arc<SmppConfig>,
+    pub(super) bind: Bind,
+    pub(super) dial: Arc<dyn Dial>,
+    pub(super) sink: Arc<dyn CarrierSink>,
 }
 
 /// A session that keeps itself bound.
 pub(super) struct Link {
     /// The bound client, while there is one.
-    client: watch::Receiver<Option<Client>>,
+    client: watch::Receiver<Option<Client<PartRef>>>,
     /// Becomes true when the session is to end for good.
     closing: watch::Sender<bool>,
+    /// Messages that wait for their answer.
+    under_way: AtomicUsize,
+    pub(super) kind: BindKind,
 }
 
 /// What the session's task works with.
-struct Session {
-    role: Role,
-    name: String,
-    config: Arc<SmppConfig>,
-    tls: Option<Arc<ClientConfig>>,
-    sink: Arc<dyn ReceiptSink>,
-    client: watch::Sender<Option<Client>>,
-    receipts: Arc<Semaphore>,
+struct Keeper {
+    context: Arc<Context>,
+    kind: BindKind,
+    client: watch::Sender<Option<Client<PartRef>>>,
 }
 
 impl Link {
-    pub(super) fn start(
-        role: Role,
-        name: String,
-        config: Arc<SmppConfig>,
-        tls: Option<Arc<ClientConfig>>,
-        sink: Arc<dyn ReceiptSink>,
-    ) -> Link {
+    pub(super) fn start(kind: BindKind, context: Arc<Context>) -> Link {
         let (sender, client) = watch::channel(None);
         let (closing, closed) = watch::channel(false);
-        let receipts = Arc::new(Semaphore::new(RECEIPTS_MAX));
-        tokio::spawn(Session { role, name, config, tls, sink, client: sender, receipts }.run(closed));
-        Link { client, closing }
+        tokio::spawn(Keeper { context, kind, client: sender }.run(closed));
+        Link { client, closing, under_way: AtomicUsize::new(0), kind }
     }
 
-    /// The bound client, if the session is up.
-    pub(super) fn client(&self) -> Option<Client> {
-        self.client.borrow().clone()
+    /// Whether the session is bound, and does not end.
+    pub(super) fn is_bound(&self) -> bool {
+        self.client.borrow().as_ref().is_some_and(|client| !self.kind.can_submit() || client.is_ready())
+    }
+
+    /// How many messages wait for their answers.
+    pub(super) fn under_way(&self) -> usize {
+        self.under_way.load(Ordering::Relaxed)
+    }
+
+    /// Submits a message, if the session is bound.
+    pub(super) async fn submit(
+        &self,
+        part: PartRef,
+        message: smpp::Message,
+        matters: Duration,
+    ) -> Result<Answer, smpp::SubmitError> {
+        let client = self.client.borrow().clone();
+        let Some(client) = client else { return Err(smpp::NotSubmitted::NotBound.into()) };
+        self.under_way.fetch_add(1, Ordering::Relaxed);
+        // Whoever waits may stop waiting.
+        let _under_way = UnderWay(&self.under_way);
+        client.submit(part, message, matters).await
     }
 
     /// Unbinds and ends the session.
@@ -82,8 +124,18 @@ impl Link {
     }
 }
 
-impl Session {
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Keeper {
     async fn run(self, mut closing: watch::Receiver<bool>) {
+        let config = &self.context.config;
+        let lasts = config.reconnect_max.clamp(LASTED_MIN, LASTED_MAX);
         let mut attempt = 0;
         while !*closing.borrow() {
             let connected = tokio::time::timeout(CONNECT_TIMEOUT, self.connect());
@@ -92,20 +144,28 @@ impl Session {
                 _ = closing.changed() => return,
             };
             match connected {
-                Ok((client, events)) => {
-                    attempt = 0;
-                    tracing::info!(carrier = self.name, role = ?self.role, "bound");
+                Ok((client, incoming)) => {
+                    let bound = Instant::now();
+                    tracing::info!(carrier = self.context.name, kind = ?self.kind, "bound");
                     self.client.send_replace(Some(client.clone()));
-                    self.attend(&client, events, &mut closing).await;
+                    self.attend(&client, incoming, &mut closing).await;
                     self.client.send_replace(None);
+                    if bound.elapsed() >= lasts {
+                        attempt = 0;
+                    }
                 }
                 Err(error) => {
-                    let SmppConfig { host, port, .. } = &*self.config;
-                    let smsc = format!("{host}:{port}");
-                    tracing::warn!(carrier = self.name, smsc, role = ?self.role, error, "could not bind");
+                    let smsc = format!("{}:{}", config.host, config.port);
+                    tracing::warn!(
+                        carrier = self.context.name,
+                        smsc,
+                        kind = ?self.kind,
+                        error,
+                        "could not bind"
+                    );
                 }
             }
-            let pause = backoff::delay(attempt, RECONNECT_BASE, self.config.reconnect_max);
+            let pause = backoff::delay(attempt, RECONNECT_BASE, config.reconnect_max);
             attempt += 1;
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -114,172 +174,171 @@ impl Session {
         }
     }
 
-    async fn connect(&self) -> Result<(Client, Box<dyn Stream<Item = Event> + Unpin + Send>), String> {
-        let config = &*self.config;
-        let stream = TcpStream::connect((&*config.host, config.port)).await.map_err(|e| e.to_string())?;
-        // PDUs are small and answered one by one.
-        stream.set_nodelay(true).map_err(|e| e.to_string())?;
-        let builder = ConnectionBuilder::new()
-            .max_command_length(128 * 1024)
-            .enquire_link_interval(config.enquire_link)
-            .enquire_link_response_timeout(config.response_timeout)
-            .response_timeout(config.response_timeout)
-            .disable_interface_version_check();
-        let (client, events): (_, Box<dyn Stream<Item = Event> + Unpin + Send>) = match &self.tls {
-            None => {
-                let (client, events) = builder.connected(stream);
-                (client, Box::new(events))
+    /// Connects and waits until the SMSC has granted the bind.
+    async fn connect(&self) -> Result<(Client<PartRef>, mpsc::Receiver<Incoming<PartRef>>), String> {
+        let connection = self.context.dial.dial().await.map_err(|error| error.to_string())?;
+        let settings = self.context.settings(self.kind);
+        let started = Client::start(connection, settings).map_err(|error| error.to_string())?;
+        let (client, mut incoming) = started;
+        loop {
+            match incoming.recv().await {
+                Some(Incoming::Bound(_)) => return Ok((client, incoming)),
+                Some(Incoming::Ended(end)) => return Err(words(&end)),
+                Some(other) => self.take(&client, other),
+                None => return Err("the session ended".into()),
             }
-            Some(tls) => {
-                let host = ServerName::try_from(config.host.clone()).map_err(|e| e.to_string())?;
-                let connector = TlsConnector::from(Arc::clone(tls));
-                let stream = connector.connect(host, stream).await.map_err(|e| e.to_string())?;
-                let (client, events) = builder.connected(stream);
-                (client, Box::new(events))
-            }
-        };
-        self.bind(&client).await.map_err(|error| words(&error))?;
-        Ok((client, events))
-    }
-
-    async fn bind(&self, client: &Client) -> Result<(), Error> {
-        let SmppConfig { system_id, password, system_type, .. } = &*self.config;
-        macro_rules! bind {
-            ($pdu:ident) => {
-                $pdu::builder()
-                    .system_id(system_id.clone())
-                    .password(password.clone())
-                    .system_type(system_type.clone())
-                    .interface_version(InterfaceVersion::Smpp3_4)
-                    .build()
-            };
-        }
-        match self.role {
-            Role::Transceiver => client.bind_transceiver(bind!(BindTransceiver)).await.map(drop),
-            Role::Transmitter => client.bind_transmitter(bind!(BindTransmitter)).await.map(drop),
-            Role::Receiver => client.bind_receiver(bind!(BindReceiver)).await.map(drop),
         }
     }
 
-    /// Handles what comes in until the session is lost or to be closed.
+    /// Handles what comes in until the session is over.
     async fn attend(
         &self,
-        client: &Client,
-        mut events: Box<dyn Stream<Item = Event> + Unpin + Send>,
+        client: &Client<PartRef>,
+        mut incoming: mpsc::Receiver<Incoming<PartRef>>,
         closing: &mut watch::Receiver<bool>,
     ) {
+        let mut ends_at: Option<Instant> = None;
         loop {
             let event = tokio::select! {
-                event = events.next() => event,
-                _ = closing.changed() => {
-                    let _ = tokio::time::timeout(UNBIND_TIMEOUT, client.unbind()).await;
-                    let _ = client.close().await;
-                    return;
+                event = incoming.recv() => event,
+                _ = closing.changed(), if ends_at.is_none() => {
+                    client.close();
+                    ends_at = Some(Instant::now() + self.context.config.response_timeout + CLOSE_MARGIN);
+                    continue;
                 }
+                () = until(ends_at) => return,
             };
             match event {
-                Some(Event::Incoming(command)) => {
-                    let sequence = command.sequence_number();
-                    match command.pdu() {
-                        Some(Pdu::DeliverSm(pdu)) => self.deliver(client, sequence, pdu).await,
-                        Some(Pdu::Unbind) => {
-                            tracing::warn!(carrier = self.name, role = ?self.role, "the SMSC unbound");
-                            let _ = client.unbind_resp(sequence).await;
-                            let _ = client.close().await;
-                            return;
-                        }
-                        Some(Pdu::EnquireLink) | None => {}
-                        Some(_) => {
-                            let command = u32::from(command.id());
-                            tracing::info!(
-                                carrier = self.name,
-                                command,
-                                "the SMSC sent what is not read here"
-                            );
-                            self.count_dropped("other");
-                        }
-                    }
-                }
-                Some(Event::Error(error)) => {
-                    let error = words(&error);
-                    tracing::warn!(carrier = self.name, role = ?self.role, error, "session lost");
+                Some(Incoming::Ended(End::Closed)) | None => return,
+                Some(Incoming::Ended(end)) => {
+                    let (carrier, why) = (&self.context.name, words(&end));
+                    tracing::warn!(carrier, kind = ?self.kind, why, "session ended");
                     return;
                 }
-                None => {
-                    tracing::warn!(carrier = self.name, role = ?self.role, "session lost");
-                    return;
-                }
+                Some(event) => self.take(client, event),
             }
         }
     }
 
-    /// Leaves a trace of what is taken and goes nowhere: neither its text nor its numbers.
-    fn note(&self, delivered: &Delivered, pdu: &DeliverSm) {
-        let octets = pdu.short_message().as_ref().len();
-        let what = match delivered {
-            Delivered::Message => {
-                tracing::info!(
-                    carrier = self.name,
-                    octets,
-                    "a handset sent a message, which is not passed on"
-                );
-                "message"
+    fn take(&self, client: &Client<PartRef>, event: Incoming<PartRef>) {
+        match event {
+            Incoming::Received(received) => self.deliver(client, received),
+            Incoming::Late { key, answer } => {
+                let context = Arc::clone(&self.context);
+                tokio::spawn(async move { context.answered_late(key, answer).await });
             }
-            Delivered::Unreadable => {
-                tracing::warn!(carrier = self.name, octets, "a receipt that can't be read");
-                "unreadable receipt"
-            }
-            Delivered::NoEnd | Delivered::Receipt(..) => return,
-        };
-        self.count_dropped(what);
+            Incoming::Odd(odd) => self.context.note_odd(&odd),
+            Incoming::Bound(_) | Incoming::Ended(_) => {}
+        }
     }
 
-    /// Counts what the SMSC sent and we had no use for.
-    fn count_dropped(&self, what: &'static str) {
-        metrics::counter!("switchback_smpp_dropped_total", "carrier" => self.name.clone(), "what" => what)
-            .increment(1);
-    }
-
-    /// Stores a receipt beside the others, and acknowledges it once it is safe.
-    async fn deliver(&self, client: &Client, sequence: u32, pdu: &DeliverSm) {
-        let (reference, receipt) = match receipt::read(pdu, &self.config) {
-            Delivered::Receipt(reference, receipt) => (reference, receipt),
-            other => {
-                self.note(&other, pdu);
-                let _ = client.deliver_sm_resp(sequence, DeliverSmResp::default()).await;
-                return;
-            }
-        };
-        // The semaphore is never closed.
-        let Ok(permit) = Arc::clone(&self.receipts).acquire_owned().await else { return };
-        let carrier = CarrierRef::new(&*self.name, reference);
-        let (client, sink) = (client.clone(), Arc::clone(&self.sink));
+    /// Stores what came, beside what else does, and acknowledges it once it is safe.
+    fn deliver(&self, client: &Client<PartRef>, received: Received) {
+        let Received { command, sequence, message, flaws } = received;
+        if !flaws.is_empty() {
+            self.context.note_odd(&Oddity { command, sequence, kind: OddKind::Flaws(flaws) });
+        }
+        let delivered = receipt::read(&message, &self.context.config);
+        let (context, client) = (Arc::clone(&self.context), client.clone());
         tokio::spawn(async move {
-            let _permit = permit;
-            let status = match sink.take(carrier, receipt).await {
-                Ok(()) => CommandStatus::EsmeRok,
-                // "ESME receiver temporary app error": the SMSC keeps it and tries again.
-                Err(_) => CommandStatus::EsmeRxTAppn,
+            let status = match context.store(delivered).await {
+                Ok(()) => CommandStatus::OK,
+                // The SMSC keeps it and tries again.
+                Err(NotStored) => CommandStatus::TEMPORARY_ERROR,
             };
-            let _ = client.status(status).deliver_sm_resp(sequence, DeliverSmResp::default()).await;
+            client.answer((command, sequence), status);
         });
     }
 }
 
-/// What went wrong, in words: a refusal without the PDU around it.
-fn words(error: &Error) -> String {
-    let Error::UnexpectedResponse { response } = error else { return error.to_string() };
-    let why = match response.status() {
-        CommandStatus::EsmeRbindfail => "bind failed: system_id, password or system_type may be wrong",
-        CommandStatus::EsmeRinvpaswd => "invalid password",
-        CommandStatus::EsmeRinvsysid => "invalid system_id",
-        CommandStatus::EsmeRinvsystyp => "invalid system_type",
-        CommandStatus::EsmeRalybnd => "already bound",
-        CommandStatus::EsmeRinvbndsts => "this kind of bind is not allowed",
-        CommandStatus::EsmeRsyserr => "system error",
-        CommandStatus::EsmeRthrottled => "throttled",
-        CommandStatus::EsmeRinvcmdid => "this kind of bind is not known",
-        _ => "refused",
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Context {
+    fn settings(&self, kind: BindKind) -> Settings {
+        Settings {
+            // The carrier's window is kept before.
+            window: usize::MAX,
+            enquire_link: self.config.enquire_link,
+            response_timeout: self.config.response_timeout,
+            ..Settings::new(kind, self.bind.clone())
+        }
+    }
+
+    async fn store(&self, delivered: Delivered) -> Result<(), NotStored> {
+        match delivered {
+            Delivered::Receipt { reference, recipient, receipt } => {
+                let reference = CarrierRef::new(&*self.name, reference);
+                self.sink.report(Report { reference, recipient, receipt }).await
+            }
+            Delivered::NoEnd => {
+                let carrier = self.name.clone();
+                metrics::counter!("switchback_receipts_total", "carrier" => carrier, "result" => "on-its-way")
+                    .increment(1);
+                Ok(())
+            }
+            Delivered::Unread(unread) => self.sink.unread(&self.name, unread).await,
+            Delivered::Message(message) => self.sink.handset_message(&self.name, message).await,
+        }
+    }
+
+    /// An answer that comes after its submit counted as unknown. It is offered until it is stored: the SMSC sends it once.
+    async fn answered_late(&self, part: PartRef, answer: Answer) {
+        let (outcome, _) = answer::understand(answer, part, &self.config);
+        for attempt in 0u32.. {
+            if self.sink.answered_late(part, &self.name, outcome.clone()).await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(backoff::delay(attempt, STORE_PAUSE, STORE_PAUSE_MAX)).await;
+        }
+    }
+
+    /// Leaves a trace of what the SMSC sends amiss: no text and no numbers of it.
+    fn note_odd(&self, odd: &Oddity) {
+        let Oddity { command, kind, .. } = odd;
+        match kind {
+            OddKind::Flaws(flaws) => {
+                let flaws: Vec<_> = flaws.iter().map(smpp::Flaw::words).collect();
+                tracing::debug!(carrier = self.name, %command, flaws = flaws.join(", "), "read as far as it could be");
+                self.count("flawed");
+            }
+            OddKind::Rejected(status) => {
+                tracing::warn!(carrier = self.name, %command, %status, "the SMSC sent what can't be used");
+                self.count("rejected");
+            }
+            OddKind::NotAsked(status) => {
+                tracing::info!(carrier = self.name, %command, %status, "the SMSC answered what was not asked");
+                self.count("not asked");
+            }
+            OddKind::Ignored => self.count("ignored"),
+        }
+    }
+
+    /// Counts a PDU that is not as it should be.
+    fn count(&self, what: &'static str) {
+        metrics::counter!("switchback_smpp_odd_total", "carrier" => self.name.clone(), "what" => what)
+            .increment(1);
+    }
+}
+
+/// Why a session ended, in words that tell an operator what to look at.
+fn words(end: &End) -> String {
+    let End::BindRefused(status) = end else { return end.to_string() };
+    let why = match *status {
+        CommandStatus::BIND_FAILED => "bind failed: system_id, password or system_type may be wrong",
+        CommandStatus::ALREADY_BOUND => "already bound: the account may allow fewer sessions than `binds`",
+        CommandStatus::INVALID_BIND_STATUS => "this kind of bind is not allowed",
+        CommandStatus::INVALID_COMMAND_ID => "this kind of bind is not known",
+        status => return format!("the SMSC said no: command_status {status}"),
     };
-    format!("the SMSC said no: {why} (command_status 0x{:08X})", u32::from(response.status()))
+    format!("the SMSC said no: {why} (command_status 0x{:08X})", status.0)
+}
+
+/// Whether a kind of session takes what the SMSC sends.
+pub(super) fn receives(kind: BindKind) -> bool {
+    kind.command() != CommandId::BIND_TRANSMITTER
 }

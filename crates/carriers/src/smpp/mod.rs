@@ -1,76 +1,119 @@
 //! SMPP 3.4 (SMPP Protocol Specification v3.4, issue 1.2): a client of a carrier's SMSC.
 
+mod alphabet;
+mod answer;
+mod command_status;
+mod concatenation;
 mod config;
+mod fields;
+mod handset;
+mod id;
 mod link;
+mod meaning;
 mod receipt;
 mod submit;
 
 pub use config::SmppConfig;
+pub use link::Dial;
 #[cfg(feature = "fuzzing")]
 pub(crate) use receipt::fuzz as fuzz_receipt;
 
-use crate::{Carrier, Outcome, Outgoing, ReceiptSink};
+use crate::{Carrier, CarrierSink, Outcome, Outgoing};
 use async_trait::async_trait;
-use config::{Bind, Concatenation};
+use concatenation::References;
+use config::{Bind, Concatenation, ReceiptScope};
 use flow::Detail;
 use futures::future::join_all;
-use link::{Link, Role};
-use rusmpp::CommandStatus;
-use rusmppc::error::Error;
+use link::{Context, Link, Network};
+use parking_lot::Mutex;
+use smpp::{BindKind, NotSubmitted, Pace, SubmitError, Unanswered};
 use std::sync::Arc;
+use tokio::time::Instant;
 
 /// A carrier reached over SMPP 3.4.
 pub struct Smpp {
     config: Arc<SmppConfig>,
-    /// One transceiver, or a transmitter and a receiver; the first one submits.
     links: Vec<Link>,
+    /// The rate that the SMSC takes of this account, whatever the session.
+    pace: Mutex<Pace>,
+    references: References,
 }
 
 impl Smpp {
-    /// Starts the carrier `name`, which keeps itself bound; receipts go to `sink`.
+    /// Starts the carrier `name`, which keeps itself bound; what it hears goes to `sink`.
     ///
     /// # Errors
     /// When the TLS files can't be read.
-    pub fn start(name: String, config: SmppConfig, sink: Arc<dyn ReceiptSink>) -> Result<Smpp, String> {
+    pub fn start(name: String, config: SmppConfig, sink: Arc<dyn CarrierSink>) -> Result<Smpp, String> {
         let config = Arc::new(config);
         let tls = config.tls_config()?;
-        let roles: &[Role] = match config.bind {
-            Bind::Transceiver => &[Role::Transceiver],
-            Bind::Separate => &[Role::Transmitter, Role::Receiver],
+        let dial = Arc::new(Network { config: Arc::clone(&config), tls });
+        Smpp::start_over(dial, name, config, sink)
+    }
+
+    /// The same over connections that come from `dial`.
+    ///
+    /// # Errors
+    /// When what the bind says can't be read.
+    pub fn start_over(
+        dial: Arc<dyn Dial>,
+        name: String,
+        config: Arc<SmppConfig>,
+        sink: Arc<dyn CarrierSink>,
+    ) -> Result<Smpp, String> {
+        let bind = config.account()?;
+        let kinds: &[BindKind] = match config.bind {
+            Bind::Transceiver => &[BindKind::Transceiver],
+            Bind::Separate => &[BindKind::Transmitter, BindKind::Receiver],
         };
-        let start =
-            |&role| Link::start(role, name.clone(), Arc::clone(&config), tls.clone(), Arc::clone(&sink));
-        Ok(Smpp { links: roles.iter().map(start).collect(), config })
+        let context = Arc::new(Context { name, config: Arc::clone(&config), bind, dial, sink });
+        let start = |&kind| Link::start(kind, Arc::clone(&context));
+        let links = (0..config.binds).flat_map(|_| kinds.iter().map(start)).collect();
+        let pace = Mutex::new(Pace::new(Instant::now().into_std()));
+        Ok(Smpp { config, links, pace, references: References::new() })
+    }
+
+    /// The bound session with the fewest messages under way.
+    fn link(&self) -> Option<&Link> {
+        let able = self.links.iter().filter(|link| link.kind.can_submit() && link.is_bound());
+        able.min_by_key(|link| link.under_way())
     }
 }
 
 #[async_trait]
 impl Carrier for Smpp {
     async fn submit(&self, outgoing: &Outgoing) -> Outcome {
-        let Some(client) = self.links[0].client() else {
-            return Outcome::Later { reason: "not bound", after: None };
-        };
-        let pdu = match submit::build(outgoing, &self.config) {
-            Ok(pdu) => pdu,
+        let Some(link) = self.link() else { return Outcome::Later { reason: "not bound", after: None } };
+        let message = match submit::build(outgoing, &self.config, &self.references) {
+            Ok(message) => message,
             Err(why) => return Outcome::Refused { detail: Detail::FAILED, description: Some(why) },
         };
-        if !client.is_active() {
-            return Outcome::Later { reason: "not connected", after: None };
-        }
-        match client.submit_sm(pdu).await {
-            Ok(response) => {
-                let reference = self.config.submit_id.normalize(response.message_id().as_str());
-                // Without an id its receipts don't find it, and yet it was taken.
-                let own = || outgoing.part().id.to_string();
-                Outcome::Accepted { reference: if reference.is_empty() { own() } else { reference } }
+        let sent = Instant::now().into_std();
+        let answered = link.submit(outgoing.part_ref(), message, outgoing.time_left).await;
+        let now = Instant::now().into_std();
+        match answered {
+            Ok(answer) => {
+                let (outcome, throttled) = answer::understand(answer, outgoing.part_ref(), &self.config);
+                let mut pace = self.pace.lock();
+                match &outcome {
+                    _ if throttled => pace.throttled(sent, now),
+                    Outcome::Accepted { .. } => pace.taken(now),
+                    _ => {}
+                }
+                outcome
             }
-            Err(Error::UnexpectedResponse { response }) => refused(response.status()),
-            Err(Error::Encode(error)) => {
+            Err(SubmitError::NotSubmitted(NotSubmitted::Encode(error))) => {
                 Outcome::Refused { detail: Detail::FAILED, description: Some(error.to_string()) }
             }
-            // From here on the SMSC may have it: the connection or its answer was lost after sending.
-            Err(Error::ResponseTimeout { .. }) => Outcome::Unknown { reason: "response timeout" },
-            Err(_) => Outcome::Unknown { reason: "connection lost" },
+            Err(SubmitError::NotSubmitted(NotSubmitted::NotBound | NotSubmitted::WindowFull)) => {
+                Outcome::Later { reason: "not bound", after: None }
+            }
+            Err(SubmitError::Unanswered(Unanswered::TimedOut)) => {
+                Outcome::Unknown { reason: "response timeout" }
+            }
+            Err(SubmitError::Unanswered(Unanswered::SessionEnded)) => {
+                Outcome::Unknown { reason: "connection lost" }
+            }
         }
     }
 
@@ -78,27 +121,39 @@ impl Carrier for Smpp {
         self.config.concatenation == Concatenation::Payload
     }
 
+    fn receipts_cover_message(&self) -> bool {
+        self.config.receipts == ReceiptScope::Message
+    }
+
+    fn room(&self) -> usize {
+        self.pace.lock().room(Instant::now().into_std())
+    }
+
+    async fn until_admitted(&self) {
+        loop {
+            let turn = self.pace.lock().turn(Instant::now().into_std());
+            tokio::time::sleep_until(Instant::from_std(turn.at)).await;
+            // The SMSC may have throttled meanwhile.
+            if self.pace.lock().holds(turn) {
+                return;
+            }
+        }
+    }
+
+    fn figures(&self) -> Vec<(&'static str, f64)> {
+        let bound = self.links.iter().filter(|link| link.is_bound()).count();
+        let mut figures = vec![("sessions", bound as f64)];
+        // Absent while the SMSC throttles nothing.
+        figures.extend(self.pace.lock().rate().map(|rate| ("submit_rate", rate)));
+        figures
+    }
+
     fn is_up(&self) -> bool {
-        self.links.iter().all(|link| link.client().is_some())
+        let receives = |link: &Link| link::receives(link.kind) && link.is_bound();
+        self.link().is_some() && self.links.iter().any(receives)
     }
 
     async fn close(&self) {
         join_all(self.links.iter().map(Link::close)).await;
     }
-}
-
-/// What a `submit_sm_resp` with an error means (SMPP 3.4, 5.1.3).
-fn refused(status: CommandStatus) -> Outcome {
-    let detail = match status {
-        CommandStatus::EsmeRthrottled => return Outcome::Later { reason: "throttled", after: None },
-        CommandStatus::EsmeRmsgqful => return Outcome::Later { reason: "queue full", after: None },
-        CommandStatus::EsmeRsyserr => return Outcome::Later { reason: "system error", after: None },
-        CommandStatus::EsmeRinvbndsts => return Outcome::Later { reason: "not bound", after: None },
-        CommandStatus::EsmeRxTAppn => return Outcome::Later { reason: "temporary error", after: None },
-        CommandStatus::EsmeRinvdstadr => Detail::UNKNOWN_NUMBER,
-        CommandStatus::EsmeRprohibited | CommandStatus::EsmeRinvsrcadr => Detail::CARRIER_VIOLATION,
-        _ => Detail::FAILED,
-    };
-    let code = u32::from(status);
-    Outcome::Refused { detail, description: Some(format!("SMPP command_status 0x{code:08X}")) }
 }

@@ -1,186 +1,201 @@
-//! Delivery receipts: a `deliver_sm` that tells what became of a message, in TLVs (SMPP 3.4, 5.3.2) or in text
-//! (appendix B).
+//! What a `deliver_sm` or a `data_sm` is: a receipt, in TLVs (SMPP 3.4, 5.3.2) or in text (appendix B), or a message from
+//! a handset.
 
+use super::alphabet::encoding_of;
 use super::config::{Meaning, SmppConfig};
-use flow::{Channel, Detail, Receipt, Status};
-use rusmpp::pdus::DeliverSm;
-use rusmpp::tlvs::TlvValue;
-use rusmpp::values::MessageState;
+use super::fields::{self, Fields};
+use super::handset;
+use super::meaning::{self, ErrorCode, Said};
+use crate::handset::{as_it_stands, utf16};
+use crate::{Encoding, HandsetMessage, Unread, UnreadReason};
+use flow::text::{decode_gsm, unpack_septets};
+use flow::{Detail, Receipt};
+use smpp::{Message, tlv};
 
-/// Words of messages that are on their way (SMPP 3.4, 5.2.28 and appendix B; SMPP 5.0 has `SCHEDULED`).
-const ON_ITS_WAY: [&str; 4] = ["ACCEPTD", "ENROUTE", "SCHEDULED", "BUFFERED"];
+/// `esm_class` bits 5 to 2 (5.2.12): a receipt, and news of a message on its way. Acknowledgements of handsets (0x08 and
+/// 0x10) are written by people; they are receipts only where they say of which message.
+const RECEIPT: u8 = 0x04;
+const INTERMEDIATE: u8 = 0x20;
+/// Octets of a receipt that are read: none is as long.
+const READ_MAX: usize = 1024;
 
-/// What a receipt says, before it is understood.
-#[derive(Default, PartialEq, Eq, Debug)]
-struct Fields {
-    id: Option<String>,
-    stat: Option<String>,
-    err: Option<String>,
-}
-
-/// What a `deliver_sm` is.
-#[derive(PartialEq, Debug)]
+/// What a `deliver_sm` or a `data_sm` is.
+#[derive(Clone, PartialEq, Debug)]
 pub(super) enum Delivered {
-    /// A receipt: the message's normalized id and what became of it.
-    Receipt(String, Receipt),
+    /// A receipt.
+    Receipt {
+        /// The message's id, normalized.
+        reference: String,
+        /// Who it was for, as the SMSC wrote it.
+        recipient: Option<String>,
+        /// What became of it.
+        receipt: Receipt,
+    },
     /// News of a message on its way.
     NoEnd,
-    /// A receipt without an id or without a status, or with a status that we have no word for.
-    Unreadable,
+    /// A receipt that can't be used.
+    Unread(Unread),
     /// A message from a handset.
-    Message,
+    Message(HandsetMessage),
 }
 
-/// Reads a `deliver_sm`.
-pub(super) fn read(pdu: &DeliverSm, config: &SmppConfig) -> Delivered {
-    let mut fields = parse_text(&String::from_utf8_lossy(pdu.short_message().as_ref()));
-    let mut by_tlv = false;
-    for tlv in pdu.tlvs() {
-        match tlv.value() {
-            // The TLVs are exact where the text is a custom.
-            Some(TlvValue::ReceiptedMessageId(id)) => {
-                fields.id = Some(id.as_str().to_owned());
-                by_tlv = true;
-            }
-            Some(TlvValue::MessageState(state)) => {
-                fields.stat = Some(stat_of(*state).to_owned());
-                by_tlv = true;
-            }
-            Some(TlvValue::MessagePayload(payload)) if pdu.short_message().is_empty() => {
-                let Fields { id, stat, err } = parse_text(&String::from_utf8_lossy(payload.value.as_ref()));
-                fields.id = fields.id.or(id);
-                fields.stat = fields.stat.or(stat);
-                fields.err = fields.err.or(err);
-            }
-            _ => {}
+/// Reads a `deliver_sm` or a `data_sm`.
+pub(super) fn read(message: &Message, config: &SmppConfig) -> Delivered {
+    if message.esm_class & INTERMEDIATE != 0 {
+        return Delivered::NoEnd;
+    }
+    let tlv_id = message.tlvs.text(tlv::RECEIPTED_MESSAGE_ID).map(|id| config.tlv_id().normalize(&id));
+    let tlv_id = tlv_id.filter(|id| !id.is_empty());
+    let tlv_state = message.tlvs.get(tlv::MESSAGE_STATE).filter(|value| !value.is_empty());
+    let (text, fields) = read_text(message, config);
+    let is_marked = message.esm_class & RECEIPT != 0 || tlv_id.is_some() || tlv_state.is_some();
+    // Some SMSCs mark none. A person who types one gains nothing: nobody tells them an id.
+    let reads_like_one = || {
+        fields.has_usual_names
+            && fields.state.as_ref().is_some_and(|word| meaning::of_word(word, config) != Said::NoWord)
+    };
+    if !is_marked && !reads_like_one() {
+        return Delivered::Message(handset::read(message, config));
+    }
+
+    let text_id = fields.id.map(|id| config.receipt_id.normalize(&id)).filter(|id| !id.is_empty());
+    let reference = tlv_id.or(text_id);
+    let word = chosen_word(tlv_state.and_then(word_of_tlv), fields.state, config);
+    let error = chosen_error(fields.error, message);
+    let recipient = Some(message.source.address.trim()).filter(|address| !address.is_empty());
+    let recipient = recipient.map(ToOwned::to_owned);
+
+    let said = word.as_ref().map(|word| meaning::of_word(word, config));
+    let end = match said {
+        Some(Said::OnItsWay) => return Delivered::NoEnd,
+        Some(Said::End(end)) => Ok(end),
+        Some(Said::NotKnown) => {
+            Ok(Meaning { status: flow::Status::Undelivered, detail: Some(Detail::UNKNOWN_STATUS) })
+        }
+        Some(Said::NoWord) => {
+            error.as_ref().and_then(|error| meaning::of_error(error, config)).ok_or(UnreadReason::UnknownWord)
+        }
+        None => Err(UnreadReason::NoStatus),
+    };
+    match (reference, end) {
+        (Some(reference), Ok(end)) => {
+            let Meaning { status, detail } = meaning::refined(end, error.as_ref(), config);
+            let stat = word.unwrap_or_default();
+            let description = match error {
+                Some(error) => format!("stat {stat}, err {}", error.text),
+                None => format!("stat {stat}"),
+            };
+            let detail = detail.unwrap_or(Detail::plain(status));
+            let receipt = Receipt { description: Some(description), ..Receipt::new(status, detail) };
+            Delivered::Receipt { reference, recipient, receipt }
+        }
+        (reference, end) => {
+            let why = if reference.is_none() {
+                UnreadReason::NoId
+            } else {
+                end.err().unwrap_or(UnreadReason::NoStatus)
+            };
+            let error = error.map(|error| error.text);
+            Delivered::Unread(Unread { why, text, reference, word, error, recipient })
         }
     }
-    // `esm_class` bits 5 to 2: a receipt, or an intermediate notification (5.2.12).
-    let marked = u8::from(pdu.esm_class) & 0x3c != 0;
-    if !marked && !by_tlv {
-        return Delivered::Message;
-    }
-    let (Some(id), Some(stat)) = (fields.id, fields.stat) else { return Delivered::Unreadable };
-    let (id, stat) = (config.receipt_id.normalize(&id), stat.to_ascii_uppercase());
-    let Some(meaning) = understand(&stat, fields.err.as_deref(), config) else {
-        return if ON_ITS_WAY.contains(&&*stat) { Delivered::NoEnd } else { Delivered::Unreadable };
-    };
-    let detail = meaning.detail.unwrap_or(Detail::plain(meaning.status));
-    let description = match &fields.err {
-        Some(err) => format!("stat {stat}, err {err}"),
-        None => format!("stat {stat}"),
-    };
-    Delivered::Receipt(id, Receipt { description: Some(description), ..Receipt::new(meaning.status, detail) })
 }
 
-/// Reads a receipt that is made of any octets.
+/// The text and its fields: of all ways to read it, the first one that gives the most of id and state.
+fn read_text(message: &Message, config: &SmppConfig) -> (String, Fields) {
+    let (_, behind) = handset::split_header(message);
+    let octets = &behind[..behind.len().min(READ_MAX)];
+    let octets = octets.strip_suffix(&[0]).unwrap_or(octets);
+    let nominal = encoding_of(message.data_coding, config);
+    let named = || if nominal == Encoding::Binary { as_it_stands(octets) } else { nominal.decode(octets) };
+    // Most SMSCs write receipts in ASCII, whatever their alphabet is for other texts.
+    let is_ascii = octets.iter().all(|&octet| matches!(octet, b' '..=b'~' | b'\r' | b'\n' | b'\t' | 0));
+    let stands_first = is_ascii && matches!(nominal, Encoding::Gsm | Encoding::GsmPacked);
+    let ways: [&dyn Fn() -> String; 6] = [
+        &|| if stands_first { as_it_stands(octets) } else { named() },
+        &|| if stands_first { named() } else { as_it_stands(octets) },
+        &|| utf16(octets, u16::from_be_bytes),
+        &|| utf16(octets, u16::from_le_bytes),
+        &|| decode_gsm(octets),
+        &|| decode_gsm(&unpack_septets(octets, 0)),
+    ];
+    let found = |fields: &Fields| usize::from(fields.id.is_some()) + usize::from(fields.state.is_some());
+    let mut best: Option<(String, Fields)> = None;
+    for way in ways {
+        let text = way();
+        let fields = fields::parse(&text);
+        let count = found(&fields);
+        if best.as_ref().is_none_or(|(_, other)| count > found(other)) {
+            best = Some((text, fields));
+        }
+        if count == 2 {
+            break;
+        }
+    }
+    best.unwrap_or_default()
+}
+
+/// The word of the TLV `message_state`, whatever its length: a number, its digit or a word. `None` where it says nothing.
+fn word_of_tlv(value: &[u8]) -> Option<String> {
+    let number = |octets: &[u8]| {
+        let number = octets.iter().try_fold(0_u32, |number, &octet| {
+            number.checked_mul(256).and_then(|number| number.checked_add(octet.into()))
+        });
+        number.and_then(meaning::word_of_state)
+    };
+    let end = value.iter().rposition(|&octet| octet != 0).map_or(0, |last| last + 1);
+    let octets = &value[..end];
+    let in_numbers = number(value).or_else(|| number(octets)).map(ToOwned::to_owned);
+    in_numbers.or_else(|| {
+        let text = as_it_stands(octets).trim().to_uppercase();
+        match text.parse() {
+            Ok(state) => meaning::word_of_state(state).map(ToOwned::to_owned),
+            Err(_) => text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric())
+                .then_some(text)
+                .filter(|text| !text.is_empty()),
+        }
+    })
+}
+
+/// Which of two words counts: the one that says more, and of two that say as much the TLV's, since TLVs are exact where
+/// the text is a custom.
+fn chosen_word(tlv: Option<String>, text: Option<String>, config: &SmppConfig) -> Option<String> {
+    let (Some(tlv), Some(text)) = (&tlv, &text) else { return tlv.or(text) };
+    let weight = |word: &String| match meaning::of_word(word, config) {
+        Said::End(_) => 3,
+        Said::OnItsWay => 2,
+        Said::NotKnown => 1,
+        Said::NoWord => 0,
+    };
+    Some(if weight(text) > weight(tlv) { text } else { tlv }.clone())
+}
+
+/// The error code of the text, or of the TLV where the text has none or one of no error.
+fn chosen_error(text: Option<String>, message: &Message) -> Option<ErrorCode> {
+    let text = text.map(ErrorCode::of_text);
+    let tlv = message.tlvs.get(tlv::NETWORK_ERROR_CODE).and_then(ErrorCode::of_tlv);
+    let tlv = tlv.filter(ErrorCode::is_error);
+    match text {
+        Some(text) if text.is_error() => Some(text),
+        text => tlv.or(text),
+    }
+}
+
+/// Reads any octets as the body of either command.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz(data: &[u8], config: &SmppConfig) {
-    use rusmpp::tlvs::MessageDeliveryRequestTlvValue;
-    use rusmpp::types::AnyOctetString;
-    use rusmpp::values::MessagePayload;
-    let Some((class, text)) = data.split_first() else { return };
-    let pdu = DeliverSm::builder().esm_class((*class).into());
-    let pdu = match rusmpp::types::OctetString::from_slice(text) {
-        Ok(text) if class & 1 == 0 => pdu.short_message(text).build(),
-        _ => pdu
-            .push_tlv(MessageDeliveryRequestTlvValue::MessagePayload(MessagePayload::new(
-                AnyOctetString::from_slice(text),
-            )))
-            .build(),
-    };
-    let _ = read(&pdu, config);
-}
-
-const fn stat_of(state: MessageState) -> &'static str {
-    match state {
-        MessageState::Delivered => "DELIVRD",
-        MessageState::Expired => "EXPIRED",
-        MessageState::Deleted => "DELETED",
-        MessageState::Undeliverable => "UNDELIV",
-        MessageState::Accepted => "ACCEPTD",
-        MessageState::Rejected => "REJECTD",
-        MessageState::Skipped => "SKIPPED",
-        MessageState::Scheduled | MessageState::Enroute => "ENROUTE",
-        _ => "UNKNOWN",
-    }
-}
-
-/// Reads `id:… sub:… dlvrd:… submit date:… done date:… stat:… err:… text:…`, in any order and case, with any of
-/// it missing. What follows `text:` is the message and no field.
-fn parse_text(text: &str) -> Fields {
-    let lower = text.to_ascii_lowercase();
-    let end = lower.find("text:").unwrap_or(text.len());
-    let field = |name: &str| {
-        let mut from = 0;
-        while let Some(found) = lower[from..end].find(name) {
-            let start = from + found;
-            from = start + name.len();
-            // `id:` is not the end of another word.
-            let whole = start == 0 || !lower.as_bytes()[start - 1].is_ascii_alphanumeric();
-            if whole {
-                let value = text[from..end].split_whitespace().next()?;
-                return Some(value.to_owned());
-            }
+    use smpp::{CommandId, CommandStatus, Frame, Header, Pdu};
+    for command in [CommandId::DELIVER_SM, CommandId::DATA_SM] {
+        let header = Header { command, status: CommandStatus::OK, sequence: 1 };
+        if let Pdu::DeliverSm(message) | Pdu::DataSm(message) = Pdu::decode(Frame { header, body: data }).pdu
+        {
+            let _ = read(&message, config);
         }
-        None
-    };
-    Fields { id: field("id:"), stat: field("stat:"), err: field("err:") }
-}
-
-/// The status that a `stat` word and an `err` code mean; `None` for those that tell of no end.
-fn understand(stat: &str, err: Option<&str>, config: &SmppConfig) -> Option<Meaning> {
-    let same = |key: &String, value: &str| key.eq_ignore_ascii_case(value);
-    let configured = |table: &std::collections::HashMap<String, Meaning>, value: &str| {
-        table.iter().find(|(key, _)| same(key, value)).map(|(_, meaning)| meaning.clone())
-    };
-    if let Some(meaning) = err.and_then(|err| configured(&config.err, err)).or(configured(&config.stat, stat))
-    {
-        return Some(meaning);
-    }
-    let (status, detail) = match stat {
-        "DELIVRD" => (Status::Delivered, Detail::DELIVERED),
-        "EXPIRED" => (Status::Undelivered, Detail::EXPIRED),
-        "DELETED" => (Status::Undelivered, Detail::UNDELIVERED),
-        "UNDELIV" => (Status::Undelivered, detail_of(err)),
-        "REJECTD" => (Status::Failed, Detail::CARRIER_VIOLATION),
-        "SKIPPED" => (Status::Failed, Detail::FAILED),
-        "UNKNOWN" => (Status::Undelivered, Detail::UNKNOWN_STATUS),
-        // ACCEPTD, ENROUTE and whatever else: on its way.
-        _ => return None,
-    };
-    debug_assert!(status.exists_on(Channel::Sms));
-    Some(Meaning { status, detail: Some(detail) })
-}
-
-/// Why a message was not delivered, by the MAP user errors that most SMSCs pass on in decimal (3GPP TS 29.002,
-/// 17.6.6).
-fn detail_of(err: Option<&str>) -> Detail {
-    match err.and_then(|err| err.parse::<u32>().ok()) {
-        Some(1) => Detail::UNKNOWN_NUMBER,
-        Some(8) => Detail::ROAMING,
-        Some(11 | 13) => Detail::CALL_BARRED,
-        Some(31 | 32) => Detail::UNDELIVERED_ON_HANDSET,
-        _ => Detail::UNDELIVERED,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fields(id: &str, stat: &str, err: &str) -> Fields {
-        Fields { id: Some(id.into()), stat: Some(stat.into()), err: Some(err.into()) }
-    }
-
-    #[test]
-    fn reads_the_customary_text() {
-        let text = "id:0123456789 sub:001 dlvrd:001 submit date:2603010915 done date:2603010916 stat:DELIVRD err:000 \
-                    text:stat:REJECTD";
-        assert_eq!(parse_text(text), fields("0123456789", "DELIVRD", "000"));
-        assert_eq!(parse_text("STAT:undeliv Err:1 ID:a-b"), fields("a-b", "undeliv", "1"));
-        assert_eq!(parse_text("paid:1 id:2 stat:X err:3"), fields("2", "X", "3"));
-        assert_eq!(parse_text("hello"), Fields::default());
-        assert_eq!(parse_text("id:"), Fields::default());
-    }
-}
+#[path = "receipt_tests.rs"]
+mod tests;

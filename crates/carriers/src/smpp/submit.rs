@@ -1,107 +1,208 @@
 //! A part as a `submit_sm` (SMPP 3.4, 4.4.1).
 
+use super::concatenation::References;
 use super::config::{Concatenation, SmppConfig};
+use super::handset::UDHI;
 use crate::Outgoing;
-use flow::text::{self, Alphabet};
-use flow::{Content, Flow};
-use rusmpp::pdus::SubmitSm;
-use rusmpp::tlvs::MessageSubmissionRequestTlvValue as Tlv;
-use rusmpp::types::{AnyOctetString, COctetString, EmptyOrFullCOctetString, OctetString};
-use rusmpp::values::{DataCoding, EsmClass, MessagePayload, Npi, RegisteredDelivery, Ton};
+use flow::text::{self, Alphabet, HEADER_8_BIT, HEADER_16_BIT};
+use flow::{Content, Flow, Sms};
+use smpp::tlv::{self, Tlv};
+use smpp::{Address, Message};
 use std::time::Duration;
 
-/// `esm_class` bit 6: the message starts with a user data header (5.2.12).
-const UDHI: u8 = 0x40;
-/// `data_coding` (5.2.19): the SMSC's default alphabet, and UCS-2.
-const GSM: u8 = 0x00;
-const UCS2: u8 = 0x08;
-/// Added to either: message class 0, shown at once (3GPP TS 23.038, 4).
-const FLASH: u8 = 0x10;
+/// Octets that a message has on the air (3GPP TS 23.040, 9.2.3.16).
+const OCTETS_MAX: usize = 140;
+/// Characters of an address (SMPP 3.4, 5.2.8 and 5.2.9).
+const ADDRESS_MAX: usize = 20;
+/// `registered_delivery`: a receipt for the final outcome (5.2.17).
+const FINAL_RECEIPT: u8 = 1;
+/// Bit 4 of a `data_coding` of 3GPP TS 23.038: bits 1 and 0 are a message class, and class 0 is shown at once.
+const HAS_CLASS: u8 = 0x10;
+/// `dest_addr_subunit` (5.3.2.1), and the one that shows a message at once.
+const DEST_ADDR_SUBUNIT: u16 = 0x0005;
+const MS_DISPLAY: u8 = 1;
 /// India's registration ids, as the operators there agreed on: entity id, then template id.
 const ENTITY_ID_TAG: u16 = 0x1400;
 const TEMPLATE_ID_TAG: u16 = 0x1401;
 
-/// Builds the PDU, or says why the part can't be sent over SMPP.
-pub(super) fn build(outgoing: &Outgoing, config: &SmppConfig) -> Result<SubmitSm, String> {
+/// Builds the message of a part.
+///
+/// # Errors
+/// Why the part can't be sent over SMPP, for the tracking.
+pub(super) fn build(
+    outgoing: &Outgoing,
+    config: &SmppConfig,
+    references: &References,
+) -> Result<Message, String> {
     let Content::Sms(sms) = &outgoing.step().content else {
         return Err("an SMPP carrier takes Sms only".into());
     };
     let text = sms.sent_text();
-    let texts = text::split(&text);
+    let parts = Parts::of(&text, config);
     let body = match config.concatenation {
         Concatenation::Payload => &*text,
-        _ => texts.get(usize::from(outgoing.part)).ok_or("the message has no such part")?,
+        _ => parts.texts.get(usize::from(outgoing.part)).ok_or("the message has no such part")?,
     };
-    // All parts of a message are written alike, or the handset could not join them.
-    let alphabet = Alphabet::of(&text);
-    let octets = match alphabet {
-        Alphabet::Gsm => text::encode_gsm(body),
-        Alphabet::Ucs2 => text::encode_ucs2(body),
+    let reference = || references.of(outgoing.message().id.as_bytes(), &sms.to);
+    let joined = parts.texts.len() > 1;
+    let header = match config.concatenation {
+        Concatenation::Udh | Concatenation::Udh16 if joined => {
+            parts.header(reference(), outgoing.part as u8 + 1)
+        }
+        _ => vec![],
     };
-    let coding = if alphabet == Alphabet::Gsm { GSM } else { UCS2 } | if sms.flash { FLASH } else { 0 };
+    let (octets, coding) = encode(body, &text, &parts, header.len(), config)?;
 
-    // As this carrier knows it, which tells its type as well.
-    let sender = outgoing.sender.as_str();
-    let (source_ton, source_npi) = sender_type(sender, config);
-    let (recipient_ton, recipient_npi) = config.recipient;
-    let mut pdu = SubmitSm::builder()
-        .source_addr_ton(Ton::from(source_ton))
-        .source_addr_npi(Npi::from(source_npi))
-        .source_addr(address(sender.trim_start_matches('+'))?)
-        .dest_addr_ton(Ton::from(recipient_ton))
-        .dest_addr_npi(Npi::from(recipient_npi))
-        .destination_addr(address(sms.to.trim_start_matches('+'))?)
-        // A receipt for the final outcome (5.2.17).
-        .registered_delivery(RegisteredDelivery::from(1))
-        .data_coding(DataCoding::from(coding))
-        .esm_class(EsmClass::from(0));
+    let (source, destination) = addresses(sms, &outgoing.sender, config)?;
+    let mut message = Message {
+        service_type: config.service_type.clone(),
+        source,
+        destination,
+        registered_delivery: FINAL_RECEIPT,
+        data_coding: coding,
+        ..Message::default()
+    };
+    if sms.flash {
+        flash(&mut message);
+    }
     if config.validity_period {
-        let period = EmptyOrFullCOctetString::from_string(validity_period(outgoing.time_left));
-        pdu = pdu.validity_period(period.map_err(|e| e.to_string())?);
+        message.validity_period = validity_period(outgoing.time_left);
     }
-    for tlv in registration(&outgoing.flow) {
-        pdu = pdu.push_tlv(tlv);
-    }
-    let (total, sequence) = (texts.len() as u8, outgoing.part as u8 + 1);
-    // The same number for all parts of a message, and another one for the next message to this recipient.
-    let reference = outgoing.message().id.as_bytes()[15];
-    let header = [0x05, 0x00, 0x03, reference, total, sequence];
+    let tlvs = &mut message.tlvs.0;
+    tlvs.extend(registration(&outgoing.flow));
     match config.concatenation {
-        _ if total == 1 => pdu = pdu.short_message(short(&octets)?),
-        Concatenation::Udh => {
-            pdu = pdu.esm_class(EsmClass::from(UDHI)).short_message(short(&[&header, &*octets].concat())?);
+        Concatenation::Payload if joined => tlvs.push(Tlv::new(tlv::MESSAGE_PAYLOAD, octets)),
+        Concatenation::Sar if joined => {
+            let (total, sequence) = (parts.texts.len() as u8, outgoing.part as u8 + 1);
+            tlvs.push(Tlv::new(tlv::SAR_MSG_REF_NUM, reference().to_be_bytes()));
+            tlvs.push(Tlv::new(tlv::SAR_TOTAL_SEGMENTS, [total]));
+            tlvs.push(Tlv::new(tlv::SAR_SEGMENT_SEQNUM, [sequence]));
+            message.short_message = octets;
         }
-        Concatenation::Payload => {
-            pdu = pdu.push_tlv(Tlv::MessagePayload(MessagePayload::new(AnyOctetString::from_vec(octets))));
-        }
-        Concatenation::Sar => {
-            pdu = pdu
-                .push_tlv(Tlv::SarMsgRefNum(reference.into()))
-                .push_tlv(Tlv::SarTotalSegments(total))
-                .push_tlv(Tlv::SarSegmentSeqnum(sequence))
-                .short_message(short(&octets)?);
+        _ => {
+            message.esm_class = if header.is_empty() { 0 } else { UDHI };
+            message.short_message = [header, octets].concat();
         }
     }
-    Ok(pdu.build())
+    Ok(message)
 }
 
-fn short(octets: &[u8]) -> Result<OctetString<0, 255>, String> {
-    OctetString::from_slice(octets).map_err(|e| e.to_string())
+/// A text in parts, at most 255 of them (contract, section 2).
+struct Parts {
+    texts: Vec<String>,
+    /// Octets of the header that joins them.
+    header_octets: usize,
 }
 
-fn address(digits: &str) -> Result<COctetString<1, 21>, String> {
-    digits.parse().map_err(|_| format!("the address {digits} does not fit into SMPP's 20 characters"))
+impl Parts {
+    /// The parts that the flow counted when it was accepted. The header of a 16-bit reference takes an octet more; where
+    /// the text would need another part for it, the parts have the 8-bit one.
+    fn of(text: &str, config: &SmppConfig) -> Parts {
+        let texts = text::split(text);
+        if config.concatenation == Concatenation::Udh16 {
+            let shorter = text::split_beside(text, HEADER_16_BIT);
+            if shorter.len() == texts.len() {
+                return Parts { texts: shorter, header_octets: HEADER_16_BIT };
+            }
+        }
+        Parts { texts, header_octets: HEADER_8_BIT }
+    }
+
+    /// The user data header of a part (3GPP TS 23.040, 9.2.3.24.1 and 9.2.3.24.8).
+    fn header(&self, reference: u16, sequence: u8) -> Vec<u8> {
+        let total = self.texts.len() as u8;
+        let [high, low] = reference.to_be_bytes();
+        match self.header_octets {
+            HEADER_16_BIT => vec![0x06, 0x08, 0x04, high, low, total, sequence],
+            _ => vec![0x05, 0x00, 0x03, low, total, sequence],
+        }
+    }
 }
 
-/// TON and NPI of a sender.
-fn sender_type(from: &str, config: &SmppConfig) -> (u8, u8) {
-    let digits = from.strip_prefix('+').unwrap_or(from);
-    if !digits.bytes().all(|b| b.is_ascii_digit()) {
-        config.alphanumeric_sender
-    } else if digits.len() <= 6 && digits.len() == from.len() {
-        config.short_code_sender
-    } else {
-        config.numeric_sender
+/// The octets of a part and their `data_coding`, alike for all parts of a text, or the handset could not join them.
+///
+/// # Errors
+/// The character that the SMSC's alphabet lacks, where UCS-2 takes more than a part has room for.
+fn encode(
+    body: &str,
+    text: &str,
+    parts: &Parts,
+    written_header: usize,
+    config: &SmppConfig,
+) -> Result<(Vec<u8>, u8), String> {
+    let unicode = |body| Ok((text::encode_ucs2(body), config.data_coding.unicode));
+    let alphabet = config.alphabet;
+    if Alphabet::of(text) == Alphabet::Ucs2 {
+        return unicode(body);
+    }
+    let Some(lacking) = alphabet.lacks(text) else {
+        // Up to the boundary of a septet, counted from the header's first bit on.
+        let fill_bits = (7 - written_header * 8 % 7) % 7;
+        return Ok((alphabet.encode(body, fill_bits as u8), config.data_coding.text));
+    };
+    let header_octets = if parts.texts.len() > 1 { parts.header_octets } else { 0 };
+    let longest = parts.texts.iter().map(|part| text::encode_ucs2(part).len() + header_octets).max();
+    match longest.unwrap_or_default() {
+        octets if octets <= OCTETS_MAX => unicode(body),
+        octets => Err(format!(
+            "the carrier's alphabet ({}) lacks {lacking:?}, and in UCS-2 a part would take {octets} octets of at most \
+             {OCTETS_MAX}",
+            alphabet.name()
+        )),
+    }
+}
+
+/// Has the message shown at once: by message class 0, where the `data_coding` can say so, else by the TLV for it.
+fn flash(message: &mut Message) {
+    match message.data_coding {
+        0x00 | 0x04 | 0x08 => message.data_coding |= HAS_CLASS,
+        coding @ 0xf0..=0xff => message.data_coding = coding & !0x03,
+        _ => message.tlvs.0.push(Tlv::new(DEST_ADDR_SUBUNIT, [MS_DISPLAY])),
+    }
+}
+
+/// Source and destination, the sender as this carrier knows it.
+///
+/// # Errors
+/// Which one SMPP has no room for.
+fn addresses(sms: &Sms, sender: &str, config: &SmppConfig) -> Result<(Address, Address), String> {
+    let sender_kind = Sender::of(sender);
+    let (ton, npi) = match sender_kind {
+        Sender::Alphanumeric => config.alphanumeric_sender,
+        Sender::Number => config.numeric_sender,
+        Sender::ShortCode => config.short_code_sender,
+    };
+    let source = if sender_kind == Sender::Number { sender.trim_start_matches('+') } else { sender };
+    let source = Address { ton, npi, address: address(source)? };
+    let (ton, npi) = config.recipient;
+    let destination = Address { ton, npi, address: address(sms.to.trim_start_matches('+'))? };
+    Ok((source, destination))
+}
+
+fn address(text: &str) -> Result<String, String> {
+    let fits = text.chars().count() <= ADDRESS_MAX && text.chars().all(|c| ('\u{1}'..='\u{ff}').contains(&c));
+    let rule = "does not fit into the 20 characters of ISO 8859-1 that SMPP has";
+    if fits { Ok(text.to_owned()) } else { Err(format!("the address {text} {rule}")) }
+}
+
+/// What a sender is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Sender {
+    Alphanumeric,
+    Number,
+    ShortCode,
+}
+
+impl Sender {
+    fn of(sender: &str) -> Sender {
+        let digits = sender.strip_prefix('+').unwrap_or(sender);
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            Sender::Alphanumeric
+        } else if digits.len() <= 6 && digits.len() == sender.len() {
+            Sender::ShortCode
+        } else {
+            Sender::Number
+        }
     }
 }
 
@@ -114,26 +215,166 @@ fn validity_period(time_left: Duration) -> String {
 }
 
 /// India's registration ids.
-fn registration(flow: &Flow) -> Vec<Tlv> {
-    let Some(ids) = &flow.restrictions else { return vec![] };
-    let tags = [(ENTITY_ID_TAG, &ids.principal_entity_id), (TEMPLATE_ID_TAG, &ids.content_template_id)];
-    let tlv = |(tag, id): (u16, &Option<String>)| {
-        id.as_ref().map(|id| Tlv::Other {
-            tag: tag.into(),
-            value: AnyOctetString::from_vec(format!("{id}\0").into()),
-        })
-    };
-    tags.into_iter().filter_map(tlv).collect()
+fn registration(flow: &Flow) -> impl Iterator<Item = Tlv> {
+    let ids = flow.restrictions.iter().flat_map(|ids| {
+        [(ENTITY_ID_TAG, &ids.principal_entity_id), (TEMPLATE_ID_TAG, &ids.content_template_id)]
+    });
+    ids.filter_map(|(tag, id)| Some(Tlv::new(tag, format!("{}\0", id.as_ref()?).into_bytes())))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::config::tests::config;
     use super::*;
+    use flow::sample;
+    use flow::text::unpack_septets;
+    use std::sync::Arc;
+    use uuid::Uuid;
+
+    fn outgoing(body: &str, sender: &str, part: u16) -> Outgoing {
+        let mut last = 0x1234_u128;
+        let mut ids = || {
+            last += 1;
+            Uuid::from_u128(last)
+        };
+        let steps = vec![sample::step(1, sample::sms("+306900000000", body))];
+        Outgoing {
+            flow: Arc::new(sample::flow(steps, None, 0, &mut ids)),
+            message: 0,
+            part,
+            attempts: 0,
+            sender: sender.into(),
+            time_left: Duration::from_secs(600),
+        }
+    }
+
+    fn built(body: &str, part: u16, more: &str) -> Result<Message, String> {
+        build(&outgoing(body, "Acme", part), &config(more), &References::new())
+    }
 
     #[test]
     fn periods_are_relative_and_never_zero() {
         assert_eq!(validity_period(Duration::from_secs(20 * 3600 + 61)), "000000200101000R");
         assert_eq!(validity_period(Duration::from_secs(86_400)), "000001000000000R");
         assert_eq!(validity_period(Duration::ZERO), "000000000100000R");
+    }
+
+    #[test]
+    fn senders_go_out_as_the_carrier_calls_them() {
+        for (sender, address, ton, npi) in [
+            ("47110", "47110", 3, 0),
+            ("Acme", "Acme", 5, 0),
+            ("+Acme", "+Acme", 5, 0),
+            ("+", "+", 5, 0),
+            ("+302100000000", "302100000000", 1, 1),
+            ("302100000000", "302100000000", 1, 1),
+            ("+47110", "47110", 1, 1),
+        ] {
+            let message = build(&outgoing("hi", sender, 0), &config(""), &References::new()).unwrap();
+            assert_eq!(message.source, Address { ton, npi, address: address.into() });
+            assert_eq!(message.destination, Address { ton: 1, npi: 1, address: "306900000000".into() });
+        }
+        for sender in ["a sender of many letters", "Άκμη"] {
+            let refused = build(&outgoing("hi", sender, 0), &config(""), &References::new());
+            assert!(refused.unwrap_err().contains("does not fit"));
+        }
+    }
+
+    #[test]
+    fn a_plain_submit() {
+        let message = built("@ hi", 0, r#""service_type": "CMT""#).unwrap();
+        let expected = Message {
+            service_type: "CMT".into(),
+            source: Address { ton: 5, npi: 0, address: "Acme".into() },
+            destination: Address { ton: 1, npi: 1, address: "306900000000".into() },
+            validity_period: "000000001000000R".into(),
+            registered_delivery: 1,
+            short_message: b"\0 hi".to_vec(),
+            ..Message::default()
+        };
+        assert_eq!(message, expected);
+        assert_eq!(built("hi", 0, r#""validity_period": false"#).unwrap().validity_period, "");
+    }
+
+    #[test]
+    fn the_alphabet_is_the_smscs() {
+        for (body, more, coding, octets) in [
+            ("user@host_1", "", 0, &b"user\0host\x111"[..]),
+            ("user@host_1", r#""alphabet": "latin1""#, 0, b"user@host_1"),
+            ("é{", r#""alphabet": "latin1""#, 0, b"\xe9{"),
+            ("é", r#""alphabet": "latin1", "data_coding": {"text": 3}"#, 3, b"\xe9"),
+            ("é", r#""alphabet": "ascii""#, 8, b"\x00\xe9"),
+            ("γ", r#""data_coding": {"unicode": 24}"#, 24, b"\x03\xb3"),
+            ("hellohello", r#""alphabet": "gsm_packed""#, 0, b"\xe8\x32\x9b\xfd\x46\x97\xd9\xec\x37"),
+        ] {
+            let message = built(body, 0, more).unwrap();
+            assert_eq!((message.data_coding, &*message.short_message), (coding, octets), "{body} {more}");
+        }
+        let text = format!("{}€", "a".repeat(69));
+        assert_eq!(built(&text, 0, r#""alphabet": "latin1""#).unwrap().short_message.len(), 140);
+        let why = built(&format!("a{text}"), 0, r#""alphabet": "latin1""#).unwrap_err();
+        assert!(why.contains("(latin1) lacks '€'") && why.contains("142 octets"), "{why}");
+        // A part would have 306 octets; there are two of them.
+        assert!(built(&format!("é{}", "a".repeat(160)), 1, r#""alphabet": "ascii""#).is_err());
+    }
+
+    #[test]
+    fn flash_is_a_class_or_a_tlv() {
+        let flashed = |data_coding| {
+            let mut message = Message { data_coding, ..Message::default() };
+            flash(&mut message);
+            (message.data_coding, message.tlvs.get(DEST_ADDR_SUBUNIT).map(<[u8]>::to_vec))
+        };
+        assert_eq!(flashed(0), (0x10, None));
+        assert_eq!(flashed(8), (0x18, None));
+        assert_eq!(flashed(0xf1), (0xf0, None));
+        assert_eq!(flashed(3), (3, Some(vec![1])));
+    }
+
+    #[test]
+    fn parts_are_joined_as_configured() {
+        let long = "a".repeat(300);
+        let reference = outgoing(&long, "", 0).message().id.as_bytes()[14..].to_vec();
+        let low = reference[1];
+        let udh = built(&long, 1, "").unwrap();
+        assert_eq!((udh.esm_class, udh.short_message.len()), (UDHI, 6 + 147));
+        assert_eq!(udh.short_message[..7], [5, 0, 3, low, 2, 2, b'a']);
+
+        let wide = built(&long, 1, r#""concatenation": "udh16""#).unwrap();
+        assert_eq!(wide.short_message[..8], [6, 8, 4, reference[0], low, 2, 2, b'a']);
+        assert_eq!(wide.short_message.len(), 7 + 148);
+        // A third part would be needed beside the longer header.
+        let full = built(&"a".repeat(305), 0, r#""concatenation": "udh16""#).unwrap();
+        assert_eq!(full.short_message[..6], [5, 0, 3, low, 2, 1]);
+        assert_eq!(full.short_message.len(), 6 + 153);
+
+        let sar = built(&long, 0, r#""concatenation": "sar""#).unwrap();
+        assert_eq!((sar.esm_class, sar.short_message.len()), (0, 153));
+        assert_eq!(sar.tlvs.get(tlv::SAR_MSG_REF_NUM), Some(&*reference));
+        assert_eq!(sar.tlvs.number(tlv::SAR_TOTAL_SEGMENTS), Some(2));
+        assert_eq!(sar.tlvs.number(tlv::SAR_SEGMENT_SEQNUM), Some(1));
+
+        let payload = built(&long, 0, r#""concatenation": "payload""#).unwrap();
+        assert!(payload.short_message.is_empty());
+        assert_eq!(payload.tlvs.get(tlv::MESSAGE_PAYLOAD).map(<[u8]>::len), Some(300));
+        assert_eq!(built("hi", 0, r#""concatenation": "payload""#).unwrap().short_message, b"hi");
+        assert!(built("hi", 1, "").is_err());
+    }
+
+    #[test]
+    fn packed_parts_fit_the_air() {
+        let long = "a".repeat(400);
+        for (concatenation, header, fill_bits) in [("udh", 6, 1), ("udh16", 7, 0), ("sar", 0, 0)] {
+            let more = format!(r#""alphabet": "gsm_packed", "concatenation": "{concatenation}""#);
+            let text: Vec<u8> = (0..3)
+                .flat_map(|part| {
+                    let octets = built(&long, part, &more).unwrap().short_message;
+                    assert!(octets.len() <= OCTETS_MAX, "{concatenation}: {}", octets.len());
+                    unpack_septets(&octets[header..], fill_bits)
+                })
+                .filter(|septet| !matches!(septet, 0 | b'\r'))
+                .collect();
+            assert_eq!(text, long.as_bytes(), "{concatenation}");
+        }
     }
 }

@@ -9,8 +9,8 @@ use crate::metrics::count_refused_receipt;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use carriers::{Heard, Posted, ReceiptError};
-use flow::{CarrierRef, Receipt, Rule};
+use carriers::{Heard, Posted, ReceiptError, Report, Unread, UnreadReason};
+use flow::{CarrierRef, Rule};
 use futures::{StreamExt, stream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,15 +55,19 @@ pub async fn post(
         Ok(heard) => heard,
         Err(error) => return Err(refuse(&api, &name, peer, error)),
     };
-    let (receipts, inbound) = sort(&name, heard);
+    let Sorted { receipts, unread, inbound } = sort(&name, heard);
     // Receipts first: they wait for no client's server. Many of them share a commit. Where something can't be
     // stored or passed on, the rest is all the same, and the provider tells all of it again: what was stored
     // changes nothing then, and what was passed on is not passed on again.
     let stored = stream::iter(receipts)
-        .map(|(carrier, receipt)| api.engine.sink().take(carrier, receipt))
+        .map(|report| api.engine.sink().report(report))
         .buffered(RECEIPTS_AT_ONCE)
         .fold(true, async |all, stored| all && stored.is_ok());
-    let stored = stored.await;
+    let kept = stream::iter(unread)
+        .map(|unread| api.engine.sink().unread(&name, unread))
+        .buffered(RECEIPTS_AT_ONCE)
+        .fold(true, async |all, stored| all && stored.is_ok());
+    let stored = stored.await & kept.await;
     let (api, name, deadline) = (&api, &name, Instant::now() + INBOUND_MAX);
     let taken = stream::iter(inbound)
         .map(|heard| async move {
@@ -126,22 +130,34 @@ fn refuse(api: &Api, name: &str, peer: Peer, error: ReceiptError) -> ApiError {
     answer
 }
 
-/// Receipts, and what recipients wrote; the rest is counted and logged.
-fn sort(name: &str, heard: Vec<Heard>) -> (Vec<(CarrierRef, Receipt)>, Vec<Heard>) {
-    let (mut receipts, mut inbound, mut malformed) = (Vec::new(), Vec::new(), 0u32);
+/// What a post tells, by where it goes.
+#[derive(Default)]
+struct Sorted {
+    receipts: Vec<Report>,
+    unread: Vec<Unread>,
+    /// What recipients wrote.
+    inbound: Vec<Heard>,
+}
+
+/// Sorts what a post tells; what goes nowhere is counted and logged.
+fn sort(name: &str, heard: Vec<Heard>) -> Sorted {
+    let (mut sorted, mut malformed) = (Sorted::default(), 0u32);
     for heard in heard {
         match heard {
             Heard::Receipt { reference, receipt } => {
-                receipts.push((CarrierRef::new(name, reference), receipt));
+                let reference = CarrierRef::new(name, reference);
+                sorted.receipts.push(Report { reference, recipient: None, receipt });
             }
             Heard::Unknown { reference, word } => {
                 count_refused_receipt(name, "unknown status");
-                tracing::warn!(
-                    carrier = name,
-                    reference,
-                    word,
-                    "a receipt with a status that is not in the table"
-                );
+                sorted.unread.push(Unread {
+                    why: UnreadReason::UnknownWord,
+                    text: String::new(),
+                    reference: Some(reference),
+                    word: Some(word),
+                    error: None,
+                    recipient: None,
+                });
             }
             Heard::Malformed { why } => {
                 count_refused_receipt(name, "malformed");
@@ -152,8 +168,8 @@ fn sort(name: &str, heard: Vec<Heard>) -> (Vec<(CarrierRef, Receipt)>, Vec<Heard
                 }
             }
             Heard::Nothing => {}
-            Heard::Message(_) | Heard::OptOut { .. } | Heard::OptIn { .. } => inbound.push(heard),
+            Heard::Message(_) | Heard::OptOut { .. } | Heard::OptIn { .. } => sorted.inbound.push(heard),
         }
     }
-    (receipts, inbound)
+    sorted
 }

@@ -201,6 +201,9 @@ impl CarrierConfig {
                 if smpp.response_timeout > ANSWER_MAX {
                     problems.add(format!("{at}.response_timeout"), "must be at most 2m");
                 }
+                for (key, rule) in smpp.check() {
+                    problems.add(format!("{at}.{key}"), rule);
+                }
             }
             KindConfig::Sip(sip) => {
                 if !carries_only(Channel::Voice) {

@@ -629,7 +629,7 @@ carriers = { smsc = "ACME" }
         let error = check("[store]\nencryption_key = \"hunter2", Vec::new()).unwrap_err();
         assert!(error.starts_with("line 2, column "), "{error}");
         let error = check(&EVERYTHING.replace("password = \"password\"", "password = 5"), Vec::new());
-        assert!(error.unwrap_err().starts_with("line 40: carrier smsc: password: must be a string"));
+        assert!(error.unwrap_err().starts_with("line 40: carrier smsc: password: must be a text"));
     }
 
     #[test]
@@ -725,7 +725,7 @@ carriers = { nowhere = "1" }
             "line 8: limits.steps_max: must be 1 to",
             "line 9: limits.tokens_max: must be 1 to",
             "line 11: pricing.currency: must be three",
-            "line 21: carrier smsc: password: must be a string",
+            "line 21: carrier smsc: password: must be a text",
             "line 16: carrier smsc: window: must be at least 1",
             "line 17: carrier smsc: prices.Sms: must be 0 to",
             "line 17: carrier smsc: prices.Voice: must be 0 to",
@@ -784,7 +784,7 @@ settings = { base_url = "https://x.example", api_key = "key", receipt_token = { 
 name = "trunk"
 kind = "sip"
 channels = ["Voice"]
-trunk = [{ host = "a.example", username = "u", password = { file = "password" } }]
+trunk = [{ host = "a.example", username = "u", password = { file = "password" }, transport = "tls", tls_ca = "trunk-ca" }]
 speech = { command = ["bin/say"] }
 "#;
         let config = Config::parse(text, directory.path(), []).unwrap();
@@ -801,8 +801,9 @@ speech = { command = ["bin/say"] }
         missing("server.tls.cert", "cert");
         missing("server.tls.key", "tls-key");
         missing("carrier smsc: tls_ca", "ca");
+        missing("carrier trunk: trunk[0].tls_ca", "trunk-ca");
         missing("carrier trunk: speech.command", "bin/say");
-        assert_eq!((found.refused.len(), found.failing.len()), (3, 1), "{found:?}");
+        assert_eq!((found.refused.len(), found.failing.len()), (4, 1), "{found:?}");
     }
 
     #[test]

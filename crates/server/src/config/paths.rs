@@ -53,6 +53,9 @@ impl<'a> Paths<'a> {
                 if let Some(path) = &mut smpp.tls_ca {
                     self.place(&format!("{at}.tls_ca"), path);
                 }
+                for (key, path) in smpp.secret_files() {
+                    self.place(&format!("{at}.{key}"), path);
+                }
             }
             KindConfig::Http(http) => {
                 for (name, setting) in &mut http.0.settings {
@@ -65,6 +68,9 @@ impl<'a> Paths<'a> {
                 for (i, trunk) in sip.trunk.iter_mut().enumerate() {
                     if let Some(path) = trunk.password.as_mut().and_then(|password| password.file_mut()) {
                         self.place(&format!("{at}.trunk[{i}].password"), path);
+                    }
+                    if let Some(path) = &mut trunk.tls_ca {
+                        self.place(&format!("{at}.trunk[{i}].tls_ca"), path);
                     }
                 }
                 // A name without a slash is looked for in PATH.

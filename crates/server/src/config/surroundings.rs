@@ -39,7 +39,10 @@ impl Config {
             match &carrier.kind {
                 KindConfig::Sandbox(_) => {}
                 KindConfig::Smpp(smpp) => {
-                    survey.refuse(&at, smpp.check_files());
+                    if let Err(error) = smpp.check_files() {
+                        let (key, rule) = self.origin.split(&at, &error);
+                        survey.refuse(&key, Err(rule.to_owned()));
+                    }
                     survey.look_at_host(&at, &smpp.host, Some(smpp.port));
                 }
                 KindConfig::Sip(sip) => survey.look_at_sip(&at, sip),
@@ -133,6 +136,7 @@ impl Survey<'_> {
             let at = format!("{at}.trunk[{i}]");
             let read = trunk.password.as_ref().map_or(Ok(()), |password| password.read().map(drop));
             self.refuse(&format!("{at}.password"), read);
+            self.refuse(&format!("{at}.tls_ca"), trunk.look_at_files());
             self.look_at_host(&at, &trunk.host, trunk.port);
         }
         if let Some(url) = &sip.speech.url {

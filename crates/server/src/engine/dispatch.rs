@@ -83,6 +83,7 @@ fn hand_over(engine: &Arc<Engine>, outlet: Arc<Outlet>, claim: Claim, mut place:
     let engine = Arc::clone(engine);
     tokio::spawn(async move {
         outlet.wait_for_rate(&mut place).await;
+        outlet.carrier.until_admitted().await;
         // Others may wait for the rate now.
         engine.announce_room();
         let (id, task) = (claim.flow.id, claim.task);

@@ -5,6 +5,7 @@ mod dispatch;
 mod outlet;
 mod outside;
 mod prune;
+mod sink;
 mod steady;
 mod submit;
 mod under_way;
@@ -19,15 +20,15 @@ use crate::metrics;
 use crate::passing::Passing;
 use crate::rates::Rates;
 use crate::routing::Router;
-use async_trait::async_trait;
-use carriers::{NotStored, ReceiptSink, backoff};
-use flow::{Applied, CarrierRef, Channel, Event, FlowKind, Rate, Receipt, Step, TaskKind};
+use carriers::{CarrierSink, backoff};
+use flow::{Applied, Channel, Event, FlowKind, Rate, Step, TaskKind};
 use futures::future::join_all;
 use index::Index;
 use parking_lot::{Mutex, RwLock};
+use sink::Sink;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use steady::{Look, TrustedClock};
 use store::{Admit, Cautions, Claim, Lane, Store, StoreError, admit_all};
@@ -74,7 +75,7 @@ pub struct Engine {
     cautions: RwLock<Cautioned>,
     /// What carriers and targets are being asked.
     under_way: Mutex<HashSet<(Uuid, TaskKind)>>,
-    sink: Arc<Receipts>,
+    sink: Arc<Sink>,
     /// Some carrier has room again, by the channel that waits for it.
     room: [Notify; Channel::ALL.len()],
     /// Counts how often there was room.
@@ -102,41 +103,6 @@ struct Cautioned {
     suppressions: HashSet<String>,
 }
 
-/// Stores what carriers report.
-struct Receipts {
-    store: Arc<dyn Store>,
-    /// The carriers, once they are there: what they report tells how well they do.
-    outlets: OnceLock<Vec<Arc<Outlet>>>,
-    /// Counts what was stored.
-    stored: Arc<AtomicU64>,
-}
-
-#[async_trait]
-impl ReceiptSink for Receipts {
-    async fn take(&self, carrier: CarrierRef, receipt: Receipt) -> Result<(), NotStored> {
-        let name = carrier.carrier.clone();
-        let outlet = self.outlets.get().into_iter().flatten().find(|outlet| outlet.config.name == name);
-        let status = receipt.clone();
-        match self.store.receipt(carrier, receipt, now_ms()).await {
-            Ok(matched) => {
-                self.stored.fetch_add(1, Ordering::Relaxed);
-                metrics::count_receipt(&name, &matched);
-                if let store::Matched::Applied(applied) = &matched {
-                    metrics::count_applied(applied);
-                    if let (true, Some(outlet)) = (applied.changed, outlet) {
-                        outlet.health.note_receipt(&status, now_ms());
-                    }
-                }
-                Ok(())
-            }
-            Err(error) => {
-                tracing::debug!(carrier = name, %error, "a receipt could not be stored; the carrier keeps it");
-                Err(NotStored)
-            }
-        }
-    }
-}
-
 impl Engine {
     /// Connects the carriers and starts the lanes.
     ///
@@ -150,16 +116,13 @@ impl Engine {
     ) -> Result<Arc<Engine>, String> {
         let secret_key = *store.secret_key();
         let stored = Arc::new(AtomicU64::new(0));
-        let receipts =
-            Receipts { store: Arc::clone(&store), outlets: OnceLock::new(), stored: Arc::clone(&stored) };
-        let sink = Arc::new(receipts);
+        let sink = Arc::new(Sink::new(Arc::clone(&store), Arc::clone(&stored)));
         let mut outlets = Vec::new();
         for carrier in &config.carriers {
             let connected = outside.carrier(carrier, Arc::clone(&sink) as _).await;
             let connected = connected.map_err(|error| format!("carrier {}: {error}", carrier.common.name))?;
             outlets.push(Arc::new(Outlet::new(carrier.common.clone(), connected)));
         }
-        let _ = sink.outlets.set(outlets.clone());
         let seen_ms = store.last_seen_ms().await.map_err(|error| error.to_string())?;
         let agreement_ms = config.store.clock_agreement.as_millis() as i64;
         let clock = TrustedClock::new(Look { wall_ms: now_ms(), monotonic_ms: 0 }, seen_ms, agreement_ms);
@@ -192,6 +155,7 @@ impl Engine {
             failing: Mutex::default(),
             closing: watch::channel(false).0,
         });
+        engine.sink.attach(&engine);
         Ok(engine)
     }
 
@@ -250,8 +214,8 @@ impl Engine {
         &self.passing
     }
 
-    /// Where carriers' receipts go.
-    pub fn sink(&self) -> &dyn ReceiptSink {
+    /// Where what carriers hear goes.
+    pub fn sink(&self) -> &dyn CarrierSink {
         &*self.sink
     }
 

@@ -65,11 +65,17 @@ impl Outlet {
     /// How many messages it would take now.
     pub(super) fn room(&self) -> usize {
         let waiting = self.waiting.as_ref().map_or(usize::MAX, |waiting| waiting.available_permits());
-        if self.carrier.is_up() { self.window.available_permits().min(waiting) } else { 0 }
+        if !self.carrier.is_up() {
+            return 0;
+        }
+        self.window.available_permits().min(waiting).min(self.carrier.room())
     }
 
     /// A place in its window.
     pub(super) fn enter(&self) -> Option<Place> {
+        if self.carrier.room() == 0 {
+            return None;
+        }
         let waiting = match &self.waiting {
             Some(waiting) => Some(Arc::clone(waiting).try_acquire_owned().ok()?),
             None => None,

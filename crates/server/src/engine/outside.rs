@@ -5,7 +5,7 @@ use crate::config::{CallbackConfig, CarrierConfig, Config, KindConfig};
 use crate::files::Files;
 use crate::posting::HttpPost;
 use async_trait::async_trait;
-use carriers::{Carrier, Http, ReceiptSink, Sandbox, Sip, Smpp};
+use carriers::{Carrier, CarrierSink, Http, Sandbox, Sip, Smpp};
 use std::sync::Arc;
 
 /// The outside of an engine.
@@ -18,7 +18,7 @@ pub trait Outside: Send + Sync {
     async fn carrier(
         &self,
         config: &CarrierConfig,
-        sink: Arc<dyn ReceiptSink>,
+        sink: Arc<dyn CarrierSink>,
     ) -> Result<Arc<dyn Carrier>, String>;
 
     /// What posts callbacks.
@@ -36,7 +36,7 @@ impl Outside for Network<'_> {
     async fn carrier(
         &self,
         config: &CarrierConfig,
-        sink: Arc<dyn ReceiptSink>,
+        sink: Arc<dyn CarrierSink>,
     ) -> Result<Arc<dyn Carrier>, String> {
         let name = config.common.name.clone();
         Ok(match config.kind.clone() {

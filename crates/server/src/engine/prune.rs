@@ -18,6 +18,8 @@ const PRUNE_PAUSE: Duration = Duration::from_millis(20);
 /// How long idempotency keys and receipts without a message are kept (contract, section 2).
 const KEYS_KEPT_MS: i64 = 24 * 3600 * 1000;
 const DAY_MS: i64 = 24 * 3600 * 1000;
+/// How long receipts that a carrier could not make sense of are kept.
+const UNMATCHED_KEPT_MS: i64 = 30 * DAY_MS;
 
 /// Prunes once a minute until the engine closes.
 pub(super) async fn run(engine: &Engine) {
@@ -59,7 +61,8 @@ fn retention(engine: &Engine) -> Option<Retention> {
     let now_ms = engine.trusted_ms()?;
     let kept_ms = i64::from(engine.retention_days) * DAY_MS;
     let flows_before_ms = if kept_ms == 0 { 0 } else { now_ms - kept_ms };
-    Some(Retention { flows_before_ms, keys_before_ms: now_ms - KEYS_KEPT_MS })
+    let (keys_before_ms, unmatched_before_ms) = (now_ms - KEYS_KEPT_MS, now_ms - UNMATCHED_KEPT_MS);
+    Some(Retention { flows_before_ms, keys_before_ms, unmatched_before_ms })
 }
 
 /// Prunes an application's closed flows from before a time.

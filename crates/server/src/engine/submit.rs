@@ -4,8 +4,8 @@ use super::{Engine, Outlet, STORE_PAUSE, dispatch};
 use crate::clock::now_ms;
 use crate::config::{CommonConfig, UnknownSubmit};
 use crate::metrics;
-use carriers::{Outcome, Outgoing, backoff};
-use flow::{CarrierRef, Detail, Event, Flow, Message, Rate, Submit, TaskKind};
+use carriers::{Carrier, Outcome, Outgoing, backoff};
+use flow::{CarrierRef, Covers, Detail, Event, Flow, Message, Rate, Submit, TaskKind};
 use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use store::{Claim, Reserved};
 
 /// The pause after the first refusal that allows another attempt.
-const RETRY_BASE: Duration = Duration::from_millis(100);
+pub(super) const RETRY_BASE: Duration = Duration::from_millis(100);
 
 /// How often a part was handed over in vain.
 #[derive(Clone, Copy)]
@@ -36,6 +36,15 @@ pub(super) fn tries(flow: &Flow, message: u16, part: u16) -> Option<Tries> {
     (state.expires_ms > now_ms()).then_some(Tries { attempts, unknown })
 }
 
+/// What a carrier is handed at once, and what its receipts are about.
+pub(super) fn covers(carrier: &dyn Carrier) -> Covers {
+    match (carrier.takes_whole(), carrier.receipts_cover_message()) {
+        (true, _) => Covers::Message,
+        (false, true) => Covers::Receipts,
+        (false, false) => Covers::Part,
+    }
+}
+
 /// Hands one part over; answers with what is to be stored of what came of it.
 pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) -> Option<Event> {
     let TaskKind::Submit { message, part, .. } = claim.task else { return None };
@@ -55,17 +64,20 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) -> Op
         sender: engine.router.sender_for(step, &flow.application, name),
         flow: flow.clone(),
     };
-    let whole = outlet.carrier.takes_whole();
+    let covers = covers(&*outlet.carrier);
     let rate = engine.rate(step, flow.kind, outlet);
-    if !may_be_sent(engine, &outgoing, rate.as_ref(), whole).await
+    if !may_be_sent(engine, &outgoing, rate.as_ref(), covers).await
         || still_owed(engine, &claim).await.is_none()
     {
         return None;
     }
     let CommonConfig { unknown_submit, unknown_resends_max, .. } = outlet.config;
     let waits = unknown_submit == UnknownSubmit::Wait;
-    if waits && !engine.try_apply(id, claim.task, Event::Handed { message, part }).await?.changed {
-        return None;
+    if waits {
+        let handed = Event::Handed { message, part, carrier: name.clone(), covers };
+        if !engine.try_apply(id, claim.task, handed).await?.changed {
+            return None;
+        }
     }
     let submitted = AssertUnwindSafe(outlet.carrier.submit(&outgoing)).catch_unwind().await;
     let outcome = submitted.unwrap_or_else(|_| {
@@ -95,7 +107,7 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) -> Op
     Some(match outcome {
         Outcome::Accepted { reference } => {
             let carrier = CarrierRef::new(name, reference);
-            Event::Submitted { message, part, carrier, rate, whole }
+            Event::Submitted { message, part, carrier, rate, covers }
         }
         Outcome::Refused { detail, description } => Event::Refused { message, part, detail, description },
         Outcome::Later { after, .. } => again(after, false),
@@ -104,14 +116,13 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) -> Op
             // Whatever becomes of it, a receipt of this one counts.
             if let Some(reference) = outlet.carrier.expected_reference(&outgoing) {
                 let carrier = CarrierRef::new(name, reference);
-                engine.apply(id, Event::Expected { message, part, carrier, whole }, ()).await;
+                engine.apply(id, Event::Expected { message, part, carrier, covers }, ()).await;
             }
-            match (resend, waits) {
-                (true, _) => again(None, true),
-                // It is written down already.
-                (false, true) => return None,
-                // Often enough: from now on it waits as well.
-                (false, false) => Event::Handed { message, part },
+            if resend {
+                again(None, true)
+            } else {
+                // As configured, or it was sent often enough: it waits for a late answer, or a receipt.
+                Event::Unanswered { message, part, carrier: name.clone(), covers }
             }
         }
     })
@@ -135,7 +146,7 @@ async fn still_owed(engine: &Engine, claim: &Claim) -> Option<Arc<Flow>> {
 }
 
 /// Whether the recipient wants it and the application can pay it; where not, its step or its flow ends here.
-async fn may_be_sent(engine: &Engine, outgoing: &Outgoing, rate: Option<&Rate>, whole: bool) -> bool {
+async fn may_be_sent(engine: &Engine, outgoing: &Outgoing, rate: Option<&Rate>, covers: Covers) -> bool {
     let Outgoing { flow, message, part, .. } = outgoing;
     let (suppressing, counting) = {
         let cautions = engine.cautions.read();
@@ -158,7 +169,8 @@ async fn may_be_sent(engine: &Engine, outgoing: &Outgoing, rate: Option<&Rate>, 
         }
     }
     let Some(rate) = rate.filter(|_| counting) else { return true };
-    let parts = if whole { 0..outgoing.message().parts.len() as u16 } else { *part..*part + 1 };
+    let parts =
+        if covers == Covers::Message { 0..outgoing.message().parts.len() as u16 } else { *part..*part + 1 };
     for part in parts {
         match engine.store.reserve(flow.id, *message, part, rate.price, now_ms()).await {
             Ok(Reserved::Yes) => {}

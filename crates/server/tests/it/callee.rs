@@ -46,7 +46,7 @@ fn has_bound(process: u32, table: &str, port: u16) -> bool {
 
 /// Starts a callee at ports that are drawn for it, until it has bound them; what it says is in the file
 /// `log`.
-async fn start(directory: &Path, tables: &[&str], command: impl Fn(u16) -> Command) -> (Child, u16) {
+pub async fn start(directory: &Path, tables: &[&str], command: impl Fn(u16) -> Command) -> (Child, u16) {
     let log = directory.join("log");
     for _ in 0..STARTS_MAX {
         let port = draw_port();

@@ -2,7 +2,7 @@
 
 use crate::support::until;
 use async_trait::async_trait;
-use carriers::{Carrier, Outcome, Outgoing, ReceiptSink};
+use carriers::{Carrier, CarrierSink, Outcome, Outgoing, Report};
 use flow::sample;
 use reqwest::Url;
 use server::callbacks::{Answer, Headers, Post};
@@ -22,7 +22,7 @@ use store::{SqliteOptions, SqliteStore, Store};
 #[derive(Default)]
 struct Mistaken {
     asked: AtomicUsize,
-    sink: Mutex<Option<Arc<dyn ReceiptSink>>>,
+    sink: Mutex<Option<Arc<dyn CarrierSink>>>,
 }
 
 fn long_name() -> String {
@@ -53,7 +53,7 @@ impl Outside for There {
     async fn carrier(
         &self,
         _: &CarrierConfig,
-        sink: Arc<dyn ReceiptSink>,
+        sink: Arc<dyn CarrierSink>,
     ) -> Result<Arc<dyn Carrier>, String> {
         *self.0.sink.lock().unwrap() = Some(sink);
         Ok(Arc::clone(&self.0) as _)
@@ -64,7 +64,7 @@ impl Outside for There {
     }
 }
 
-struct NoPost;
+pub struct NoPost;
 
 #[async_trait]
 impl Post for NoPost {
@@ -105,7 +105,8 @@ async fn a_panic_counts_as_not_known_a_long_pause_is_capped_and_a_long_reference
     let sink = carrier.sink.lock().unwrap().clone().unwrap();
     let of = flow::CarrierRef::new("c", long_name());
     let delivered = flow::Receipt::new(flow::Status::Delivered, flow::Detail::DELIVERED);
-    sink.take(of, delivered).await.unwrap();
+    let report = Report { reference: of, recipient: None, receipt: delivered };
+    sink.report(report).await.unwrap();
     assert_eq!(store.recent(id).unwrap().state.status, flow::FlowStatus::Succeeded);
     engine.close();
     running.await.unwrap();

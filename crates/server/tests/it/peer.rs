@@ -1,271 +1,239 @@
-//! A SIP peer over UDP that a test plays, message by message: what sipp and baresip can't be told to do.
+//! A SIP peer of our own, over UDP or TCP, that keeps what it got and says what it is told, whatever that is.
 
-use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
-use tokio::net::UdpSocket;
+use crate::support::until;
+use parking_lot::Mutex;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::mpsc;
 
-/// How long anything may take that is expected.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Samples of a packet of 20 ms.
-const SAMPLES: usize = 160;
-
-/// A message as it came.
+/// A message that came.
 #[derive(Clone, Debug)]
-pub struct Message {
-    /// The request's or the status line.
-    pub line: String,
-    pub headers: Vec<(String, String)>,
-    pub body: String,
-    pub from: SocketAddr,
+pub struct Got {
+    pub at: Instant,
+    pub text: String,
+    /// How many requests of this method came before, retransmissions not counted.
+    pub before: usize,
 }
 
-impl Message {
-    fn read(octets: &[u8], from: SocketAddr) -> Message {
-        let text = String::from_utf8_lossy(octets);
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-        let mut lines = head.lines();
-        let line = lines.next().unwrap_or_default().to_owned();
-        let headers = lines.filter_map(|line| line.split_once(':'));
-        let headers =
-            headers.map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned())).collect();
-        Message { line, headers, body: body.to_owned(), from }
+impl Got {
+    /// The method of a request, or `SIP/2.0`.
+    pub fn method(&self) -> &str {
+        self.text.split(' ').next().unwrap_or_default()
     }
 
-    /// The first header of a name.
-    pub fn header(&self, name: &str) -> &str {
-        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map_or("", |(_, value)| value)
-    }
-
-    pub fn is_request(&self, method: &str) -> bool {
-        self.line.starts_with(&format!("{method} "))
+    pub fn uri(&self) -> &str {
+        self.text.split(' ').nth(1).unwrap_or_default()
     }
 
     /// The code of an answer.
     pub fn status(&self) -> Option<u16> {
-        self.line.strip_prefix("SIP/2.0 ")?.get(..3)?.parse().ok()
+        self.text.strip_prefix("SIP/2.0 ")?.get(..3)?.parse().ok()
     }
 
-    /// What the `m=` lines of its description have, and its direction.
-    pub fn described(&self) -> String {
-        let told = self.body.lines().filter(|line| {
-            let directions = ["a=sendrecv", "a=sendonly", "a=recvonly", "a=inactive"];
-            line.starts_with("m=") || directions.contains(line)
-        });
-        told.map(|line| line.replace(&format!(" {} ", self.sound().port()), " PORT "))
-            .collect::<Vec<_>>()
-            .join("|")
+    /// The values of a header, in their order.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        let head = self.text.split("\r\n\r\n").next().unwrap_or_default();
+        let lines = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        lines.filter(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).collect()
     }
 
-    /// Where the author of its description wants sound.
-    pub fn sound(&self) -> SocketAddr {
-        let after = |prefix: &str| {
-            let line = self.body.lines().find_map(|line| line.strip_prefix(prefix));
-            line.unwrap_or_else(|| panic!("{prefix} in {self:?}"))
-        };
-        let host: IpAddr = after("c=IN ").split(' ').nth(1).unwrap().parse().unwrap();
-        SocketAddr::new(host, after("m=audio ").split(' ').next().unwrap().parse().unwrap())
+    pub fn header(&self, name: &str) -> &str {
+        self.all(name).first().copied().unwrap_or_default()
+    }
+
+    pub fn body(&self) -> &str {
+        self.text.split_once("\r\n\r\n").map_or("", |(_, body)| body)
+    }
+
+    /// An answer to it, with more headers, each with its line's end.
+    pub fn answer(&self, line: &str, more: &str, body: &str) -> String {
+        let mut text = format!("SIP/2.0 {line}\r\n");
+        for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
+            for value in self.all(name) {
+                let tag = if name == "To" && !value.contains("tag=") && !line.starts_with("100") {
+                    ";tag=peer"
+                } else {
+                    ""
+                };
+                text += &format!("{name}: {value}{tag}\r\n");
+            }
+        }
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        text + &format!("{more}{kind}Content-Length: {}\r\n\r\n{body}", body.len())
+    }
+
+    /// A request within the call that this INVITE began.
+    pub fn request(&self, method: &str, number: u32, more: &str, body: &str) -> String {
+        let contact = self.header("Contact");
+        let uri = contact.split(['<', '>']).nth(1).unwrap_or_default();
+        let transport = self.header("Via").split([' ', '/']).nth(2).unwrap_or("UDP");
+        format!(
+            "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{transport} 127.0.0.1:9;branch=z9hG4bK{};rport\r\nMax-Forwards: 70\r\n\
+             From: {};tag=peer\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {number} {method}\r\n{more}Content-Length: {}\r\n\r\n{body}",
+            fastrand::u64(..),
+            self.header("To"),
+            self.header("From"),
+            self.header("Call-ID"),
+            body.len()
+        )
     }
 }
 
-/// A user agent that answers one call at a time.
+/// What is said, and when.
+pub type Said = Vec<(Duration, String)>;
+
+pub fn now(text: String) -> (Duration, String) {
+    (Duration::ZERO, text)
+}
+
+pub fn after_ms(ms: u64, text: String) -> (Duration, String) {
+    (Duration::from_millis(ms), text)
+}
+
+type Script = dyn Fn(&Got, u16) -> Said + Send + Sync;
+
+#[derive(Clone)]
 pub struct Peer {
-    socket: UdpSocket,
-    /// Where it hears and speaks, unless a test tells something else.
-    pub sound: UdpSocket,
-    /// What came and was not asked for yet.
-    waiting: VecDeque<Message>,
-    /// The INVITE of its call.
-    invite: Option<Message>,
-    sequence: u32,
+    pub port: u16,
+    got: Arc<Mutex<Vec<Got>>>,
+    script: Arc<Script>,
+    /// Where sound may go to.
+    _sound: Arc<std::net::UdpSocket>,
+    number: Arc<AtomicU32>,
 }
 
 impl Peer {
-    /// One at an address of this host.
-    pub async fn at(ip: &str) -> Peer {
-        let ip: IpAddr = ip.parse().unwrap();
-        let socket = UdpSocket::bind((ip, 0)).await.unwrap();
-        let sound = UdpSocket::bind((ip, 0)).await.unwrap();
-        Peer { socket, sound, waiting: VecDeque::new(), invite: None, sequence: 0 }
-    }
-
-    pub fn address(&self) -> SocketAddr {
-        self.socket.local_addr().unwrap()
-    }
-
-    /// A description: A-law with keys, at the peer's sound.
-    pub fn description(&self) -> String {
-        describe(self.sound.local_addr().unwrap(), "8 101")
-    }
-
-    /// The next message that is wanted; others wait.
-    async fn receive(&mut self, what: &str, wanted: impl Fn(&Message) -> bool) -> Message {
-        if let Some(at) = self.waiting.iter().position(&wanted) {
-            return self.waiting.remove(at).unwrap();
-        }
-        let receiving = async {
-            let mut octets = [0; 8192];
-            loop {
-                let (length, from) = self.socket.recv_from(&mut octets).await.unwrap();
-                let message = Message::read(&octets[..length], from);
-                if wanted(&message) {
-                    return message;
+    /// One over UDP at an address; the script gets each request that is new, and a port for sound.
+    pub async fn udp(address: &str, script: impl Fn(&Got, u16) -> Said + Send + Sync + 'static) -> Peer {
+        let socket = Arc::new(UdpSocket::bind((address, 0)).await.unwrap());
+        let peer = Peer::new(socket.local_addr().unwrap(), script);
+        let listening = peer.clone();
+        tokio::spawn(async move {
+            let mut packet = vec![0; 65_536];
+            while let Ok((length, from)) = socket.recv_from(&mut packet).await {
+                for (after, text) in listening.hear(String::from_utf8_lossy(&packet[..length]).into_owned()) {
+                    let socket = Arc::clone(&socket);
+                    tokio::spawn(async move {
+                        tokio::time::sleep(after).await;
+                        let _ = socket.send_to(text.as_bytes(), from).await;
+                    });
                 }
-                self.waiting.push_back(message);
             }
-        };
-        let received = tokio::time::timeout(PATIENCE, receiving).await;
-        received.unwrap_or_else(|_| panic!("no {what} came, but {:#?}", self.waiting))
+        });
+        peer
     }
 
-    /// Waits for a new call.
-    pub async fn invited(&mut self) -> Message {
-        let known = self.invite.take().map(|invite| invite.header("Call-ID").to_owned());
-        let new = |message: &Message| {
-            message.is_request("INVITE") && known.as_deref() != Some(message.header("Call-ID"))
-        };
-        let invite = self.receive("INVITE", new).await;
-        self.invite = Some(invite.clone());
-        invite
-    }
-
-    /// Waits for a request of the call, and answers it where it wants an answer.
-    pub async fn expect(&mut self, method: &str) -> Message {
-        let request = self.receive(method, |message| message.is_request(method)).await;
-        if method != "ACK" {
-            self.reply(&request, "200 OK", "", "").await;
-        }
-        request
-    }
-
-    /// Answers the call; `more` are headers with their line ends, which may have a Contact.
-    pub async fn answer(&self, line: &str, more: &str, body: &str) {
-        self.reply(self.invite.as_ref().unwrap(), line, more, body).await;
-    }
-
-    async fn reply(&self, request: &Message, line: &str, more: &str, body: &str) {
-        let mut text = format!("SIP/2.0 {line}\r\n");
-        for (name, value) in &request.headers {
-            match name.to_ascii_lowercase().as_str() {
-                "via" | "from" | "call-id" | "cseq" => text += &format!("{name}: {value}\r\n"),
-                "to" => text += &format!("To: {}\r\n", tagged(value)),
-                _ => {}
+    /// One over TCP.
+    pub async fn tcp(script: impl Fn(&Got, u16) -> Said + Send + Sync + 'static) -> Peer {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = Peer::new(listener.local_addr().unwrap(), script);
+        let listening = peer.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let peer = listening.clone();
+                let (mut reads, mut writes) = stream.into_split();
+                let (say, mut said) = mpsc::unbounded_channel::<String>();
+                tokio::spawn(async move {
+                    while let Some(text) = said.recv().await {
+                        let _ = writes.write_all(text.as_bytes()).await;
+                    }
+                });
+                tokio::spawn(async move {
+                    let mut read: Vec<u8> = Vec::new();
+                    while reads.read_buf(&mut read).await.is_ok_and(|octets| octets > 0) {
+                        while let Some(message) = whole(&mut read) {
+                            for (after, text) in peer.hear(message) {
+                                let say = say.clone();
+                                tokio::spawn(async move {
+                                    tokio::time::sleep(after).await;
+                                    let _ = say.send(text);
+                                });
+                            }
+                        }
+                    }
+                });
             }
-        }
-        if !more.contains("Contact:") {
-            text += &format!("Contact: <sip:callee@{}>\r\n", self.address());
-        }
-        text += &format!("{more}{}", content(body));
-        self.socket.send_to(text.as_bytes(), request.from).await.unwrap();
+        });
+        peer
     }
 
-    /// Answers the call with the peer's description, and waits for the ACK.
-    pub async fn accept(&mut self) {
-        let body = self.description();
-        self.answer("200 OK", "", &body).await;
-        self.expect("ACK").await;
+    fn new(address: SocketAddr, script: impl Fn(&Got, u16) -> Said + Send + Sync + 'static) -> Peer {
+        let sound = Arc::new(std::net::UdpSocket::bind((address.ip(), 0)).unwrap());
+        let script = Arc::new(script);
+        Peer { port: address.port(), got: Arc::default(), script, _sound: sound, number: Arc::default() }
     }
 
-    /// Sends a request within the call, and waits for the final answer.
-    pub async fn ask(&mut self, method: &str, more: &str, body: &str) -> Message {
-        self.sequence += 1;
-        let sequence = self.sequence;
-        self.send(method, sequence, more, body).await;
-        let cseq = format!("{sequence} {method}");
-        let is_final = |message: &Message| {
-            message.status().is_some_and(|status| status >= 200) && message.header("CSeq") == cseq
+    fn hear(&self, text: String) -> Said {
+        let mut all = self.got.lock();
+        let mut got = Got { at: Instant::now(), text, before: 0 };
+        let same = |known: &Got| known.method() == got.method();
+        let is_repeated = |known: &Got| {
+            same(known)
+                && known.header("CSeq") == got.header("CSeq")
+                && known.header("Call-ID") == got.header("Call-ID")
+                && known.header("Via") == got.header("Via")
         };
-        self.receive("answer", is_final).await
+        if got.status().is_none() && all.iter().any(is_repeated) {
+            return vec![];
+        }
+        got.before = all.iter().filter(|known| same(known)).count();
+        all.push(got.clone());
+        drop(all);
+        self.number.fetch_add(1, Ordering::Relaxed);
+        (self.script)(&got, self._sound.local_addr().unwrap().port())
     }
 
-    /// Sends a re-INVITE, and confirms its answer with a description or nothing.
-    pub async fn ask_anew(&mut self, body: &str, confirmed: &str) -> Message {
-        let answer = self.ask("INVITE", "", body).await;
-        self.send("ACK", self.sequence, "", confirmed).await;
-        answer
+    pub fn got(&self) -> Vec<Got> {
+        self.got.lock().clone()
     }
 
-    async fn send(&self, method: &str, sequence: u32, more: &str, body: &str) {
-        let invite = self.invite.as_ref().unwrap();
-        let address = self.address();
-        let contact = invite.header("Contact").trim_matches(['<', '>']);
-        let text = format!(
-            "{method} {contact} SIP/2.0\r\nVia: SIP/2.0/UDP {address};branch=z9hG4bK{method}{sequence}{}\r\n\
-             From: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {sequence} {method}\r\nMax-Forwards: 70\r\n\
-             Contact: <sip:callee@{address}>\r\n{more}{}",
-            address.port(),
-            tagged(invite.header("To")),
-            invite.header("From"),
-            invite.header("Call-ID"),
-            content(body)
-        );
-        self.socket.send_to(text.as_bytes(), invite.from).await.unwrap();
+    /// The requests of a method that came, retransmissions not counted.
+    pub fn requests(&self, method: &str) -> Vec<Got> {
+        self.got().into_iter().filter(|got| got.method() == method).collect()
     }
 
-    /// Where the call's requests come from.
-    pub fn requests_came_from(&self) -> SocketAddr {
-        self.invite.as_ref().unwrap().from
-    }
-
-    /// Sends octets as they are, and waits for whatever comes.
-    pub async fn send_raw(&mut self, text: &str, to: SocketAddr) -> Message {
-        self.socket.send_to(text.as_bytes(), to).await.unwrap();
-        self.receive("answer", |message| message.status().is_some()).await
+    /// Waits for so many requests of a method.
+    pub async fn wait_for(&self, method: &str, count: usize) -> Vec<Got> {
+        until(&format!("{count} {method}"), || self.requests(method).len() >= count).await;
+        self.requests(method)
     }
 }
 
-/// A description of a stream with payload types, at an address.
-pub fn describe(at: SocketAddr, types: &str) -> String {
-    let family = if at.is_ipv4() { "IP4" } else { "IP6" };
-    let ip = at.ip();
+/// Takes a whole message from what was read of a stream.
+fn whole(read: &mut Vec<u8>) -> Option<String> {
+    let head = read.windows(4).position(|end| end == b"\r\n\r\n")? + 4;
+    let text = String::from_utf8_lossy(&read[..head]).to_ascii_lowercase();
+    let length =
+        text.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+    let end = head + length.unwrap_or_default();
+    (read.len() >= end).then(|| String::from_utf8_lossy(&read.drain(..end).collect::<Vec<u8>>()).into_owned())
+}
+
+/// A description of the peer's side: A-law.
+pub fn sdp(port: u16) -> String {
     format!(
-        "v=0\r\no=callee 1 1 IN {family} {ip}\r\ns=-\r\nc=IN {family} {ip}\r\nt=0 0\r\n\
-         m=audio {} RTP/AVP {types}\r\na=rtpmap:101 telephone-event/8000\r\n",
-        at.port()
+        "v=0\r\no=peer 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 8 101\r\n\
+         a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
     )
 }
 
-fn tagged(to: &str) -> String {
-    if to.contains(";tag=") { to.to_owned() } else { format!("{to};tag=callee") }
+/// What takes a call, from an address of the peer's; a person who hangs up never.
+pub fn taking(got: &Got, contact: &str, sound: u16) -> String {
+    got.answer("200 OK", &format!("Contact: <{contact}>\r\n"), &sdp(sound))
 }
 
-/// The last headers and the body, whose type is SDP where it looks like one.
-fn content(body: &str) -> String {
-    let content_type = if body.starts_with("v=0") { "Content-Type: application/sdp\r\n" } else { "" };
-    format!("{content_type}Content-Length: {}\r\n\r\n{body}", body.len())
-}
-
-/// A packet of sound with a type, a source and a time.
-pub fn packet(payload_type: u8, source: u32, timestamp: u32, payload: &[u8]) -> Vec<u8> {
-    let mut packet = vec![0x80, payload_type, 0, 1];
-    packet.extend(timestamp.to_be_bytes());
-    packet.extend(source.to_be_bytes());
-    packet.extend(payload);
-    packet
-}
-
-/// 20 ms of silence in A-law.
-pub fn silent(source: u32) -> Vec<u8> {
-    packet(8, source, 160, &[0xd5; SAMPLES])
-}
-
-/// The payload type of the next packet of sound.
-pub async fn hear(sound: &UdpSocket) -> u8 {
-    let mut octets = [0; 2000];
-    let received = tokio::time::timeout(PATIENCE, sound.recv(&mut octets)).await;
-    let length = received.expect("sound comes").unwrap();
-    assert_eq!(length, 12 + SAMPLES);
-    octets[1] & 0x7f
-}
-
-/// Takes what came so far; how many packets.
-pub fn drain(sound: &UdpSocket) -> usize {
-    std::iter::from_fn(|| sound.try_recv(&mut [0; 2000]).ok()).count()
-}
-
-/// Whether anything comes for some time, after what came before.
-pub async fn is_quiet(sound: &UdpSocket, time: Duration) -> bool {
-    drain(sound);
-    tokio::time::timeout(time, sound.recv(&mut [0; 2000])).await.is_err()
+/// What anybody answers to what needs no thought: CANCEL and BYE, with 487 for the INVITE that was cancelled.
+pub fn polite(got: &Got) -> Said {
+    match got.method() {
+        "CANCEL" => {
+            let invite = Got { text: got.text.replace("CANCEL", "INVITE"), ..got.clone() };
+            vec![now(got.answer("200 OK", "", "")), now(invite.answer("487 Request Terminated", "", ""))]
+        }
+        "BYE" | "REGISTER" => vec![now(got.answer("200 OK", "", ""))],
+        _ => vec![],
+    }
 }

@@ -544,6 +544,11 @@ async fn forged_and_foreign_receipts_change_nothing() {
     };
     assert!(counted("viber", "forged") >= 4 && counted("sms", "forged") >= 1, "{metrics}");
     assert!(counted("viber", "malformed") >= 1 && counted("viber", "unknown status") >= 1, "{metrics}");
+    // An operator finds it as well.
+    assert!(
+        metrics.contains("switchback_receipts_total{carrier=\"viber\",result=\"unknown-word\"}"),
+        "{metrics}"
+    );
     assert_eq!(preset.post(&server, "viber", report_vonage(&reference, Word::Delivered)).await, 200);
     server.track_until(&id, |tracking| tracking["messages"][0]["status"]["name"] == "DELIVERED").await;
 }

@@ -479,11 +479,13 @@ async fn what_a_handset_sends_is_never_dropped_without_a_trace() {
         TestServer::start(&format!("[engine]\nminute = \"30s\"\n{}", smsc.carrier("plain", ""))).await;
     until("the SMSC is answered", || smsc.told("handset").len() == 3).await;
     assert!(smsc.told("handset").iter().all(|answer| answer["status"] == 0));
-    let dropped = |what: &str| format!("switchback_smpp_dropped_total{{carrier=\"smsc\",what=\"{what}\"}}");
-    assert_eq!(metric(&server, &dropped("message")).await, 1);
-    assert_eq!(metric(&server, &dropped("unreadable receipt")).await, 2);
+    assert_eq!(metric(&server, "switchback_inbound_total{event=\"sms\",result=\"stored\"}").await, 1);
+    for why in ["unknown-word", "no-id"] {
+        let name = format!("switchback_receipts_total{{carrier=\"smsc\",result=\"{why}\"}}");
+        assert_eq!(metric(&server, &name).await, 1, "{why}");
+    }
     let lines = log.lines();
-    assert!(lines.contains("a handset sent a message"), "{lines}");
+    assert!(lines.contains("receipts mean nothing to us"), "{lines}");
     assert!(!lines.contains("yes-from-a-handset") && !lines.contains("306900000010"), "{lines}");
 }
 
@@ -602,7 +604,7 @@ async fn an_smsc_that_refuses_is_told_with_its_address_and_in_words() {
     })
     .await;
     let lines = log.lines();
-    assert!(log.count(&format!("localhost:{}", smsc.port), "invalid password") > 0, "{lines}");
+    assert!(log.count(&format!("localhost:{}", smsc.port), "the password is invalid") > 0, "{lines}");
     assert!(log.count(&format!("127.0.0.1:{closed}"), "refused") > 0, "{lines}");
     assert!(!lines.contains("Command {"), "{lines}");
     server.server.stop().await;

@@ -1,13 +1,14 @@
 //! Starts the SMSCs that we did not write (tests/peers), and listens to what they tell.
 
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 pub struct Smsc {
     child: Child,
+    orders: ChildStdin,
     pub port: u16,
     told: Arc<Mutex<Vec<Value>>>,
 }
@@ -47,22 +48,47 @@ impl Smsc {
         Smsc::start(command)
     }
 
+    /// The PyPI package `jasmin`, whole, which passes messages on to another SMSC; `receipts` is `deliver_sm` or
+    /// `data_sm`.
+    pub fn jasmin(folder: &Path, upstream: &Smsc, receipts: &str) -> Smsc {
+        let mut command = Command::new(installed("jasmin/bin/python"));
+        command.arg(root().join("crates/server/tests/peers/smsc_jasmin.py"));
+        command.arg(folder).arg(upstream.port.to_string()).arg(receipts);
+        Smsc::start(command)
+    }
+
+    /// `drive_smpp` of Debian's package `kannel-extras`; it sends as many messages as told to who receives.
+    pub fn kannel(messages: u32) -> Smsc {
+        let mut command = Command::new(installed("python/bin/python"));
+        command.arg(root().join("crates/server/tests/peers/smsc_kannel.py")).arg(messages.to_string());
+        Smsc::start(command)
+    }
+
     fn start(mut command: Command) -> Smsc {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first: Value = serde_json::from_str(&lines.next().expect("the SMSC starts").unwrap()).unwrap();
+        let orders = child.stdin.take().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        // A library's own chatter is no JSON.
+        let first =
+            lines.find_map(|line| serde_json::from_str::<Value>(&line).ok()).expect("the SMSC starts");
         let port = first["listening"].as_u64().unwrap() as u16;
         let told = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&told);
         std::thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                // A library's own chatter is no JSON.
+            for line in lines {
                 if let Ok(told) = serde_json::from_str(&line) {
                     heard.lock().unwrap().push(told);
                 }
             }
         });
-        Smsc { child, port, told }
+        Smsc { child, orders, port, told }
+    }
+
+    /// Gives an order and waits until it is carried out.
+    pub async fn order(&mut self, order: &str) {
+        let before = self.told("done").len();
+        writeln!(self.orders, "{order}").unwrap();
+        crate::support::until(order, || self.told("done").len() > before).await;
     }
 
     /// What it told under a name.

@@ -47,7 +47,7 @@ async fn files() -> String {
     url
 }
 
-fn say(text: &str) -> Value {
+pub fn say(text: &str) -> Value {
     json!({"type": "SAY", "message": {"language": "en-US", "gender": "female", "text": text}})
 }
 
@@ -60,7 +60,7 @@ pub fn phone(verbs: Value) -> Value {
 }
 
 /// Sends a call and answers with its message, once the flow has ended.
-async fn made(server: &TestServer, step: Value) -> Value {
+pub async fn made(server: &TestServer, step: Value) -> Value {
     let id = server.send(&json!({"flow": [step]})).await;
     server.track_to_end(&id).await["messages"][0].clone()
 }

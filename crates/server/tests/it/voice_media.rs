@@ -1,6 +1,6 @@
 //! The sound of calls: where it goes, what is agreed on, and keys; the other side is played by the test.
 
-use crate::peer::{Peer, describe, drain, hear, is_quiet, packet, silent};
+use crate::puppet::{Puppet, describe, drain, hear, is_quiet, packet, silent};
 use crate::support::*;
 use crate::voice::{config, counted, phone, play, silence};
 use serde_json::{Value, json};
@@ -15,8 +15,8 @@ const PATIENT: &str = "media_timeout = \"60s\"";
 const MOMENT: Duration = Duration::from_millis(400);
 
 /// A server that calls a peer and plays silence for a minute; the id of the flow.
-async fn calling(more: &str) -> (Peer, TestServer, String) {
-    let peer = Peer::at("127.0.0.1").await;
+async fn calling(more: &str) -> (Puppet, TestServer, String) {
+    let peer = Puppet::at("127.0.0.1").await;
     let server = TestServer::start(&config(&[peer.address().port()], more)).await;
     let id = server.send(&json!({"flow": [phone(a_minute().await)]})).await;
     (peer, server, id)
@@ -175,7 +175,7 @@ async fn a_held_call_lasts_and_goes_on_where_it_was() {
 #[tokio::test]
 async fn a_description_that_came_early_counts_and_so_does_a_name() {
     for (early, named) in [(true, false), (false, true), (true, true)] {
-        let mut peer = Peer::at("127.0.0.1").await;
+        let mut peer = Puppet::at("127.0.0.1").await;
         let server = TestServer::start(&config(&[peer.address().port()], "")).await;
         let step = phone(play([counted(silence(1)).await.0]));
         let id = server.send(&json!({"flow": [step]})).await;
@@ -200,7 +200,7 @@ async fn a_description_that_came_early_counts_and_so_does_a_name() {
 
 #[tokio::test]
 async fn a_key_ends_a_prompt_once_whether_it_is_told_in_sound_or_by_info_or_both() {
-    let mut peer = Peer::at("127.0.0.1").await;
+    let mut peer = Puppet::at("127.0.0.1").await;
     let server = TestServer::start(&config(&[peer.address().port()], PATIENT)).await;
     let mut verbs = play(vec![counted(silence(60)).await.0; 3]);
     for verb in verbs.as_array_mut().unwrap() {
@@ -236,7 +236,7 @@ async fn a_key_ends_a_prompt_once_whether_it_is_told_in_sound_or_by_info_or_both
 
 #[tokio::test]
 async fn a_call_may_go_over_ipv6() {
-    let mut peer = Peer::at("::1").await;
+    let mut peer = Puppet::at("::1").await;
     let text = config(&[1], "").replace("bind = \"127.0.0.1:0\"", "bind = \"[::1]:0\"");
     let server = TestServer::start(&text).await;
     let mut step = phone(play([counted(silence(1)).await.0]));

@@ -1,12 +1,13 @@
 //! Where calls may lead: in a world whose only public address is 127.0.0.2, nothing reaches 127.0.0.1.
 
-use crate::peer::{Peer, describe, hear, silent};
+use crate::puppet::{Puppet, describe, hear, silent};
 use crate::voice::silence;
 use async_trait::async_trait;
-use carriers::{Carrier, Fetch, NotStored, Outcome, Outgoing, ReceiptSink, Sip, SipConfig};
-use flow::{
-    CarrierRef, Content, Flow, FlowKind, NewFlow, Receipt, Status, Step, Ttl, Verb, Voice, VoiceTarget,
+use carriers::{
+    Carrier, CarrierSink, Fetch, HandsetMessage, NotStored, Outcome, Outgoing, PartRef, Report, Sip,
+    SipConfig, Unread,
 };
+use flow::{Content, Flow, FlowKind, NewFlow, Receipt, Status, Step, Ttl, Verb, Voice, VoiceTarget};
 use server::clock::{new_id, now_ms};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
@@ -39,9 +40,21 @@ impl Fetch for World {
 struct Receipts(mpsc::UnboundedSender<Receipt>);
 
 #[async_trait]
-impl ReceiptSink for Receipts {
-    async fn take(&self, _: CarrierRef, receipt: Receipt) -> Result<(), NotStored> {
-        self.0.send(receipt).map_err(|_| NotStored)
+impl CarrierSink for Receipts {
+    async fn report(&self, report: Report) -> Result<(), NotStored> {
+        self.0.send(report.receipt).map_err(|_| NotStored)
+    }
+
+    async fn answered_late(&self, _: PartRef, _: &str, _: Outcome) -> Result<(), NotStored> {
+        Ok(())
+    }
+
+    async fn unread(&self, _: &str, _: Unread) -> Result<(), NotStored> {
+        Ok(())
+    }
+
+    async fn handset_message(&self, _: &str, _: HandsetMessage) -> Result<(), NotStored> {
+        Ok(())
     }
 }
 
@@ -121,7 +134,7 @@ fn outgoing(to: VoiceTarget) -> Outgoing {
 
 /// Has a peer called, by its own address or as a trunk.
 async fn calling(
-    peer: &mut Peer,
+    peer: &mut Puppet,
     by_trunk: bool,
 ) -> (Arc<Sip>, mpsc::UnboundedReceiver<Receipt>, SocketAddr) {
     let (sip, receipts) = carrier(peer.address()).await;
@@ -191,7 +204,7 @@ async fn no_answer_leads_inside() {
         ("305 Use Proxy", format!("Contact: <sip:{at};transport=tcp>\r\n")),
         ("300 Multiple Choices", format!("Contact: <sip:x@localhost:{}>, <sip:x@{at}>\r\n", at.port())),
     ] {
-        let mut peer = Peer::at(OUTSIDE).await;
+        let mut peer = Puppet::at(OUTSIDE).await;
         let (_sip, mut receipts, ours) = calling(&mut peer, false).await;
         let headers = headers.replace("PEER", &peer.address().to_string());
         if line.starts_with("200") {
@@ -227,7 +240,7 @@ async fn no_description_sends_sound_inside() {
             // The session's address is outside, the stream's is not.
             format!("{}c=IN IP4 {INSIDE}\r\n", described.replace(INSIDE, OUTSIDE)),
         ] {
-            let mut peer = Peer::at(OUTSIDE).await;
+            let mut peer = Puppet::at(OUTSIDE).await;
             let (_sip, mut receipts, _) = calling(&mut peer, by_trunk).await;
             peer.answer("200 OK", "", &description).await;
             peer.expect("BYE").await;
@@ -237,7 +250,7 @@ async fn no_description_sends_sound_inside() {
             inside.assert_untouched(&description);
         }
         // In a call under way.
-        let mut peer = Peer::at(OUTSIDE).await;
+        let mut peer = Puppet::at(OUTSIDE).await;
         let (_sip, mut receipts, ours) = calling(&mut peer, by_trunk).await;
         peer.accept().await;
         peer.sound.send_to(&silent(7), ours).await.unwrap();
@@ -254,7 +267,7 @@ async fn no_description_sends_sound_inside() {
 #[tokio::test]
 async fn an_answer_goes_to_where_its_request_came_from_and_not_inside() {
     let inside = Inside::new();
-    let mut peer = Peer::at(OUTSIDE).await;
+    let mut peer = Puppet::at(OUTSIDE).await;
     let (sip, _receipts, _) = calling(&mut peer, false).await;
     let target = peer.requests_came_from();
     let (own, port) = (peer.address(), inside.address().port());

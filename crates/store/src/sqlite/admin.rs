@@ -1,11 +1,11 @@
 //! The small door: applications and dead callbacks, for the command line, beside a running server or without one.
 
 use super::schema::{failed, open_writer, secret_key};
-use super::{balances, quarantine, suppressions};
+use super::{balances, inbound, quarantine, suppressions, unmatched};
 use crate::application::draw_secret;
 use crate::{
     Application, ApplicationLimits, CallbackKey, DeadCallback, Keyring, NewApplication, Quarantined, Result,
-    StoreError, Suppression,
+    StoreError, StoredInbound, Suppression, UnmatchedReceipt,
 };
 use flow::{Channel, Flow, Price};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
@@ -18,7 +18,8 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Opens the database at `path`, and creates it where there is none. Only [`Admin::dead_callbacks`] needs the keys.
+    /// Opens the database at `path`, and creates it where there is none. Only [`Admin::dead_callbacks`],
+    /// [`Admin::unmatched_receipts`] and [`Admin::inbound`] need the keys.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -233,6 +234,24 @@ impl Admin {
     /// [`StoreError::Unavailable`].
     pub fn release(&self, id: Uuid) -> Result<bool> {
         quarantine::release(&self.connection, id).map_err(failed)
+    }
+
+    /// At most `limit` receipts that reached no message, the newest first: those that a carrier could not make sense of,
+    /// and those whose message was still not known after a minute. `now_ms` is the time, Unix milliseconds.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn unmatched_receipts(&self, limit: usize, now_ms: i64) -> Result<Vec<UnmatchedReceipt>> {
+        unmatched::list(&self.connection, limit, now_ms).map_err(failed)
+    }
+
+    /// At most `limit` messages from handsets, the newest first, those among them of which segments are missing; from one
+    /// number, or from all.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn inbound(&self, limit: usize, from: Option<&str>) -> Result<Vec<StoredInbound>> {
+        inbound::list(&self.connection, limit, from).map_err(failed)
     }
 
     /// Asks the server (the running one, or the next) to make a flow's dead callbacks again, or those of every

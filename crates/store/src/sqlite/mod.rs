@@ -3,13 +3,18 @@
 mod admin;
 mod balances;
 mod cache;
+mod early;
+mod inbound;
 mod job;
 mod lives;
 mod quarantine;
+mod refs;
 mod removing;
 mod reserve;
 mod schema;
 mod suppressions;
+mod unanswered;
+mod unmatched;
 mod work;
 mod writer;
 
@@ -19,8 +24,8 @@ use crate::application::blind;
 use crate::queue::{Admit, Lane, TaskQueue};
 use crate::sealing::SealError;
 use crate::{
-    Accepted, Application, Cautions, Change, Claim, IdempotencyKey, Ids, Keyring, Matched, Observer, Pruned,
-    Reserved, Result, Retention, Store, StoreError, Suppression, Token,
+    Accepted, Application, Cautions, Change, Claim, IdempotencyKey, Ids, InboundMessage, Keyring, Matched,
+    Observer, Pruned, Reserved, Result, Retention, Store, StoreError, Suppression, Token, UnreadReceipt,
 };
 use async_trait::async_trait;
 use cache::Cache;
@@ -195,11 +200,12 @@ impl SqliteStore {
         let report = take_up(&connection, &shared, &keys, options.now_ms)?;
         let secret_key = schema::secret_key(&connection).map_err(failed)?;
         let number = lives::begin(&connection).map_err(failed)?;
+        let early = unanswered::recipients_with_early(&connection).map_err(failed)?;
         let (commands, inbox) = mpsc::channel(options.queue_max);
         let reserve = Reserve::beside(path, threads == Threads::Own);
         let shared_too = Arc::clone(&shared);
-        let writer =
-            Writer::new(connection, shared_too, options.ids, options.observer, reserve).map_err(failed)?;
+        let writer = Writer::new(connection, shared_too, options.ids, options.observer, reserve, number)
+            .map_err(failed)?;
         match threads {
             Threads::Own => {
                 let thread = std::thread::Builder::new().name("store-writer".into());
@@ -222,7 +228,20 @@ impl SqliteStore {
             keys,
             writer: number,
         };
+        store.settle(early, options.now_ms);
         Ok((store, report))
+    }
+
+    /// Applies receipts that came early for messages whose answer the process of before did not live to see.
+    fn settle(&self, recipients: Vec<Vec<u8>>, now_ms: i64) {
+        if recipients.is_empty() {
+            return;
+        }
+        let (job, _) = job::job(Subject::default(), move |work| {
+            recipients.iter().try_for_each(|recipient| work.settle(recipient, now_ms)).map(Ok)
+        });
+        // The queue is empty yet.
+        let _ = self.commands.try_send(Command::Do(job));
     }
 
     /// Ends the writer after everything that waits is written. Nothing can be written afterwards.
@@ -453,11 +472,29 @@ impl Store for SqliteStore {
         self.write(subject, move |work| Ok(work.apply(id, &event, now_ms)?.ok_or(StoreError::NotFound))).await
     }
 
-    async fn receipt(&self, carrier: CarrierRef, receipt: Receipt, now_ms: i64) -> Result<Matched> {
+    async fn receipt(
+        &self,
+        carrier: CarrierRef,
+        recipient: Option<String>,
+        receipt: Receipt,
+        now_ms: i64,
+    ) -> Result<Matched> {
         self.shared.tell(now_ms);
         let receipt = receipt.shortened();
         let subject = Subject::event(None);
-        self.write(subject, move |work| work.receipt(&carrier, &receipt, now_ms).map(Ok)).await
+        self.write(subject, move |work| {
+            work.receipt(&carrier, recipient.as_deref(), &receipt, now_ms).map(Ok)
+        })
+        .await
+    }
+
+    async fn unread(&self, carrier: String, receipt: UnreadReceipt, now_ms: i64) -> Result<()> {
+        let receipt = receipt.shortened();
+        self.write(Subject::event(None), move |work| work.unread(&carrier, &receipt, now_ms).map(Ok)).await
+    }
+
+    async fn inbound(&self, message: InboundMessage, now_ms: i64) -> Result<()> {
+        self.write(Subject::event(None), move |work| work.inbound(&message, now_ms).map(Ok)).await
     }
 
     async fn claim(

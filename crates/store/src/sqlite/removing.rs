@@ -13,6 +13,13 @@ pub(super) fn later_recipients(flow: &Flow) -> impl Iterator<Item = &str> {
     flow.steps.iter().map(Step::to).filter(move |to| Some(*to) != first)
 }
 
+/// The least id of a flow that was accepted at a time, Unix milliseconds (RFC 9562, 5.7).
+fn first_id(at_ms: i64) -> [u8; 16] {
+    let mut id = [0; 16];
+    id[..6].copy_from_slice(&at_ms.max(0).to_be_bytes()[2..]);
+    id
+}
+
 impl Work<'_> {
     /// Each kind in one bounded step, by an index on its time: a row whose time is wrong stands before no
     /// other.
@@ -31,11 +38,15 @@ impl Work<'_> {
         let early = self.connection.prepare_cached(sql)?.execute([retention.keys_before_ms, most])?;
         self.counters.early -= early as i64;
         more |= early == limit;
+        more |= self.prune_unmatched(retention.unmatched_before_ms, most)? == limit;
+        more |= self.prune_inbound(retention.flows_before_ms, limit)?;
 
-        let sql = "SELECT unseal(id, doc), row FROM flows INDEXED BY flows_closed
-                   WHERE owes = 0 AND created_ms < ?1 ORDER BY created_ms LIMIT ?2";
+        // An id begins with the time of its flow; only flows that still owe something stay behind in their order.
+        let sql = "SELECT unseal(id, doc), row FROM flows INDEXED BY flows_id
+                   WHERE id < ?3 AND owes = 0 AND created_ms < ?1 ORDER BY id LIMIT ?2";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map([retention.flows_before_ms, most], |row| {
+        let before = first_id(retention.flows_before_ms);
+        let rows = statement.query_map(params![retention.flows_before_ms, most, before], |row| {
             Ok((row.get::<_, i64>(1)?, flow_of_row(row)))
         })?;
         let found = rows.collect::<rusqlite::Result<Vec<_>>>()?;
@@ -102,10 +113,10 @@ impl Work<'_> {
         let id = flow.id.as_bytes();
         for part in flow.state.messages.iter().flat_map(|message| &message.parts) {
             if let Some(of) = &part.carrier {
-                let sql = "DELETE FROM refs WHERE carrier = ?1 AND reference = ?2 AND flow = ?3";
-                self.connection.prepare_cached(sql)?.execute(params![of.carrier, of.reference, id])?;
+                self.forget_ref(of, flow.id)?;
             }
         }
+        self.forget_unanswered(flow.id)?;
         for recipient in later_recipients(flow) {
             let sql = "DELETE FROM later_recipients WHERE recipient = blind('recipient', ?1, lower(?2)) AND flow = ?3";
             self.connection.prepare_cached(sql)?.execute(params![flow.application, recipient, id])?;

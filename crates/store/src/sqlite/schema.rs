@@ -9,12 +9,13 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Every migration, in order; the database's `user_version` counts those it has.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
     include_str!("migrations/4.sql"),
     include_str!("migrations/5.sql"),
+    include_str!("migrations/6.sql"),
 ];
 
 /// How long a writer waits for another process's transaction.

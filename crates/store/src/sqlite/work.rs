@@ -1,19 +1,16 @@
 //! One transaction of the writer: commands applied in memory, flows written once at its end.
 
-use super::admin::{flow_of_document, json};
+use super::admin::flow_of_document;
 use super::cache::Stored;
 use super::schema::DOCUMENT_MAX;
 use super::writer::Counters;
 use super::{Shared, balances, removing};
-use crate::{Accepted, Change, IdempotencyKey, Ids, Matched, Reserved, Result, StoreError, Token};
-use flow::{Applied, CarrierRef, Content, Event, Flow, Price, Receipt, Shortened, Submit};
+use crate::{Accepted, Change, IdempotencyKey, Ids, Reserved, Result, StoreError, Token};
+use flow::{Applied, Content, Event, Flow, Price, Shortened, Submit};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
-
-/// Most receipts kept without a message; beyond it the oldest are forgotten.
-const EARLY_MAX: i64 = 100_000;
 
 /// Octets that a probe writes: as many as a large flow, so that it fails where such a flow would.
 const PROBE_BYTES: i64 = 16 * 1024;
@@ -175,11 +172,7 @@ impl<'a> Work<'a> {
                 balances::add(self.connection, &application, -spent)?;
             }
         }
-        if let Event::Submitted { message, part, carrier, .. }
-        | Event::Expected { message, part, carrier, .. } = event
-        {
-            self.remember(id, *message, *part, carrier, now_ms)?;
-        }
+        self.follow(id, event, applied.changed, now_ms)?;
         Ok(Some(applied))
     }
 
@@ -216,76 +209,19 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Remembers what a carrier calls a message, and applies the receipts that came before.
-    fn remember(
-        &mut self,
-        id: Uuid,
-        message: u16,
-        part: u16,
-        of: &CarrierRef,
-        now_ms: i64,
-    ) -> rusqlite::Result<()> {
-        // A carrier that uses an id again means the newer message.
-        let sql = "INSERT OR REPLACE INTO refs (carrier, reference, flow, message, part) VALUES (?1, ?2, ?3, ?4, ?5)";
-        let values = params![of.carrier, of.reference, id.as_bytes(), message, part];
-        self.connection.prepare_cached(sql)?.execute(values)?;
-        if self.counters.early == 0 {
-            return Ok(());
+    /// What `look` finds in a flow as this transaction has it so far; the flow is not kept for it.
+    pub(super) fn look<T>(&mut self, id: Uuid, look: impl FnOnce(&Flow) -> T) -> rusqlite::Result<Option<T>> {
+        let was_staged = self.staged.contains_key(&id);
+        let found = self.stage(id)?.map(|stored| look(&stored.flow));
+        if !was_staged {
+            self.staged.remove(&id);
         }
-        let sql = "SELECT unseal(CAST(reference AS BLOB), receipt) FROM early
-                   WHERE carrier = ?1 AND reference = ?2 ORDER BY row";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let rows =
-            statement.query_map([&of.carrier, &of.reference], |row| json(0, row.get_ref(0)?.as_blob()?))?;
-        let receipts: Vec<Receipt> = rows.collect::<rusqlite::Result<_>>()?;
-        drop(statement);
-        if receipts.is_empty() {
-            return Ok(());
-        }
-        let sql = "DELETE FROM early WHERE carrier = ?1 AND reference = ?2";
-        let deleted = self.connection.prepare_cached(sql)?.execute([&of.carrier, &of.reference])?;
-        self.counters.early -= deleted as i64;
-        for receipt in receipts {
-            self.apply(id, &Event::Receipt { message, part, receipt }, now_ms)?;
-        }
-        Ok(())
+        Ok(found)
     }
 
-    /// Applies a carrier's report, or keeps it until its message is known.
-    pub(super) fn receipt(
-        &mut self,
-        of: &CarrierRef,
-        receipt: &Receipt,
-        now_ms: i64,
-    ) -> rusqlite::Result<Matched> {
-        let sql = "SELECT flow, message, part FROM refs WHERE carrier = ?1 AND reference = ?2";
-        let of_row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, [u8; 16]>(0)?, row.get(1)?, row.get(2)?));
-        let known = self
-            .connection
-            .prepare_cached(sql)?
-            .query_row([&of.carrier, &of.reference], of_row)
-            .optional()?;
-        if let Some((flow, message, part)) = known {
-            let event = Event::Receipt { message, part, receipt: receipt.clone() };
-            let id = Uuid::from_bytes(flow);
-            if self.shared.quarantined.lock().contains(&id) {
-                return Ok(Matched::Applied(Applied::default()));
-            }
-            let applied = self.apply(id, &event, now_ms)?;
-            // Refs are deleted with their flow.
-            return Ok(Matched::Applied(applied.unwrap_or_default()));
-        }
-        let text = serde_json::to_vec(receipt)
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-        let sql = "INSERT INTO early (carrier, reference, received_ms, receipt)
-                   VALUES (?1, ?2, ?3, seal(CAST(?2 AS BLOB), ?4))";
-        self.connection.prepare_cached(sql)?.execute(params![of.carrier, of.reference, now_ms, text])?;
-        self.counters.early += 1;
-        if self.counters.early > EARLY_MAX {
-            let sql = "DELETE FROM early WHERE row IN (SELECT row FROM early ORDER BY row LIMIT 100)";
-            self.counters.early -= self.connection.execute(sql, [])? as i64;
-        }
-        Ok(Matched::Early)
+    /// Whether a flow was set aside.
+    pub(super) fn is_quarantined(&self, id: Uuid) -> bool {
+        self.shared.quarantined.lock().contains(&id)
     }
 
     pub(super) fn replay(&mut self, now_ms: i64) -> rusqlite::Result<usize> {

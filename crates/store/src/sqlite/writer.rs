@@ -64,13 +64,37 @@ pub(super) struct Counters {
     pub(super) change: i64,
     /// Receipts kept without a message.
     pub(super) early: i64,
+    /// Receipts that nobody could make sense of.
+    pub(super) unmatched: i64,
+    /// Rows of `reused_refs`.
+    pub(super) reused: i64,
+    /// Rows of `unanswered`.
+    pub(super) unanswered: i64,
+    /// What handsets sent, segments that wait for others among it.
+    pub(super) inbound: i64,
+    /// This life of the process.
+    pub(super) life: i64,
 }
 
 impl Counters {
-    fn read(connection: &Connection) -> rusqlite::Result<Counters> {
-        let sql = "SELECT (SELECT ifnull(max(row), 0) FROM flows), (SELECT count(*) FROM early)";
+    fn read(connection: &Connection, life: i64) -> rusqlite::Result<Counters> {
+        let sql = "SELECT (SELECT ifnull(max(row), 0) FROM flows), (SELECT count(*) FROM early),
+                          (SELECT count(*) FROM unmatched), (SELECT count(*) FROM reused_refs),
+                          (SELECT count(*) FROM unanswered),
+                          (SELECT count(*) FROM inbound) + (SELECT count(*) FROM inbound_segments)";
         let change = last_change(connection)?;
-        connection.query_row(sql, [], |row| Ok(Counters { row: row.get(0)?, change, early: row.get(1)? }))
+        connection.query_row(sql, [], |row| {
+            Ok(Counters {
+                row: row.get(0)?,
+                change,
+                early: row.get(1)?,
+                unmatched: row.get(2)?,
+                reused: row.get(3)?,
+                unanswered: row.get(4)?,
+                inbound: row.get(5)?,
+                life,
+            })
+        })
     }
 }
 
@@ -87,9 +111,10 @@ impl Writer {
         ids: Ids,
         observer: Observer,
         reserve: Reserve,
+        life: i64,
     ) -> rusqlite::Result<Writer> {
-        connection.set_prepared_statement_cache_capacity(64);
-        let counters = Counters::read(&connection)?;
+        connection.set_prepared_statement_cache_capacity(128);
+        let counters = Counters::read(&connection, life)?;
         Ok(Writer {
             connection,
             shared,

@@ -346,8 +346,9 @@ fn errors_of_a_configuration_do_not_show_its_secrets() {
         told
     };
     assert!(check(format!("{carrier}password = \"hunter2"), &[]).contains("line 7, column"));
-    assert!(check(format!("{carrier}password = [\"hunter2\"]"), &[]).contains("password: must be a string"));
-    assert!(check(format!("{carrier}password = \"hunter2-is-long\""), &[]).contains("at most 8"));
+    assert!(check(format!("{carrier}password = [\"hunter2\"]"), &[]).contains("password: must be a text"));
+    let long = "hunter2".repeat(37);
+    assert!(check(format!("{carrier}password = \"{long}\""), &[]).contains("password: must be at most 255"));
     let key = "SWITCHBACK__STORE__ENCRYPTION_KEY";
     assert!(check(String::new(), &[(key, OsStr::new("hunter2"))]).contains("must be 32 octets"));
     assert!(check(String::new(), &[(key, OsStr::new("[\"hunter2\"]"))]).contains(key));
@@ -488,4 +489,59 @@ fn what_others_wrote_steers_no_terminal() {
         assert!(shown.contains("PWNED"), "{shown:?}");
         assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
     }
+}
+
+#[tokio::test]
+async fn what_reached_no_message_and_what_handsets_sent_is_listed() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    server::data::create_directory(&data).unwrap();
+    let options = store::SqliteOptions::new(0, std::sync::Arc::new(|_| uuid::Uuid::nil()));
+    let (kept, _) = store::SqliteStore::open(&server::database(&data), options).unwrap();
+    let receipt = store::UnreadReceipt {
+        reason: "unknown-word".into(),
+        text: "id:m1 stat:\u{9b}2JODD text:hello".into(),
+        reference: Some("m1".into()),
+        word: Some("ODD".into()),
+        error: Some("007".into()),
+        recipient: Some("306900000123".into()),
+    };
+    store::Store::unread(&kept, "smsc".into(), receipt, 1_700_000_000_000).await.unwrap();
+    for (from, octets, segment) in [("306900000001", "STOP", None), ("306900000002", "hel", Some((9, 3, 1)))]
+    {
+        let segment =
+            segment.map(|(reference, total, sequence)| store::InboundSegment { reference, total, sequence });
+        let (octets, encoding) = (octets.as_bytes().to_vec(), "gsm".to_owned());
+        let message = store::InboundMessage {
+            carrier: "smsc".into(),
+            from: from.into(),
+            to: "Acme".into(),
+            segment,
+            content: store::InboundOctets { octets, encoding, data_coding: 0 },
+        };
+        store::Store::inbound(&kept, message, 1_700_000_000_000).await.unwrap();
+    }
+    kept.close().await;
+    let path = data.to_str().unwrap();
+    let shown = |arguments: &[&str]| {
+        let output = run(&[arguments, &["--data", path]].concat(), &[]);
+        assert!(output.status.success(), "{output:?}");
+        text(&output.stdout).to_owned()
+    };
+    let receipts = shown(&["receipts", "unmatched"]);
+    for told in ["smsc", "unknown-word", "m1", "ODD", "007", "***123", "2023-11-14"] {
+        assert!(receipts.contains(told), "{told}: {receipts}");
+    }
+    assert!(!receipts.contains("hello") && !receipts.contains("306900000123"), "{receipts}");
+    assert!(!receipts.contains(|c: char| c.is_control() && c != '\n'), "{receipts:?}");
+    let listed: Value = serde_json::from_str(&shown(&["receipts", "unmatched", "--json"])).unwrap();
+    assert_eq!(listed[0]["recipient"], "***123");
+    let messages = shown(&["inbound"]);
+    assert!(messages.contains("STOP") && messages.contains("hel (1 of 3 parts)"), "{messages}");
+    let from = shown(&["inbound", "--from", "+306900000001", "--json"]);
+    let listed: Value = serde_json::from_str(&from).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    assert_eq!((&listed[0]["text"], &listed[0]["parts"]), (&"STOP".into(), &1.into()));
+    let one: Value = serde_json::from_str(&shown(&["inbound", "--limit", "1", "--json"])).unwrap();
+    assert_eq!(one.as_array().unwrap().len(), 1);
 }

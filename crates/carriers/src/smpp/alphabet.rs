@@ -1,0 +1,145 @@
+//! Alphabets of SMPP: what `data_coding` (SMPP 3.4, 5.2.19) means, and texts in it.
+
+use super::config::SmppConfig;
+use crate::Encoding;
+use flow::text::{encode_gsm, pack_septets};
+use serde::Deserialize;
+
+/// What `data_coding` 0 means at an SMSC, which the specification leaves to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DefaultAlphabet {
+    /// The GSM alphabet (3GPP TS 23.038, 6.2.1), one septet an octet.
+    #[default]
+    Gsm,
+    /// The GSM alphabet, 8 septets in 7 octets.
+    GsmPacked,
+    /// ASCII.
+    Ascii,
+    /// ISO 8859-1.
+    Latin1,
+}
+
+impl DefaultAlphabet {
+    /// Its name in the configuration.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            DefaultAlphabet::Gsm => "gsm",
+            DefaultAlphabet::GsmPacked => "gsm_packed",
+            DefaultAlphabet::Ascii => "ascii",
+            DefaultAlphabet::Latin1 => "latin1",
+        }
+    }
+
+    /// The first character of a text of the GSM alphabet that this one lacks.
+    pub(super) fn lacks(self, text: &str) -> Option<char> {
+        match self {
+            DefaultAlphabet::Gsm | DefaultAlphabet::GsmPacked => None,
+            DefaultAlphabet::Ascii => text.chars().find(|c| !c.is_ascii()),
+            DefaultAlphabet::Latin1 => text.chars().find(|c| u8::try_from(*c).is_err()),
+        }
+    }
+
+    /// Encodes a text of which it lacks nothing. Septets begin `fill_bits` behind the first bit where they are packed.
+    pub(super) fn encode(self, text: &str, fill_bits: u8) -> Vec<u8> {
+        match self {
+            DefaultAlphabet::Gsm => encode_gsm(text),
+            DefaultAlphabet::GsmPacked => {
+                let mut septets = encode_gsm(text);
+                // Seven bits that are left over would be read as "@" (3GPP TS 23.038, 6.1.2.3.1).
+                if (septets.len() * 7 + usize::from(fill_bits)) % 8 == 1 {
+                    septets.push(b'\r');
+                }
+                pack_septets(&septets, fill_bits)
+            }
+            DefaultAlphabet::Ascii | DefaultAlphabet::Latin1 => {
+                text.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect()
+            }
+        }
+    }
+}
+
+impl From<DefaultAlphabet> for Encoding {
+    fn from(alphabet: DefaultAlphabet) -> Encoding {
+        match alphabet {
+            DefaultAlphabet::Gsm => Encoding::Gsm,
+            DefaultAlphabet::GsmPacked => Encoding::GsmPacked,
+            DefaultAlphabet::Ascii => Encoding::Ascii,
+            DefaultAlphabet::Latin1 => Encoding::Latin1,
+        }
+    }
+}
+
+/// What a `data_coding` means at this SMSC: SMPP's own table below 0x10, 3GPP TS 23.038, 4 above it.
+pub(super) fn encoding_of(data_coding: u8, config: &SmppConfig) -> Encoding {
+    let default = Encoding::from(config.alphabet);
+    match data_coding {
+        unicode if unicode == config.data_coding.unicode => Encoding::Ucs2,
+        0x00 => default,
+        0x01 => Encoding::Ascii,
+        0x03 => Encoding::Latin1,
+        0x08 => Encoding::Ucs2,
+        0x02..=0x0f => Encoding::Binary,
+        // With bit 5 it is compressed. Bits 3 and 2 are the alphabet.
+        0x10..=0x7f if data_coding & 0x20 != 0 => Encoding::Binary,
+        0x10..=0x7f => match data_coding & 0x0c {
+            0x00 => default,
+            0x08 => Encoding::Ucs2,
+            _ => Encoding::Binary,
+        },
+        // Message waiting, stored, in UCS-2.
+        0xe0..=0xef => Encoding::Ucs2,
+        0xf0..=0xff if data_coding & 0x04 != 0 => Encoding::Binary,
+        0x80..=0xff => default,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::tests::config;
+    use super::*;
+
+    #[test]
+    fn data_codings_mean_alphabets() {
+        let latin = config(r#""alphabet": "latin1", "data_coding": {"unicode": 24}"#);
+        for (data_coding, encoding) in [
+            (0x00, Encoding::Latin1),
+            (0x01, Encoding::Ascii),
+            (0x02, Encoding::Binary),
+            (0x03, Encoding::Latin1),
+            (0x04, Encoding::Binary),
+            (0x08, Encoding::Ucs2),
+            (0x0e, Encoding::Binary),
+            (0x10, Encoding::Latin1),
+            (0x18, Encoding::Ucs2),
+            (0x28, Encoding::Binary),
+            (0x48, Encoding::Ucs2),
+            (0xc0, Encoding::Latin1),
+            (0xe1, Encoding::Ucs2),
+            (0xf0, Encoding::Latin1),
+            (0xf5, Encoding::Binary),
+        ] {
+            assert_eq!(encoding_of(data_coding, &latin), encoding, "{data_coding:#x}");
+        }
+    }
+
+    #[test]
+    fn texts_come_back() {
+        let text = "@_{x}[y] 12";
+        for alphabet in [
+            DefaultAlphabet::Gsm,
+            DefaultAlphabet::GsmPacked,
+            DefaultAlphabet::Ascii,
+            DefaultAlphabet::Latin1,
+        ] {
+            for end in 0..text.len() {
+                let text = &text[..end];
+                assert_eq!(Encoding::from(alphabet).decode(&alphabet.encode(text, 0)), text);
+            }
+        }
+        assert_eq!(DefaultAlphabet::Latin1.encode("@é", 0), [0x40, 0xe9]);
+        assert_eq!(DefaultAlphabet::Ascii.lacks("aéb"), Some('é'));
+        assert_eq!(DefaultAlphabet::Latin1.lacks("é€"), Some('€'));
+        assert_eq!(Encoding::Ucs2.decode(&[0xfe, 0xff, 0, b'a']), "a");
+    }
+}

@@ -1,0 +1,92 @@
+//! References that join the parts of a long message on the handset.
+//!
+//! A handset joins parts of one sender that have the same reference, also those of two messages where one came shortly
+//! after the other. So long messages to a number count upwards: none of 256 in a row, or 65536 with 16 bits, has the
+//! reference of another.
+
+use lru::LruCache;
+use parking_lot::Mutex;
+use std::num::NonZeroUsize;
+
+/// Messages and recipients that are remembered. A part that is tried again after so many other long messages may get
+/// another reference than the parts before it.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(32 * 1024).unwrap();
+
+/// The references of the messages of a carrier.
+pub(super) struct References(Mutex<Given>);
+
+struct Given {
+    /// By the message's id.
+    messages: LruCache<[u8; 16], u16>,
+    /// The last one, by the recipient.
+    recipients: LruCache<String, u16>,
+}
+
+impl References {
+    /// None given yet.
+    pub(super) fn new() -> References {
+        References::remembering(REMEMBERED)
+    }
+
+    fn remembering(count: NonZeroUsize) -> References {
+        References(Mutex::new(Given { messages: LruCache::new(count), recipients: LruCache::new(count) }))
+    }
+
+    /// The reference of all parts of a message, 16 bits; its lower 8 bits are one of 8 bits. The first message to a
+    /// recipient gets it from its id, so that it has the same one after a restart.
+    pub(super) fn of(&self, message: &[u8; 16], recipient: &str) -> u16 {
+        let mut given = self.0.lock();
+        if let Some(reference) = given.messages.get(message) {
+            return *reference;
+        }
+        let reference = match given.recipients.get(recipient) {
+            Some(last) => last.wrapping_add(1),
+            None => u16::from_be_bytes([message[14], message[15]]),
+        };
+        given.recipients.put(recipient.to_owned(), reference);
+        given.messages.put(*message, reference);
+        reference
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    fn id(number: u32) -> [u8; 16] {
+        let mut id = [7; 16];
+        id[12..].copy_from_slice(&number.wrapping_mul(0x9e37_79b9).to_be_bytes());
+        id
+    }
+
+    #[test]
+    fn messages_in_a_row_differ_and_parts_of_one_do_not() {
+        let references = References::new();
+        let given: Vec<u16> = (0..700)
+            .map(|number| {
+                // Others in between.
+                references.of(&id(10_000 + number), "+306900000001");
+                let first = references.of(&id(number), "+306900000000");
+                assert_eq!(references.of(&id(number), "+306900000000"), first);
+                first
+            })
+            .collect();
+        for row in given.windows(256) {
+            assert_eq!(row.iter().map(|reference| reference & 0xff).collect::<HashSet<_>>().len(), 256);
+        }
+        assert_eq!(given.iter().collect::<HashSet<_>>().len(), 700);
+        // After a restart.
+        assert_eq!(References::new().of(&id(0), "+306900000000"), given[0]);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let references = References::remembering(NonZeroUsize::new(10).unwrap());
+        for number in 0..100 {
+            references.of(&id(number), &number.to_string());
+        }
+        let given = references.0.lock();
+        assert_eq!((given.messages.len(), given.recipients.len()), (10, 10));
+    }
+}
