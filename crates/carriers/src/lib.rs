@@ -20,7 +20,7 @@ pub use handset::{Encoding, HandsetMessage, Segment};
 pub use http::{Http, HttpConfig, Provider};
 pub use sandbox::{Sandbox, SandboxConfig};
 pub use sink::{CarrierSink, NotStored, PartRef, Report, Unread, UnreadReason};
-pub use sip::{Sip, SipConfig};
+pub use sip::{Sip, SipConfig, Trace};
 pub use smpp::{Dial as SmppDial, Smpp, SmppConfig};
 
 use async_trait::async_trait;

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use async_trait::async_trait;
 use carriers::{
     Carrier, CarrierSink, HandsetMessage, NotStored, Outcome, Outgoing, PartRef, Report, Sip, SipConfig,
-    Unread,
+    Trace, Unread,
 };
 use flow::{Content, Flow, FlowKind, NewFlow, Receipt, Step, Ttl, Verb, Voice, VoiceTarget};
 use server::clock::{new_id, now_ms};
@@ -39,6 +39,9 @@ pub struct Call {
     /// How long it may ring, seconds.
     #[arg(long, default_value_t = 60)]
     ring: u64,
+    /// Print the SIP messages, too, without passwords and credentials: what a trunk's support asks for.
+    #[arg(long)]
+    trace: bool,
 }
 
 /// What is to be heard: one of them, or both.
@@ -81,11 +84,13 @@ impl Call {
         let (course, mut receipts) = mpsc::unbounded_channel();
         // What a person names on the command line may be a private address.
         let files = Files::new(true, flow::Limits::default()).map_err(anyhow::Error::msg)?;
-        let sip = Sip::start("call".into(), self.carrier()?, Arc::new(Course(course)), Arc::new(files));
-        let sip = sip.await.map_err(anyhow::Error::msg)?;
-        let outgoing = self.outgoing();
         let started = Instant::now();
-        let show = |what: &str| say!("{:>7.2} s  {what}", started.elapsed().as_secs_f64());
+        let show = move |what: &str| say!("{:>7.2} s  {what}", started.elapsed().as_secs_f64());
+        let trace = self.trace.then(|| Trace::new(move |way, message| show(&format!("{way}\n{message}\n"))));
+        let course = Arc::new(Course(course));
+        let sip = Sip::start_traced("call".into(), self.carrier()?, course, Arc::new(files), trace).await;
+        let sip = sip.map_err(anyhow::Error::msg)?;
+        let outgoing = self.outgoing();
         show("calling");
         match sip.submit(&outgoing).await {
             Outcome::Accepted { .. } => show("taken by the trunk"),

@@ -1,13 +1,15 @@
 //! A call, from the first trunk that is asked to its end.
 
+use super::changes::{Changes, Reply};
 use super::detect::Answerer;
 use super::dial::{Call, Dialled, Trial, passes_on, takes};
-use super::dialog::{Asked, Event};
-use super::media::{self, Heard, Prompt};
+use super::dialog::Event;
+use super::early::Early;
+use super::media::{self, Heard, Order, Prompt};
 use super::prepare::Unready;
 use super::{hangs_up, sdp};
 use flow::{Detail, Receipt, Status};
-use rsipstack::sip::{Header, Method, Response, StatusCode};
+use rsipstack::sip::{Response, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -25,6 +27,8 @@ enum End {
     Machine,
     /// Nothing came back from where we spoke to.
     Silent,
+    /// Nothing can be said any more.
+    Mute(String),
     /// It took too long.
     TooLong,
 }
@@ -33,6 +37,7 @@ impl Call {
     /// Follows a call to its end, and tells what became of it.
     pub(super) async fn follow(&mut self, mut dialled: Dialled, prompts: Vec<Prompt>) {
         let mut ringing = false;
+        let mut early = Early::default();
         let response = loop {
             let event = match dialled.first.take() {
                 Some(event) => event,
@@ -46,6 +51,7 @@ impl Call {
             };
             let failure = match event {
                 Event::Progress(response) => {
+                    early.note(&response);
                     if !ringing && rings(&response) {
                         ringing = true;
                         self.tell(Receipt::new(Status::Ringing, Detail::RINGING)).await;
@@ -61,18 +67,18 @@ impl Call {
                     Receipt { description: Some(why), ..Receipt::new(Status::Failed, Detail::SYSTEM_FAILURE) }
                 }
                 // It has no answer yet, which whoever asks is told.
-                Event::Asked(_) | Event::HungUp => continue,
+                Event::Asked(_) | Event::Confirmed(_) | Event::HungUp => continue,
             };
             if ringing {
                 return self.tell(failure).await;
             }
             // That was the trunk, and not who is called.
             match self.dial_on(&mut dialled).await {
-                Ok(next) => dialled = next,
+                Ok(next) => (dialled, early) = (next, Early::default()),
                 Err(_) => return self.tell(failure).await,
             }
         };
-        self.talk(dialled.trial, &response, prompts).await;
+        self.talk(dialled.trial, &early.described(&response), prompts).await;
     }
 
     async fn tell(&self, receipt: Receipt) {
@@ -80,27 +86,32 @@ impl Call {
     }
 
     /// Speaks and listens until the call ends.
-    async fn talk(&mut self, trial: Trial, response: &Response, prompts: Vec<Prompt>) {
-        let Trial { mut attempt, side, offer, .. } = trial;
+    async fn talk(&mut self, trial: Trial, answer: &[u8], prompts: Vec<Prompt>) {
+        let Trial { mut attempt, side, local, .. } = trial;
         let answered = Instant::now();
-        let remote = match sdp::read_answer(&response.body) {
-            Ok(remote) => remote,
+        let mut changes = Changes::new(local, side.reach.clone());
+        let agreed = match sdp::read_answer(answer) {
+            Ok(remote) => changes.agreed(remote).await,
+            Err(why) => Err(why),
+        };
+        let agreed = match agreed {
+            Ok(agreed) => agreed,
             Err(why) => {
                 attempt.leave().await;
                 let receipt = Receipt::new(Status::Failed, Detail::SYSTEM_FAILURE);
                 return self.tell(Receipt { description: Some(why), ..receipt }).await;
             }
         };
-        let (play, to_play) = mpsc::channel(4);
+        let (orders, to_do) = mpsc::channel(4);
         let (hear, mut heard) = mpsc::channel(64);
         let machine = self.line.config.machine.clone();
-        // It ends when `play` is dropped.
+        // It ends when `orders` is dropped.
         let pacing = Arc::clone(&self.line.pacing);
-        self.line.sound.spawn(media::session(side, remote, machine, pacing, to_play, hear));
+        self.line.sound.spawn(media::session(side, agreed, machine, pacing, to_do, hear));
         let mut waiting = Some(prompts);
         let mut answerer = None;
         if self.machine.is_none() {
-            let _ = play.send(waiting.take().unwrap_or_default()).await;
+            let _ = orders.send(Order::Play(waiting.take().unwrap_or_default())).await;
         }
         let too_long = tokio::time::sleep(self.line.config.talk_max);
         tokio::pin!(too_long);
@@ -116,13 +127,27 @@ impl Call {
                             if who == Answerer::Machine && hangs_up(self.machine.as_ref()) {
                                 break End::Machine;
                             }
-                            let _ = play.send(self.plan_for(who, prompts).await).await;
+                            let _ = orders.send(Order::Play(self.plan_for(who, prompts).await)).await;
                         }
                     }
                 },
                 event = attempt.next() => match event {
                     Event::HungUp | Event::Lost(_) => break End::HungUp,
-                    Event::Asked(asked) => answer(asked, &offer),
+                    Event::Asked(asked) => {
+                        let (Reply { status, headers, body }, order) = changes.answer(&asked.request).await;
+                        if let Some(order) = order {
+                            // Where the sound has ended, the call does.
+                            let _ = orders.send(order).await;
+                        }
+                        asked.respond(status, headers, body);
+                    }
+                    Event::Confirmed(ack) => match changes.confirmed(&ack).await {
+                        Ok(Some(agreed)) => {
+                            let _ = orders.send(Order::Agree(agreed)).await;
+                        }
+                        Ok(None) => {}
+                        Err(why) => break End::Mute(why),
+                    },
                     Event::Progress(_) | Event::Final(_) => {}
                 },
                 () = &mut too_long => break End::TooLong,
@@ -132,19 +157,24 @@ impl Call {
         if !matches!(end, End::HungUp) {
             attempt.leave().await;
         }
-        let (status, detail) = match end {
+        let (status, detail) = match &end {
             End::Played | End::TooLong => (Status::Completed, Detail::COMPLETED),
             End::HungUp => (Status::Terminated, Detail::TERMINATED),
-            End::Silent => (Status::Failed, Detail::SYSTEM_FAILURE),
+            End::Silent | End::Mute(_) => (Status::Failed, Detail::SYSTEM_FAILURE),
             End::Machine => (self.line.config.machine.status, Detail::plain(self.line.config.machine.status)),
         };
         self.tell(Receipt {
             duration_s: Some(talked.as_secs_f64().ceil() as u32),
             answered_by: answerer.map(|who| who.name().to_owned()),
-            description: matches!(end, End::Silent).then(|| {
-                let seconds = self.line.config.media_timeout.as_secs_f64();
-                format!("Nothing came back from where the other side wanted its sound for {seconds} s.")
-            }),
+            description: match end {
+                End::Silent => {
+                    let seconds = self.line.config.media_timeout.as_secs_f64();
+                    let nothing = "Nothing came back from where the other side wanted its sound for";
+                    Some(format!("{nothing} {seconds} s."))
+                }
+                End::Mute(why) => Some(why),
+                End::Played | End::HungUp | End::Machine | End::TooLong => None,
+            },
             ..Receipt::new(status, detail)
         })
         .await;
@@ -173,16 +203,6 @@ impl Call {
     }
 }
 
-/// Answers what the other side asks within a call: a refresh of the session (RFC 4028), or another hold, with that
-/// we stay as we are.
-fn answer(asked: Asked, offer: &str) {
-    if asked.request.method == Method::Info {
-        return asked.respond(StatusCode::OK, vec![], None);
-    }
-    let headers = vec![Header::ContentType("application/sdp".into())];
-    asked.respond(StatusCode::OK, headers, Some(offer.into()));
-}
-
 /// Whether an answer says that the phone rings.
 fn rings(response: &Response) -> bool {
     matches!(response.status_code, StatusCode::Ringing | StatusCode::SessionProgress)
@@ -208,6 +228,11 @@ pub(crate) fn fuzz(data: &[u8]) {
         let _ = sdp::read_answer(&response.body);
     }
     let _ = sdp::read_answer(data);
+    sdp::answers_by_the_rules(data);
+    super::trace::masked(&String::from_utf8_lossy(data));
+    for content_type in ["application/dtmf-relay", "application/dtmf"] {
+        let _ = super::keys::read_info(content_type, data);
+    }
     if let Some(packet) = rtp::read(data) {
         let _ = rtp::key(packet.payload);
     }

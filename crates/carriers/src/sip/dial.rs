@@ -2,17 +2,19 @@
 //! it answer late after all, its answer counts.
 
 use super::dialog::{Attempt, Event, Invitation};
-use super::media::{Reach, Side};
+use super::media::Side;
 use super::prepare::Sounds;
-use super::stack::{Stack, may_reach};
+use super::reach::Reach;
+use super::sdp::Local;
+use super::stack::Stack;
 use super::trunk::{Trunk, own_address, uri};
 use super::wire::{Hop, Target};
-use super::{Line, names, sdp};
+use super::{Line, names};
 use flow::{MachineDetection, SipAddress};
 use parking_lot::Mutex;
 use rsipstack::sip::{Response, StatusCode, StatusCodeKind};
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -65,8 +67,8 @@ pub(super) struct Trial {
     pub(super) attempt: Attempt,
     /// Our side of the sound.
     pub(super) side: Side,
-    /// What we offered.
-    pub(super) offer: String,
+    /// What we say of it.
+    pub(super) local: Local,
     choice: Choice,
     /// Since when it says that it is at it.
     at_it: Option<Instant>,
@@ -247,7 +249,7 @@ impl Call {
                     note(&trial);
                     return Ok(Dialled { trial, first: Some(first), rest: choices });
                 }
-                Event::Asked(_) | Event::HungUp => asks = false,
+                Event::Asked(_) | Event::Confirmed(_) | Event::HungUp => asks = false,
             }
         }
         if !trials.is_empty() {
@@ -289,30 +291,27 @@ impl Call {
         let target = trunk.target(stack.is_ipv6).await?;
         let hop = stack.wire.open(&target).await?;
         let user = names::user(&self.from);
-        // A trunk inside has its sound inside, too.
-        let inside = Some(target.address.ip()).filter(|address| !may_reach(&*self.line.fetch, *address));
-        let ours = self.sound(target.address, inside)?;
-        let own = self.line.contact(stack, &hop, ours.1);
+        let (side, local, ours) = self.sound(target.address)?;
+        let own = self.line.contact(stack, &hop, ours);
         let invitation = Invitation {
             uri: trunk.callee(number)?,
             from: trunk.caller(&self.from),
             contact: format!("<sip:{user}@{own}{}>", trunk.transport_parameter()),
             call_id: self.call_id(),
-            offer: ours.2.clone(),
             account: trunk.account.clone(),
             own,
             hop,
             trunk: Some(target),
         };
-        Ok(self.begin(stack, choice, invitation, ours.0, ours.2))
+        Ok(self.begin(stack, choice, invitation, side, local))
     }
 
     /// Calls an address of a client's, which gets no password of ours.
     async fn ask_directly(&self, address: &SipAddress, to: &Target) -> Result<Trial, String> {
         let stack = &self.line.direct;
         let hop = stack.wire.open(to).await?;
-        let (side, local, offer) = self.sound(to.address, None)?;
-        let own = self.line.contact(stack, &hop, local);
+        let (side, local, ours) = self.sound(to.address)?;
+        let own = self.line.contact(stack, &hop, ours);
         // It says nothing about a trunk, but calls in the name of one.
         let domain =
             self.line.trunks.first().map_or_else(|| own.ip().to_string(), |trunk| trunk.domain().to_owned());
@@ -321,13 +320,12 @@ impl Call {
             from: names::caller(&self.from, &domain),
             contact: format!("<sip:{}@{own}>", names::user(&self.from)),
             call_id: self.call_id(),
-            offer: offer.clone(),
             account: None,
             own,
             hop,
             trunk: None,
         };
-        Ok(self.begin(stack, Choice::Address, invitation, side, offer))
+        Ok(self.begin(stack, Choice::Address, invitation, side, local))
     }
 
     fn call_id(&self) -> String {
@@ -340,36 +338,32 @@ impl Call {
         choice: Choice,
         invitation: Invitation,
         side: Side,
-        offer: String,
+        mut local: Local,
     ) -> Trial {
-        let attempt = stack.calls.begin(&stack.wire, invitation);
-        Trial { attempt, side, offer, choice, at_it: None }
+        let attempt = stack.calls.begin(&stack.wire, invitation, local.offer());
+        Trial { attempt, side, local, choice, at_it: None }
     }
 
-    /// Our side of the sound for a call to an address, our address there, and what we offer; `inside`: the address of
-    /// a trunk in our network.
-    fn sound(
-        &self,
-        to: SocketAddr,
-        inside: Option<std::net::IpAddr>,
-    ) -> Result<(Side, std::net::IpAddr, String), String> {
+    /// Our side of the sound for a call to an address, what we say of it, and our address there.
+    fn sound(&self, to: SocketAddr) -> Result<(Side, Local, IpAddr), String> {
         let (sound, control) =
             self.line.media_sockets().map_err(|error| format!("no port for sound: {error}"))?;
-        let reach = Reach { fetch: Arc::clone(&self.line.fetch), inside };
+        let own = sound.local_addr().map_err(|error| error.to_string())?;
+        let reach =
+            Reach { fetch: Arc::clone(&self.line.fetch), peer: to.ip().to_canonical(), own: own.ip() };
         let side = Side { sound, control, reach, timeout: self.line.config.media_timeout };
-        let local = match self.line.config.public_address {
+        let ours = match self.line.config.public_address {
             Some(told) => told,
             None => own_address(self.line.config.bind.ip(), to)?,
         };
-        let port = side.sound.local_addr().map_err(|error| error.to_string())?.port();
-        let offer = sdp::offer(SocketAddr::new(local, port), fastrand::u64(..1 << 32));
-        Ok((side, local, offer))
+        let local = Local::new(SocketAddr::new(ours, own.port()), fastrand::u64(..1 << 32));
+        Ok((side, local, ours))
     }
 }
 
 impl Line {
     /// Where the other side's requests are to come: by the connection where there is one, else to our socket.
-    pub(super) fn contact(&self, stack: &Stack, hop: &Hop, local: std::net::IpAddr) -> SocketAddr {
+    pub(super) fn contact(&self, stack: &Stack, hop: &Hop, local: IpAddr) -> SocketAddr {
         let local = self.config.public_address.unwrap_or(local);
         hop.own_end().unwrap_or_else(|| SocketAddr::new(local, stack.port()))
     }

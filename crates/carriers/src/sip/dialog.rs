@@ -36,7 +36,6 @@ pub(super) struct Invitation {
     /// The value of Contact.
     pub(super) contact: String,
     pub(super) call_id: String,
-    pub(super) offer: String,
     pub(super) account: Option<Account>,
     /// Our address in Via.
     pub(super) own: SocketAddr,
@@ -56,6 +55,8 @@ pub(super) enum Event {
     Lost(String),
     /// The other side asks something that the call answers.
     Asked(Asked),
+    /// Its ACK of how the call answered a re-INVITE, which may answer an offer of ours.
+    Confirmed(Request),
     /// The other side hung up.
     HungUp,
 }
@@ -135,12 +136,17 @@ pub(super) struct Calls {
 }
 
 impl Calls {
-    /// Begins a call.
-    pub(super) fn begin(self: &Arc<Self>, wire: &Arc<Wire>, invitation: Invitation) -> Attempt {
+    /// Begins a call with an offer.
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        wire: &Arc<Wire>,
+        invitation: Invitation,
+        offer: String,
+    ) -> Attempt {
         let (sender, events) = mpsc::unbounded_channel();
         let dialog = Arc::new(Dialog::new(Arc::clone(wire), Arc::clone(self), &invitation, sender));
         self.dialogs.lock().insert(invitation.call_id, Arc::clone(&dialog));
-        tokio::spawn(Arc::clone(&dialog).run(invitation.offer));
+        tokio::spawn(Arc::clone(&dialog).run(offer));
         Attempt { dialog, events }
     }
 
@@ -606,7 +612,10 @@ impl Dialog {
         }
         // Until it is acknowledged, or has been answered often enough.
         while let Some(message) = transaction.receive().await {
-            if matches!(message, SipMessage::Request(request) if request.method == Method::Ack) {
+            if let SipMessage::Request(request) = message
+                && request.method == Method::Ack
+            {
+                let _ = self.events.send(Event::Confirmed(request));
                 return;
             }
         }

@@ -2,16 +2,20 @@
 
 mod audio;
 mod call;
+mod changes;
 mod config;
 mod detect;
 mod dial;
 mod dialog;
 mod digest;
+mod early;
 mod g711;
+mod keys;
 mod media;
 mod names;
 mod pacing;
 mod prepare;
+mod reach;
 #[cfg(test)]
 mod reaches;
 mod register;
@@ -20,6 +24,7 @@ mod rtp;
 mod sdp;
 mod speech;
 mod stack;
+mod trace;
 mod trunk;
 mod wav;
 mod wire;
@@ -29,6 +34,7 @@ pub(crate) use audio::fuzz as fuzz_audio;
 #[cfg(feature = "fuzzing")]
 pub(crate) use call::fuzz as fuzz_answer;
 pub use config::SipConfig;
+pub use trace::Trace;
 
 use crate::{Carrier, CarrierSink, Fetch, Outcome, Outgoing, Report};
 use async_trait::async_trait;
@@ -104,11 +110,26 @@ impl Sip {
         sink: Arc<dyn CarrierSink>,
         fetch: Arc<dyn Fetch>,
     ) -> Result<Sip, String> {
+        Sip::start_traced(name, config, sink, fetch, None).await
+    }
+
+    /// Starts it as [`Sip::start`] does; its messages go to `trace`, too.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn start_traced(
+        name: String,
+        config: SipConfig,
+        sink: Arc<dyn CarrierSink>,
+        fetch: Arc<dyn Fetch>,
+        trace: Option<Trace>,
+    ) -> Result<Sip, String> {
         let cancel = CancellationToken::new();
         let guard = Guard::new(Arc::clone(&fetch));
-        let stack = Stack::start(config.bind, &cancel).await.map_err(|error| format!("bind: {error}"))?;
+        let stack = Stack::start(config.bind, trace.clone(), &cancel).await;
+        let stack = stack.map_err(|error| format!("bind: {error}"))?;
         let bind = config.direct_bind.unwrap_or_else(|| SocketAddr::new(config.bind.ip(), 0));
-        let direct = Stack::start_guarded(bind, &guard, &cancel).await;
+        let direct = Stack::start_guarded(bind, &guard, trace, &cancel).await;
         let direct = direct.map_err(|error| format!("direct_bind: {error}"))?;
         let (sound, stop) = sound_thread(&name)?;
         let trunks = config.trunk.iter().map(Trunk::new).collect::<Result<_, _>>()?;

@@ -8,6 +8,8 @@ const HEADER: usize = 12;
 pub(super) struct Packet<'a> {
     pub(super) payload_type: u8,
     pub(super) timestamp: u32,
+    /// Who sends it (SSRC).
+    pub(super) source: u32,
     pub(super) payload: &'a [u8],
 }
 
@@ -48,7 +50,8 @@ pub(super) fn read(octets: &[u8]) -> Option<Packet<'_>> {
     let padding = if header[0] & 0x20 != 0 { usize::from(*octets.last()?) } else { 0 };
     let end = octets.len().checked_sub(padding)?;
     let timestamp = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
-    Some(Packet { payload_type: header[1] & 0x7f, timestamp, payload: octets.get(start..end)? })
+    let source = u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
+    Some(Packet { payload_type: header[1] & 0x7f, timestamp, source, payload: octets.get(start..end)? })
 }
 
 /// The key of an event's payload; nothing where it is another event.
@@ -64,7 +67,10 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let packet = write(8, true, 7, 160, 99, b"abc");
-        assert_eq!(read(&packet), Some(Packet { payload_type: 8, timestamp: 160, payload: b"abc" }));
+        assert_eq!(
+            read(&packet),
+            Some(Packet { payload_type: 8, timestamp: 160, source: 99, payload: b"abc" })
+        );
         // With a contributing source, an extension and padding.
         let mut full = packet[..HEADER].to_vec();
         full[0] |= 0x31;

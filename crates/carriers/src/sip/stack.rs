@@ -4,6 +4,7 @@
 
 use super::config::public_trust;
 use super::dialog::{ALLOW, Calls};
+use super::trace::Trace;
 use super::wire::{Target, USER_AGENT, Wire, tag};
 use crate::Fetch;
 use async_trait::async_trait;
@@ -11,13 +12,16 @@ use flow::{SipAddress, SipHost};
 use rsipstack::EndpointBuilder;
 use rsipstack::platform::CancellationToken;
 use rsipstack::resolver::SipResolver;
-use rsipstack::sip::prelude::HeadersExt;
-use rsipstack::sip::{Header, Host, Method, Port, Response, SipMessage, StatusCode, Transport};
+use rsipstack::sip::param::Received;
+use rsipstack::sip::prelude::{HeadersExt, ToTypedHeader};
+use rsipstack::sip::{
+    Header, Host, Method, Param, Port, Request, Response, SipMessage, StatusCode, Transport, Uri,
+};
 use rsipstack::transaction::Transaction;
-use rsipstack::transaction::endpoint::{Endpoint, EndpointOption, MessageInspector};
+use rsipstack::transaction::endpoint::{Endpoint, EndpointOption, MessageInspector, TransportEventInspector};
 use rsipstack::transport::transport_layer::DomainResolver;
 use rsipstack::transport::udp::UdpConnection;
-use rsipstack::transport::{SipAddr, TransportLayer};
+use rsipstack::transport::{SipAddr, TransportEvent, TransportLayer};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,9 +42,13 @@ impl Stack {
     ///
     /// # Errors
     /// When the address is taken.
-    pub(super) async fn start(bind: SocketAddr, cancel: &CancellationToken) -> Result<Stack, String> {
+    pub(super) async fn start(
+        bind: SocketAddr,
+        trace: Option<Trace>,
+        cancel: &CancellationToken,
+    ) -> Result<Stack, String> {
         let transport = TransportLayer::new(cancel.child_token());
-        Stack::over(bind, transport, None, cancel).await
+        Stack::over(bind, transport, None, trace, cancel).await
     }
 
     /// Starts one that sends to where its guard allows.
@@ -50,19 +58,21 @@ impl Stack {
     pub(super) async fn start_guarded(
         bind: SocketAddr,
         guard: &Guard,
+        trace: Option<Trace>,
         cancel: &CancellationToken,
     ) -> Result<Stack, String> {
         let resolver = Box::new(guard.clone());
         let transport = TransportLayer::new_with_domain_resolver(cancel.child_token(), resolver);
         let fetch = Arc::clone(&guard.fetch);
         transport.set_whitelist(move |ip: IpAddr| std::future::ready(may_reach(&*fetch, ip)));
-        Stack::over(bind, transport, Some(guard.clone()), cancel).await
+        Stack::over(bind, transport, Some(guard.clone()), trace, cancel).await
     }
 
     async fn over(
         bind: SocketAddr,
         transport: TransportLayer,
         guard: Option<Guard>,
+        trace: Option<Trace>,
         cancel: &CancellationToken,
     ) -> Result<Stack, String> {
         let udp = UdpConnection::create_connection(bind, None, Some(cancel.child_token())).await;
@@ -76,7 +86,8 @@ impl Stack {
             .with_user_agent(USER_AGENT)
             .with_transport_layer(transport)
             .with_option(option)
-            .with_inspector(Box::new(Ears { guard, calls: Arc::clone(&calls) }))
+            .with_transport_inspector(Box::new(Arrivals))
+            .with_inspector(Box::new(Ears { guard, trace, calls: Arc::clone(&calls) }))
             .with_cancel_token(cancel.child_token());
         let endpoint = builder.build();
         let serving = endpoint.inner.clone();
@@ -216,7 +227,13 @@ impl Guard {
         if let Some(uri) = next
             && !self.allows(&uri.host_with_port.host)
         {
-            uri.host_with_port = from.addr.clone();
+            let mut there = Uri::from(from);
+            there.auth = uri.auth.take();
+            let others = std::mem::take(&mut uri.params).into_iter();
+            there
+                .params
+                .extend(others.filter(|param| !matches!(param, Param::Transport(_) | Param::Maddr(_))));
+            *uri = there;
         }
         response.headers.retain(|header| !matches!(header, Header::RecordRoute(_) | Header::Contact(_)));
         routes.into_iter().for_each(|route| response.headers.push(Header::RecordRoute(route.into())));
@@ -253,18 +270,25 @@ impl DomainResolver for Guard {
     }
 }
 
-/// Looks at what comes in before anybody else does.
+/// Looks at what comes in before anybody else does, and at what goes out.
 struct Ears {
     guard: Option<Guard>,
+    trace: Option<Trace>,
     calls: Arc<Calls>,
 }
 
 impl MessageInspector for Ears {
-    fn before_send(&self, message: SipMessage, _: Option<&SipAddr>) -> SipMessage {
+    fn before_send(&self, message: SipMessage, to: Option<&SipAddr>) -> SipMessage {
+        if let Some(trace) = &self.trace {
+            trace.sent(&message, to);
+        }
         message
     }
 
     fn after_received(&self, message: SipMessage, from: Option<&SipAddr>) -> SipMessage {
+        if let Some(trace) = &self.trace {
+            trace.received(&message, from);
+        }
         // What comes from nowhere was made by us, for a transaction that nobody answered.
         let (SipMessage::Response(mut response), Some(from)) = (message.clone(), from) else {
             return message;
@@ -277,11 +301,48 @@ impl MessageInspector for Ears {
     }
 }
 
+/// Makes requests say where they come from, and nothing else: answers go to what the first `Via` has as
+/// `received` (RFC 3261, 18.2.2), and rsipstack leaves one there that the sender wrote himself when the rest is
+/// right.
+struct Arrivals;
+
+#[async_trait]
+impl TransportEventInspector for Arrivals {
+    async fn handle(&self, event: TransportEvent) -> Option<TransportEvent> {
+        let TransportEvent::Incoming(SipMessage::Request(mut request), connection, from) = event else {
+            return Some(event);
+        };
+        // Who can't be answered is not heard.
+        came_from(&mut request, from.get_socketaddr().ok()?)?;
+        Some(TransportEvent::Incoming(request.into(), connection, from))
+    }
+}
+
+/// Writes where a request came from into its first `Via`; nothing where it has none.
+fn came_from(request: &mut Request, from: SocketAddr) -> Option<()> {
+    let via = request.via_header_mut().ok()?;
+    let received = match from.ip() {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => format!("[{v6}]"),
+    };
+    via.update_first_value(|via| {
+        let mut via = via.typed()?;
+        let had = via.params.len();
+        via.params.retain(|param| !matches!(param, Param::Received(_) | Param::Maddr(_)));
+        if via.params.len() < had || via.uri.host_with_port.host != Host::IpAddr(from.ip()) {
+            via.params.push(Param::Received(Received::new(received)));
+        }
+        Ok(via.into())
+    })
+    .ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::reaches::Reaches;
     use super::*;
     use rsipstack::sip::HostWithPort;
+    use rsipstack::transport::SipConnection;
 
     /// Reaches public addresses as far as the tests have any.
     const PUBLIC: Reaches =
@@ -330,6 +391,8 @@ mod tests {
         let contact = response.typed_contact_headers().unwrap();
         assert!(contact.len() < 2);
         let uri = routes.last().map(|route| &route.uri).or(contact.first().map(|contact| &contact.uri));
+        let pinned = uri.filter(|uri| uri.host_with_port.to_string() == "192.0.2.1:5080");
+        assert!(pinned.is_none_or(|uri| SipAddr::try_from(uri).unwrap().r#type.is_none()), "{uri:?}");
         uri.map(|uri| uri.host_with_port.to_string()).unwrap_or_default()
     }
 
@@ -338,7 +401,9 @@ mod tests {
         let pinned = "192.0.2.1:5080";
         for (headers, hop) in [
             ("Contact: <sip:x@127.0.0.1:5099>\r\n", pinned),
+            // The way is that of the answer, too.
             ("Contact: <sip:x@10.0.0.5;transport=tcp>\r\n", pinned),
+            ("Contact: <sips:x@10.0.0.5;maddr=10.0.0.6>\r\n", pinned),
             ("Contact: <sip:x@192.0.2.7:5099>\r\n", "192.0.2.7:5099"),
             ("Contact: <sip:x@192.0.2.7>, <sip:x@127.0.0.1>\r\n", "192.0.2.7"),
             ("Record-Route: <sip:127.0.0.1:25;lr>\r\nContact: <sip:x@192.0.2.7>\r\n", pinned),
@@ -350,6 +415,40 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(next_hop(headers), hop, "{headers}");
+        }
+    }
+
+    /// Where an answer goes to a request that came from 192.0.2.1:5080 with this `Via`.
+    async fn answered_to(via: &str) -> String {
+        let text = format!(
+            "OPTIONS sip:x@192.0.2.9 SIP/2.0\r\nVia: {via};branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n\
+             To: <sip:c@d>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+        );
+        let from: SocketAddr = "192.0.2.1:5080".parse().unwrap();
+        let message = SipMessage::try_from(text.as_bytes()).unwrap();
+        let SipMessage::Request(mut request) =
+            SipConnection::update_msg_received(message, from, Transport::Udp).unwrap()
+        else {
+            panic!()
+        };
+        came_from(&mut request, from).unwrap();
+        let (_, address) = SipConnection::parse_target_from_via(request.via_header().unwrap()).unwrap();
+        address.to_string()
+    }
+
+    #[tokio::test]
+    async fn an_answer_goes_to_where_its_request_came_from() {
+        for via in [
+            "SIP/2.0/UDP 192.0.2.1:5080",
+            "SIP/2.0/UDP 192.0.2.1:5080;rport",
+            "SIP/2.0/UDP 192.0.2.1:5080;received=127.0.0.1",
+            "SIP/2.0/UDP 192.0.2.1:5080;received=127.0.0.1;rport=5099",
+            "SIP/2.0/UDP 192.0.2.1:5080;maddr=127.0.0.1",
+            "SIP/2.0/UDP 127.0.0.1:5099;received=10.0.0.1;rport",
+            "SIP/2.0/UDP 127.0.0.1:5099",
+            "SIP/2.0/UDP inside.example",
+        ] {
+            assert_eq!(answered_to(via).await, "192.0.2.1:5080", "{via}");
         }
     }
 }

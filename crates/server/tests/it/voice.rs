@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// A carrier with trunks at these ports.
-fn config(ports: &[u16], more: &str) -> String {
+pub fn config(ports: &[u16], more: &str) -> String {
     let trunks = ports.iter().map(|port| format!("[[carrier.trunk]]\nhost = \"127.0.0.1\"\nport = {port}\n"));
     format!(
         "[engine]\nminute = \"60s\"\n[callbacks]\nallow_private = true\n[[carrier]]\nname = \"voice\"\nkind = \"sip\"\n\
@@ -306,7 +306,7 @@ fn absurd(rate: u32, channels: u16, depth: u16) -> Vec<u8> {
 }
 
 /// A server of one file under any path, and how often it was asked for.
-async fn counted(file: Vec<u8>) -> (String, Arc<AtomicUsize>) {
+pub async fn counted(file: Vec<u8>) -> (String, Arc<AtomicUsize>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let asked = Arc::new(AtomicUsize::new(0));

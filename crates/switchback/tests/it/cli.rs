@@ -217,6 +217,90 @@ fn a_test_call_tells_why_it_can_not_be_made() {
     assert!(text(&output.stderr).contains("no trunk"), "{output:?}");
 }
 
+/// A trunk that wants to know who calls, and is busy then; its words would steer a terminal.
+fn a_busy_trunk() -> u16 {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = socket.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let mut octets = [0; 8192];
+        loop {
+            let (length, from) = socket.recv_from(&mut octets).unwrap();
+            let request = String::from_utf8_lossy(&octets[..length]).into_owned();
+            if !request.starts_with("INVITE ") {
+                continue;
+            }
+            let kept = request.lines().filter(|line| {
+                ["Via", "From", "To", "Call-ID", "CSeq"]
+                    .iter()
+                    .any(|name| line.starts_with(&format!("{name}:")))
+            });
+            let kept: String = kept.map(|line| format!("{line}\r\n")).collect();
+            let answer = if request.contains("Authorization") {
+                format!(
+                    "SIP/2.0 486 Busy Here\r\n{kept}Server: x\x1b]0;PWNED\x07\r\nContent-Length: 0\r\n\r\n"
+                )
+            } else {
+                let challenge = "WWW-Authenticate: Digest realm=\"acme\", nonce=\"4711\", algorithm=MD5\r\n";
+                format!("SIP/2.0 401 Unauthorized\r\n{kept}{challenge}Content-Length: 0\r\n\r\n")
+            };
+            socket.send_to(answer.as_bytes(), from).unwrap();
+        }
+    });
+    port
+}
+
+#[test]
+fn a_test_call_shows_its_messages_without_secrets() {
+    let directory = tempfile::tempdir().unwrap();
+    let sound = directory.path().join("sound.wav");
+    let mut wav =
+        b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data"
+            .to_vec();
+    wav.extend(16_000u32.to_le_bytes());
+    wav.extend([0; 16_000]);
+    std::fs::write(&sound, wav).unwrap();
+    let config = directory.path().join("switchback.toml");
+    let text = format!(
+        "[[carrier]]\nname = \"voice\"\nkind = \"sip\"\nchannels = [\"Voice\"]\nbind = \"127.0.0.1:0\"\n\
+         [carrier.speech]\ncommand = [\"cat\", \"{}\"]\n[[carrier.trunk]]\nhost = \"127.0.0.1\"\nport = {}\n\
+         username = \"acct-77\"\npassword = \"hunter2\"\n",
+        sound.display(),
+        a_busy_trunk()
+    );
+    std::fs::write(&config, text).unwrap();
+    let call = ["call", "--to", "+306900000000", "--say", "hello", "--config", config.to_str().unwrap()];
+    let output = run(&call, &[]);
+    let shown = text_of_call(&output);
+    assert!(!shown.contains("INVITE") && shown.contains("Busy"), "{shown}");
+    let output = run(&[&call[..], &["--trace"]].concat(), &[]);
+    let shown = text_of_call(&output);
+    for expected in [
+        " s  sent to UDP 127.0.0.1:",
+        " s  received from UDP 127.0.0.1:",
+        "\nINVITE sip:+306900000000@127.0.0.1",
+        "\nSIP/2.0 401 Unauthorized\n",
+        "\nSIP/2.0 486 Busy Here\n",
+        "\nServer: x\\u{1b}]0;PWNED\\u{7}\n",
+        "\nACK sip:",
+        "\nm=audio ",
+        "realm=\"acme\"",
+        "nonce=\"4711\"",
+        "nonce=\"***\"",
+        "response=\"***\"",
+    ] {
+        assert!(shown.contains(expected), "{expected} in {shown}");
+    }
+    for secret in ["hunter2", "\u{1b}", "\u{7}", "acct-77", "\r"] {
+        assert!(!shown.contains(secret), "{secret} in {shown}");
+    }
+}
+
+/// What a call that went as it should printed.
+fn text_of_call(output: &std::process::Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    text(&output.stdout).to_owned()
+}
+
 #[test]
 fn a_term_signal_ends_the_server_cleanly() {
     let directory = tempfile::tempdir().unwrap();
