@@ -446,6 +446,8 @@ impl Dialog {
                     let wanted = state.left.is_none() && state.taken.is_empty();
                     if wanted {
                         (state.phase, state.peer) = (Phase::Confirmed, Some(peer.clone()));
+                        // Told while nobody else can tell: what the other side asks for next comes behind it.
+                        let _ = self.events.send(Event::Final(response.clone()));
                     }
                     state.taken.push((tag, ack.clone()));
                     (ack, false, wanted)
@@ -455,11 +457,7 @@ impl Dialog {
         if let Err(error) = self.wire.send(&self.way_to(&peer).await, ack).await {
             tracing::debug!(error, call = self.call_id, "a call could not be acknowledged");
         }
-        if known {
-            return;
-        }
-        if wanted {
-            let _ = self.events.send(Event::Final(response.clone()));
+        if known || wanted {
             return;
         }
         if let Err(error) = self.request(Method::Bye, &peer, vec![]).await {
