@@ -236,18 +236,22 @@ async fn a_key_ends_a_prompt_once_whether_it_is_told_in_sound_or_by_info_or_both
 
 #[tokio::test]
 async fn a_call_may_go_over_ipv6() {
-    let mut peer = Puppet::at("::1").await;
-    let text = config(&[1], "").replace("bind = \"127.0.0.1:0\"", "bind = \"[::1]:0\"");
-    let server = TestServer::start(&text).await;
-    let mut step = phone(play([counted(silence(1)).await.0]));
-    step["to"] = json!({"sip": format!("sip:callee@{}", peer.address())});
-    let id = server.send(&json!({"flow": [step]})).await;
-    let ours = peer.invited().await.sound();
-    assert!(ours.is_ipv6());
-    peer.accept().await;
-    peer.sound.send_to(&silent(SOURCE), ours).await.unwrap();
-    assert_eq!(hear(&peer.sound).await, 8);
-    peer.expect("BYE").await;
-    let message = server.track_to_end(&id).await["messages"][0].clone();
-    assert_eq!(message["status"]["name"], "Completed", "{message:#}");
+    for by_trunk in [true, false] {
+        let mut peer = Puppet::at("::1").await;
+        let text = config(&[peer.address().port()], "").replace("host = \"127.0.0.1\"", "host = \"::1\"");
+        let server = TestServer::start(&text.replace("bind = \"127.0.0.1:0\"", "bind = \"[::1]:0\"")).await;
+        let mut step = phone(play([counted(silence(1)).await.0]));
+        if !by_trunk {
+            step["to"] = json!({"sip": format!("sip:callee@{}", peer.address())});
+        }
+        let id = server.send(&json!({"flow": [step]})).await;
+        let ours = peer.invited().await.sound();
+        assert!(ours.is_ipv6());
+        peer.accept().await;
+        peer.sound.send_to(&silent(SOURCE), ours).await.unwrap();
+        assert_eq!(hear(&peer.sound).await, 8);
+        peer.expect("BYE").await;
+        let message = server.track_to_end(&id).await["messages"][0].clone();
+        assert_eq!(message["status"]["name"], "Completed", "{message:#}");
+    }
 }
