@@ -1,5 +1,6 @@
 //! The fields of a body, read as far as they can be.
 
+use crate::latin1::text_of;
 use crate::tlv::{Tlv, Tlvs};
 use std::borrow::Cow;
 
@@ -136,11 +137,6 @@ fn tlvs_of(mut octets: &[u8]) -> (Vec<Tlv>, bool) {
         octets = &rest[length..];
     }
     (tlvs, octets.is_empty())
-}
-
-/// Octets as text: each is the character of its number (Latin-1), so that none is lost.
-pub(crate) fn text_of(octets: &[u8]) -> String {
-    octets.iter().map(|&octet| char::from(octet)).collect()
 }
 
 /// A field that can't be written.

@@ -97,6 +97,7 @@ mod command;
 mod dial;
 mod fields;
 mod frame;
+mod latin1;
 mod message;
 mod pace;
 mod pdu;

@@ -1,6 +1,6 @@
 //! Optional parameters: tag, length, value (SMPP 3.4, 5.3).
 
-use crate::fields::text_of;
+use crate::latin1::text_of;
 
 /// An optional parameter as it stands: its value may have any length, whatever the specification says of its tag.
 #[derive(Clone, PartialEq, Eq, Debug)]

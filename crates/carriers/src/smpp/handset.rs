@@ -1,6 +1,5 @@
 //! A message that a handset sent.
 
-use super::alphabet::encoding_of;
 use super::config::SmppConfig;
 use crate::{Encoding, HandsetMessage, Segment};
 use flow::text::{pack_septets, unpack_septets};
@@ -51,6 +50,30 @@ pub(super) fn split_header(message: &Message) -> (&[u8], &[u8]) {
     }
     let Some((&length, rest)) = payload.split_first() else { return (&[], payload) };
     rest.split_at_checked(length.into()).unwrap_or((&[], payload))
+}
+
+/// What a `data_coding` means at this SMSC: SMPP's own table below 0x10, 3GPP TS 23.038, 4 above it.
+pub(super) fn encoding_of(data_coding: u8, config: &SmppConfig) -> Encoding {
+    let default = Encoding::from(config.alphabet);
+    match data_coding {
+        unicode if unicode == config.data_coding.unicode => Encoding::Ucs2,
+        0x00 => default,
+        0x01 => Encoding::Ascii,
+        0x03 => Encoding::Latin1,
+        0x08 => Encoding::Ucs2,
+        0x02..=0x0f => Encoding::Binary,
+        // With bit 5 it is compressed. Bits 3 and 2 are the alphabet.
+        0x10..=0x7f if data_coding & 0x20 != 0 => Encoding::Binary,
+        0x10..=0x7f => match data_coding & 0x0c {
+            0x00 => default,
+            0x08 => Encoding::Ucs2,
+            _ => Encoding::Binary,
+        },
+        // Message waiting, stored, in UCS-2.
+        0xe0..=0xef => Encoding::Ucs2,
+        0xf0..=0xff if data_coding & 0x04 != 0 => Encoding::Binary,
+        0x80..=0xff => default,
+    }
 }
 
 /// Reads a message from a handset.
@@ -110,6 +133,30 @@ mod tests {
         assert_eq!(read(&sar, &config("")).segment, None);
         sar.tlvs.0.push(Tlv::new(tlv::SAR_SEGMENT_SEQNUM, [2]));
         assert_eq!(read(&sar, &config("")).segment, segment(256, 2, 2));
+    }
+
+    #[test]
+    fn data_codings_mean_alphabets() {
+        let latin = config(r#""alphabet": "latin1", "data_coding": {"unicode": 24}"#);
+        for (data_coding, encoding) in [
+            (0x00, Encoding::Latin1),
+            (0x01, Encoding::Ascii),
+            (0x02, Encoding::Binary),
+            (0x03, Encoding::Latin1),
+            (0x04, Encoding::Binary),
+            (0x08, Encoding::Ucs2),
+            (0x0e, Encoding::Binary),
+            (0x10, Encoding::Latin1),
+            (0x18, Encoding::Ucs2),
+            (0x28, Encoding::Binary),
+            (0x48, Encoding::Ucs2),
+            (0xc0, Encoding::Latin1),
+            (0xe1, Encoding::Ucs2),
+            (0xf0, Encoding::Latin1),
+            (0xf5, Encoding::Binary),
+        ] {
+            assert_eq!(encoding_of(data_coding, &latin), encoding, "{data_coding:#x}");
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! What a `deliver_sm` or a `data_sm` is: a receipt, in TLVs (SMPP 3.4, 5.3.2) or in text (appendix B), or a message from
 //! a handset.
 
-use super::alphabet::encoding_of;
 use super::config::{Meaning, SmppConfig};
 use super::fields::{self, Fields};
 use super::handset;
@@ -108,7 +107,7 @@ fn read_text(message: &Message, config: &SmppConfig) -> (String, Fields) {
     let (_, behind) = handset::split_header(message);
     let octets = &behind[..behind.len().min(READ_MAX)];
     let octets = octets.strip_suffix(&[0]).unwrap_or(octets);
-    let nominal = encoding_of(message.data_coding, config);
+    let nominal = handset::encoding_of(message.data_coding, config);
     let named = || if nominal == Encoding::Binary { as_it_stands(octets) } else { nominal.decode(octets) };
     // Most SMSCs write receipts in ASCII, whatever their alphabet is for other texts.
     let is_ascii = octets.iter().all(|&octet| matches!(octet, b' '..=b'~' | b'\r' | b'\n' | b'\t' | 0));
