@@ -13,6 +13,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 const OUTSIDE: &str = "127.0.0.2";
 const INSIDE: &str = "127.0.0.1";
@@ -187,8 +188,9 @@ async fn no_address_of_a_client_leads_inside() {
 
 #[tokio::test]
 async fn no_answer_leads_inside() {
-    let inside = Inside::new();
+    let inside = Arc::new(Inside::new());
     let at = inside.address();
+    let mut cases = JoinSet::new();
     for (line, headers) in [
         ("200 OK", format!("Contact: <sip:x@{at}>\r\n")),
         ("200 OK", format!("Contact: <sip:x@{at};transport=tcp>\r\n")),
@@ -204,34 +206,39 @@ async fn no_answer_leads_inside() {
         ("305 Use Proxy", format!("Contact: <sip:{at};transport=tcp>\r\n")),
         ("300 Multiple Choices", format!("Contact: <sip:x@localhost:{}>, <sip:x@{at}>\r\n", at.port())),
     ] {
-        let mut peer = Puppet::at(OUTSIDE).await;
-        let (_sip, mut receipts, ours) = calling(&mut peer, false).await;
-        let headers = headers.replace("PEER", &peer.address().to_string());
-        if line.starts_with("200") {
-            let body = peer.description();
-            peer.answer(line, &headers, &body).await;
-            peer.sound.send_to(&silent(7), ours).await.unwrap();
-            hear(&peer.sound).await;
-            // The call ends by itself, and its BYE goes nowhere else; where there is a name, it goes nowhere.
-            if !headers.contains("localhost") && !headers.contains("2130706433") {
-                peer.expect("BYE").await;
-            } else {
-                tokio::time::sleep(Duration::from_millis(1600)).await;
-            }
-        } else {
-            peer.answer(line, &headers, "").await;
-            assert_eq!(end(&mut receipts).await.status, Status::Failed, "{line}");
+        for by_trunk in [false, true] {
+            cases.spawn(no_packet_inside_after(Arc::clone(&inside), line, headers.clone(), by_trunk));
         }
-        tokio::time::sleep(MOMENT).await;
-        inside.assert_untouched(&format!("{line} {headers}"));
     }
+    cases.join_all().await;
+}
+
+/// A call whose answer has these headers, by the address or by a trunk.
+async fn no_packet_inside_after(inside: Arc<Inside>, line: &str, headers: String, by_trunk: bool) {
+    let mut peer = Puppet::at(OUTSIDE).await;
+    let (_sip, mut receipts, ours) = calling(&mut peer, by_trunk).await;
+    let headers = headers.replace("PEER", &peer.address().to_string());
+    if line.starts_with("200") {
+        let body = peer.description();
+        peer.answer(line, &headers, &body).await;
+        peer.sound.send_to(&silent(7), ours).await.unwrap();
+        hear(&peer.sound).await;
+        // The call ends by itself, and its BYE goes nowhere else.
+        peer.expect("BYE").await;
+    } else {
+        peer.answer(line, &headers, "").await;
+        assert_eq!(end(&mut receipts).await.status, Status::Failed, "{line}");
+    }
+    tokio::time::sleep(MOMENT).await;
+    inside.assert_untouched(&format!("{line} {headers}"));
 }
 
 #[tokio::test]
 async fn no_description_sends_sound_inside() {
-    let inside = Inside::new();
+    let inside = Arc::new(Inside::new());
     let at = inside.address();
     let described = describe(at, "8");
+    let mut cases = JoinSet::new();
     for by_trunk in [false, true] {
         for description in [
             described.clone(),
@@ -240,28 +247,39 @@ async fn no_description_sends_sound_inside() {
             // The session's address is outside, the stream's is not.
             format!("{}c=IN IP4 {INSIDE}\r\n", described.replace(INSIDE, OUTSIDE)),
         ] {
-            let mut peer = Puppet::at(OUTSIDE).await;
-            let (_sip, mut receipts, _) = calling(&mut peer, by_trunk).await;
-            peer.answer("200 OK", "", &description).await;
-            peer.expect("BYE").await;
-            let receipt = end(&mut receipts).await;
-            assert_eq!(receipt.status, Status::Failed, "{description}");
-            assert!(receipt.description.unwrap().contains("Nothing came back"));
-            inside.assert_untouched(&description);
+            cases.spawn(no_sound_inside_after(Arc::clone(&inside), description, by_trunk));
         }
-        // In a call under way.
-        let mut peer = Puppet::at(OUTSIDE).await;
-        let (_sip, mut receipts, ours) = calling(&mut peer, by_trunk).await;
-        peer.accept().await;
-        peer.sound.send_to(&silent(7), ours).await.unwrap();
-        hear(&peer.sound).await;
-        assert_eq!(peer.ask_anew(&described, "").await.status(), Some(200));
-        // Somebody inside speaks, which makes nobody speak to it.
-        inside.udp.send_to(&silent(7), ours).unwrap();
-        peer.expect("BYE").await;
-        assert_eq!(end(&mut receipts).await.status, Status::Failed);
-        inside.assert_untouched("a later description");
+        cases.spawn(no_sound_inside_later(Arc::clone(&inside), described.clone(), by_trunk));
     }
+    cases.join_all().await;
+    inside.assert_untouched("a description");
+}
+
+/// A call whose answer describes sound inside.
+async fn no_sound_inside_after(inside: Arc<Inside>, description: String, by_trunk: bool) {
+    let mut peer = Puppet::at(OUTSIDE).await;
+    let (_sip, mut receipts, _) = calling(&mut peer, by_trunk).await;
+    peer.answer("200 OK", "", &description).await;
+    peer.expect("BYE").await;
+    let receipt = end(&mut receipts).await;
+    assert_eq!(receipt.status, Status::Failed, "{description}");
+    assert!(receipt.description.unwrap().contains("Nothing came back"));
+    inside.assert_untouched(&description);
+}
+
+/// A call under way whose sound is to go inside.
+async fn no_sound_inside_later(inside: Arc<Inside>, description: String, by_trunk: bool) {
+    let mut peer = Puppet::at(OUTSIDE).await;
+    let (_sip, mut receipts, ours) = calling(&mut peer, by_trunk).await;
+    peer.accept().await;
+    peer.sound.send_to(&silent(7), ours).await.unwrap();
+    hear(&peer.sound).await;
+    assert_eq!(peer.ask_anew(&description, "").await.status(), Some(200));
+    // Somebody inside speaks, which makes nobody speak to it.
+    inside.udp.send_to(&silent(7), ours).unwrap();
+    peer.expect("BYE").await;
+    assert_eq!(end(&mut receipts).await.status, Status::Failed);
+    inside.assert_untouched("a later description");
 }
 
 #[tokio::test]
