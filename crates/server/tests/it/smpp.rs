@@ -245,6 +245,23 @@ async fn a_wrong_password_holds_messages_until_their_ttl() {
 }
 
 #[tokio::test]
+async fn several_sessions_share_a_carriers_messages() {
+    let smsc = Smsc::node(&[]);
+    let server = TestServer::start(&long_minute(&smsc.carrier("plain", "binds = 3"))).await;
+    until("the binds", || smsc.told("bound").len() == 3).await;
+    let mut ids = Vec::new();
+    for i in 0..30 {
+        ids.push(server.send(&json!({"flow": [sms(1, &format!("+30690000{i:03}0"))]})).await);
+    }
+    for id in &ids {
+        assert_eq!(server.track_to_end(id).await["status"], "Succeeded");
+    }
+    assert_eq!(smsc.told("submit").len(), 30);
+    server.server.stop().await;
+    until("the unbinds", || smsc.told("unbound").len() == 3).await;
+}
+
+#[tokio::test]
 async fn a_shutdown_unbinds() {
     let smsc = Smsc::node(&[]);
     let carrier = smsc.carrier("plain", "bind = \"separate\"\nenquire_link = \"50ms\"");
