@@ -33,6 +33,11 @@ impl BindKind {
         !matches!(self, BindKind::Receiver)
     }
 
+    /// Whether the SMSC sends messages and receipts.
+    pub const fn can_receive(self) -> bool {
+        !matches!(self, BindKind::Transmitter)
+    }
+
     fn of(command: CommandId) -> Option<BindKind> {
         match command.request() {
             CommandId::BIND_TRANSMITTER => Some(BindKind::Transmitter),

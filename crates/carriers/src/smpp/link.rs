@@ -7,8 +7,8 @@ use crate::{CarrierSink, NotStored, PartRef, Report, backoff};
 use async_trait::async_trait;
 use flow::CarrierRef;
 use smpp::{
-    Answer, Bind, BindKind, Client, CommandId, CommandStatus, Connection, End, Incoming, OddKind, Oddity,
-    Received, Settings,
+    Answer, Bind, BindKind, Client, CommandStatus, Connection, End, Incoming, OddKind, Oddity, Received,
+    Settings,
 };
 use std::io;
 use std::sync::Arc;
@@ -336,9 +336,4 @@ fn words(end: &End) -> String {
         status => return format!("the SMSC said no: command_status {status}"),
     };
     format!("the SMSC said no: {why} (command_status 0x{:08X})", status.0)
-}
-
-/// Whether a kind of session takes what the SMSC sends.
-pub(super) fn receives(kind: BindKind) -> bool {
-    kind.command() != CommandId::BIND_TRANSMITTER
 }

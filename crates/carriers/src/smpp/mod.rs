@@ -131,7 +131,12 @@ impl Carrier for Smpp {
 
     async fn until_admitted(&self) {
         loop {
-            let turn = self.pace.lock().turn(Instant::now().into_std());
+            let now = Instant::now().into_std();
+            let turn = self.pace.lock().turn(now);
+            if turn.at <= now {
+                // Timers are as coarse as a millisecond, and most carriers throttle nothing.
+                return;
+            }
             tokio::time::sleep_until(Instant::from_std(turn.at)).await;
             // The SMSC may have throttled meanwhile.
             if self.pace.lock().holds(turn) {
@@ -149,7 +154,7 @@ impl Carrier for Smpp {
     }
 
     fn is_up(&self) -> bool {
-        let receives = |link: &Link| link::receives(link.kind) && link.is_bound();
+        let receives = |link: &Link| link.kind.can_receive() && link.is_bound();
         self.link().is_some() && self.links.iter().any(receives)
     }
 
