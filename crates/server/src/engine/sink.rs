@@ -1,11 +1,11 @@
 //! Stores what carriers tell, and counts it.
 
-use super::submit::{RETRY_BASE, covers};
+use super::submit::{as_it_is, covers, pause_before};
 use super::{Engine, Outlet};
 use crate::clock::now_ms;
 use crate::metrics;
 use async_trait::async_trait;
-use carriers::{CarrierSink, HandsetMessage, NotStored, Outcome, PartRef, Report, Unread, backoff};
+use carriers::{CarrierSink, HandsetMessage, NotStored, Outcome, PartRef, Report, Unread};
 use flow::{CarrierRef, Channel, Event, Flow, LateRefusal, Submit, TaskKind};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -75,14 +75,6 @@ impl Sink {
         is_due
     }
 
-    /// The flow as it is now, where there is one.
-    async fn flow(&self, part: PartRef) -> Result<Option<Arc<Flow>>, StoreError> {
-        match self.store.recent(part.flow) {
-            Some(flow) => Ok(Some(flow)),
-            None => Ok(self.store.load(vec![part.flow]).await?.pop().flatten().map(Arc::new)),
-        }
-    }
-
     /// Returns when nothing of a part is under way any more, or after a while. Before that its outcome may not be written
     /// down: a refusal would find nothing to refuse, or be undone by it.
     async fn until_written(&self, engine: &Engine, part: PartRef) {
@@ -111,7 +103,7 @@ impl Sink {
             self.until_written(engine, part).await;
         }
         for _ in 0..LATE_TRIES {
-            let Some(flow) = self.flow(part).await? else { return Ok(()) };
+            let Some(flow) = as_it_is(&*self.store, part.flow).await? else { return Ok(()) };
             let Some(event) = late_event(engine, &flow, part, outlet, outcome) else { return Ok(()) };
             match self.store.apply(part.flow, event, now_ms()).await {
                 Ok(applied) => {
@@ -162,10 +154,7 @@ fn late_event(
                 Submit::Owed { attempts, .. } | Submit::Handed { attempts, .. } => attempts,
                 Submit::Done => return None,
             };
-            let pause = match after {
-                Some(told) => (*told).min(engine.retry_max),
-                None => backoff::delay(attempts, RETRY_BASE, engine.retry_max),
-            };
+            let pause = pause_before(engine, attempts, *after);
             let at_ms = now_ms().saturating_add(pause.as_millis().max(1) as i64);
             refused(LateRefusal::Temporary { at_ms })
         }

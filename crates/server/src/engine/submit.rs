@@ -10,10 +10,11 @@ use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Claim, Reserved};
+use store::{Claim, Reserved, Store, StoreError};
+use uuid::Uuid;
 
 /// The pause after the first refusal that allows another attempt.
-pub(super) const RETRY_BASE: Duration = Duration::from_millis(100);
+const RETRY_BASE: Duration = Duration::from_millis(100);
 
 /// How often a part was handed over in vain.
 #[derive(Clone, Copy)]
@@ -96,10 +97,7 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) -> Op
         let pause = if dispatch::has_untried(engine, &flow, message, attempts, outlet) {
             Duration::ZERO
         } else {
-            match after {
-                Some(told) => told.min(engine.retry_max),
-                None => backoff::delay(attempts, RETRY_BASE, engine.retry_max),
-            }
+            pause_before(engine, attempts, after)
         };
         let at_ms = now_ms().saturating_add(pause.as_millis().max(1) as i64);
         Event::Deferred { message, part, at_ms, unknown }
@@ -128,20 +126,31 @@ pub(super) async fn submit(engine: &Engine, outlet: &Outlet, claim: Claim) -> Op
     })
 }
 
+/// How long a part waits after a refusal that allows another attempt; `after` is what the carrier told.
+pub(super) fn pause_before(engine: &Engine, attempts: u32, after: Option<Duration>) -> Duration {
+    match after {
+        Some(told) => told.min(engine.retry_max),
+        None => backoff::delay(attempts, RETRY_BASE, engine.retry_max),
+    }
+}
+
+/// The flow as it is now, where there is one.
+pub(super) async fn as_it_is(store: &dyn Store, id: Uuid) -> Result<Option<Arc<Flow>>, StoreError> {
+    match store.recent(id) {
+        Some(flow) => Ok(Some(flow)),
+        None => Ok(store.load(vec![id]).await?.pop().flatten().map(Arc::new)),
+    }
+}
+
 /// The flow as it is now, where the part is still to be handed over: it may have been cancelled or left meanwhile.
 async fn still_owed(engine: &Engine, claim: &Claim) -> Option<Arc<Flow>> {
     let TaskKind::Submit { message, part, .. } = claim.task else { return None };
     let id = claim.flow.id;
-    let flow = match engine.store.recent(id) {
-        Some(flow) => flow,
-        None => match engine.store.load(vec![id]).await {
-            Ok(mut found) => Arc::new(found.pop().flatten()?),
-            Err(_) => {
-                engine.store.put_off(id, claim.task, now_ms() + STORE_PAUSE.as_millis() as i64);
-                return None;
-            }
-        },
+    let Ok(flow) = as_it_is(&*engine.store, id).await else {
+        engine.store.put_off(id, claim.task, now_ms() + STORE_PAUSE.as_millis() as i64);
+        return None;
     };
+    let flow = flow?;
     tries(&flow, message, part).map(|_| flow)
 }
 
