@@ -2,8 +2,13 @@
 //! kept beside it as what it replaced, so that the state of that moment is found again by going back from the present
 //! one. A change costs what it replaced, not another copy of the flow.
 
-use crate::limits::{json_octets, words};
-use crate::{Channel, Detail, Flow, FlowStatus, Part, State, Status, StatusCode, StatusRecord};
+use crate::channel::Channel;
+use crate::detail::Detail;
+use crate::flow_status::{FlowStatus, StatusCode};
+use crate::part::{Part, StatusRecord};
+use crate::state::State;
+use crate::status::Status;
+use crate::texts::{json_octets, words};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use uuid::Uuid;
@@ -282,6 +287,11 @@ impl Callbacks {
         }
     }
 
+    /// The `webhook-id` of one of the callbacks of the flow `id`: the same on every attempt, and no other's.
+    pub(crate) fn webhook_id(id: &Uuid, callback: &PendingCallback) -> Uuid {
+        callback.id.unwrap_or_else(|| Uuid::new_v5(id, &callback.number.to_be_bytes()))
+    }
+
     /// Octets that all of them take in a document, at most.
     fn size_max(&self) -> usize {
         self.0.iter().map(PendingCallback::size_max).sum()
@@ -370,7 +380,7 @@ impl Callbacks {
     }
 
     /// The state that a callback tells of; `None` where there is no such callback.
-    fn state_at<'a>(&'a self, number: u32, now: &'a State) -> Option<Cow<'a, State>> {
+    pub(crate) fn state_at<'a>(&'a self, number: u32, now: &'a State) -> Option<Cow<'a, State>> {
         let position = self.0.iter().position(|callback| callback.number == number)?;
         let callback = &self.0[position];
         if let Some(state) = &callback.state {
@@ -412,23 +422,5 @@ fn undo(state: &mut State, change: &Change) {
         state.status_code = before.status_code;
         state.cancelled = before.cancelled;
         state.termination = before.termination;
-    }
-}
-
-impl Flow {
-    /// The state that one of its callbacks tells of; `None` where there is no such callback.
-    pub fn state_at(&self, number: u32) -> Option<Cow<'_, State>> {
-        self.callbacks.state_at(number, &self.state)
-    }
-
-    /// The `webhook-id` of one of its callbacks: the same on every attempt, and no other's.
-    pub fn webhook_id(&self, callback: &PendingCallback) -> Uuid {
-        callback.id.unwrap_or_else(|| Uuid::new_v5(&self.id, &callback.number.to_be_bytes()))
-    }
-
-    /// Brings what documents of version 0.1 have into today's form.
-    pub fn adopt_old_callbacks(&mut self) {
-        let dead = std::mem::take(&mut self.old_dead_callbacks);
-        self.callbacks_made = self.callbacks.adopt(dead, self.callbacks_made);
     }
 }

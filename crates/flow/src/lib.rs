@@ -5,14 +5,19 @@
 //! clock or draws random numbers: times (milliseconds since the Unix epoch) and ids come in as arguments.
 
 mod callbacks;
-mod channel;
-mod check;
+pub mod channel;
+mod channel_set;
+mod compat;
+mod detail;
+mod event;
 mod facets;
+mod flow;
+mod flow_status;
 mod limits;
 pub mod links;
 mod machine;
-mod model;
 mod number;
+mod part;
 mod price;
 mod receipt;
 mod rule;
@@ -20,30 +25,38 @@ mod rule;
 pub mod sample;
 mod sip;
 mod size;
+mod state;
 mod status;
 mod step;
 mod task;
 pub mod text;
+mod texts;
+mod ttl;
+mod violation;
 
 pub use callbacks::{Callbacks, Change, ChangeKind, FlowBefore, PartBefore, PendingCallback};
-pub use channel::{Channel, ChannelSet};
-pub use check::Violation;
+pub use channel::rules::{ChannelContent, ChannelRules, Charge};
+pub use channel::sms::{ShortLink, Shortened, Sms};
+pub use channel::viber::{Action, Viber, ViberBody, ViberFile, ViberMessage, ViberTemplate, ViberVideo};
+pub use channel::voice::{MachineDetection, MachineStrategy, Verb, Voice, VoiceTarget};
+pub use channel::{Channel, Content};
+pub use channel_set::ChannelSet;
+pub use detail::Detail;
+pub use event::{Applied, Event, LateRefusal, Note};
 pub use facets::Facets;
+pub use flow::{CALLBACK_BYTES, Callback, CallbackStrategy, Flow, NewFlow};
+pub use flow_status::{FlowKind, FlowStatus, StatusCode};
 pub use limits::Limits;
-pub use machine::{Applied, Event, LateRefusal, Note};
-pub use model::{
-    CALLBACK_BYTES, Callback, CallbackStrategy, CarrierRef, Covers, Flow, FlowKind, FlowStatus, Message,
-    NewFlow, Part, State, StatusCode, StatusRecord, Submit,
-};
 pub use number::{is_e164, number_piece, number_start, read_number};
+pub use part::{CarrierRef, Covers, Part, StatusRecord, Submit};
 pub use price::{Price, Rate};
 pub use receipt::Receipt;
 pub use rule::Rule;
 pub use sip::{SipAddress, SipHost};
-pub use size::{CARRIER_MAX, REFERENCE_MAX};
-pub use status::{Detail, Status};
-pub use step::{
-    Action, Content, MachineDetection, MachineStrategy, Restrictions, ShortLink, Shortened, Sms, Step, Ttl,
-    Verb, Viber, ViberBody, ViberFile, ViberMessage, ViberTemplate, ViberVideo, Voice, VoiceTarget,
-};
+pub use state::{Message, State};
+pub use status::Status;
+pub use step::{Restrictions, Step};
 pub use task::{Task, TaskKind};
+pub use texts::{CARRIER_MAX, REFERENCE_MAX};
+pub use ttl::{Ttl, TtlRule};
+pub use violation::{Violation, Violations};

@@ -1,7 +1,8 @@
 //! What carriers report.
 
-use crate::size::{detail as short_detail, part_words};
-use crate::{Detail, Status};
+use crate::detail::Detail;
+use crate::status::Status;
+use crate::texts::{detail as short_detail, part_words};
 use serde::{Deserialize, Serialize};
 
 /// What a carrier reports on one of the messages that it took.

@@ -1,6 +1,8 @@
 //! What a flow owes: a function of its state.
 
-use crate::{Channel, Flow, model::Submit};
+use crate::channel::Channel;
+use crate::flow::Flow;
+use crate::part::Submit;
 
 /// Something to be done for a flow at a time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

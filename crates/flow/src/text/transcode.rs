@@ -4,7 +4,7 @@
 //! text in capitals, letter by letter; Greek networks send that way, and handsets show it as Greek. So Greek letters of
 //! either case become capitals, as long as before. Other scripts are written by sound.
 
-use super::septets;
+use super::gsm::septets;
 use std::borrow::Cow;
 
 /// Capitals of the Cyrillic script that the GSM alphabet has a look-alike of, and that.
@@ -32,8 +32,9 @@ const CYRILLIC: [(char, char); 21] = [
     ('Ү', 'Y'),
 ];
 
-/// Replaces the characters that the GSM alphabet lacks by ones that it has: `Ά` by `A`, `“` by `"`, `?` at worst.
-pub(super) fn transcode(text: &str) -> String {
+/// Replaces the characters that the GSM alphabet lacks by ones that it has: `Ά` by `A`, `“` by `"`, `?` at worst. Greek
+/// letters become the capitals that the alphabet has or that look alike, so that the text keeps its length.
+pub fn transcode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let shouts = !text.chars().any(char::is_lowercase);
     let mut rest = text;
