@@ -69,3 +69,19 @@ pub enum StatusCode {
     /// A step ended unsuccessfully in a status that it does not fail over on.
     FailoverNotTriggered = 3,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flow_status_is_stored_and_read_by_its_name() {
+        for status in FlowStatus::ALL {
+            assert_eq!(serde_json::to_value(status).unwrap(), status.name());
+            assert_eq!(FlowStatus::parse(&status.name().to_ascii_lowercase()), Some(status));
+        }
+        assert_eq!(FlowStatus::parse("Done"), None);
+        let ends = FlowStatus::ALL.map(FlowStatus::is_final);
+        assert_eq!(ends, [false, false, true, true]);
+    }
+}

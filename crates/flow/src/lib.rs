@@ -52,7 +52,7 @@ pub use part::{CarrierRef, Covers, Part, StatusRecord, Submit};
 pub use price::{Price, Rate};
 pub use receipt::Receipt;
 pub use rule::Rule;
-pub use sip::{SipAddress, SipHost};
+pub use sip::{SipAddress, SipAddressError, SipHost};
 pub use state::{Message, State};
 pub use status::Status;
 pub use step::{Restrictions, Step};

@@ -39,6 +39,24 @@ pub enum Status {
 use Status::*;
 
 impl Status {
+    /// Every status.
+    pub const ALL: [Status; 14] = [
+        Queued,
+        Sent,
+        Delivered,
+        Seen,
+        Undelivered,
+        Expired,
+        Failed,
+        Unsent,
+        Initiated,
+        Ringing,
+        Completed,
+        Busy,
+        NoAnswer,
+        Terminated,
+    ];
+
     /// The spelling in `failoverOnStatuses` and in filters.
     pub const fn name(self) -> &'static str {
         match self {
@@ -68,5 +86,28 @@ impl Status {
     /// Whether the message got through.
     pub const fn is_success(self) -> bool {
         matches!(self, Delivered | Seen | Completed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_stored_by_its_name() {
+        for (at, status) in Status::ALL.into_iter().enumerate() {
+            assert_eq!(status as usize, at);
+            assert_eq!(serde_json::to_value(status).unwrap(), status.name());
+        }
+    }
+
+    #[test]
+    fn what_gets_through_ends() {
+        let is_open = |status: &Status| matches!(status, Queued | Sent | Initiated | Ringing);
+        for status in Status::ALL {
+            assert_eq!(status.is_final(), !is_open(&status), "{status:?}");
+            let is_success = matches!(status.name(), "Delivered" | "Seen" | "Completed");
+            assert_eq!(status.is_success(), is_success, "{status:?}");
+        }
     }
 }

@@ -9,7 +9,8 @@ const LABEL_MAX: usize = 350;
 const URL_MAX: usize = 1000;
 
 /// A rule that a step breaks.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{field} {message}")]
 pub struct Violation {
     /// The member of the wire form, relative to the step: `message.text`.
     pub field: String,
@@ -62,5 +63,74 @@ impl Violations {
         if let Some(label) = label {
             self.length(field, label, 1, LABEL_MAX);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(check: impl FnOnce(&mut Violations)) -> Vec<Rule> {
+        let mut found = Violations::default();
+        check(&mut found);
+        found.into_vec().into_iter().map(|violation| violation.rule).collect()
+    }
+
+    #[test]
+    fn a_violation_is_told_by_member_and_rule() {
+        let mut found = Violations::default();
+        found.length("message.text", "", 1, 2);
+        let message = "must have 1 to 2 characters; it has 0".to_owned();
+        let violation = Violation { field: "message.text".into(), rule: Rule::Length, message };
+        assert_eq!(violation.to_string(), "message.text must have 1 to 2 characters; it has 0");
+        assert_eq!(found.into_vec(), [violation]);
+    }
+
+    #[test]
+    fn lengths_are_counted_in_characters() {
+        for (text, is_allowed) in [("", false), ("字", true), ("字字", true), ("字字字", false)] {
+            let found = rules(|found| found.length("x", text, 1, 2));
+            assert_eq!(found.is_empty(), is_allowed, "{text}");
+        }
+        assert_eq!(rules(|found| found.label("label", None)), []);
+        assert_eq!(rules(|found| found.label("label", Some(&String::new()))), [Rule::Length]);
+    }
+
+    #[test]
+    fn urls_have_a_scheme_a_host_and_no_blanks() {
+        let url = |https| move |url: &str| rules(|found| found.url("url", url, https));
+        for good in ["https://a", "https://a.example/x?y=1#z", "https://a.example:8443"] {
+            assert_eq!((url(true)(good), url(false)(good)), (vec![], vec![]), "{good}");
+        }
+        assert_eq!((url(true)("http://a"), url(false)("http://a")), (vec![Rule::Format], vec![]));
+        for bad in [
+            "",
+            "a",
+            "https:",
+            "https://",
+            "https:///x",
+            "ftp://a",
+            "//a",
+            "https//a",
+            "https://a b",
+            "https://a\u{0}",
+            "xhttps://a",
+            "HTTPS://a",
+            "https://a\u{3000}b",
+        ] {
+            assert_eq!((url(true)(bad), url(false)(bad)), (vec![Rule::Format], vec![Rule::Format]), "{bad}");
+        }
+        let long = |characters: usize| format!("https://{}", "字".repeat(characters - 8));
+        assert_eq!(url(true)(&long(1000)), []);
+        assert_eq!(url(true)(&long(1001)), [Rule::Length]);
+    }
+
+    #[test]
+    fn the_rule_for_urls_names_the_schemes() {
+        let mut found = Violations::default();
+        found.url("a", "x", true);
+        found.url("b", "x", false);
+        let messages: Vec<_> = found.into_vec().into_iter().map(|violation| violation.message).collect();
+        assert_eq!(messages, ["must be an https URL", "must be an http or https URL"]);
     }
 }

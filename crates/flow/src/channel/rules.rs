@@ -152,3 +152,100 @@ pub trait ChannelContent {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::Channel;
+
+    /// The statuses that may replace one.
+    fn next(channel: Channel, known: Status, provisional: bool, expires_unseen: bool) -> Vec<Status> {
+        let rules = channel.rules();
+        Status::ALL
+            .into_iter()
+            .filter(|next| rules.yields(known, *next, provisional, expires_unseen))
+            .collect()
+    }
+
+    #[test]
+    fn what_a_carrier_reports_replaces_what_came_before_it() {
+        use Channel::{Sms, Viber, Voice};
+        use Status::*;
+        let sms_ends = [Delivered, Undelivered, Failed, Unsent];
+        assert_eq!(next(Sms, Queued, false, false), [&[Sent], &sms_ends[..]].concat());
+        assert_eq!(next(Sms, Sent, false, false), sms_ends);
+        let viber = [Delivered, Seen, Undelivered, Expired, Failed, Unsent];
+        assert_eq!(next(Viber, Queued, false, false), viber);
+        assert_eq!(next(Viber, Delivered, false, false), [Seen]);
+        assert_eq!(next(Viber, Delivered, false, true), [Seen, Expired]);
+        let call_ends = [Failed, Unsent, Completed, Busy, NoAnswer, Terminated];
+        assert_eq!(
+            next(Voice, Initiated, false, false),
+            [&call_ends[..2], &[Ringing], &call_ends[2..]].concat()
+        );
+        assert_eq!(next(Voice, Ringing, false, false), call_ends);
+    }
+
+    #[test]
+    fn what_ended_stays_unless_we_ended_it_ourselves() {
+        for channel in Channel::ALL {
+            let rules = channel.rules();
+            for known in rules.final_statuses.iter().copied() {
+                assert_eq!(next(channel, known, false, true), []);
+                let ends = next(channel, known, true, false);
+                for status in rules.statuses() {
+                    let is_sent = known == Status::Unsent && Some(status) == rules.accepted;
+                    let is_better = rules.is_final(status) || status.is_success() || is_sent;
+                    assert_eq!(ends.contains(&status), is_better && status != known, "{known:?} {status:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn seen_follows_a_success() {
+        for channel in Channel::ALL {
+            let rules = channel.rules();
+            let following: Vec<Status> =
+                rules.statuses().filter(|status| rules.follows_success(*status)).collect();
+            let is_confirmed = rules.open_statuses.contains(&Status::Delivered);
+            assert_eq!(following, if is_confirmed { vec![Status::Seen] } else { vec![] }, "{channel}");
+        }
+    }
+
+    #[test]
+    fn the_rules_of_a_channel_fit_together() {
+        for channel in Channel::ALL {
+            let rules = channel.rules();
+            assert_eq!(rules.initial(), rules.open_statuses[0]);
+            for status in Status::ALL {
+                let count = rules.statuses().filter(|known| *known == status).count();
+                assert_eq!(count, usize::from(rules.has(status)), "{channel} {status:?}");
+            }
+            for open in rules.open_statuses {
+                assert!(!rules.is_final(*open) && (!open.is_final() || open.is_success()));
+            }
+            for end in rules.final_statuses {
+                assert!(rules.is_final(*end) && end.is_final());
+                assert!(rules.progress(*end) > rules.progress(*rules.open_statuses.last().unwrap()));
+            }
+            assert!(rules.accepted.is_none_or(|status| rules.open_statuses.contains(&status)));
+            assert!(rules.final_statuses.contains(&rules.expired.0) && !rules.expired.0.is_success());
+            for needed in [Status::Failed, Status::Unsent] {
+                assert!(rules.final_statuses.contains(&needed), "{channel}: {needed:?} is set by us");
+            }
+            assert!(rules.failover_choices.iter().all(|status| rules.final_statuses.contains(status)));
+            assert!(rules.failover_default.iter().all(|status| rules.failover_choices.contains(status)));
+            assert!(rules.ttl.allows(rules.ttl.default));
+        }
+    }
+
+    #[test]
+    fn statuses_are_read_and_written_by_their_names() {
+        let viber = Channel::Viber.rules();
+        assert_eq!(viber.parse_status("sEEN"), Some(Status::Seen));
+        assert_eq!(viber.parse_status("Ringing"), None);
+        assert_eq!(viber.tracking_name(Status::Seen), "SEEN");
+        assert_eq!(Channel::Sms.rules().tracking_name(Status::Sent), "Sent");
+    }
+}

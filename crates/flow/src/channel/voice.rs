@@ -130,7 +130,7 @@ impl ChannelContent for Voice {
             VoiceTarget::Viber(to) => found.phone("to.viber", to),
             VoiceTarget::Sip(to) => {
                 if let Err(why) = SipAddress::parse(to) {
-                    found.add("to.sip", Rule::Format, why);
+                    found.add("to.sip", Rule::Format, why.to_string());
                 }
             }
         }
