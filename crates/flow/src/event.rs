@@ -9,7 +9,7 @@ use crate::receipt::Receipt;
 /// Something that happened to a flow. Positions count from 0; one that names nothing is ignored.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
-    /// A part is about to be handed to a carrier that must not get it twice.
+    /// A part is about to be handed to a carrier, which must not get it twice.
     Handed {
         /// The message's position.
         message: u16,
@@ -20,7 +20,8 @@ pub enum Event {
         /// What is handed over with it, and what its receipts will be about.
         covers: Covers,
     },
-    /// A part was handed to a carrier, nobody knows whether the carrier has it, and it is not handed over again.
+    /// A part was handed to a carrier that did not answer, and is not handed over again: the carrier may have
+    /// it.
     Unanswered {
         /// The message's position.
         message: u16,
@@ -31,7 +32,7 @@ pub enum Event {
         /// As in [`Event::Handed`].
         covers: Covers,
     },
-    /// So much of the application's balance is held for a part that is about to be handed over.
+    /// An amount of the application's balance is held for a part that is about to be handed over.
     Reserved {
         /// The message's position.
         message: u16,
@@ -56,7 +57,7 @@ pub enum Event {
         /// As in [`Event::Handed`].
         covers: Covers,
     },
-    /// A carrier took a part.
+    /// A carrier accepted a part.
     Submitted {
         /// The message's position.
         message: u16,
@@ -64,9 +65,10 @@ pub enum Event {
         part: u16,
         /// Which carrier, and what it calls the message.
         carrier: CarrierRef,
-        /// What it charges, and the recipient's network, if known. If not, it charges what was held for the part.
+        /// What it charges, and the recipient's network, if known. If not, it charges what was held for the
+        /// part.
         rate: Option<Rate>,
-        /// What it took under this reference, and what its receipts will be about.
+        /// What it accepted under this reference, and what its receipts will be about.
         covers: Covers,
     },
     /// A carrier refused a part for good.
@@ -80,14 +82,14 @@ pub enum Event {
         /// The carrier's words.
         description: Option<String>,
     },
-    /// A carrier says after the fact that it does not have a part whose hand-over had an unknown outcome.
+    /// A carrier refuses, late, a part whose hand-over had an unknown outcome: it does not have it.
     RefusedLate {
         /// The message's position.
         message: u16,
         /// The part's position.
         part: u16,
-        /// The part's count of unknown hand-overs ([`Submit::Owed`], [`Submit::Handed`]) when the answer came. If it is
-        /// another one by now, the event is out of date and changes nothing; so it can't count twice.
+        /// The part's count of unknown hand-overs ([`crate::Submit`]) when the answer came. If the count has
+        /// changed since, the event is out of date and changes nothing; so it can't count twice.
         unknown: u8,
         /// What the carrier said.
         refusal: LateRefusal,
@@ -100,7 +102,7 @@ pub enum Event {
         part: u16,
         /// When, Unix milliseconds.
         at_ms: i64,
-        /// It was handed over, and nobody knows whether the carrier has it.
+        /// It was handed over, and the carrier may have it.
         unknown: bool,
     },
     /// A carrier reports on a part.
@@ -117,23 +119,24 @@ pub enum Event {
         /// The message's position.
         message: u16,
     },
-    /// The application wants no more of it: the flow ends, and nothing is handed over any more.
+    /// The application cancels the flow: it ends, and no part is handed over any more.
     Cancel,
     /// The oldest callback that is owed was acknowledged.
     CallbackDone {
         /// Its number.
         number: u32,
     },
-    /// It was not; it is due again at `at_ms`, or given up when that is `None`.
+    /// The oldest callback that is owed was not acknowledged.
     CallbackFailed {
         /// Its number.
         number: u32,
-        /// When, Unix milliseconds.
+        /// When it is due again, Unix milliseconds; absent: it is given up.
         at_ms: Option<i64>,
         /// Why.
         error: String,
     },
-    /// Its target wants no more callbacks of this flow (contract, section 5: `410`); what is owed is given up.
+    /// The target refuses further callbacks of this flow (contract, section 5: `410`); those owed are given
+    /// up.
     CallbacksEnded {
         /// Its number.
         number: u32,
@@ -161,12 +164,12 @@ pub enum LateRefusal {
     },
 }
 
-/// Something worth counting about an applied event.
+/// Something about an applied event that metrics count.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Note {
     /// A receipt changed a message whose step had been left.
     LateReceipt,
-    /// A receipt told nothing new, or something older than what is known.
+    /// A receipt reported what was known already, or something older.
     StaleReceipt,
     /// The next step was started.
     Failover,
@@ -177,8 +180,8 @@ pub enum Note {
 /// What an event did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// Whether the flow is another one than before.
+    /// Whether the flow changed.
     pub changed: bool,
-    /// What is worth counting.
+    /// What metrics count.
     pub notes: Vec<Note>,
 }

@@ -41,10 +41,11 @@ pub struct Flow {
     /// How many callbacks it has owed so far: the last one's number.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub callbacks_made: u32,
-    /// Its target wants no more callbacks.
+    /// Its target refused further callbacks.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub callbacks_ended: bool,
-    /// Octets that its callbacks may take in its document; what was never sent is told in one beyond it.
+    /// Octets that its callbacks may take in its document; beyond it, callbacks never sent are merged into
+    /// one.
     #[serde(default = "callback_bytes_default", skip_serializing_if = "is_callback_bytes_default")]
     pub callback_bytes_max: u32,
     /// Documents of version 0.1: the callbacks that were given up; see [`Flow::adopt_old_callbacks`].
@@ -52,7 +53,7 @@ pub struct Flow {
     pub(crate) old_dead_callbacks: Vec<PendingCallback>,
 }
 
-/// Octets that a flow's callbacks may take in its document, where its steps leave so much.
+/// Octets that a flow's callbacks may take in its document, if its steps leave that much.
 pub const CALLBACK_BYTES: u32 = 80 * 1024;
 
 fn callback_bytes_default() -> u32 {
@@ -112,7 +113,8 @@ impl Flow {
         self.state.total_price(&self.steps)
     }
 
-    /// What its application's balance has less because of it; falls again where something held was not charged.
+    /// The amount by which it lowers its application's balance; falls again when something held is not
+    /// charged.
     pub fn committed(&self) -> Price {
         let messages = self.state.messages.iter().zip(&self.steps);
         messages
@@ -136,7 +138,7 @@ impl Flow {
         }
     }
 
-    /// The state that one of its callbacks tells of; `None` where there is no such callback.
+    /// The state that one of its callbacks reports; `None` if it has no such callback.
     pub fn state_at(&self, number: u32) -> Option<Cow<'_, State>> {
         self.callbacks.state_at(number, &self.state)
     }
@@ -146,7 +148,7 @@ impl Flow {
         Callbacks::webhook_id(&self.id, callback)
     }
 
-    /// Brings what documents of version 0.1 have into today's form.
+    /// Converts the callbacks of a document of version 0.1.
     pub fn adopt_old_callbacks(&mut self) {
         let dead = std::mem::take(&mut self.old_dead_callbacks);
         self.callbacks_made = self.callbacks.adopt(dead, self.callbacks_made);

@@ -1,7 +1,7 @@
 //! How much a client may ask for in one flow.
 
-/// The limits that a flow is checked against when it is sent. A flow that was accepted is never refused later because
-/// of them.
+/// The limits that a flow is checked against when it is sent. Lower limits do not affect flows accepted
+/// before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// Steps of a flow.

@@ -14,26 +14,26 @@ use uuid::Uuid;
 pub struct Part {
     /// The contract's `smsId` for Sms; internal otherwise.
     pub id: Uuid,
-    /// What became of it.
+    /// Its status.
     pub status: StatusRecord,
     /// How its way to the carrier stands.
     pub submit: Submit,
-    /// Which carrier took it and what it calls it.
+    /// Which carrier accepted it, under which id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<CarrierRef>,
     /// What the carrier's receipts for this part are about.
     #[serde(rename = "whole", default, skip_serializing_if = "Covers::is_part")]
     pub covers: Covers,
-    /// What of the application's balance is held for it until it is charged or not.
+    /// The amount of the application's balance that is held for it until it is charged or not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Price>,
-    /// What the carrier charges for it, or for each interval of it, once charged.
+    /// The price of it, or of each interval of it, once the carrier accepted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Price>,
-    /// A call is charged for each started interval of so many seconds; absent: once.
+    /// Seconds of an interval: a call is charged for each one that it started; absent: once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval_s: Option<u32>,
-    /// The recipient's network, when the rate or the carrier tells.
+    /// The recipient's network, if the rate or the carrier names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<String>,
     /// When a Viber message with `expireOnDelivery` expired although delivered, Unix milliseconds.
@@ -54,7 +54,8 @@ pub enum Covers {
     /// The part alone.
     #[default]
     Part,
-    /// The part is handed over alone, but a receipt for it counts for every part of the message that the carrier took.
+    /// The part is handed over alone, but a receipt for it counts for every part of the message that the
+    /// carrier accepted.
     Receipts,
     /// All parts of the message are handed over as one, and every receipt counts for each of them.
     Message,
@@ -110,8 +111,8 @@ pub struct CarrierRef {
 }
 
 impl CarrierRef {
-    /// A message as its carrier calls it. An id of more than [`REFERENCE_MAX`] octets is kept by its hash, so that a
-    /// provider can't make a flow larger; its receipts name it alike.
+    /// A message as its carrier calls it. An id of more than [`REFERENCE_MAX`] octets is kept by its hash, so
+    /// that a provider can't make a flow larger; its receipts name it alike.
     pub fn new(carrier: impl Into<String>, reference: impl Into<String>) -> CarrierRef {
         let mut reference = reference.into();
         if reference.len() > REFERENCE_MAX {
@@ -130,17 +131,17 @@ pub enum Submit {
         at_ms: i64,
         /// Refusals so far.
         attempts: u32,
-        /// Hand-overs so far whose outcome nobody knows: each may have reached the recipient.
-        #[serde(default, skip_serializing_if = "is_none_yet")]
+        /// Hand-overs so far of unknown outcome: each may have reached the recipient.
+        #[serde(default, skip_serializing_if = "is_zero")]
         unknown: u8,
     },
-    /// Handed to the carrier, whose answer is not known (yet); not handed again unless the carrier turns out not
-    /// to have it.
+    /// Handed to the carrier, whose answer is not known (yet); handed over again only if the carrier reports
+    /// that it does not have it.
     Handed {
         /// Refusals so far.
         attempts: u32,
         /// As in [`Submit::Owed`].
-        #[serde(default, skip_serializing_if = "is_none_yet")]
+        #[serde(default, skip_serializing_if = "is_zero")]
         unknown: u8,
     },
     /// The carrier answered, or nothing is to be sent any more.
@@ -154,22 +155,23 @@ pub struct StatusRecord {
     pub status: Status,
     /// Why.
     pub detail: Detail,
-    /// More words from the carrier, where it gave some.
+    /// The carrier's own words, if it gave some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Since when, Unix milliseconds.
     pub at_ms: i64,
-    /// We set it ourselves (the clock ran out, or the step was left): the carrier's word may still replace it.
+    /// We set it ourselves (the clock ran out, or the step was left): the carrier's word may still replace
+    /// it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub provisional: bool,
 }
 
-fn is_none_yet(count: &u8) -> bool {
+fn is_zero(count: &u8) -> bool {
     *count == 0
 }
 
 impl Part {
-    /// What it costs: nothing before it is charged, which its channel says.
+    /// What it costs: nothing until it is charged, at the moment that its channel fixes.
     pub fn price(&self, channel: Channel) -> Price {
         let charged = match channel.rules().charge {
             Charge::OnAcceptance => true,
@@ -182,14 +184,15 @@ impl Part {
         if charged { self.rate.unwrap_or_default() * Price::from(intervals) } else { Price::ZERO }
     }
 
-    /// Whether a carrier's receipt for this part counts for `other`, of the same message, as well: it called both by one
-    /// id, or sends one receipt for all parts that it took.
+    /// Whether a carrier's receipt for this part counts for `other`, of the same message, as well: both have
+    /// one id, or the carrier sends one receipt for all parts that it accepted.
     pub(crate) fn shares_receipts_with(&self, other: &Part) -> bool {
         let (Some(own), Some(other)) = (&self.carrier, &other.carrier) else { return false };
         own == other || (self.covers == Covers::Receipts && own.carrier == other.carrier)
     }
 
-    /// What its application's balance has less because of it: what it costs, or what is held while that is open.
+    /// The amount by which it lowers its application's balance: its price, or what is held while that is
+    /// open.
     pub(crate) fn committed(&self, channel: Channel) -> Price {
         let Some(held) = self.held else { return Price::ZERO };
         let price = self.price(channel);

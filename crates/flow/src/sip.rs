@@ -1,4 +1,4 @@
-//! SIP addresses that clients may name: `sip:user@host`, with a port where they like.
+//! SIP addresses that clients may name: `sip:user@host`, with an optional port.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -17,7 +17,7 @@ pub struct SipAddress {
     pub user: String,
     /// Where.
     pub host: SipHost,
-    /// The port; by the rules of RFC 3263 when absent.
+    /// The port; if absent, RFC 3263 says which.
     pub port: Option<u16>,
 }
 
@@ -30,7 +30,7 @@ pub enum SipHost {
     Address(IpAddr),
 }
 
-/// The rule that a text breaks where a SIP address is expected, in words for whoever wrote it.
+/// Why a text is no SIP address that clients may name; each variant is the rule that it breaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SipAddressError {
     /// It is longer than any address.
@@ -90,7 +90,7 @@ fn scheme(text: &str) -> Option<(&'static str, &str)> {
     ["sip", "sips"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known)).map(|known| (known, address))
 }
 
-/// A host, and its port where there is one.
+/// A host, and its port if it names one.
 fn split_port(text: &str) -> Result<(&str, Option<u16>), SipAddressError> {
     let colon = match text.strip_prefix('[') {
         Some(_) => text.find("]:").map(|bracket| bracket + 1),
@@ -129,7 +129,7 @@ impl SipHost {
 }
 
 impl std::fmt::Display for SipAddress {
-    /// As it is written in full.
+    /// In full: scheme, user, host, and the port if it has one.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let SipAddress { secure, user, host, port } = self;
         write!(f, "{}:{user}@{host}", if *secure { "sips" } else { "sip" })?;

@@ -1,4 +1,5 @@
-//! How large a flow's document can become: known when it is sent, so that nothing that happens to it can make it larger.
+//! How large a flow's document can become. It is computed when the flow is sent, so that no event makes it
+//! larger later.
 
 use crate::flow::{CALLBACK_BYTES, NewFlow};
 use crate::limits::Limits;
@@ -11,7 +12,8 @@ use crate::violation::Violation;
 const MESSAGE: usize = 150;
 /// JSON around everything else, the flow's ids and status.
 const FLOW: usize = 700;
-/// Callbacks need so much: what one part of each message was like before, for the one that is due, and errors.
+/// Octets that callbacks need at least: errors, and what one part of each message was before the one that is
+/// due.
 const CALLBACKS_MIN: usize = 4096;
 const CALLBACKS_MIN_PART: usize = 180;
 
@@ -21,11 +23,11 @@ fn message_max(step: &Step, parts: usize) -> usize {
     MESSAGE + parts * (step.channel().rules().part_octets + texts)
 }
 
-/// Counts octets.
+/// Counts the octets that are written to it.
 #[derive(Default)]
-struct Counted(usize);
+struct OctetCounter(usize);
 
-impl std::io::Write for Counted {
+impl std::io::Write for OctetCounter {
     fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
         self.0 += octets.len();
         Ok(octets.len())
@@ -37,14 +39,14 @@ impl std::io::Write for Counted {
 }
 
 fn json_size(value: &impl serde::Serialize) -> usize {
-    let mut counted = Counted::default();
+    let mut counted = OctetCounter::default();
     // Counting doesn't fail, and everything of a flow is JSON.
     let _ = serde_json::to_writer(&mut counted, value);
     counted.0
 }
 
 impl NewFlow {
-    /// Checks the limits on the flow as a whole, and shares out its document between what happens to it and its
+    /// Checks the limits on the flow as a whole, and divides the room in its document between events and
     /// callbacks.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
-//! Message statuses (contract, section 7). Which of them a channel knows, and which may follow which, is said by the
-//! channel's rules.
+//! Message statuses (contract, section 7). Which of them a channel knows, and which may follow which, is said
+//! by the channel's rules.
 
 use serde::{Deserialize, Serialize};
 

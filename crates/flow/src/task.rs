@@ -30,15 +30,15 @@ pub enum TaskKind {
         /// The message's position in the flow.
         message: u16,
     },
-    /// Make the oldest callback that is owed.
+    /// Send the oldest callback that is owed.
     Callback {
-        /// Its number: what tells it from the next one.
+        /// Its number, which no other callback of the flow has.
         number: u32,
     },
 }
 
 impl Flow {
-    /// Everything that is owed, whenever it is due. A flow that owes nothing is closed: only a late receipt can
+    /// Everything that is owed, now or later. A flow that owes nothing is closed: only a late receipt can
     /// still change it.
     pub fn tasks(&self) -> Vec<Task> {
         let mut tasks = Vec::new();

@@ -1,4 +1,4 @@
-//! Texts of carriers and targets, no longer than a flow keeps of them.
+//! Texts of carriers and of callbacks' targets, cut to what a flow keeps of them.
 
 use crate::detail::Detail;
 use std::borrow::Cow;
@@ -16,17 +16,17 @@ pub const CARRIER_MAX: usize = 64;
 /// See [`CARRIER_MAX`].
 pub const REFERENCE_MAX: usize = 48;
 
-/// Octets of a carrier's words that a message of so many parts keeps about each.
+/// Octets of a carrier's words that each part of a message of `parts` parts keeps.
 pub(crate) const fn words_max(parts: usize) -> usize {
     if parts <= FEW_PARTS { WORDS_MAX } else { MANY_WORDS_MAX }
 }
 
-/// A carrier's words about one of so many parts.
+/// A carrier's words about a part of a message of `parts` parts, cut to what is kept.
 pub(crate) fn part_words(text: &str, parts: usize) -> String {
     words(text, words_max(parts)).into_owned()
 }
 
-/// A detailed status, which may be a carrier's or a configuration's word.
+/// A detailed status, which a carrier or a configuration may have worded, cut to what is kept.
 pub(crate) fn detail(detail: &Detail) -> Detail {
     match words(&detail.0, DETAIL_MAX) {
         Cow::Borrowed(text) if text.len() == detail.0.len() => detail.clone(),
@@ -34,8 +34,8 @@ pub(crate) fn detail(detail: &Detail) -> Detail {
     }
 }
 
-/// A text of somebody else's in one line of at most `octets` of JSON: control characters become blanks, and what is too
-/// much is cut off.
+/// A text from outside in one line of at most `octets` of JSON: control characters become blanks, and the
+/// rest is cut off.
 pub(crate) fn words(text: &str, octets: usize) -> Cow<'_, str> {
     let size = |c: char| if matches!(c, '"' | '\\') { 2 } else { c.len_utf8() };
     let mut left = octets;
@@ -53,7 +53,7 @@ pub(crate) fn words(text: &str, octets: usize) -> Cow<'_, str> {
     Cow::Borrowed(kept)
 }
 
-/// Octets of a text in JSON, without its quotes, where it has no control characters.
+/// Octets of a text in JSON, without its quotes, if it has no control characters.
 pub(crate) fn json_octets(text: &str) -> usize {
     text.len() + text.bytes().filter(|octet| matches!(octet, b'"' | b'\\')).count()
 }

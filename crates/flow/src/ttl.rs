@@ -25,7 +25,7 @@ impl Ttl {
 /// The times to live that the steps of a channel may have (contract, section 2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TtlRule {
-    /// Of a step that names none.
+    /// The ttl of a step that names none.
     pub default: Ttl,
     /// The shortest.
     pub min: Ttl,
@@ -45,7 +45,7 @@ impl TtlRule {
 }
 
 impl std::fmt::Display for TtlRule {
-    /// The rule in words, for whoever broke it.
+    /// The rule in words, for the client that broke it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (min, max) = (f64::from(self.min.tenths) / 10.0, f64::from(self.max.tenths) / 10.0);
         if self.has_tenths {
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_minute_lasts_as_long_as_it_is_told() {
+    fn a_minute_lasts_as_long_as_given() {
         assert_eq!(Ttl::minutes(3).millis(60_000), 180_000);
         assert_eq!(Ttl { tenths: 5 }.millis(1000), 500);
         assert_eq!(Ttl::minutes(u32::MAX).tenths, u32::MAX);

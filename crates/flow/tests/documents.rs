@@ -1,5 +1,5 @@
-//! Documents stay readable and stay what they are, byte for byte: `documents.jsonl` was written before the channels had
-//! a table of their own, one flow a line.
+//! Documents stay readable and stay what they are, byte for byte: `documents.jsonl` was written before the
+//! channels had a table of their own, one flow a line.
 
 use flow::*;
 use std::collections::BTreeMap;

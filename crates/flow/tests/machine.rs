@@ -483,7 +483,8 @@ proptest! {
             prop_assert_eq!(flow.state.termination.is_some(), flow.state.status.is_final());
             // Totals add up.
             let sum: Price = flow.state.messages.iter().zip(&flow.steps)
-                .flat_map(|(message, step)| message.parts.iter().map(|part| part.price(step.channel()))).sum();
+                .flat_map(|(message, step)| message.parts.iter().map(|part| part.price(step.channel())))
+                .sum();
             prop_assert_eq!(flow.total_price(), sum);
             // A balance lacks prices, and what is held while they are open.
             let parts = flow.state.messages.iter().flat_map(|message| &message.parts);
@@ -582,7 +583,8 @@ fn a_cancelled_flow_ends_at_once_and_hears_only_what_was_under_way() {
     assert!(!flow.apply(&Event::Cancel, START_MS + 10, &mut ids).changed);
 }
 
-/// The largest flows that are accepted: one Sms of 255 parts, in the GSM alphabet and outside of it, and many steps.
+/// The largest flows that are accepted: one Sms of 255 parts, in the GSM alphabet and outside of it, and many
+/// steps.
 fn large_flows() -> Vec<NewFlow> {
     let new = |bodies: Vec<String>| NewFlow {
         id: Uuid::from_u128(1),
@@ -715,7 +717,8 @@ fn callbacks_of_documents_before_are_taken_up() {
     let old = serde_json::to_value(&flow.state).unwrap();
     flow.apply(&submitted(0, 0), START_MS + 5, &mut ids);
     let mut document = serde_json::to_value(&flow).unwrap();
-    let pending = |id: &str| serde_json::json!({"id": id, "since_ms": START_MS, "at_ms": START_MS + 7, "attempts": 2, "state": old});
+    let (since_ms, at_ms) = (START_MS, START_MS + 7);
+    let pending = |id: &str| serde_json::json!({"id": id, "since_ms": since_ms, "at_ms": at_ms, "attempts": 2, "state": old});
     let (due, dead) = ("00000000-0000-0000-0000-0000000000aa", "00000000-0000-0000-0000-0000000000bb");
     document["callbacks"] = serde_json::json!([pending(due)]);
     document["dead_callbacks"] = serde_json::json!([pending(dead)]);

@@ -1,4 +1,5 @@
-//! The channels: the ways a message can travel. A file each says everything of one; the table below lists them.
+//! The channels: the ways a message can travel. Each has a file with everything that is of it alone; the
+//! table below lists them.
 
 pub mod rules;
 pub mod sms;
@@ -8,8 +9,8 @@ pub mod voice;
 use rules::{ChannelContent, ChannelRules};
 use serde::{Deserialize, Serialize};
 
-/// Makes [`Channel`] and [`Content`] from the table: the channel's name, the file with its `RULES`, and the type of its
-/// steps' content.
+/// Makes [`Channel`] and [`Content`] from the table: the channel's name, the file with its `RULES`, and the
+/// type of its steps' content.
 macro_rules! channels {
     ($($(#[doc = $doc:literal])* $(#[cfg($cfg:meta)])? $name:ident: $file:ident, $content:ty;)*) => {
         /// A way a message can travel; the contract's step `type` (section 2).
@@ -47,7 +48,7 @@ macro_rules! channels {
                 }
             }
 
-            /// What every channel's content can be asked.
+            /// The content without its type.
             pub fn common(&self) -> &dyn ChannelContent {
                 match self {
                     $($(#[cfg($cfg)])? Content::$name(content) => content.as_common(),)*

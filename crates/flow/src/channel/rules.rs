@@ -6,16 +6,18 @@ use crate::status::Status;
 use crate::ttl::TtlRule;
 use crate::violation::Violations;
 
-/// What a channel fixes for all of its messages: data, so that nothing else has to know a channel by its name.
+/// What a channel fixes for all of its messages: data, so that nothing else has to know a channel by its
+/// name.
 #[derive(Debug)]
 pub struct ChannelRules {
     /// The contract's spelling of the channel.
     pub name: &'static str,
-    /// The statuses of a message under way, from the first one on; a receipt never takes a message back in it.
+    /// The statuses of a message under way, from the first one on; a receipt never takes a message back in
+    /// it.
     pub open_statuses: &'static [Status],
     /// The statuses that nothing can follow.
     pub final_statuses: &'static [Status],
-    /// The status of a part that a carrier accepted; absent: the channel has none, and its status stays.
+    /// The status of a part that a carrier accepted; absent: the part's status stays.
     pub accepted: Option<Status>,
     /// What a message becomes when its time to live is over, and why.
     pub expired: (Status, Detail),
@@ -27,8 +29,8 @@ pub struct ChannelRules {
     pub ttl: TtlRule,
     /// When a part is charged.
     pub charge: Charge,
-    /// Its messages are conversations: a carrier reports how long they lasted and who answered, and may charge each
-    /// interval of them.
+    /// Its messages are conversations: a carrier reports how long they lasted and who answered, and may
+    /// charge each interval of them.
     pub has_duration: bool,
     /// Its parts count towards [`Limits::parts_max`].
     pub counts_parts: bool,
@@ -85,7 +87,7 @@ impl ChannelRules {
         position.unwrap_or(self.open_statuses.len())
     }
 
-    /// Whether the status tells of a message that got through before: `Seen` follows `Delivered`.
+    /// Whether the status implies an earlier success: `Seen` follows `Delivered`.
     pub(crate) fn follows_success(&self, status: Status) -> bool {
         status.is_success()
             && self.is_final(status)
@@ -94,9 +96,9 @@ impl ChannelRules {
 
     /// Whether a carrier's `next` may replace `known`.
     ///
-    /// `provisional` says that we set `known` ourselves (our clock ran out, or the step was left before this part was
-    /// sent): then the carrier's word is the better one, however late. What a carrier reported as final stays.
-    /// `expires_unseen` is [`ChannelContent::expires_unseen`].
+    /// `provisional` says that we set `known` ourselves (the time to live was over, or the step was left
+    /// before this part was sent): then the carrier knows better, however late. What a carrier reported as
+    /// final stays. `expires_unseen` is [`ChannelContent::expires_unseen`].
     pub(crate) fn yields(
         &self,
         known: Status,
@@ -118,7 +120,7 @@ impl ChannelRules {
     }
 }
 
-/// What every channel's content can be asked.
+/// What the rest of the crate asks of a step's content, whatever its channel.
 pub trait ChannelContent {
     /// The sender id, as the channel has it.
     fn sender(&self) -> &str;

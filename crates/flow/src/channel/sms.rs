@@ -127,7 +127,8 @@ impl ChannelContent for Sms {
     }
 }
 
-/// Whether `value` can be the sender of an Sms: a number, of which a short code is one, or printable ASCII characters.
+/// Whether `value` can be the sender of an Sms: a number, of which a short code is one, or printable ASCII
+/// characters.
 fn is_sender_id(value: &str) -> bool {
     let digits = value.strip_prefix('+').unwrap_or(value);
     if digits.bytes().all(|b| b.is_ascii_digit()) {

@@ -1,7 +1,7 @@
-//! Parts on their way to a carrier: handed over, taken, refused, put off.
+//! Parts on their way to a carrier: handed over, accepted, refused, deferred.
 
-use super::course::Course;
 use super::provisional::provisional;
+use super::transition::Transition;
 use crate::detail::Detail;
 use crate::event::LateRefusal;
 use crate::flow::Flow;
@@ -38,7 +38,7 @@ impl Flow {
         true
     }
 
-    /// The parts that are handed over with `part`.
+    /// The parts that are handed over with `part`, itself among them.
     fn parts_of(&self, message: u16, part: u16, covers: Covers) -> std::ops::Range<u16> {
         match self.state.messages.get(usize::from(message)) {
             Some(message) if covers == Covers::Message => 0..message.parts.len() as u16,
@@ -46,7 +46,7 @@ impl Flow {
         }
     }
 
-    /// Answers whether a status changed.
+    /// Returns whether a status changed.
     pub(super) fn submitted(
         &mut self,
         message: u16,
@@ -54,22 +54,22 @@ impl Flow {
         carrier: &CarrierRef,
         rate: Option<&Rate>,
         covers: Covers,
-        course: &mut Course<'_>,
+        transition: &mut Transition<'_>,
     ) -> bool {
         let mut is_shown = false;
         for each in self.parts_of(message, part, covers) {
-            // The others were handed over with this one.
+            // The other parts were handed over with this one, whose receipts count for all.
             let covers = if each == part || covers != Covers::Message { covers } else { Covers::Part };
-            is_shown |= self.part_submitted(message, each, carrier, rate, covers, course);
+            is_shown |= self.part_submitted(message, each, carrier, rate, covers, transition);
         }
-        if course.applied.changed && self.state.status == FlowStatus::Queued {
+        if transition.applied.changed && self.state.status == FlowStatus::Queued {
             self.state.status = FlowStatus::InProgress;
             is_shown = true;
         }
         is_shown
     }
 
-    /// Answers whether its status changed.
+    /// Returns whether its status changed.
     fn part_submitted(
         &mut self,
         message: u16,
@@ -77,14 +77,14 @@ impl Flow {
         carrier: &CarrierRef,
         rate: Option<&Rate>,
         covers: Covers,
-        course: &mut Course<'_>,
+        transition: &mut Transition<'_>,
     ) -> bool {
         let (parts, has_duration) = (self.part_count(message), self.has_duration(message));
         let Some(state) = self.part_mut(message, part).filter(|state| state.carrier.is_none()) else {
             return false;
         };
-        course.replace(message, part, state);
-        course.applied.changed = true;
+        transition.replace(message, part, state);
+        transition.applied.changed = true;
         state.submit = Submit::Done;
         state.carrier = Some(carrier.clone());
         state.covers = covers;
@@ -97,20 +97,21 @@ impl Flow {
             let operator = rate.operator.as_ref().map(|operator| part_words(operator, parts));
             state.operator = operator.or(state.operator.take());
         }
-        let now_ms = course.now_ms;
+        let now_ms = transition.now_ms;
         let accepted = self.steps[usize::from(message)].channel().rules().accepted;
         let is_sent = accepted.is_some_and(|status| {
-            self.set_status(message, part, status, &Detail::plain(status), None, now_ms, course)
+            self.set_status(message, part, status, &Detail::plain(status), None, now_ms, transition)
         });
         let reported = self.reported_before(message, part);
         let is_reported =
             reported.is_some_and(|StatusRecord { status, detail, description, at_ms, .. }| {
-                self.set_status(message, part, status, &detail, description.as_ref(), at_ms, course)
+                self.set_status(message, part, status, &detail, description.as_ref(), at_ms, transition)
             });
         is_sent || is_reported
     }
 
-    /// What a carrier reported as final of a part before it took it: on another part whose receipts count for both.
+    /// The final status that a carrier reported on a part before it accepted it: in a receipt for another
+    /// part that counts for both.
     fn reported_before(&self, message: u16, part: u16) -> Option<StatusRecord> {
         let rules = self.steps.get(usize::from(message))?.channel().rules();
         let parts = &self.state.messages.get(usize::from(message))?.parts;
@@ -128,25 +129,25 @@ impl Flow {
         part: u16,
         detail: &Detail,
         description: Option<&String>,
-        course: &mut Course<'_>,
+        transition: &mut Transition<'_>,
     ) {
         let Some(state) = self.part_mut(message, part).filter(|state| state.submit != Submit::Done) else {
             return;
         };
-        course.applied.changed = true;
+        transition.applied.changed = true;
         state.submit = Submit::Done;
-        let now_ms = course.now_ms;
-        self.set_status(message, part, Status::Failed, detail, description, now_ms, course);
+        let now_ms = transition.now_ms;
+        self.set_status(message, part, Status::Failed, detail, description, now_ms, transition);
     }
 
-    /// Answers whether a status changed.
+    /// Returns whether a status changed.
     pub(super) fn refused_late(
         &mut self,
         message: u16,
         part: u16,
         unknown: u8,
         refusal: &LateRefusal,
-        course: &mut Course<'_>,
+        transition: &mut Transition<'_>,
     ) -> bool {
         let live = self.live() == Some(usize::from(message));
         let detail = if self.state.cancelled { Detail::CANCELLED } else { Detail::NOT_SENT };
@@ -157,10 +158,11 @@ impl Flow {
             {
                 return false;
             }
-            // One more than its count have an unknown outcome: the last one is not in it.
+            // A part that is handed over has one more hand-over of unknown outcome than it counts: the last
+            // one.
             Submit::Handed { attempts, unknown: 0 } => (*attempts, true),
             Submit::Owed { attempts, unknown, .. } | Submit::Handed { attempts, unknown } => {
-                course.applied.changed = *unknown > 0;
+                transition.applied.changed = *unknown > 0;
                 *unknown = unknown.saturating_sub(1);
                 (*attempts, false)
             }
@@ -171,20 +173,20 @@ impl Flow {
         }
         match refusal {
             LateRefusal::Final { detail, description } => {
-                self.refused(message, part, detail, description.as_ref(), course);
+                self.refused(message, part, detail, description.as_ref(), transition);
             }
             LateRefusal::Temporary { at_ms } if live => {
                 let attempts = attempts.saturating_add(1);
                 state.submit = Submit::Owed { at_ms: *at_ms, attempts, unknown: 0 };
-                course.applied.changed = true;
+                transition.applied.changed = true;
                 return false;
             }
             // Its step was left meanwhile.
             LateRefusal::Temporary { .. } => {
-                course.replace(message, part, state);
-                course.applied.changed = true;
+                transition.replace(message, part, state);
+                transition.applied.changed = true;
                 state.submit = Submit::Done;
-                state.status = provisional(Status::Unsent, &detail, course.now_ms);
+                state.status = provisional(Status::Unsent, &detail, transition.now_ms);
             }
         }
         true

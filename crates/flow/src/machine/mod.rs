@@ -1,9 +1,9 @@
 //! The state machine: the only place that decides what an event does to a flow.
 
-mod course;
 mod hand_over;
 mod provisional;
 mod report;
+mod transition;
 
 use crate::callbacks::{Callbacks, Change, ChangeKind, FlowBefore};
 use crate::detail::Detail;
@@ -14,21 +14,21 @@ use crate::part::{Covers, Part, StatusRecord, Submit};
 use crate::price::Price;
 use crate::state::{Message, State};
 use crate::status::Status;
-use course::{Before, Course};
 use provisional::provisional;
+use transition::{Before, Transition};
 use uuid::Uuid;
 
-/// What an event is about.
-enum About {
-    /// The callbacks alone.
+/// What an event may have changed.
+enum Effect {
+    /// Callbacks alone.
     Callbacks,
-    /// What no tracking shows.
-    Inside,
+    /// Something that no tracking shows.
+    Internal,
     /// The tracking.
     Tracking {
         kind: ChangeKind,
-        /// A status changed, which is what callbacks tell.
-        told: bool,
+        /// A status may have changed, which callbacks report.
+        is_status: bool,
     },
 }
 
@@ -70,94 +70,94 @@ impl Flow {
         let keep = self.callbacks.keep_changes();
         let before =
             keep.then(|| Before { flow: FlowBefore::of(&self.state), parts: Vec::new(), started: 0 });
-        let mut course = Course { now_ms, ids, applied: Applied::default(), before };
-        let about = self.happen(event, &mut course);
-        if !course.applied.changed || matches!(about, About::Callbacks) {
-            return course.applied;
+        let mut transition = Transition { now_ms, ids, applied: Applied::default(), before };
+        let effect = self.perform(event, &mut transition);
+        if !transition.applied.changed || matches!(effect, Effect::Callbacks) {
+            return transition.applied;
         }
         self.state.updated_ms = self.state.updated_ms.max(now_ms);
-        let About::Tracking { kind, told } = about else { return course.applied };
-        if told {
-            self.decide(&mut course);
+        let Effect::Tracking { kind, is_status } = effect else { return transition.applied };
+        if is_status {
+            self.decide(&mut transition);
         }
-        let Course { applied, before, .. } = course;
+        let Transition { applied, before, .. } = transition;
         if let Some(before) = before {
             self.keep_change(kind, before);
         }
-        if told {
+        if is_status {
             self.owe_callback(status);
         }
         applied
     }
 
-    /// Does what an event says and no more; answers what it is about.
-    fn happen(&mut self, event: &Event, course: &mut Course<'_>) -> About {
-        let shown = |kind| About::Tracking { kind, told: true };
+    /// Does what the event says, decides nothing that follows from it, and returns what it may have changed.
+    fn perform(&mut self, event: &Event, transition: &mut Transition<'_>) -> Effect {
+        let shown = |kind| Effect::Tracking { kind, is_status: true };
         let changed = |changed: bool| Applied { changed, notes: Vec::new() };
         let callback_bytes = self.callback_bytes_max as usize;
         match event {
             Event::Handed { message, part, covers, .. } | Event::Unanswered { message, part, covers, .. } => {
-                course.applied = changed(self.hand(*message, *part, *covers));
-                About::Inside
+                transition.applied = changed(self.hand(*message, *part, *covers));
+                Effect::Internal
             }
             Event::Reserved { message, part, price } => {
-                course.applied = changed(self.reserve(*message, *part, *price));
-                About::Inside
+                transition.applied = changed(self.reserve(*message, *part, *price));
+                Effect::Internal
             }
             Event::Expected { message, part, covers, .. } => {
-                course.applied = changed(self.expected(*message, *part, *covers));
-                About::Inside
+                transition.applied = changed(self.expected(*message, *part, *covers));
+                Effect::Internal
             }
             Event::Deferred { message, part, at_ms, unknown } => {
-                course.applied = changed(self.deferred(*message, *part, *at_ms, *unknown));
-                About::Inside
+                transition.applied = changed(self.deferred(*message, *part, *at_ms, *unknown));
+                Effect::Internal
             }
             Event::Unaffordable { message } => {
-                self.end_unpaid(usize::from(*message), course);
+                self.end_unpaid(usize::from(*message), transition);
                 shown(ChangeKind::Unpayable)
             }
             Event::Submitted { message, part, carrier, rate, covers } => {
-                let told = self.submitted(*message, *part, carrier, rate.as_ref(), *covers, course);
-                About::Tracking { kind: ChangeKind::Taken, told }
+                let is_status = self.submitted(*message, *part, carrier, rate.as_ref(), *covers, transition);
+                Effect::Tracking { kind: ChangeKind::Taken, is_status }
             }
             Event::Refused { message, part, detail, description } => {
-                self.refused(*message, *part, detail, description.as_ref(), course);
+                self.refused(*message, *part, detail, description.as_ref(), transition);
                 shown(ChangeKind::Refused)
             }
             Event::RefusedLate { message, part, unknown, refusal } => {
-                match self.refused_late(*message, *part, *unknown, refusal, course) {
+                match self.refused_late(*message, *part, *unknown, refusal, transition) {
                     true => shown(ChangeKind::Refused),
-                    false => About::Inside,
+                    false => Effect::Internal,
                 }
             }
             Event::Receipt { message, part, receipt } => {
-                self.receipt(*message, *part, receipt, course);
+                self.receipt(*message, *part, receipt, transition);
                 shown(ChangeKind::Receipt)
             }
             Event::Expire { message } => {
-                self.expire(usize::from(*message), course);
+                self.expire(usize::from(*message), transition);
                 shown(ChangeKind::Expired)
             }
             Event::Cancel => {
-                self.cancel(course);
+                self.cancel(transition);
                 shown(ChangeKind::Cancelled)
             }
             Event::CallbackDone { number } => {
-                course.applied = changed(self.callbacks.done(*number));
-                About::Callbacks
+                transition.applied = changed(self.callbacks.done(*number));
+                Effect::Callbacks
             }
             Event::CallbackFailed { number, at_ms, error } => {
-                course.applied = changed(self.callbacks.failed(*number, *at_ms, error, callback_bytes));
-                About::Callbacks
+                transition.applied = changed(self.callbacks.failed(*number, *at_ms, error, callback_bytes));
+                Effect::Callbacks
             }
             Event::CallbacksEnded { number, error } => {
-                course.applied = changed(self.callbacks.end(*number, error, callback_bytes));
-                self.callbacks_ended |= course.applied.changed;
-                About::Callbacks
+                transition.applied = changed(self.callbacks.end(*number, error, callback_bytes));
+                self.callbacks_ended |= transition.applied.changed;
+                Effect::Callbacks
             }
             Event::CallbacksReplayed => {
-                course.applied = changed(self.callbacks.replay(course.now_ms));
-                About::Callbacks
+                transition.applied = changed(self.callbacks.replay(transition.now_ms));
+                Effect::Callbacks
             }
         }
     }
@@ -195,23 +195,23 @@ impl Flow {
         self.state.messages.push(Message { id: ids(), created_ms: now_ms, expires_ms, parts });
     }
 
-    fn end_unpaid(&mut self, index: usize, course: &mut Course<'_>) {
+    fn end_unpaid(&mut self, index: usize, transition: &mut Transition<'_>) {
         if self.live() == Some(index) {
-            course.applied.changed = true;
-            self.end(index, FlowStatus::Failed, Some(StatusCode::InsufficientBalance), course);
+            transition.applied.changed = true;
+            self.end(index, FlowStatus::Failed, Some(StatusCode::InsufficientBalance), transition);
         }
     }
 
-    fn cancel(&mut self, course: &mut Course<'_>) {
+    fn cancel(&mut self, transition: &mut Transition<'_>) {
         let Some(live) = self.live() else { return };
-        course.applied.changed = true;
+        transition.applied.changed = true;
         self.state.cancelled = true;
-        self.leave(live, &Detail::CANCELLED, course);
-        self.end(live, FlowStatus::Failed, Some(StatusCode::ServerError), course);
+        self.leave(live, &Detail::CANCELLED, transition);
+        self.end(live, FlowStatus::Failed, Some(StatusCode::ServerError), transition);
     }
 
-    /// Decides what follows from the live message: nothing yet, the next step, or the end.
-    fn decide(&mut self, course: &mut Course<'_>) {
+    /// Decides what follows from the live message: nothing yet, the next step, or the end of the flow.
+    fn decide(&mut self, transition: &mut Transition<'_>) {
         let Some(live) = self.live() else { return };
         let step = &self.steps[live];
         let rules = step.channel().rules();
@@ -226,12 +226,12 @@ impl Flow {
         let fails_over = step.failover_on.contains(&status);
         let has_next = live + 1 < self.steps.len();
         if fails_over && has_next {
-            self.leave(live, &Detail::NOT_SENT, course);
-            self.start_next(course.now_ms, course.ids);
-            if let Some(before) = &mut course.before {
+            self.leave(live, &Detail::NOT_SENT, transition);
+            self.start_next(transition.now_ms, transition.ids);
+            if let Some(before) = &mut transition.before {
                 before.started += 1;
             }
-            course.applied.notes.push(Note::Failover);
+            transition.applied.notes.push(Note::Failover);
             return;
         }
         let (status, code) = if fails_over {
@@ -241,32 +241,38 @@ impl Flow {
         } else {
             (FlowStatus::Failed, Some(StatusCode::FailoverNotTriggered))
         };
-        self.end(live, status, code, course);
+        self.end(live, status, code, transition);
     }
 
-    /// Ends the flow with the message that decides.
-    fn end(&mut self, live: usize, status: FlowStatus, code: Option<StatusCode>, course: &mut Course<'_>) {
-        self.leave(live, &Detail::NOT_SENT, course);
+    /// Ends the flow with its live message.
+    fn end(
+        &mut self,
+        live: usize,
+        status: FlowStatus,
+        code: Option<StatusCode>,
+        transition: &mut Transition<'_>,
+    ) {
+        self.leave(live, &Detail::NOT_SENT, transition);
         self.state.status = status;
         self.state.status_code = code;
         self.state.termination = Some(self.steps[live].channel());
-        course.applied.notes.push(Note::Ended(status));
+        transition.applied.notes.push(Note::Ended(status));
     }
 
-    /// Gives up the parts of a message that were not handed to a carrier, and holds nothing for it any more: what is
-    /// charged after all counts all the same.
-    fn leave(&mut self, index: usize, detail: &Detail, course: &mut Course<'_>) {
+    /// Gives up the parts of a message that were not handed to a carrier, and releases what is held for the
+    /// message. A part that a carrier has may still be charged.
+    fn leave(&mut self, index: usize, detail: &Detail, transition: &mut Transition<'_>) {
         for (at, part) in self.state.messages[index].parts.iter_mut().enumerate() {
             part.held = part.held.map(|_| Price::ZERO);
             if matches!(part.submit, Submit::Owed { .. }) {
-                course.replace(index as u16, at as u16, part);
+                transition.replace(index as u16, at as u16, part);
                 part.submit = Submit::Done;
-                part.status = provisional(Status::Unsent, detail, course.now_ms);
+                part.status = provisional(Status::Unsent, detail, transition.now_ms);
             }
         }
     }
 
-    /// Keeps what a change replaced, for the callbacks that tell of before.
+    /// Keeps what a change replaced, for callbacks that report an earlier state.
     fn keep_change(&mut self, kind: ChangeKind, before: Before) {
         let Before { flow, parts, started } = before;
         let flow = Some(flow).filter(|flow| *flow != FlowBefore::of(&self.state));

@@ -48,7 +48,8 @@ pub(super) fn septets(c: char) -> Option<usize> {
     if basic(c).is_some() { Some(1) } else { extension(c).map(|_| 2) }
 }
 
-/// Encodes in the GSM alphabet, one septet an octet (the form of SMPP's `data_coding` 0); `?` for what it lacks.
+/// Encodes in the GSM alphabet, one septet an octet (the form of SMPP's `data_coding` 0); `?` for what it
+/// lacks.
 pub fn encode_gsm(text: &str) -> Vec<u8> {
     let mut octets = Vec::with_capacity(text.len());
     for c in text.chars() {
@@ -61,9 +62,9 @@ pub fn encode_gsm(text: &str) -> Vec<u8> {
     octets
 }
 
-/// Decodes what [`encode_gsm`] gives, one septet an octet. A code that the extension table lacks is the one of the default
-/// alphabet, and a second escape, or one at the end, is a blank (3GPP TS 23.038, 6.2.1.1). Octets that are no septets
-/// become U+FFFD.
+/// Decodes what [`encode_gsm`] gives, one septet an octet. A code that the extension table lacks is the one
+/// of the default alphabet, and a second escape, or one at the end, is a blank (3GPP TS 23.038, 6.2.1.1).
+/// Octets that are no septets become U+FFFD.
 pub fn decode_gsm(octets: &[u8]) -> String {
     let basic = |octet: u8| BASIC.get(usize::from(octet)).copied().unwrap_or(char::REPLACEMENT_CHARACTER);
     let mut text = String::with_capacity(octets.len());

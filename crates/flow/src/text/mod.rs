@@ -33,7 +33,7 @@ impl Alphabet {
         }
     }
 
-    /// How much fits into a part beside a header.
+    /// How much fits into a part beside a header of `header_octets` octets.
     const fn part(self, header_octets: usize) -> usize {
         let octets = PART_OCTETS.saturating_sub(header_octets);
         match self {
@@ -62,8 +62,8 @@ pub fn encode_ucs2(text: &str) -> Vec<u8> {
 
 /// Octets of a part, its user data header among them (3GPP TS 23.040, 9.2.3.16).
 const PART_OCTETS: usize = 140;
-/// Octets of the header that joins parts by an 8-bit reference, and by a 16-bit one (3GPP TS 23.040, 9.2.3.24.1 and
-/// 9.2.3.24.8).
+/// Octets of the header that joins parts by an 8-bit reference, and by a 16-bit one (3GPP TS 23.040,
+/// 9.2.3.24.1 and 9.2.3.24.8).
 pub const HEADER_8_BIT: usize = 6;
 /// See [`HEADER_8_BIT`].
 pub const HEADER_16_BIT: usize = 7;
@@ -74,7 +74,7 @@ pub fn split(text: &str) -> Vec<String> {
     split_beside(text, HEADER_8_BIT)
 }
 
-/// As [`split`], where each of several parts leaves room for a user data header of so many octets.
+/// As [`split`], if the header that joins the parts has `header_octets` octets.
 pub fn split_beside(text: &str, header_octets: usize) -> Vec<String> {
     let alphabet = Alphabet::of(text);
     if alphabet.measure(text) <= alphabet.single() {
