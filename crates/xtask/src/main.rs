@@ -11,6 +11,7 @@ mod fuzz;
 mod hostile;
 mod http;
 mod load;
+mod mutants;
 mod overload;
 mod pages;
 mod parts;
@@ -60,6 +61,7 @@ enum Chore {
     },
     Crash(crash::Crash),
     Fuzz(fuzz::Fuzz),
+    Mutants(mutants::Mutants),
     /// Measure.
     #[command(subcommand)]
     Bench(Bench),
@@ -99,6 +101,7 @@ fn main() -> anyhow::Result<()> {
         }
         Chore::Crash(crash) => crash.run(),
         Chore::Fuzz(fuzz) => fuzz.run(),
+        Chore::Mutants(mutants) => mutants.run(),
         Chore::Bench(Bench::Lifecycle(lifecycle)) => lifecycle.run(),
         Chore::Bench(Bench::Search(search)) => search.run(),
         Chore::Bench(Bench::Pages(pages)) => pages.run(),
