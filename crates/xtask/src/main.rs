@@ -5,6 +5,7 @@ mod audit;
 mod bench;
 mod check_presets;
 mod clients;
+mod command;
 mod crash;
 mod dependencies;
 mod fuzz;
@@ -21,10 +22,8 @@ mod smpp;
 mod test;
 mod voice;
 
-use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use command::{build, root, run, run_with, target, works};
 
 /// Chores of the Switchback repository.
 #[derive(Parser)]
@@ -110,48 +109,4 @@ fn main() -> anyhow::Result<()> {
         Chore::Bench(Bench::Voice(voice)) => voice.run(),
         Chore::BareEcho => bench::bare_echo(),
     }
-}
-
-/// The repository.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(Path::to_owned).unwrap_or_default()
-}
-
-/// Runs a command in the repository to its end; fails where it fails.
-fn run(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> anyhow::Result<()> {
-    run_with(program, arguments, &[])
-}
-
-/// Runs it with more environment.
-fn run_with(
-    program: impl AsRef<std::ffi::OsStr>,
-    arguments: &[&str],
-    environment: &[(&str, &str)],
-) -> anyhow::Result<()> {
-    let program = program.as_ref();
-    eprintln!("$ {} {}", program.display(), arguments.join(" "));
-    let mut command = Command::new(program);
-    let status = command.args(arguments).envs(environment.iter().copied()).current_dir(root()).status();
-    let status = status.with_context(|| program.display().to_string())?;
-    if !status.success() {
-        bail!("{} {} failed: {status}", program.display(), arguments.join(" "));
-    }
-    Ok(())
-}
-
-/// Whether a command can be run.
-fn works(program: &str, arguments: &[&str]) -> bool {
-    Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
-}
-
-/// Builds the program: its path.
-fn build(debug: bool) -> anyhow::Result<PathBuf> {
-    let (profile, folder) = if debug { ("dev", "debug") } else { ("release", "release") };
-    run("cargo", &["build", "--quiet", "--package", "switchback", "--profile", profile])?;
-    Ok(target().join(folder).join("switchback"))
-}
-
-/// Where cargo puts what it builds.
-fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
