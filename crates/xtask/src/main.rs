@@ -1,5 +1,5 @@
-//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle|search|pages|overload|hostile|http|smpp|voice`, `cargo
-//! xtask check-presets DIR`.
+//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle|search|pages|overload|hostile|http|smpp|voice`,
+//! `cargo xtask check-presets DIR`.
 
 mod audit;
 mod bench;
@@ -47,10 +47,11 @@ enum Chore {
     Clients,
     /// Run schemathesis against a server of its own.
     Schema,
-    /// Send every kind of message through the presets of carriers over HTTP to mock servers made of the providers'
-    /// published descriptions.
+    /// Send every kind of message through the presets of carriers over HTTP to mock servers made of the
+    /// providers' published descriptions.
     CheckPresets(check_presets::CheckPresets),
-    /// Run whole servers in virtual time under faults drawn from seeds, and check every promise; `--help` tells more.
+    /// Run whole servers in virtual time under faults drawn from seeds, and check every promise; `--help`
+    /// tells more.
     #[command(disable_help_flag = true)]
     Simulate {
         /// What the simulation is told: `--seeds N`, `--from SEED`, `--flows N`, `--bug NAME`.

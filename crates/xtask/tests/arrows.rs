@@ -5,7 +5,8 @@ mod source;
 use std::collections::BTreeSet;
 use toml::{Table, Value};
 
-/// Each crate and those that it knows; it may also name what those know. A crate that is not there yet is skipped.
+/// Each crate and those that it knows; it may also name what those know. A crate that is not there yet is
+/// skipped.
 const KNOWS: [(&str, &[&str]); 13] = [
     ("flow", &[]),
     ("smpp", &[]),

@@ -1,8 +1,9 @@
-//! No file of a crate stands in a circle of `use` paths: whoever reads a file can read what it stands on first.
+//! No file of a crate stands in a circle of `use` paths: whoever reads a file can read what it stands on
+//! first.
 //!
-//! It reads `use` items and inline paths, without `#[cfg(test)]`. A parent that only declares or re-exports its
-//! children does not depend on them; a child that uses an item of its parent's file depends on the parent.
-//! It does not see methods that are called on values, nor paths that macros put together.
+//! It reads `use` items and inline paths, without `#[cfg(test)]`. A parent that only declares or re-exports
+//! its children does not depend on them; a child that uses an item of its parent's file depends on the
+//! parent. It does not see methods that are called on values, nor paths that macros put together.
 
 mod source;
 

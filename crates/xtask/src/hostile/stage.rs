@@ -53,8 +53,8 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Starts a server by its configuration: `limits` is what a shell does before, and with more than `guard_mib` MiB of
-    /// memory it is killed.
+    /// Starts a server by its configuration: `limits` is what a shell does before, and with more than
+    /// `guard_mib` MiB of memory it is killed.
     ///
     /// # Errors
     /// When it does not start, or gives no token.

@@ -1,4 +1,5 @@
-//! The sources of the workspace's crates as tokens: their modules, what each imports, and which paths it names.
+//! The sources of the workspace's crates as tokens: their modules, what each imports, and which paths it
+//! names.
 #![allow(dead_code)] // Each test uses some of it.
 
 use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
@@ -9,8 +10,7 @@ use std::path::{Path, PathBuf};
 pub type Module = Vec<String>;
 
 /// Keywords behind which a name is defined.
-const DEFINES: [&str; 9] =
-    ["struct", "enum", "trait", "fn", "const", "static", "type", "union", "macro_rules"];
+const DEFINES: [&str; 8] = ["struct", "enum", "trait", "fn", "const", "static", "type", "union"];
 
 /// A `use` of one name.
 pub struct Import {
@@ -141,8 +141,8 @@ impl Crate {
         &self.files[module].0
     }
 
-    /// Where a path that a module names leads: the module and, but for a path to a module, the item that is defined
-    /// there. None for another crate's.
+    /// Where a path that a module names leads: the module and, but for a path to a module, the item that is
+    /// defined there. None for another crate's.
     pub fn resolve(&self, from: &Module, path: &[String], depth: usize) -> Option<(Module, Option<String>)> {
         let (first, mut rest) = path.split_first()?;
         if depth > 16 {
@@ -245,11 +245,12 @@ impl File {
                 }
                 TokenTree::Ident(word) => {
                     let mut path = vec![word.to_string()];
-                    if i > 0
-                        && matches!(&tokens[i - 1], TokenTree::Ident(before) if DEFINES.iter().any(|word| before == word))
-                        || i > 1
-                            && matches!(&tokens[i - 2], TokenTree::Ident(before) if before == "macro_rules")
-                    {
+                    let behind = |distance: usize, words: &[&str]| {
+                        let before = i.checked_sub(distance).and_then(|at| tokens.get(at));
+                        before.is_some_and(|before| words.contains(&before.to_string().as_str()))
+                    };
+                    // Between `macro_rules` and the name stands an exclamation mark.
+                    if behind(1, &DEFINES) || behind(2, &["macro_rules"]) {
                         self.defined.insert(word.to_string());
                     }
                     while is_path_mark(&tokens, i + 1) {
@@ -316,8 +317,10 @@ fn is_mark(token: &TokenTree, mark: char) -> bool {
 
 /// Whether `::` stands at a place.
 fn is_path_mark(tokens: &[TokenTree], at: usize) -> bool {
-    let first = matches!(tokens.get(at), Some(TokenTree::Punct(mark)) if mark.as_char() == ':' && mark.spacing() == Spacing::Joint);
-    first && tokens.get(at + 1).is_some_and(|token| is_mark(token, ':'))
+    let is_joint =
+        |token: &TokenTree| matches!(token, TokenTree::Punct(mark) if mark.spacing() == Spacing::Joint);
+    let mark = |at: usize| tokens.get(at).filter(|token| is_mark(token, ':'));
+    mark(at).is_some_and(is_joint) && mark(at + 1).is_some()
 }
 
 /// Whether `pub` or `pub(…)` ends at a place.
