@@ -234,6 +234,18 @@ fn lines_are_short() {
     none(&said, "lines of more than 110 columns");
 }
 
+#[test]
+fn nothing_is_published() {
+    let mut open = Vec::new();
+    for name in crates() {
+        let manifest = read(&root().join("crates").join(&name).join("Cargo.toml"));
+        if !manifest.contains("\npublish.workspace = true\n") {
+            open.push(name);
+        }
+    }
+    none(&open, "crates without `publish.workspace = true`");
+}
+
 /// The functions of a file, as rustfmt writes it: each with its number of lines.
 fn functions(text: &str) -> Vec<(String, usize)> {
     let lines: Vec<&str> = text.lines().collect();
