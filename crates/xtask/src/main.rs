@@ -1,8 +1,9 @@
-//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle|search|pages|overload|hostile|http|smpp|voice`,
-//! `cargo xtask check-presets DIR`.
+//! Chores: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench
+//! lifecycle|search|pages|overload|hostile|http|smpp|voice`, `cargo xtask check-presets DIR`.
 
 mod audit;
 mod bench;
+mod check;
 mod check_presets;
 mod clients;
 mod command;
@@ -34,7 +35,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Install what the tests need, then check formatting and lints and run every test.
+    /// Check what needs minutes, no peers and no network: formatting, lints, documentation, its examples, and
+    /// the unit tests of the inner crates.
+    Check,
+    /// Install what the tests need, then check formatting, lints and documentation and run every test.
     Test,
     /// The long form of what the tests try shortly: simulate, crash, overload and fuzz for hours.
     Prove,
@@ -85,6 +89,7 @@ enum Bench {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
+        Chore::Check => check::run_checks(),
         Chore::Test => test::run_tests(),
         Chore::Prove => test::prove(),
         Chore::Audit => audit::run(),
