@@ -1,12 +1,12 @@
 //! The facets of a flow as one number, and filters on them.
 
-use crate::query::{Filter, Predicate};
+use crate::query::language::{Filter, Predicate};
 use flow::{Channel, ChannelSet, Facets, FlowKind, FlowStatus};
 
 /// Status, termination channel, types and kind of a flow: one of the combinations that can occur.
 ///
-/// It has room for 8 channels and 16 statuses, for 256 kinds, and eight bits more. Few of all combinations occur, so
-/// a segment keeps a list of its own and, for each row, a place in it ([`crate::slots`]).
+/// It has room for 8 channels and 16 statuses, for 256 kinds, and eight bits more. Few of all combinations
+/// occur, so a segment keeps a list of its own and, for each row, a place in it ([`crate::segment::slots`]).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct Combination(u32);
 
@@ -26,7 +26,7 @@ const _: () = {
     let types = (1 << Channel::ALL.len()) - 1;
     let kinds = FlowKind::Transactional as usize + 1;
     let combinations = types * (Channel::ALL.len() + 1) * FlowStatus::ALL.len() * kinds;
-    assert!(combinations < crate::slots::SLOTS_MAX);
+    assert!(combinations < crate::segment::slots::SLOTS_MAX);
 };
 
 /// Some neighbouring bits of a combination.

@@ -1,8 +1,13 @@
-//! A dictionary of numbers: sorted, in blocks of 4096. A block keeps the digits that its numbers share once, and the
-//! others as bit planes: bit `b` of digit `p` of 64 numbers is one word. Three octets a number are usual, and 64
-//! numbers at a time are asked whether they contain some digits.
+//! A dictionary of phone numbers: sorted, in blocks of 4096. A block keeps the digits that its numbers share
+//! once, and the others as bit planes: bit `b` of digit `p` of 64 numbers is one word. Three octets a number
+//! are usual, and 64 numbers at a time are asked whether they contain some digits.
 
 use crate::number::{DIGITS, LIMIT, Pattern, nibble};
+use crate::partition::partition_point;
+use crate::segment::ids::Ordinal;
+use crate::segment::image::{Image, Section, Writer};
+use crate::segment::ordinal_set::OrdinalSet;
+use crate::segment::prefetch::prefetch;
 use multiversion::multiversion;
 use std::ops::Range;
 
@@ -10,7 +15,7 @@ use std::ops::Range;
 const BLOCK: usize = 4096;
 /// Words of a plane.
 const WORDS: usize = BLOCK / 64;
-/// Words that are looked at together: so many stay in registers.
+/// Words that are looked at together: as many as stay in registers.
 const TILE: usize = 32;
 /// Words of a cache line.
 const LINE: usize = 8;
@@ -19,17 +24,17 @@ const FETCHED: usize = 20 * LINE;
 /// The bits of a digit.
 const BITS: usize = 4;
 
-/// The blocks of an image and their planes. A block is two words: its first number; where its planes start (in
-/// planes), and the range of digits that have planes.
+/// The blocks of an image and their planes. A block is two words: its first number; where its planes start
+/// (in planes) times 256, plus the range of digits that have planes, four bits each.
 #[derive(Clone, Copy)]
-pub(crate) struct Digits<'a> {
-    pub(crate) blocks: &'a [u64],
-    pub(crate) planes: &'a [u64],
-    pub(crate) len: usize,
+pub(crate) struct Numbers<'a> {
+    blocks: &'a [[u64; 2]],
+    planes: &'a [u64],
+    len: usize,
 }
 
-/// Blocks and planes of ascending, distinct numbers.
-pub(crate) fn make(numbers: &[u64]) -> (Vec<u64>, Vec<u64>) {
+/// Writes ascending, distinct numbers.
+pub(crate) fn write(out: &mut Writer, numbers: &[u64]) {
     let (mut blocks, mut planes) = (Vec::new(), Vec::new());
     for block in numbers.chunks(BLOCK) {
         let first = block[0];
@@ -37,8 +42,7 @@ pub(crate) fn make(numbers: &[u64]) -> (Vec<u64>, Vec<u64>) {
         let from = (differing.leading_zeros() as usize - 4) / BITS;
         let until = DIGITS.saturating_sub(differing.trailing_zeros() as usize / BITS);
         let digits = from..until.max(from);
-        blocks.push(first);
-        blocks.push((planes.len() / WORDS) as u64 * 256 + (digits.start * 16 + digits.end) as u64);
+        blocks.push([first, (planes.len() / WORDS) as u64 * 256 + (digits.start * 16 + digits.end) as u64]);
         for digit in digits {
             for bit in 0..BITS {
                 let start = planes.len();
@@ -49,7 +53,8 @@ pub(crate) fn make(numbers: &[u64]) -> (Vec<u64>, Vec<u64>) {
             }
         }
     }
-    (blocks, planes)
+    out.put(Section::Blocks, &blocks);
+    out.put(Section::Planes, &planes);
 }
 
 /// A block's numbers.
@@ -60,23 +65,31 @@ struct Block<'a> {
     planes: &'a [u64],
 }
 
-impl<'a> Digits<'a> {
+impl<'a> Numbers<'a> {
+    pub(crate) fn of(image: &'a Image, len: usize) -> Numbers<'a> {
+        Numbers { blocks: image.integers(Section::Blocks), planes: image.integers(Section::Planes), len }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     fn block(&self, block: usize) -> Block<'a> {
-        let place = self.blocks[2 * block + 1];
+        let [first, place] = self.blocks[block];
         let digits = (place / 16 % 16) as usize..(place % 16) as usize;
         let planes = &self.planes[(place / 256) as usize * WORDS..][..digits.len() * BITS * WORDS];
-        Block { first: self.blocks[2 * block], digits, planes }
+        Block { first, digits, planes }
     }
 
     /// The number with an ordinal.
-    pub(crate) fn get(&self, ordinal: usize) -> u64 {
-        self.block(ordinal / BLOCK).get(ordinal % BLOCK)
+    pub(crate) fn get(&self, ordinal: Ordinal) -> u64 {
+        self.block(ordinal.get() / BLOCK).get(ordinal.get() % BLOCK)
     }
 
     /// All numbers.
     pub(crate) fn all(&self) -> Vec<u64> {
         let mut numbers = Vec::with_capacity(self.len);
-        for block in 0..self.blocks.len() / 2 {
+        for block in 0..self.blocks.len() {
             let (start, columns) = (numbers.len(), self.block(block));
             let end = (start + BLOCK).min(self.len);
             numbers.resize(end, columns.shared());
@@ -90,41 +103,41 @@ impl<'a> Digits<'a> {
         numbers
     }
 
-    /// How many numbers are less than `number`.
-    pub(crate) fn lower_bound(&self, number: u64) -> usize {
-        let (mut low, mut high) = (0, self.blocks.len() / 2);
-        while low < high {
-            let middle = (low + high) / 2;
-            if self.blocks[2 * middle] < number { low = middle + 1 } else { high = middle }
-        }
-        let Some(block) = low.checked_sub(1) else { return 0 };
+    /// The first ordinal whose number is not less than `number`; behind the last one if all are less.
+    fn lower_bound(&self, number: u64) -> usize {
+        let behind = partition_point(0..self.blocks.len(), |block| self.blocks[block][0] < number);
+        let Some(block) = behind.checked_sub(1) else { return 0 };
         let columns = self.block(block);
-        let (mut low, mut high) = (1, BLOCK.min(self.len - block * BLOCK));
-        while low < high {
-            let middle = (low + high) / 2;
-            if columns.get(middle) < number { low = middle + 1 } else { high = middle }
-        }
-        block * BLOCK + low
+        let len = BLOCK.min(self.len - block * BLOCK);
+        block * BLOCK + partition_point(1..len, |at| columns.get(at) < number)
     }
 
     /// The ordinal of a number.
-    pub(crate) fn find(&self, number: u64) -> Option<usize> {
+    pub(crate) fn find(&self, number: u64) -> Option<Ordinal> {
         let ordinal = self.lower_bound(number);
-        (ordinal < self.len && self.get(ordinal) == number).then_some(ordinal)
+        (ordinal < self.len && self.get(Ordinal::new(ordinal)) == number).then_some(Ordinal::new(ordinal))
     }
 
     /// The ordinals of the numbers that start like this.
-    pub(crate) fn starting(&self, pattern: &Pattern) -> Range<usize> {
+    pub(crate) fn starting(&self, pattern: &Pattern) -> Range<Ordinal> {
         let (from, until) = pattern.range();
-        self.lower_bound(from)..if until >= LIMIT { self.len } else { self.lower_bound(until) }
+        Ordinal::range(
+            self.lower_bound(from)..if until >= LIMIT { self.len } else { self.lower_bound(until) },
+        )
     }
 
-    /// Sets the bits of the ordinals whose numbers contain the digits, or end with them; those of `skip`, which is
-    /// ascending, may stay as they are.
-    pub(crate) fn mark(&self, pattern: &Pattern, at_end: bool, skip: &[Range<usize>], bits: &mut [u64]) {
-        let mut skip = skip.iter().peekable();
-        let blocks = self.blocks.len() / 2;
-        for (block, bits) in bits.chunks_mut(WORDS).enumerate().take(blocks) {
+    /// Adds the ordinals whose numbers contain the digits, or end with them; those of `skip`, which is
+    /// ascending, may be left out.
+    pub(crate) fn mark(
+        &self,
+        pattern: &Pattern,
+        at_end: bool,
+        skip: &[Range<Ordinal>],
+        ordinals: &mut OrdinalSet,
+    ) {
+        let mut skip = skip.iter().map(Ordinal::numbers).peekable();
+        let blocks = self.blocks.len();
+        for (block, bits) in ordinals.words_mut().chunks_mut(WORDS).enumerate().take(blocks) {
             let start = block * BLOCK;
             while skip.next_if(|range| range.end <= start).is_some() {}
             if skip.peek().is_some_and(|range| range.start <= start && start + BLOCK <= range.end) {
@@ -132,17 +145,10 @@ impl<'a> Digits<'a> {
             }
             let next = if block + 1 < blocks { self.block(block + 1).planes } else { &[] };
             self.block(block).mark(pattern, at_end, bits, next);
-            if start + BLOCK > self.len {
-                // Behind the last number of all.
-                let rest = self.len - start;
-                let keep = |word: usize| match rest.saturating_sub(word * 64) {
-                    0 => 0,
-                    rest @ 1..64 => (1 << rest) - 1,
-                    _ => u64::MAX,
-                };
-                bits.iter_mut().enumerate().for_each(|(word, bits)| *bits &= keep(word));
-            }
         }
+        // The planes of the last block go on behind the last number, up to the end of a word or further.
+        let behind = (self.blocks.len() * BLOCK).min(ordinals.words().len() * 64);
+        ordinals.remove(&Ordinal::range(self.len..behind));
     }
 }
 
@@ -189,13 +195,13 @@ impl Block<'_> {
     }
 }
 
-/// Reads a word of each cache line, in order: the memory arrives while something else is computed.
+/// Fetches planes: a word of each cache line.
 fn fetch(words: &[u64]) {
-    std::hint::black_box(words.iter().step_by(LINE).fold(0, |all, word| all ^ word));
+    prefetch(words.iter().step_by(LINE).copied());
 }
 
-/// Sets the bits where some planes are all 1 and others all 0, with the widest vectors that the processor has; fetches
-/// some of the next block meanwhile.
+/// Sets the bits where some planes are all 1 and others all 0, with the widest vectors that the processor
+/// has; fetches some of the next block meanwhile.
 #[multiversion(targets("x86_64+avx512f", "x86_64+avx2"))]
 fn mark_planes(
     planes: &[u64],
@@ -257,27 +263,47 @@ mod tests {
             let texts: Vec<String> = (0..size).map(|_| number(&mut random)).collect();
             let numbers: BTreeSet<u64> = texts.iter().map(|text| pack(text).unwrap()).collect();
             let numbers: Vec<u64> = numbers.into_iter().collect();
-            let (blocks, planes) = make(&numbers);
-            let digits = Digits { blocks: &blocks, planes: &planes, len: numbers.len() };
-            assert_eq!(digits.all(), numbers);
+            let mut out = Writer::new();
+            write(&mut out, &numbers);
+            let image = out.finish();
+            let dictionary = Numbers::of(&image, numbers.len());
+            assert_eq!(dictionary.all(), numbers);
             for _ in 0..100 {
                 let asked = pack(&number(&mut random)).unwrap();
-                assert_eq!(digits.lower_bound(asked), numbers.partition_point(|known| *known < asked));
-                assert_eq!(digits.find(asked), numbers.binary_search(&asked).ok());
+                let find = |number: u64| numbers.binary_search(&number).ok().map(Ordinal::new);
+                assert_eq!(dictionary.lower_bound(asked), numbers.partition_point(|known| *known < asked));
+                assert_eq!(dictionary.find(asked), find(asked));
                 let Some(known) = random.choice(&numbers) else { continue };
-                assert_eq!(digits.find(*known), numbers.binary_search(known).ok());
-                let pattern = Pattern::new(&random.u32(0..1000).to_string()).unwrap();
-                for (test, at_end) in
-                    [(NumberTest::Inside(pattern), false), (NumberTest::Suffix(pattern), true)]
-                {
-                    let mut bits = vec![0; numbers.len().div_ceil(64)];
-                    digits.mark(&pattern, at_end, &[], &mut bits);
-                    let marked = |at: &usize| bits[at / 64] >> (at % 64) & 1 != 0;
-                    let expected: Vec<usize> =
-                        (0..numbers.len()).filter(|at| test.holds(numbers[*at])).collect();
-                    assert_eq!((0..numbers.len()).filter(marked).collect::<Vec<_>>(), expected);
-                }
+                assert_eq!(dictionary.find(*known), find(*known));
+                compare(&dictionary, &numbers, &mut random);
             }
+        }
+    }
+
+    fn compare(dictionary: &Numbers<'_>, numbers: &[u64], random: &mut fastrand::Rng) {
+        let pattern = Pattern::new(&random.u32(0..1000).to_string()).unwrap();
+        // Ordinals of other recipients come behind those of numbers.
+        let len = numbers.len() + random.usize(0..200);
+        let tests = [
+            (NumberTest::Prefix(pattern), None),
+            (NumberTest::Inside(pattern), Some(false)),
+            (NumberTest::Suffix(pattern), Some(true)),
+        ];
+        for (test, at_end) in tests {
+            let mut marked = OrdinalSet::none(len);
+            let start = random.usize(0..=numbers.len());
+            let skip = Ordinal::range(start..random.usize(start..=numbers.len()));
+            match at_end {
+                Some(at_end) => dictionary.mark(&pattern, at_end, std::slice::from_ref(&skip), &mut marked),
+                None => marked.insert(&dictionary.starting(&pattern)),
+            }
+            let known = (0..len).map(Ordinal::new).filter(|ordinal| marked.has(*ordinal)).collect::<Vec<_>>();
+            assert_eq!(marked.count(), known.len(), "behind the last one");
+            let marked = known.into_iter();
+            let holds = |ordinal: &Ordinal| numbers.get(ordinal.get()).is_some_and(|n| test.holds(*n));
+            let wanted = (0..len).map(Ordinal::new).filter(holds);
+            let asked = |ordinal: &Ordinal| at_end.is_none() || !skip.contains(ordinal);
+            assert!(marked.filter(asked).eq(wanted.filter(asked)), "{test:?}");
         }
     }
 }

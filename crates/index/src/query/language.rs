@@ -11,6 +11,15 @@ pub const fn place_of(ms: i64) -> Key {
     (ms, Uuid::nil())
 }
 
+/// What a query finds.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Found {
+    /// How many flows match, exactly.
+    pub total: usize,
+    /// The places of the page asked for, in order; each has its flow's id.
+    pub keys: Vec<Key>,
+}
+
 /// A search within one application.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Query {

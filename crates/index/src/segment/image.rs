@@ -1,5 +1,5 @@
-//! The bytes of a segment: named sections behind a table with their places and checksums. The same bytes lie in
-//! memory and on disk; integers are little-endian.
+//! The bytes of a segment: named sections behind a table with their places and checksums. The same bytes lie
+//! in memory and on disk; integers are little-endian.
 
 use bytemuck::{AnyBitPattern, NoUninit};
 use std::io::{self, Write};
@@ -11,39 +11,46 @@ const MAGIC: [u8; 8] = *b"SwbkIdx2";
 /// Sections start at multiples of it, so that each can be read as integers in place.
 const ALIGNMENT: usize = 64;
 
-/// The sections of a segment, in their order.
+/// The sections of a segment, in their order. Each is written and read by the one file that is named before
+/// it.
 #[derive(Clone, Copy)]
 pub(crate) enum Section {
     /// The application's id.
     Application,
-    /// Rows, entries, numbers, recipients, where the facets of the tries' roots start, weight.
-    Meta,
-    /// [`crate::keys`].
+    /// [`crate::segment::sizes`]
+    Sizes,
+    /// [`crate::segment::keys`]
     KeyHead,
     Keys,
-    /// For each row its recipient's ordinal, or that of a set behind all ordinals.
+    /// [`crate::segment::recipients`]
     To,
     SetStarts,
     SetMembers,
+    /// [`crate::segment::entries`]
     SetRows,
     SetExtras,
+    /// [`crate::segment::numbers`]
     Blocks,
     Planes,
+    /// [`crate::segment::texts`]
     TextStarts,
     Texts,
+    /// [`crate::segment::suffixes`]
     BySuffix,
+    /// [`crate::segment::postings`]
     PostingSamples,
     PostingCounts,
     PostingLong,
     PostingRows,
+    /// [`crate::segment::trie`]
     PrefixNodes,
-    PrefixSymbols,
+    PrefixDigits,
     PrefixSamples,
     SuffixNodes,
-    SuffixSymbols,
+    SuffixDigits,
     SuffixSamples,
+    /// [`crate::segment::count_tables`]
     Combinations,
-    /// For each position its slot, in one octet or two.
     Slots,
     Low,
     Middle,
@@ -110,8 +117,9 @@ impl Image {
     /// When it cannot be read, or its bytes are not those that were written.
     pub(crate) fn map(file: &std::fs::File) -> io::Result<Image> {
         // SAFETY: files of the index are written once, synced before anybody maps them, and never changed
-        // afterwards; the data directory is locked by the process that writes. Somebody who changes them regardless changes
-        // what searches find, or ends the process where the file became shorter, as with every mapped file.
+        // afterwards; the data directory is locked by the process that writes. Somebody who changes them
+        // regardless changes what searches find, or ends the process where the file became shorter, as with
+        // every mapped file.
         #[allow(unsafe_code)]
         let map = unsafe { memmap2::Mmap::map(file)? };
         let ranges = check(&map)?;
@@ -184,20 +192,4 @@ fn check(bytes: &[u8]) -> io::Result<[Range<usize>; SECTIONS]> {
         }
     }
     Ok(ranges)
-}
-
-/// Packs integers below 2^24 into three octets each; one more octet lets every one be read as four.
-pub(crate) fn pack24(values: impl ExactSizeIterator<Item = u32>) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(values.len() * 3 + 1);
-    for value in values {
-        bytes.extend_from_slice(&value.to_le_bytes()[..3]);
-    }
-    bytes.push(0);
-    bytes
-}
-
-/// Integer `at` of those that [`pack24`] packed.
-pub(crate) fn get24(bytes: &[u8], at: usize) -> u32 {
-    let octets = bytes[3 * at..3 * at + 4].try_into().unwrap_or_default();
-    u32::from_le_bytes(octets) & 0xff_ffff
 }

@@ -1,6 +1,10 @@
-//! A sequence of digits, four bits each, that counts how often a digit occurs up to a position.
+//! A sequence of digits, four bits each, that counts how often a digit occurs up to a place, and finds where
+//! it occurs for the k-th time. A trie keeps for each entry of a node which way it goes on. Each digit stands
+//! as its value plus one.
 
-/// Positions of a block.
+use crate::partition::partition_point;
+
+/// Digits of a block.
 const BLOCK: usize = 256;
 /// The octets of a block.
 const OCTETS: usize = BLOCK / 2;
@@ -9,25 +13,25 @@ const COUNTED: usize = 10;
 
 /// Writes sequences one behind the other.
 #[derive(Default)]
-pub(crate) struct Writer {
+pub(crate) struct DigitsWriter {
     pub(crate) nibbles: Vec<u8>,
     /// For each block, how often each digit occurs in its sequence before it.
     pub(crate) samples: Vec<u32>,
 }
 
-impl Writer {
-    /// Adds a sequence; answers its first block.
-    pub(crate) fn add(&mut self, symbols: impl Iterator<Item = u8>) -> usize {
+impl DigitsWriter {
+    /// Adds a sequence, and returns its first block.
+    pub(crate) fn add(&mut self, digits: impl Iterator<Item = u8>) -> usize {
         let first = self.samples.len() / COUNTED;
         let mut counts = [0u32; 16];
-        for (at, symbol) in symbols.enumerate() {
+        for (at, digit) in digits.enumerate() {
             if at % BLOCK == 0 {
                 self.samples.extend_from_slice(&counts[1..=COUNTED]);
                 self.nibbles.resize(self.nibbles.len() + OCTETS, 0);
             }
             let octet = (first * BLOCK + at) / 2;
-            self.nibbles[octet] |= symbol << (4 * (at % 2));
-            counts[usize::from(symbol)] += 1;
+            self.nibbles[octet] |= digit << (4 * (at % 2));
+            counts[usize::from(digit)] += 1;
         }
         // One more: the end is a place too.
         self.samples.extend_from_slice(&counts[1..=COUNTED]);
@@ -38,16 +42,16 @@ impl Writer {
 
 /// A sequence.
 #[derive(Clone, Copy)]
-pub(crate) struct Symbols<'a> {
+pub(crate) struct DigitSequence<'a> {
     nibbles: &'a [u8],
     samples: &'a [u32],
     len: usize,
 }
 
-impl<'a> Symbols<'a> {
+impl<'a> DigitSequence<'a> {
     /// The sequence of this length that starts at a block.
-    pub(crate) fn new(nibbles: &'a [u8], samples: &'a [u32], first: usize, len: usize) -> Symbols<'a> {
-        Symbols { nibbles: &nibbles[first * OCTETS..], samples: &samples[first * COUNTED..], len }
+    pub(crate) fn new(nibbles: &'a [u8], samples: &'a [u32], first: usize, len: usize) -> DigitSequence<'a> {
+        DigitSequence { nibbles: &nibbles[first * OCTETS..], samples: &samples[first * COUNTED..], len }
     }
 
     /// How often `digit` occurs before `at`.
@@ -69,13 +73,10 @@ impl<'a> Symbols<'a> {
         self.samples[block * COUNTED + usize::from(digit) - 1] as usize
     }
 
-    /// Where the occurrence `k` of `digit` is, from 0; there must be as many.
+    /// Where the occurrence `k` of `digit` is, counted from 0; `k` must be below the number of occurrences.
     pub(crate) fn select(&self, digit: u8, k: usize) -> usize {
-        let (mut low, mut high) = (0, self.len / BLOCK + 1);
-        while high - low > 1 {
-            let middle = (low + high) / 2;
-            if self.sample(digit, middle) <= k { low = middle } else { high = middle }
-        }
+        let behind = partition_point(1..self.len / BLOCK + 1, |block| self.sample(digit, block) <= k);
+        let low = behind - 1;
         let mut left = k - self.sample(digit, low);
         let nibbles = &self.nibbles[low * OCTETS..][..OCTETS];
         for word in 0..BLOCK / 16 {
@@ -112,23 +113,23 @@ mod tests {
     #[test]
     fn counts_and_finds_what_a_walk_finds() {
         let mut random = fastrand::Rng::with_seed(1);
-        let mut writer = Writer::default();
+        let mut writer = DigitsWriter::default();
         let sequences: Vec<Vec<u8>> = [0, 1, 15, 16, 255, 256, 257, 3000]
             .map(|len| (0..len).map(|_| random.u8(0..12)).collect())
             .into();
         let firsts: Vec<usize> = sequences.iter().map(|s| writer.add(s.iter().copied())).collect();
         for (sequence, first) in sequences.iter().zip(firsts) {
-            let symbols = Symbols::new(&writer.nibbles, &writer.samples, first, sequence.len());
+            let digits = DigitSequence::new(&writer.nibbles, &writer.samples, first, sequence.len());
             for digit in 1..=10 {
                 let mut seen = 0;
-                for (at, symbol) in sequence.iter().enumerate() {
-                    assert_eq!(symbols.rank(digit, at), seen);
-                    if *symbol == digit {
-                        assert_eq!(symbols.select(digit, seen), at);
+                for (at, known) in sequence.iter().enumerate() {
+                    assert_eq!(digits.rank(digit, at), seen);
+                    if *known == digit {
+                        assert_eq!(digits.select(digit, seen), at);
                         seen += 1;
                     }
                 }
-                assert_eq!(symbols.rank(digit, sequence.len()), seen);
+                assert_eq!(digits.rank(digit, sequence.len()), seen);
             }
         }
     }

@@ -1,8 +1,8 @@
-//! The slots of a segment: places in its list of the combinations of facets that occur in it. Every position has a
-//! slot, kept in one octet, or in two where a segment has more than 256 slots.
+//! The slots of a segment: places in its list of the combinations of facets that occur in it. Every position
+//! has a slot, kept in one octet, or in two where a segment has more than 256 slots.
 //!
-//! A filter is a set of slots. Whether 32 octets are in a set is asked at once: two table lookups that the processor
-//! makes for all of them together (`vpshufb`), however the slots of the set lie.
+//! A filter is a set of slots. Whether 32 octets are in a set is asked at once: two table lookups that the
+//! processor makes for all of them together (`vpshufb`), however the slots of the set lie.
 
 use bytemuck::{AnyBitPattern, NoUninit};
 use multiversion::multiversion;
@@ -12,7 +12,7 @@ use std::ops::Range;
 /// The slot of a position whose row was removed, in every segment.
 pub(crate) const REMOVED: Slot = 0;
 
-/// A segment has at most as many.
+/// The most slots that a segment can have.
 pub(crate) const SLOTS_MAX: usize = 1 << 16;
 
 /// A place in a segment's list of combinations.
@@ -22,17 +22,27 @@ pub(crate) type Slot = u16;
 pub(crate) trait Code: NoUninit + AnyBitPattern {
     /// A slot that fits.
     fn new(slot: Slot) -> Self;
+    /// The slot.
+    fn slot(self) -> Slot;
 }
 
 impl Code for u8 {
     fn new(slot: Slot) -> u8 {
         slot as u8
     }
+
+    fn slot(self) -> Slot {
+        self.into()
+    }
 }
 
 impl Code for u16 {
     fn new(slot: Slot) -> u16 {
         slot
+    }
+
+    fn slot(self) -> Slot {
+        self
     }
 }
 
@@ -78,14 +88,14 @@ pub(crate) type Bits = [u64; TOGETHER / 64];
 /// Some slots of a segment.
 pub(crate) struct SlotSet {
     /// All bits set for each slot in it: what counts of 32 bits are masked with.
-    pub(crate) mask32: Vec<u32>,
+    mask32: Vec<u32>,
     /// The same for counts of 16 bits.
-    pub(crate) mask16: Vec<u16>,
+    mask16: Vec<u16>,
     table: Table,
 }
 
-/// The slots below 256 that are in a set: slot `s` is bit `s / 16 % 8` of octet `s % 16`, in the first half where it is
-/// below 128, else in the second.
+/// The slots below 256 that are in a set: slot `s` is bit `s / 16 % 8` of octet `s % 16`, in the first half
+/// where it is below 128, else in the second.
 type Table = [[u8; 16]; 2];
 
 impl SlotSet {
@@ -102,6 +112,20 @@ impl SlotSet {
     /// Whether a slot is in it.
     pub(crate) fn has(&self, slot: Slot) -> bool {
         self.mask32[usize::from(slot)] != 0
+    }
+
+    /// The sum of the counts of its slots, in the row of counts of a node's child.
+    pub(crate) fn sum32(&self, counts: &[u32], child: usize) -> usize {
+        let width = self.mask32.len();
+        let row = &counts[child * width..][..width];
+        row.iter().zip(&self.mask32).map(|(count, mask)| count & mask).sum::<u32>() as usize
+    }
+
+    /// The same for counts of 16 bits.
+    pub(crate) fn sum16(&self, counts: &[u16], child: usize) -> usize {
+        let width = self.mask16.len();
+        let row = &counts[child * width..][..width];
+        row.iter().zip(&self.mask16).map(|(count, mask)| u32::from(count & mask)).sum::<u32>() as usize
     }
 
     /// How many of these are in it.

@@ -1,7 +1,7 @@
 //! A filter on recipients, made ready to be asked of numbers and of other texts.
 
 use crate::number::{NumberTest, Pattern, pack};
-use crate::query::{Filter, Predicate, TextOperator};
+use crate::query::language::{Filter, Predicate, TextOperator};
 
 /// What a row of recipients is asked.
 pub(crate) struct Term {
@@ -53,6 +53,42 @@ impl Term {
             TextOperator::Contains => text.contains(&self.text),
             TextOperator::StartsWith => text.starts_with(&self.text),
             TextOperator::EndsWith => text.ends_with(&self.text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Digits, a plus and a letter in all arrangements: asked of a number or of another text, a term holds
+    /// where the standard library's own operation does.
+    #[test]
+    fn holds_where_the_operation_on_texts_holds() {
+        use TextOperator::{Contains, EndsWith, Is, StartsWith};
+        let parts = ["", "+", "0", "1", "12", "+12", "21+", "A", "+123456789012345", "1234567890123456"];
+        let numbers = ["+0", "+1", "+12", "+121", "+2112", "+123456789012345", "+210000000000000"];
+        let texts = ["", "+", "a", "12", "sip:12@a", "1+", "+1234567890123456", "+12a"];
+        for (operator, part) in
+            [Is, Contains, StartsWith, EndsWith].into_iter().flat_map(|o| parts.map(|p| (o, p)))
+        {
+            let predicate = Predicate::To(operator, part.to_owned());
+            let terms = Term::all(&[Filter { predicate, negated: true }]);
+            let [term] = &terms[..] else { panic!("it is one term") };
+            assert!(term.negated);
+            let holds = |text: &str| match (operator, part.to_lowercase()) {
+                (Is, part) => text == part,
+                (Contains, part) => text.contains(&part),
+                (StartsWith, part) => text.starts_with(&part),
+                (EndsWith, part) => text.ends_with(&part),
+            };
+            for number in numbers {
+                let packed = pack(number).unwrap();
+                assert_eq!(term.number.holds(packed), holds(number), "{operator:?} {part:?} {number}");
+            }
+            for text in texts {
+                assert_eq!(term.holds_text(text), holds(text), "{operator:?} {part:?} {text}");
+            }
         }
     }
 }
