@@ -29,12 +29,26 @@ pub fn run_with(
     let program = program.as_ref();
     eprintln!("$ {} {}", program.display(), arguments.join(" "));
     let mut command = Command::new(program);
+    forget_package(&mut command);
     let status = command.args(arguments).envs(environment.iter().copied()).current_dir(root()).status();
     let status = status.with_context(|| program.display().to_string())?;
     if !status.success() {
         bail!("{} {} failed: {status}", program.display(), arguments.join(" "));
     }
     Ok(())
+}
+
+/// Takes away what `cargo run` tells a program of its package. Build scripts that look at it (ring's does)
+/// would run again, and all that depends on them would be built again, each time that cargo is called by this
+/// program or without it.
+fn forget_package(command: &mut Command) {
+    let of_package = |name: &str| {
+        let starts = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
+        starts.iter().any(|start| name.starts_with(start)) || name == "OUT_DIR"
+    };
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(of_package)) {
+        command.env_remove(name);
+    }
 }
 
 /// Returns whether a command can be run.
