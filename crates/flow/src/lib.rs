@@ -68,6 +68,7 @@ mod violation;
 
 pub use callbacks::{Callbacks, Change, ChangeKind, FlowBefore, PartBefore, PendingCallback};
 pub use channel::rules::{ChannelContent, ChannelRules, Charge};
+pub use channel::sandbox::{Play, PlayedReceipt, SandboxScript};
 pub use channel::sms::{ShortLink, Shortened, Sms};
 pub use channel::viber::{Action, Viber, ViberBody, ViberFile, ViberMessage, ViberTemplate, ViberVideo};
 pub use channel::voice::{MachineDetection, MachineStrategy, Verb, Voice, VoiceTarget};

@@ -214,3 +214,54 @@ fn events_make_the_documents_that_they_made() {
         assert_eq!(made, stored);
     }
 }
+
+#[test]
+fn a_message_has_fields_that_its_channel_lists() {
+    let mut ids = ids();
+    for step in everything(&mut ids).steps {
+        let (rules, fields) = (step.channel().rules(), step.content.common().fields());
+        assert!(fields.iter().all(|(name, _)| rules.fields.contains(name)), "{fields:?}");
+        assert!(!fields.is_empty());
+    }
+}
+
+#[test]
+fn fields_are_what_a_message_shows_or_says() {
+    let fields = |content: Content| {
+        serde_json::Value::Object(
+            content.common().fields().into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        )
+    };
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(fields(full_sms()), json(r#"{"text": "\u0393EIA https://s.example/abc", "flash": true}"#));
+    assert_eq!(fields(sample::sms("+306900000001", "hi")), json(r#"{"text": "hi"}"#));
+    let body = r#"{"text": "hello", "image_url": "https://a.example/i.png", "button_caption": "Open",
+        "button_url": "https://a.example/o", "file_name": "list.pdf", "file_type": "pdf",
+        "file_url": "https://a.example/f", "video_url": "https://a.example/v.mp4",
+        "video_thumbnail": "https://a.example/t.png", "video_size_mb": 1.5, "video_duration_s": 30}"#;
+    assert_eq!(fields(full_viber(full_body())), json(body));
+    let template = r#"{"template_id": "t1", "template_language": "el", "template_all_devices": true,
+        "template_params": {"name": "Maria", "pin": "123"}}"#;
+    assert_eq!(fields(full_viber(full_template())), json(template));
+    let call = r#"{"verbs": [{"text": "Your code is 1", "language": "el-GR", "gender": "female", "repeat": 2},
+        {"url": "https://a.example/x.wav", "repeat": 1}], "barge_in": true, "machine_strategy": "continue",
+        "machine_event_url": "https://a.example/machine", "to_sip": "sip:x@example.com"}"#;
+    assert_eq!(fields(full_voice(VoiceTarget::Sip("sip:x@example.com".into()))), json(call));
+    let plain = r#"{"verbs": [{"url": "https://a.example/x.wav", "repeat": 1}]}"#;
+    assert_eq!(fields(sample::voice("+306900000001")), json(plain));
+}
+
+#[test]
+fn an_empty_message_is_from_whom_and_to_whom_it_is_told() {
+    for channel in Channel::ALL {
+        let content = Content::empty(channel, "acme".into(), "+306900000001".into(), some("spring"));
+        assert_eq!(content.channel(), channel);
+        let common = content.common();
+        assert_eq!((common.sender(), common.recipient()), ("acme", "+306900000001"));
+        assert_eq!(common.shown_sender(), "acme");
+        assert_eq!(common.part_count(), 1);
+    }
+    let labelled = Content::empty(Channel::Viber, "acme".into(), "+306900000001".into(), some("spring"));
+    assert_eq!(labelled.common().label(), Some("spring"));
+    assert_eq!(full_viber(full_body()).common().shown_sender(), "Acme");
+}

@@ -2,6 +2,7 @@
 //! table below lists them.
 
 pub mod rules;
+pub mod sandbox;
 pub mod sms;
 pub mod viber;
 pub mod voice;
@@ -45,6 +46,15 @@ macro_rules! channels {
             pub const fn channel(&self) -> Channel {
                 match self {
                     $($(#[cfg($cfg)])? Content::$name(_) => Channel::$name,)*
+                }
+            }
+
+            /// A message with a sender, a recipient and a label, and nothing else: routes can be asked about
+            /// it.
+            pub fn empty(channel: Channel, from: String, to: String, label: Option<String>) -> Content {
+                match channel {
+                    $($(#[cfg($cfg)])?
+                    Channel::$name => Content::$name($file::empty(from, to, label).into()),)*
                 }
             }
 

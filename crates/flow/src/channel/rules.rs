@@ -1,10 +1,12 @@
 //! What a channel's file says of it: [`ChannelRules`] for all of its messages, [`ChannelContent`] for one.
 
+use super::sandbox::SandboxScript;
 use crate::detail::Detail;
 use crate::limits::Limits;
 use crate::status::Status;
 use crate::ttl::TtlRule;
 use crate::violation::Violations;
+use serde_json::Value;
 
 /// What a channel fixes for all of its messages: data, so that nothing else has to know a channel by its
 /// name.
@@ -36,6 +38,13 @@ pub struct ChannelRules {
     pub counts_parts: bool,
     /// Trackings write its statuses in capitals (contract, section 7).
     pub has_capital_statuses: bool,
+    /// The fields of [`ChannelContent::fields`] that its messages may have.
+    pub fields: &'static [&'static str],
+    /// Its messages carry the flow's registration ids ([`crate::Restrictions`]), in the fields
+    /// `content_template_id` and `principal_entity_id`.
+    pub has_restrictions: bool,
+    /// What the sandbox carrier plays.
+    pub sandbox: SandboxScript,
     /// Octets of JSON that a part takes in a flow's document, at most, beside the texts of its carrier.
     pub part_octets: usize,
 }
@@ -125,6 +134,11 @@ pub trait ChannelContent {
     /// The sender id, as the channel has it.
     fn sender(&self) -> &str;
 
+    /// The sender as trackings show it.
+    fn shown_sender(&self) -> &str {
+        self.sender()
+    }
+
     /// The recipient: a number in E.164, or an address where the channel has such.
     fn recipient(&self) -> &str;
 
@@ -143,6 +157,10 @@ pub trait ChannelContent {
         false
     }
 
+    /// What it shows or says, by names that providers' templates use. A message must be carried with all of
+    /// its fields, or not at all.
+    fn fields(&self) -> Vec<(&'static str, Value)>;
+
     /// Adds every rule of the contract's section 2 that it breaks.
     fn check(&self, limits: &Limits, found: &mut Violations);
 
@@ -159,6 +177,7 @@ pub trait ChannelContent {
 mod tests {
     use super::*;
     use crate::channel::Channel;
+    use crate::channel::sandbox::Play;
 
     /// The statuses that may replace one.
     fn next(channel: Channel, known: Status, provisional: bool, expires_unseen: bool) -> Vec<Status> {
@@ -249,5 +268,22 @@ mod tests {
         assert_eq!(viber.parse_status("Ringing"), None);
         assert_eq!(viber.tracking_name(Status::Seen), "SEEN");
         assert_eq!(Channel::Sms.rules().tracking_name(Status::Sent), "Sent");
+    }
+
+    #[test]
+    fn the_sandbox_plays_statuses_that_the_channel_has() {
+        for channel in Channel::ALL {
+            let rules = channel.rules();
+            let plays = rules.sandbox.digits.iter().map(|(_, play)| play).chain([&rules.sandbox.success]);
+            for play in plays {
+                if let Play::Receipts(receipts) = play {
+                    assert!(receipts.iter().all(|receipt| rules.has(receipt.status)), "{channel}: {play:?}");
+                }
+            }
+            let Play::Receipts(receipts) = rules.sandbox.play(0) else { panic!("{channel} has no success") };
+            assert!(receipts.last().is_some_and(|last| last.status.is_success()));
+        }
+        assert!(matches!(Channel::Sms.rules().sandbox.play(2), Play::Refusal));
+        assert_eq!(Channel::Sms.rules().sandbox.price.to_string(), "0.045");
     }
 }

@@ -1,6 +1,7 @@
 //! Short messages.
 
 use super::rules::{ChannelContent, ChannelRules, Charge};
+use super::sandbox::{Play, PlayedReceipt, SandboxScript, thousandths};
 use crate::detail::Detail;
 use crate::limits::Limits;
 use crate::rule::Rule;
@@ -9,6 +10,7 @@ use crate::text;
 use crate::ttl::{Ttl, TtlRule};
 use crate::violation::Violations;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::borrow::Cow;
 
 pub(super) static RULES: ChannelRules = ChannelRules {
@@ -29,6 +31,28 @@ pub(super) static RULES: ChannelRules = ChannelRules {
     has_duration: false,
     counts_parts: true,
     has_capital_statuses: false,
+    fields: &["text", "flash"],
+    has_restrictions: true,
+    sandbox: SandboxScript {
+        price: thousandths(45),
+        later_reason: "throttled",
+        digits: &[
+            (1, Play::Receipts(&[PlayedReceipt::because(Undelivered, Detail::UNKNOWN_NUMBER)])),
+            (2, Play::Refusal),
+            (3, Play::Receipts(&[])),
+            (4, Play::Receipts(&[PlayedReceipt::late(Delivered)])),
+            (
+                6,
+                Play::Receipts(&[
+                    PlayedReceipt::of(Delivered),
+                    PlayedReceipt::of(Delivered),
+                    PlayedReceipt::of(Sent),
+                ]),
+            ),
+            (7, Play::Receipts(&[PlayedReceipt::because(Undelivered, Detail::CALL_BARRED)])),
+        ],
+        success: Play::Receipts(&[PlayedReceipt::of(Delivered)]),
+    },
     part_octets: 312,
 };
 
@@ -92,6 +116,10 @@ impl Sms {
     }
 }
 
+pub(super) fn empty(from: String, to: String, label: Option<String>) -> Sms {
+    Sms { from, to, body: String::new(), flash: false, label, transcode: false, shortened: None }
+}
+
 impl ChannelContent for Sms {
     fn sender(&self) -> &str {
         &self.from
@@ -107,6 +135,14 @@ impl ChannelContent for Sms {
 
     fn part_count(&self) -> usize {
         self.parts().len()
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        let mut fields = vec![("text", self.sent_text().into())];
+        if self.flash {
+            fields.push(("flash", true.into()));
+        }
+        fields
     }
 
     fn check(&self, _limits: &Limits, found: &mut Violations) {
@@ -145,15 +181,7 @@ mod tests {
     use crate::violation::Violation;
 
     fn sms() -> Sms {
-        Sms {
-            from: "Acme".into(),
-            to: "+306900000001".into(),
-            body: "hi".into(),
-            flash: false,
-            label: None,
-            transcode: false,
-            shortened: None,
-        }
+        Sms { body: "hi".into(), ..empty("Acme".into(), "+306900000001".into(), None) }
     }
 
     fn broken(sms: &Sms) -> Vec<(String, Rule)> {

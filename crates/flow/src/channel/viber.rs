@@ -1,6 +1,7 @@
 //! Viber business messages.
 
 use super::rules::{ChannelContent, ChannelRules, Charge};
+use super::sandbox::{Play, PlayedReceipt, SandboxScript, thousandths};
 use crate::detail::Detail;
 use crate::limits::Limits;
 use crate::rule::Rule;
@@ -8,6 +9,7 @@ use crate::status::Status::{Delivered, Expired, Failed, Queued, Seen, Undelivere
 use crate::ttl::{Ttl, TtlRule};
 use crate::violation::Violations;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 pub(super) static RULES: ChannelRules = ChannelRules {
@@ -28,6 +30,45 @@ pub(super) static RULES: ChannelRules = ChannelRules {
     has_duration: false,
     counts_parts: false,
     has_capital_statuses: true,
+    fields: &[
+        "text",
+        "image_url",
+        "button_caption",
+        "button_url",
+        "file_name",
+        "file_type",
+        "file_url",
+        "video_url",
+        "video_thumbnail",
+        "video_size_mb",
+        "video_duration_s",
+        "template_id",
+        "template_language",
+        "template_params",
+        "template_all_devices",
+    ],
+    has_restrictions: false,
+    sandbox: SandboxScript {
+        price: thousandths(20),
+        later_reason: "unavailable",
+        digits: &[
+            (1, Play::Receipts(&[PlayedReceipt::because(Undelivered, Detail::NOT_VIBER_USER)])),
+            (2, Play::Receipts(&[PlayedReceipt::because(Failed, Detail::MESSAGE_REJECTED)])),
+            (3, Play::Receipts(&[])),
+            (4, Play::Receipts(&[PlayedReceipt::late(Delivered)])),
+            (
+                6,
+                Play::Receipts(&[
+                    PlayedReceipt::of(Seen),
+                    PlayedReceipt::of(Delivered),
+                    PlayedReceipt::of(Seen),
+                    PlayedReceipt::of(Delivered),
+                ]),
+            ),
+            (7, Play::Receipts(&[PlayedReceipt::of(Delivered)])),
+        ],
+        success: Play::Receipts(&[PlayedReceipt::of(Delivered), PlayedReceipt::of(Seen)]),
+    },
     part_octets: 712,
 };
 
@@ -143,9 +184,25 @@ pub struct ViberTemplate {
     pub seq: i64,
 }
 
+pub(super) fn empty(from: String, to: String, label: Option<String>) -> Viber {
+    Viber {
+        sender: from,
+        sender_name: None,
+        to,
+        inbound_url: None,
+        expire_on_delivery: false,
+        label,
+        message: ViberMessage::Body(ViberBody::default()),
+    }
+}
+
 impl ChannelContent for Viber {
     fn sender(&self) -> &str {
         &self.sender
+    }
+
+    fn shown_sender(&self) -> &str {
+        self.sender_name.as_ref().unwrap_or(&self.sender)
     }
 
     fn recipient(&self) -> &str {
@@ -158,6 +215,13 @@ impl ChannelContent for Viber {
 
     fn expires_unseen(&self) -> bool {
         self.expire_on_delivery
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        match &self.message {
+            ViberMessage::Body(body) => body.fields(),
+            ViberMessage::Template(template) => template.fields(),
+        }
     }
 
     fn check(&self, limits: &Limits, found: &mut Violations) {
@@ -175,6 +239,19 @@ impl ChannelContent for Viber {
 }
 
 impl ViberTemplate {
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        let params = self.params.iter().map(|(name, value)| (name.clone(), value.clone().into()));
+        let mut fields = vec![
+            ("template_id", self.id.clone().into()),
+            ("template_language", self.language.clone().into()),
+            ("template_params", Value::Object(params.collect())),
+        ];
+        if self.all_devices {
+            fields.push(("template_all_devices", true.into()));
+        }
+        fields
+    }
+
     fn check(&self, limits: &Limits, found: &mut Violations) {
         found.length("templateId", &self.id, 1, 255);
         found.length("templateLang", &self.language, 1, 35);
@@ -194,6 +271,30 @@ impl ViberTemplate {
 }
 
 impl ViberBody {
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        let mut fields = Vec::new();
+        let mut add = |name, value: Option<Value>| fields.extend(value.map(|value| (name, value)));
+        let text = |text: &String| Value::from(text.as_str());
+        add("text", self.text.as_ref().map(text));
+        add("image_url", self.image_url.as_ref().map(text));
+        if let Some(action) = &self.action {
+            add("button_caption", Some(text(&action.caption)));
+            add("button_url", Some(text(&action.target_url)));
+        }
+        if let Some(file) = &self.file {
+            add("file_name", Some(text(&file.name)));
+            add("file_type", Some(text(&file.kind)));
+            add("file_url", Some(text(&file.url)));
+        }
+        if let Some(video) = &self.video {
+            add("video_url", Some(text(&video.url)));
+            add("video_thumbnail", Some(text(&video.thumbnail)));
+            add("video_size_mb", Some(video.size_mb.into()));
+            add("video_duration_s", Some(video.duration_s.into()));
+        }
+        fields
+    }
+
     fn check(&self, found: &mut Violations) {
         if self.text.is_none() && self.image_url.is_none() && self.file.is_none() && self.video.is_none() {
             let rule = "must have at least one of text, imageUrl, viberFile and viberVideo";
@@ -250,15 +351,7 @@ mod tests {
     use crate::violation::Violation;
 
     fn viber(message: ViberMessage) -> Viber {
-        Viber {
-            sender: "acme".into(),
-            sender_name: None,
-            to: "+306900000001".into(),
-            inbound_url: None,
-            expire_on_delivery: false,
-            label: None,
-            message,
-        }
+        Viber { message, ..empty("acme".into(), "+306900000001".into(), None) }
     }
 
     fn body(change: impl FnOnce(&mut ViberBody)) -> Viber {

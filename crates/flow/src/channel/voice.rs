@@ -1,6 +1,7 @@
 //! Phone calls.
 
 use super::rules::{ChannelContent, ChannelRules, Charge};
+use super::sandbox::{Play, PlayedReceipt, SandboxScript, thousandths};
 use crate::detail::Detail;
 use crate::limits::Limits;
 use crate::rule::Rule;
@@ -9,6 +10,7 @@ use crate::status::Status::{Busy, Completed, Failed, Initiated, NoAnswer, Ringin
 use crate::ttl::{Ttl, TtlRule};
 use crate::violation::Violations;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 pub(super) static RULES: ChannelRules = ChannelRules {
     name: "Voice",
@@ -28,6 +30,28 @@ pub(super) static RULES: ChannelRules = ChannelRules {
     has_duration: true,
     counts_parts: false,
     has_capital_statuses: false,
+    fields: &["verbs", "barge_in", "to_sip", "to_viber", "machine_strategy", "machine_event_url"],
+    has_restrictions: false,
+    sandbox: SandboxScript {
+        price: thousandths(60),
+        later_reason: "unavailable",
+        digits: &[
+            (1, Play::Receipts(&[PlayedReceipt::of(Ringing), PlayedReceipt::of(Busy)])),
+            (2, Play::Receipts(&[PlayedReceipt::of(Ringing), PlayedReceipt::of(NoAnswer)])),
+            (3, Play::Receipts(&[PlayedReceipt::of(Ringing)])),
+            (4, Play::Receipts(&[PlayedReceipt::of(Ringing), PlayedReceipt::answered(Completed, "machine")])),
+            (
+                6,
+                Play::Receipts(&[
+                    PlayedReceipt::of(Ringing),
+                    PlayedReceipt::answered(Completed, "human"),
+                    PlayedReceipt::answered(Completed, "human"),
+                ]),
+            ),
+            (7, Play::Receipts(&[PlayedReceipt::of(Ringing), PlayedReceipt::of(Failed)])),
+        ],
+        success: Play::Receipts(&[PlayedReceipt::of(Ringing), PlayedReceipt::answered(Completed, "human")]),
+    },
     part_octets: 712,
 };
 
@@ -114,6 +138,11 @@ pub enum MachineStrategy {
     Continue,
 }
 
+/// A call has no label.
+pub(super) fn empty(from: String, to: String, _label: Option<String>) -> Voice {
+    Voice { from, to: VoiceTarget::Phone(to), verbs: Vec::new(), machine_detection: None }
+}
+
 impl ChannelContent for Voice {
     fn sender(&self) -> &str {
         &self.from
@@ -121,6 +150,27 @@ impl ChannelContent for Voice {
 
     fn recipient(&self) -> &str {
         self.to.address()
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Value)> {
+        let mut fields = vec![("verbs", self.verbs.iter().map(Verb::fields).collect())];
+        if self.verbs.iter().any(Verb::has_barge_in) {
+            fields.push(("barge_in", true.into()));
+        }
+        match &self.to {
+            VoiceTarget::Phone(_) => {}
+            VoiceTarget::Sip(to) => fields.push(("to_sip", to.clone().into())),
+            VoiceTarget::Viber(to) => fields.push(("to_viber", to.clone().into())),
+        }
+        if let Some(MachineDetection { strategy, event_url }) = &self.machine_detection {
+            let strategy = match strategy {
+                MachineStrategy::Hangup => "hangup",
+                MachineStrategy::Continue => "continue",
+            };
+            fields.push(("machine_strategy", strategy.into()));
+            fields.extend(event_url.as_ref().map(|url| ("machine_event_url", url.clone().into())));
+        }
+        fields
     }
 
     fn check(&self, limits: &Limits, found: &mut Violations) {
@@ -153,6 +203,21 @@ impl ChannelContent for Voice {
 }
 
 impl Verb {
+    fn has_barge_in(&self) -> bool {
+        match self {
+            Verb::Say { barge_in, .. } | Verb::Play { barge_in, .. } => *barge_in,
+        }
+    }
+
+    fn fields(&self) -> Value {
+        match self {
+            Verb::Say { language, gender, text, repeat, .. } => {
+                json!({"text": text, "language": language, "gender": gender, "repeat": repeat})
+            }
+            Verb::Play { url, repeat, .. } => json!({"url": url, "repeat": repeat}),
+        }
+    }
+
     fn check(&self, path: &str, found: &mut Violations) {
         let repeat = match self {
             Verb::Say { text, repeat, gender, language, .. } => {
