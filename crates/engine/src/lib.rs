@@ -32,6 +32,7 @@ mod submit;
 mod submit_lane;
 mod targets;
 mod watch;
+mod way;
 
 pub use crate::core::Engine;
 pub use managed_carrier::ManagedCarrier;

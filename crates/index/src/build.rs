@@ -1,9 +1,11 @@
 //! Makes a segment from rows.
 
+use crate::facet::Combination;
 use crate::image::{Image, Section, Writer, pack24};
 use crate::keys;
 use crate::number::{LIMIT, pack, reversed, unpack};
 use crate::query::Key;
+use crate::slots::Code;
 use crate::{counts, digits, trie};
 use std::collections::HashMap;
 
@@ -52,7 +54,7 @@ impl Recipients {
 #[derive(Default)]
 pub(crate) struct Rows {
     keys: Vec<Key>,
-    codes: Vec<u8>,
+    combinations: Vec<Combination>,
     to: Vec<u64>,
     others: Vec<std::sync::Arc<[Box<str>]>>,
     /// The number of recipients of all rows together.
@@ -70,10 +72,10 @@ impl Rows {
         self.entries + self.others.len()
     }
 
-    pub(crate) fn push(&mut self, key: Key, code: u8, to: Recipients) {
+    pub(crate) fn push(&mut self, key: Key, combination: Combination, to: Recipients) {
         self.unsorted |= self.keys.last().is_some_and(|last| *last > key);
         self.keys.push(key);
-        self.codes.push(code);
+        self.combinations.push(combination);
         let (to, entries) = match to {
             Recipients::Number(number) => (number, 1),
             Recipients::Texts(texts) => {
@@ -113,7 +115,7 @@ impl Rows {
                 pieces.push(Rows::default());
             }
             if let Some(piece) = pieces.last_mut() {
-                piece.push(self.keys[row], self.codes[row], self.recipients(row));
+                piece.push(self.keys[row], self.combinations[row], self.recipients(row));
             }
         }
         pieces
@@ -122,6 +124,26 @@ impl Rows {
     /// Makes the segment of these rows, which are in order of their keys; at least one. Prefixes and suffixes with
     /// more than `heavy` rows get a node.
     pub(crate) fn build(self, application: &str, heavy: usize) -> Image {
+        let occurring: std::collections::HashSet<Combination> = self.combinations.iter().copied().collect();
+        let combinations = counts::combinations(occurring.iter().copied());
+        if combinations.len() <= 1 << u8::BITS {
+            self.build_with::<u8>(application, heavy, occurring.len(), &combinations)
+        } else {
+            self.build_with::<u16>(application, heavy, occurring.len(), &combinations)
+        }
+    }
+
+    fn build_with<C: Code + Into<usize>>(
+        self,
+        application: &str,
+        heavy: usize,
+        occurring: usize,
+        combinations: &[u32],
+    ) -> Image {
+        let known = &combinations[..=occurring];
+        let slot = |combination: &Combination| known.partition_point(|known| *known < combination.number());
+        let codes: Vec<C> =
+            self.combinations.iter().map(|combination| C::new(slot(combination) as u16)).collect();
         let mut out = Writer::new();
         let (rows, weight) = (self.len(), self.weight());
         out.put_bytes(Section::Application, application.as_bytes().to_vec());
@@ -179,8 +201,8 @@ impl Rows {
             Section::PostingRows,
             pack24(pairs.iter().map(|(_, entry)| row_of(*entry as usize) as u32)),
         );
-        let mut facets = self.codes.clone();
-        facets.extend(pairs.iter().map(|(_, entry)| self.codes[row_of(*entry as usize)]));
+        let mut facets = codes.clone();
+        facets.extend(pairs.iter().map(|(_, entry)| codes[row_of(*entry as usize)]));
         drop(pairs);
 
         let mut to = Vec::with_capacity(rows);
@@ -218,7 +240,7 @@ impl Rows {
         for key in &mut entry_keys {
             *key = if *key < LIMIT { *key } else { NO_NUMBER };
         }
-        let mut builder = trie::Builder::new(&entry_keys, &row_of, &self.codes, heavy);
+        let mut builder = trie::Builder::new(&entry_keys, &row_of, &codes, heavy);
         if root != 0 {
             builder.add_facets(0..entry_keys.len() as u32, &mut facets);
         }
@@ -228,18 +250,18 @@ impl Rows {
         out.put_bytes(Section::PrefixSymbols, builder.symbols.nibbles);
         let backwards: Vec<u64> =
             entry_keys.iter().map(|key| if *key == NO_NUMBER { *key } else { reversed(*key) }).collect();
-        let mut builder = trie::Builder::new(&backwards, &row_of, &self.codes, heavy);
+        let mut builder = trie::Builder::new(&backwards, &row_of, &codes, heavy);
         builder.grow(root, &mut facets);
         out.put(Section::SuffixNodes, &builder.nodes);
         out.put(Section::SuffixSamples, &builder.symbols.samples);
         out.put_bytes(Section::SuffixSymbols, builder.symbols.nibbles);
 
-        let made = counts::make(&facets);
-        out.put(Section::Codes, &made.codes);
+        let made = counts::make(&facets, combinations.len());
+        out.put(Section::Combinations, combinations);
         out.put(Section::Low, &made.low);
         out.put(Section::Middle, &made.middle);
         out.put(Section::High, &made.high);
-        out.put_bytes(Section::Facets, facets);
+        out.put(Section::Slots, &facets);
         let counted =
             [rows, entry_keys.len(), numbers.len(), counts.len(), root, weight].map(|count| count as u64);
         out.put(Section::Meta, &counted);

@@ -1,13 +1,14 @@
 //! Facets by position, with counts over them: how many positions up to any one match, and where the k-th match is.
 //!
 //! Positions lie in chunks of 1024; 64 chunks make a leaf, 64 leaves a middle node, 64 middle nodes the top. Each
-//! node has, for each child, the counts of every facet code in the children before it. A count is one sum a level
+//! node has, for each child, the counts of every slot in the children before it. A count is one sum a level
 //! and a look at one chunk; the k-th match is found by a binary search a level.
 //!
 //! The counts of an image never change. What changed since stands in an overlay of the nodes that were touched,
 //! shared between whoever reads and the writer, who copies a node only while somebody reads it.
 
-use crate::facet::{DEAD, Mask, TOGETHER};
+use crate::facet::{Combination, FacetFilter};
+use crate::slots::{Code, REMOVED, Slot, SlotSet, Slots, TOGETHER};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,14 +16,14 @@ use std::sync::Arc;
 const CHUNK: usize = 1024;
 /// Children of a node.
 const FAN: usize = 64;
-/// No slot.
-const NONE: u8 = 255;
 
-/// The counts of an image. A code's counts stand at its slot, its place in `codes`; slots of code 0 are spare.
+/// The counts of an image.
 #[derive(Clone, Copy)]
 pub(crate) struct Base<'a> {
-    pub(crate) facets: &'a [u8],
-    pub(crate) codes: &'a [u8],
+    /// The slot of each position.
+    pub(crate) slots: Slots<'a>,
+    /// The combination of each slot; of [`REMOVED`] and of spare ones none.
+    pub(crate) combinations: &'a [u32],
     /// By leaf, child, slot.
     pub(crate) low: &'a [u16],
     /// By middle node, child, slot.
@@ -32,24 +33,27 @@ pub(crate) struct Base<'a> {
 }
 
 /// Counts made for an image.
-pub(crate) struct Made {
-    pub(crate) codes: Vec<u8>,
+pub(crate) struct CountTables {
     pub(crate) low: Vec<u16>,
     pub(crate) middle: Vec<u32>,
     pub(crate) high: Vec<u32>,
 }
 
-/// Counts facets for an image.
-pub(crate) fn make(facets: &[u8]) -> Made {
-    let mut seen = [false; 256];
-    facets.iter().for_each(|code| seen[usize::from(*code)] = true);
-    let mut codes: Vec<u8> = (1..=255u8).filter(|code| seen[usize::from(*code)]).collect();
-    // Some spare slots, for codes that come later.
-    codes.resize((codes.len() + 8).next_multiple_of(16), DEAD);
-    let slots = slots(&codes);
-    let width = codes.len();
+/// The combinations of the slots of an image in which these occur, as [`Base::combinations`].
+pub(crate) fn combinations(occurring: impl Iterator<Item = Combination>) -> Vec<u32> {
+    let mut numbers = vec![Combination::NONE.number()];
+    numbers.extend(occurring.map(Combination::number));
+    numbers.sort_unstable();
+    numbers.dedup();
+    // Some spare slots, for combinations that come later.
+    numbers.resize((numbers.len() + 7).next_multiple_of(16), Combination::NONE.number());
+    numbers
+}
+
+/// Counts slots for an image.
+pub(crate) fn make<C: Code + Into<usize>>(codes: &[C], width: usize) -> CountTables {
     // The end of the last position is a place too.
-    let chunks = facets.len() / CHUNK + 1;
+    let chunks = codes.len() / CHUNK + 1;
     let (mut low, mut middle, mut high) = (Vec::new(), Vec::new(), Vec::new());
     let (mut in_leaf, mut in_middle, mut in_top) = (vec![0u32; width], vec![0u32; width], vec![0u32; width]);
     for chunk in 0..chunks {
@@ -63,16 +67,14 @@ pub(crate) fn make(facets: &[u8]) -> Made {
         }
         low.extend(in_leaf.iter().map(|count| *count as u16));
         let start = chunk * CHUNK;
-        for code in &facets[start..(start + CHUNK).min(facets.len())] {
-            let slot = usize::from(slots[usize::from(*code)]);
-            if slot < width {
-                in_leaf[slot] += 1;
-                in_middle[slot] += 1;
-                in_top[slot] += 1;
-            }
+        for code in &codes[start..(start + CHUNK).min(codes.len())] {
+            let slot: usize = (*code).into();
+            in_leaf[slot] += 1;
+            in_middle[slot] += 1;
+            in_top[slot] += 1;
         }
     }
-    Made { codes, low, middle, high }
+    CountTables { low, middle, high }
 }
 
 /// The rows of a node among those of all nodes of its level.
@@ -81,18 +83,10 @@ fn node<T>(counts: &[T], node: usize, width: usize) -> &[T] {
     &counts[node * size..((node + 1) * size).min(counts.len())]
 }
 
-fn slots(codes: &[u8]) -> [u8; 256] {
-    let mut slots = [NONE; 256];
-    for (slot, code) in codes.iter().enumerate().filter(|(_, code)| **code != DEAD) {
-        slots[usize::from(*code)] = slot as u8;
-    }
-    slots
-}
-
 /// What changed since the image was made.
 #[derive(Clone)]
 pub(crate) struct Overlay {
-    codes: Vec<u8>,
+    combinations: Vec<u32>,
     counts: Vec<u32>,
     children: Vec<Option<Arc<Middle>>>,
 }
@@ -106,96 +100,137 @@ struct Middle {
 #[derive(Clone)]
 struct Leaf {
     counts: Vec<u16>,
-    chunks: Vec<Option<Arc<[u8; CHUNK]>>>,
+    chunks: Vec<Option<Chunk>>,
+}
+
+/// The slots of a chunk.
+#[derive(Clone)]
+enum Chunk {
+    Narrow(Arc<[u8; CHUNK]>),
+    Wide(Arc<[u16; CHUNK]>),
+}
+
+impl Chunk {
+    /// A copy of at most so many slots; behind them none.
+    fn copy(slots: Slots<'_>) -> Chunk {
+        fn filled<C: Code>(codes: &[C]) -> Arc<[C; CHUNK]> {
+            let mut all = [C::new(REMOVED); CHUNK];
+            all[..codes.len()].copy_from_slice(codes);
+            Arc::new(all)
+        }
+        match slots {
+            Slots::Narrow(codes) => Chunk::Narrow(filled(codes)),
+            Slots::Wide(codes) => Chunk::Wide(filled(codes)),
+        }
+    }
+
+    fn set(&mut self, at: usize, slot: Slot) {
+        match self {
+            Chunk::Narrow(codes) => Arc::make_mut(codes)[at] = Code::new(slot),
+            Chunk::Wide(codes) => Arc::make_mut(codes)[at] = slot,
+        }
+    }
+
+    fn slots(&self) -> Slots<'_> {
+        match self {
+            Chunk::Narrow(codes) => Slots::Narrow(&codes[..]),
+            Chunk::Wide(codes) => Slots::Wide(&codes[..]),
+        }
+    }
 }
 
 impl Overlay {
     fn new(base: &Base<'_>) -> Overlay {
-        Overlay { codes: base.codes.to_vec(), counts: base.high.to_vec(), children: vec![None; FAN] }
+        Overlay {
+            combinations: base.combinations.to_vec(),
+            counts: base.high.to_vec(),
+            children: vec![None; FAN],
+        }
     }
 
-    /// Changes the facet at a position; answers the one before, or nothing where the code finds no slot (then
-    /// nothing changed).
-    pub(crate) fn set(this: &mut Option<Arc<Overlay>>, base: &Base<'_>, at: usize, code: u8) -> Option<u8> {
-        let old = Counts { base: *base, overlay: this.as_deref() }.get(at);
-        if old == code {
-            return Some(old);
+    fn writable<'o>(this: &'o mut Option<Arc<Overlay>>, base: &Base<'_>) -> &'o mut Overlay {
+        Arc::make_mut(this.get_or_insert_with(|| Arc::new(Overlay::new(base))))
+    }
+
+    /// The slot of a combination, a spare one where it has none yet; nothing where no slot is left.
+    pub(crate) fn slot(
+        this: &mut Option<Arc<Overlay>>,
+        base: &Base<'_>,
+        combination: Combination,
+    ) -> Option<Slot> {
+        if combination == Combination::NONE {
+            return Some(REMOVED);
         }
-        let top = Arc::make_mut(this.get_or_insert_with(|| Arc::new(Overlay::new(base))));
-        let width = top.codes.len();
-        let mut slot = |code: u8| {
-            if code == DEAD {
-                return Some(None);
-            }
-            let known = top.codes.iter().position(|known| *known == code);
-            known
-                .or_else(|| {
-                    let spare = top.codes.iter().position(|known| *known == DEAD)?;
-                    top.codes[spare] = code;
-                    Some(spare)
-                })
-                .map(Some)
-        };
-        let (less, more) = (slot(old)?, slot(code)?);
+        let known = this.as_deref().map_or(base.combinations, |overlay| &overlay.combinations);
+        let find = |number: u32| (1..known.len()).find(|slot| known[*slot] == number);
+        if let Some(slot) = find(combination.number()) {
+            return Some(slot as Slot);
+        }
+        let spare = find(Combination::NONE.number())?;
+        Overlay::writable(this, base).combinations[spare] = combination.number();
+        Some(spare as Slot)
+    }
+
+    /// Changes the slot of a position; answers the one before.
+    pub(crate) fn set(this: &mut Option<Arc<Overlay>>, base: &Base<'_>, at: usize, slot: Slot) -> Slot {
+        let old = Counts { base: *base, overlay: this.as_deref() }.get(at);
+        if old == slot {
+            return old;
+        }
+        let top = Overlay::writable(this, base);
+        let width = base.combinations.len();
         let chunk = at / CHUNK;
         let (leaf_at, mid_at) = (chunk / FAN, chunk / FAN / FAN);
-        shift(&mut top.counts, width, mid_at, less, more);
+        shift(&mut top.counts, width, mid_at, old, slot);
         let middle = top.children[mid_at].get_or_insert_with(|| {
             let counts = node(base.middle, mid_at, width).to_vec();
             Arc::new(Middle { counts, children: vec![None; FAN] })
         });
         let middle = Arc::make_mut(middle);
-        shift(&mut middle.counts, width, leaf_at % FAN, less, more);
+        shift(&mut middle.counts, width, leaf_at % FAN, old, slot);
         let leaf = middle.children[leaf_at % FAN].get_or_insert_with(|| {
             let counts = node(base.low, leaf_at, width).to_vec();
             Arc::new(Leaf { counts, chunks: vec![None; FAN] })
         });
         let leaf = Arc::make_mut(leaf);
-        shift(&mut leaf.counts, width, chunk % FAN, less, more);
-        let codes = leaf.chunks[chunk % FAN].get_or_insert_with(|| {
-            let mut codes = [DEAD; CHUNK];
-            let known = base.facets[chunk * CHUNK..].iter().take(CHUNK);
-            codes.iter_mut().zip(known).for_each(|(code, known)| *code = *known);
-            Arc::new(codes)
-        });
-        Arc::make_mut(codes)[at % CHUNK] = code;
-        Some(old)
+        shift(&mut leaf.counts, width, chunk % FAN, old, slot);
+        let slots = leaf.chunks[chunk % FAN].get_or_insert_with(|| Chunk::copy(base.chunk(chunk)));
+        slots.set(at % CHUNK, slot);
+        old
     }
 
-    /// The chunks that were copied: each first position, and its facets now.
-    pub(crate) fn chunks(&self) -> impl Iterator<Item = (usize, &[u8; CHUNK])> {
+    /// The chunks that were copied: each first position, and its slots now; behind the last position none.
+    pub(crate) fn chunks(&self) -> impl Iterator<Item = (usize, Slots<'_>)> {
         self.children.iter().enumerate().flat_map(|(mid, middle)| {
             let leaves = middle.iter().flat_map(|middle| middle.children.iter().enumerate());
             leaves.flat_map(move |(leaf, node)| {
                 let chunks = node.iter().flat_map(|node| node.chunks.iter().enumerate());
-                chunks.filter_map(move |(chunk, codes)| {
-                    Some((((mid * FAN + leaf) * FAN + chunk) * CHUNK, codes.as_deref()?))
+                chunks.filter_map(move |(chunk, slots)| {
+                    Some((((mid * FAN + leaf) * FAN + chunk) * CHUNK, slots.as_ref()?.slots()))
                 })
             })
         })
     }
 }
 
-/// Counts one less and one more in all children behind `child`.
-fn shift<T>(counts: &mut [T], width: usize, child: usize, less: Option<usize>, more: Option<usize>)
+/// Counts one slot less and another one more in all children behind `child`.
+fn shift<T>(counts: &mut [T], width: usize, child: usize, less: Slot, more: Slot)
 where
     T: std::ops::AddAssign + std::ops::SubAssign + From<u8>,
 {
     for row in counts.chunks_exact_mut(width).skip(child + 1) {
-        if let Some(slot) = less {
-            row[slot] -= T::from(1);
-        }
-        if let Some(slot) = more {
-            row[slot] += T::from(1);
-        }
+        row[usize::from(less)] -= T::from(1);
+        row[usize::from(more)] += T::from(1);
     }
 }
 
-/// A mask for the slots of one segment: all bits set where the slot's code matches.
-pub(crate) struct SlotMask<'a> {
-    mask: &'a Mask,
-    low: Vec<u16>,
-    high: Vec<u32>,
+impl<'a> Base<'a> {
+    /// The slots of a chunk; the last one may be short.
+    fn chunk(&self, chunk: usize) -> Slots<'a> {
+        let len = self.slots.len();
+        let start = (chunk * CHUNK).min(len);
+        self.slots.range(start..(start + CHUNK).min(len))
+    }
 }
 
 /// The facets of a segment as they are now.
@@ -206,15 +241,24 @@ pub(crate) struct Counts<'a> {
 }
 
 impl<'a> Counts<'a> {
-    pub(crate) fn mask<'m>(&self, mask: &'m Mask) -> SlotMask<'m> {
-        let codes = self.overlay.map_or(self.base.codes, |overlay| &overlay.codes);
-        let bits = |code: &u8| if mask.has(*code) { u32::MAX } else { 0 };
-        let high: Vec<u32> = codes.iter().map(bits).collect();
-        SlotMask { mask, low: high.iter().map(|bits| *bits as u16).collect(), high }
+    /// The combination of each slot.
+    fn combinations(&self) -> &'a [u32] {
+        self.overlay.map_or(self.base.combinations, |overlay| &overlay.combinations)
+    }
+
+    /// The combination of a slot.
+    pub(crate) fn combination(&self, slot: Slot) -> Combination {
+        Combination::from_number(self.combinations()[usize::from(slot)])
+    }
+
+    /// The slots that match a filter.
+    pub(crate) fn matching(&self, filter: &FacetFilter) -> SlotSet {
+        let combinations = self.combinations().iter().map(|number| Combination::from_number(*number));
+        SlotSet::new(combinations.map(|combination| filter.matches(combination)))
     }
 
     fn width(&self) -> usize {
-        self.base.codes.len()
+        self.base.combinations.len()
     }
 
     fn middle(&self, mid: usize) -> Option<&'a Middle> {
@@ -237,75 +281,72 @@ impl<'a> Counts<'a> {
         self.leaf(leaf).map_or_else(|| node(self.base.low, leaf, self.width()), |leaf| &leaf.counts)
     }
 
-    /// The facets of a chunk; the last one may be short.
-    fn chunk(&self, chunk: usize) -> &'a [u8] {
-        match self.leaf(chunk / FAN).and_then(|leaf| leaf.chunks[chunk % FAN].as_deref()) {
-            Some(codes) => codes,
-            None => {
-                let facets = self.base.facets;
-                let start = (chunk * CHUNK).min(facets.len());
-                &facets[start..(start + CHUNK).min(facets.len())]
-            }
+    /// The slots of a chunk; the last one may be short.
+    fn chunk(&self, chunk: usize) -> Slots<'a> {
+        match self.leaf(chunk / FAN).and_then(|leaf| leaf.chunks[chunk % FAN].as_ref()) {
+            Some(chunk) => chunk.slots(),
+            None => self.base.chunk(chunk),
         }
     }
 
-    /// The facet at a position.
-    pub(crate) fn get(&self, at: usize) -> u8 {
+    /// The slot of a position.
+    pub(crate) fn get(&self, at: usize) -> Slot {
         if self.overlay.is_none() {
-            return self.base.facets[at];
+            return self.base.slots.get(at);
         }
-        self.chunk(at / CHUNK)[at % CHUNK]
+        self.chunk(at / CHUNK).get(at % CHUNK)
     }
 
     /// How many positions before `at` match.
-    pub(crate) fn rank(&self, at: usize, mask: &SlotMask<'_>) -> usize {
+    pub(crate) fn rank(&self, at: usize, set: &SlotSet) -> usize {
         let (chunk, width) = (at / CHUNK, self.width());
         let leaf = chunk / FAN;
         let mid = leaf / FAN;
         let rest = at % CHUNK;
-        let within = if rest == 0 { 0 } else { mask.mask.count(&self.chunk(chunk)[..rest]) };
-        sum32(self.high_counts(), width, mid, mask)
-            + sum32(self.middle_counts(mid), width, leaf % FAN, mask)
-            + sum16(self.low_counts(leaf), width, chunk % FAN, mask)
+        let within = if rest == 0 { 0 } else { set.count(self.chunk(chunk).range(0..rest)) };
+        sum32(self.high_counts(), width, mid, set)
+            + sum32(self.middle_counts(mid), width, leaf % FAN, set)
+            + sum16(self.low_counts(leaf), width, chunk % FAN, set)
             + within
     }
 
     /// Where the match `k` is, from 0; there must be as many.
-    pub(crate) fn select(&self, mut k: usize, mask: &SlotMask<'_>) -> usize {
+    pub(crate) fn select(&self, mut k: usize, set: &SlotSet) -> usize {
         let width = self.width();
         let counts = self.high_counts();
-        let mid = last_child(&mut k, counts.len() / width, |child| sum32(counts, width, child, mask));
+        let mid = last_child(&mut k, counts.len() / width, |child| sum32(counts, width, child, set));
         let counts = self.middle_counts(mid);
-        let leaf = last_child(&mut k, counts.len() / width, |child| sum32(counts, width, child, mask));
+        let leaf = last_child(&mut k, counts.len() / width, |child| sum32(counts, width, child, set));
         let leaf = mid * FAN + leaf;
         let counts = self.low_counts(leaf);
-        let chunk = last_child(&mut k, counts.len() / width, |child| sum16(counts, width, child, mask));
+        let chunk = last_child(&mut k, counts.len() / width, |child| sum16(counts, width, child, set));
         let chunk = leaf * FAN + chunk;
-        let mut at = chunk * CHUNK;
-        for codes in self.chunk(chunk).chunks(TOGETHER) {
-            let bits = mask.mask.bits(codes);
-            let matching = bits.count_ones() as usize;
-            if k < matching {
-                return at + bits_of(bits).nth(k).unwrap_or_default();
+        let slots = self.chunk(chunk);
+        for start in (0..slots.len()).step_by(TOGETHER) {
+            let bits = set.bits(slots.range(start..(start + TOGETHER).min(slots.len())));
+            for (word, bits) in bits.into_iter().enumerate() {
+                let matching = bits.count_ones() as usize;
+                if k < matching {
+                    return chunk * CHUNK + start + word * 64 + bits_of(bits).nth(k).unwrap_or_default();
+                }
+                k -= matching;
             }
-            k -= matching;
-            at += TOGETHER;
         }
-        at
+        chunk * CHUNK + slots.len()
     }
 
     /// Calls `each` with the positions of a range that match, in order, while it answers true.
-    pub(crate) fn visit(&self, range: Range<usize>, mask: &Mask, mut each: impl FnMut(usize) -> bool) {
+    pub(crate) fn visit(&self, range: Range<usize>, set: &SlotSet, mut each: impl FnMut(usize) -> bool) {
         let mut at = range.start;
         while at < range.end {
-            let chunk = at / CHUNK;
-            let end = ((chunk + 1) * CHUNK).min(range.end);
-            for codes in self.chunk(chunk)[at % CHUNK..][..end - at].chunks(TOGETHER) {
-                if !bits_of(mask.bits(codes)).all(|bit| each(at + bit)) {
+            let end = (at / TOGETHER * TOGETHER + TOGETHER).min(range.end);
+            let slots = self.chunk(at / CHUNK).range(at % CHUNK..at % CHUNK + (end - at));
+            for (word, bits) in set.bits(slots).into_iter().enumerate() {
+                if !bits_of(bits).all(|bit| each(at + word * 64 + bit)) {
                     return;
                 }
-                at += codes.len();
             }
+            at = end;
         }
     }
 }
@@ -319,14 +360,14 @@ fn bits_of(mut bits: u64) -> impl Iterator<Item = usize> {
     })
 }
 
-fn sum32(counts: &[u32], width: usize, child: usize, mask: &SlotMask<'_>) -> usize {
+fn sum32(counts: &[u32], width: usize, child: usize, set: &SlotSet) -> usize {
     let row = &counts[child * width..][..width];
-    row.iter().zip(&mask.high).map(|(count, mask)| count & mask).sum::<u32>() as usize
+    row.iter().zip(&set.mask32).map(|(count, mask)| count & mask).sum::<u32>() as usize
 }
 
-fn sum16(counts: &[u16], width: usize, child: usize, mask: &SlotMask<'_>) -> usize {
+fn sum16(counts: &[u16], width: usize, child: usize, set: &SlotSet) -> usize {
     let row = &counts[child * width..][..width];
-    row.iter().zip(&mask.low).map(|(count, mask)| u32::from(count & mask)).sum::<u32>() as usize
+    row.iter().zip(&set.mask16).map(|(count, mask)| u32::from(count & mask)).sum::<u32>() as usize
 }
 
 /// The last child with no more than `k` matches before it; `k` becomes what is left for it.
@@ -349,46 +390,74 @@ fn last_child(k: &mut usize, children: usize, before: impl Fn(usize) -> usize) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::query::{Filter, Predicate};
-    use flow::FlowStatus;
+
+    /// A walk and the counts, before and after changes, with combinations that come later.
+    fn compare<C: Code + Into<usize>>(occurring: u32, size: usize, base_of: impl Fn(&[C]) -> Slots<'_>) {
+        let mut random = fastrand::Rng::with_seed(1);
+        let numbers = combinations((1..=occurring).map(Combination::from_number));
+        let codes: Vec<C> = (0..size).map(|_| C::new(random.u16(0..=occurring as u16))).collect();
+        let mut model: Vec<u32> = codes.iter().map(|code| numbers[(*code).into()]).collect();
+        let made = make(&codes, numbers.len());
+        let (low, middle, high) = (&made.low[..], &made.middle[..], &made.high[..]);
+        let base = Base { slots: base_of(&codes), combinations: &numbers, low, middle, high };
+        let mut overlay = None;
+        // Some of each number; those that are even match.
+        let set_of = |counts: Counts<'_>| {
+            SlotSet::new(counts.combinations().iter().map(|number| *number != 0 && number.is_multiple_of(2)))
+        };
+        for _ in 0..3 {
+            let counts = Counts { base, overlay: overlay.as_deref() };
+            let set = set_of(counts);
+            let matching: Vec<usize> =
+                (0..size).filter(|at| model[*at] != 0 && model[*at].is_multiple_of(2)).collect();
+            assert_eq!(counts.rank(size, &set), matching.len());
+            for _ in 0..200 {
+                let (at, k) = (random.usize(0..=size), random.usize(0..matching.len()));
+                assert_eq!(counts.rank(at, &set), matching.partition_point(|known| *known < at));
+                assert_eq!(counts.select(k, &set), matching[k]);
+                let end = (at + random.usize(0..3000)).min(size);
+                let (mut visited, wanted) = (Vec::new(), random.usize(1..50));
+                counts.visit(at..end, &set, |at| {
+                    visited.push(at);
+                    visited.len() < wanted
+                });
+                let first = matching.partition_point(|known| *known < at);
+                let known = matching[first..].iter().take_while(|known| **known < end).take(wanted);
+                assert!(visited.iter().eq(known));
+            }
+            for _ in 0..2000 {
+                let (at, number) = (random.usize(0..size), random.u32(0..occurring + 5));
+                let slot = Overlay::slot(&mut overlay, &base, Combination::from_number(number)).unwrap();
+                let old = Overlay::set(&mut overlay, &base, at, slot);
+                let counts = Counts { base, overlay: overlay.as_deref() };
+                assert_eq!(counts.combination(old).number(), model[at]);
+                model[at] = number;
+            }
+            let counts = Counts { base, overlay: overlay.as_deref() };
+            let changed = overlay.as_deref().into_iter().flat_map(Overlay::chunks);
+            for (start, slots) in changed {
+                for (at, slot) in slots.iter().enumerate().take(size - start) {
+                    assert_eq!(counts.combination(slot).number(), model[start + at]);
+                }
+            }
+        }
+        while let Some(slot) = (occurring..u32::MAX)
+            .find_map(|number| {
+                let known = Counts { base, overlay: overlay.as_deref() }.combinations().contains(&number);
+                (!known).then(|| Overlay::slot(&mut overlay, &base, Combination::from_number(number)))
+            })
+            .flatten()
+        {
+            assert!(usize::from(slot) < numbers.len() && slot != REMOVED);
+        }
+        assert!(overlay.is_some_and(|overlay| !overlay.combinations[1..].contains(&0)));
+    }
 
     #[test]
     fn counts_and_finds_what_a_walk_finds_before_and_after_changes() {
-        let mut random = fastrand::Rng::with_seed(1);
         // Two middle nodes, the last chunk short.
-        let size = CHUNK * FAN * FAN + CHUNK * FAN + 77;
-        let mut model: Vec<u8> = (0..size).map(|_| 0x10 | random.u8(0..16)).collect();
-        let facets = model.clone();
-        let made = make(&facets);
-        let base = Base {
-            facets: &facets,
-            codes: &made.codes,
-            low: &made.low,
-            middle: &made.middle,
-            high: &made.high,
-        };
-        let mask = Mask::of(&[Filter { predicate: Predicate::Status(FlowStatus::Failed), negated: false }]);
-        let mut overlay = None;
-        for _ in 0..3 {
-            let counts = Counts { base, overlay: overlay.as_deref() };
-            let slots = counts.mask(&mask);
-            let matching: Vec<usize> = (0..size).filter(|at| mask.has(model[*at])).collect();
-            assert_eq!(counts.rank(size, &slots), matching.len());
-            for _ in 0..200 {
-                let (at, k) = (random.usize(0..=size), random.usize(0..matching.len()));
-                assert_eq!(counts.rank(at, &slots), matching.partition_point(|known| *known < at));
-                assert_eq!(counts.select(k, &slots), matching[k]);
-            }
-            for _ in 0..2000 {
-                let (at, code) = (random.usize(0..size), 0x10 | random.u8(0..20));
-                assert_eq!(Overlay::set(&mut overlay, &base, at, code), Some(model[at]));
-                model[at] = code;
-            }
-            let changed = overlay.as_deref().into_iter().flat_map(Overlay::chunks);
-            for (start, codes) in changed {
-                let known = &model[start..(start + CHUNK).min(size)];
-                assert_eq!(&codes[..known.len()], known);
-            }
-        }
+        compare::<u8>(20, CHUNK * FAN * FAN + CHUNK * FAN + 77, |codes| Slots::Narrow(codes));
+        compare::<u8>(240, CHUNK * 3, |codes| Slots::Narrow(codes));
+        compare::<u16>(700, CHUNK * FAN + 5, |codes| Slots::Wide(codes));
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::Index;
 use crate::application::Application;
-use crate::facet::DEAD;
+use crate::facet::Combination;
 use crate::flows::Flows;
 use crate::image::{Image, damaged};
 use crate::loose::{Loose, Row};
@@ -22,8 +22,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// The manifest's name.
 const MANIFEST: &str = "manifest";
-/// The octets of a change in a patch: row, facet.
-const CHANGE: usize = 5;
+/// The octets of a change in a patch: row, facets.
+const CHANGE: usize = 8;
 
 /// Why the files of an index cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -143,7 +143,7 @@ impl Index {
             if flows.loose.len() > 0 {
                 let mut rows = crate::build::Rows::default();
                 let loose = flows.loose.range(Bound::Unbounded, Bound::Unbounded);
-                loose.for_each(|row| rows.push(row.key, row.code, row.to.clone()));
+                loose.for_each(|row| rows.push(row.key, row.combination, row.to.clone()));
                 let image = rows.build(&files.id, usize::MAX);
                 files.loose = Some(write(directory, &mut written.next, "loose", |out| image.write(out))?);
             }
@@ -311,9 +311,8 @@ fn write_patch(
 ) -> io::Result<WrittenSegment> {
     if segment.changed != known.patched {
         let changes = segment.changes();
-        let octets = changes.iter().flat_map(|(row, code)| {
-            let row = row.to_le_bytes();
-            [row[0], row[1], row[2], row[3], *code]
+        let octets = changes.iter().flat_map(|(row, combination)| {
+            [row.to_le_bytes(), combination.number().to_le_bytes()].into_iter().flatten()
         });
         let octets: Vec<u8> = octets.collect();
         let name = write(directory, next, "patch", |out| {
@@ -391,10 +390,10 @@ fn read_application(directory: &Path, files: &ApplicationFiles) -> Result<ReadAp
     let mut loose = Loose::default();
     if let Some(name) = &files.loose {
         let segment = read_segment(name).map_err(within(name))?;
-        for row in (0..segment.len()).filter(|row| segment.code(*row) != DEAD) {
+        for row in (0..segment.len()).filter(|row| segment.combination(*row) != Combination::NONE) {
             loose.put(Row {
                 key: segment.keys().get(row),
-                code: segment.code(row),
+                combination: segment.combination(row),
                 to: segment.texts_of(row),
             });
         }
@@ -410,8 +409,9 @@ fn read_patch(file: &Path, segment: &mut Segment) -> io::Result<()> {
         return Err(damaged("its checksum is wrong"));
     }
     for change in octets.chunks_exact(CHANGE) {
-        let row = u32::from_le_bytes([change[0], change[1], change[2], change[3]]) as usize;
-        if row >= segment.len() || !segment.set_code(row, change[4]) {
+        let number = |at: usize| u32::from_le_bytes(change[at..at + 4].try_into().unwrap_or_default());
+        let (row, combination) = (number(0) as usize, Combination::from_number(number(4)));
+        if row >= segment.len() || !segment.set_combination(row, combination) {
             return Err(damaged("it changes a row that is not there"));
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::Found;
 use crate::build::{Recipients, Rows};
-use crate::facet::{self, DEAD, Mask};
+use crate::facet::{Combination, FacetFilter};
 use crate::loose::{Loose, Row};
 use crate::matches::Matches;
 use crate::query::{Key, Order, Query};
@@ -33,17 +33,17 @@ impl Flows {
 
     /// The segment and the row with a key, unless the row was removed.
     fn find(&self, key: Key) -> Option<(usize, usize)> {
-        self.place(key).filter(|&(at, row)| self.segments[at].code(row) != DEAD)
+        self.place(key).filter(|&(at, row)| self.segments[at].combination(row) != Combination::NONE)
     }
 
     /// What is known of a flow.
     pub(crate) fn get(&self, key: Key) -> Option<Facets> {
         if let Some(row) = self.loose.get(key) {
-            return Some(facet::decode(row.code, row.to.texts()));
+            return Some(row.combination.facets(row.to.texts()));
         }
         let (at, row) = self.find(key)?;
         let segment = &self.segments[at];
-        Some(facet::decode(segment.code(row), segment.texts_of(row).texts()))
+        Some(segment.combination(row).facets(segment.texts_of(row).texts()))
     }
 
     /// Adds a flow or replaces what is known of it.
@@ -52,10 +52,10 @@ impl Flows {
             && let Some((at, place)) = self.find(row.key)
         {
             let segment = &mut Arc::make_mut(&mut self.segments)[at];
-            if segment.texts_of(place) == row.to && segment.set_code(place, row.code) {
+            if segment.texts_of(place) == row.to && segment.set_combination(place, row.combination) {
                 return;
             }
-            segment.set_code(place, DEAD);
+            segment.set_combination(place, Combination::NONE);
         }
         Arc::make_mut(&mut self.loose).put(row);
     }
@@ -74,7 +74,7 @@ impl Flows {
         if self.loose.get(key).is_some() {
             Arc::make_mut(&mut self.loose).remove(key);
         } else if let Some((at, row)) = self.find(key) {
-            Arc::make_mut(&mut self.segments)[at].set_code(row, DEAD);
+            Arc::make_mut(&mut self.segments)[at].set_combination(row, Combination::NONE);
         }
     }
 
@@ -83,16 +83,18 @@ impl Flows {
         let mut rows = Rows::default();
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut loose = self.loose.range(from, Bound::Included(until)).peekable();
-        let push = |rows: &mut Rows, row: &Row| rows.push(row.key, row.code, row.to.clone());
+        let push = |rows: &mut Rows, row: &Row| rows.push(row.key, row.combination, row.to.clone());
         for segment in &self.segments[segments] {
             let (keys, numbers) = (segment.keys(), segment.digits().all());
-            for (row, code) in segment.codes().into_iter().enumerate().filter(|(_, code)| *code != DEAD) {
+            let rows_and_combinations = segment.combinations().into_iter().enumerate();
+            let present = rows_and_combinations.filter(|(_, combination)| *combination != Combination::NONE);
+            for (row, combination) in present {
                 let key = keys.get(row);
                 while let Some(row) = loose.next_if(|row| row.key < key) {
                     push(&mut rows, row);
                 }
                 let number = numbers.get(segment.to(row)).map(|number| Recipients::Number(*number));
-                rows.push(key, code, number.unwrap_or_else(|| segment.texts_of(row)));
+                rows.push(key, combination, number.unwrap_or_else(|| segment.texts_of(row)));
             }
         }
         loose.for_each(|row| push(&mut rows, row));
@@ -101,11 +103,11 @@ impl Flows {
 
     /// Answers a query unless `goes_on` says no, which is asked before each segment.
     pub(crate) fn search(&self, query: &Query, goes_on: &dyn Fn() -> bool) -> Option<Found> {
-        let mask = Mask::of(&query.filters);
+        let filter = FacetFilter::new(&query.filters);
         let terms = Term::all(&query.filters);
         let from = query.from.map_or(Bound::Unbounded, Bound::Included);
         let until = query.until.map_or(Bound::Unbounded, Bound::Excluded);
-        let loose = self.loose.range(from, until).filter(|row| row.matches(&mask, &terms));
+        let loose = self.loose.range(from, until).filter(|row| row.matches(&filter, &terms));
         let loose: Vec<Key> = loose.map(|row| row.key).collect();
         let inside = self.segments.iter().filter(|segment| {
             query.until.is_none_or(|until| segment.first < until)
@@ -119,7 +121,7 @@ impl Flows {
             let bound = |key: Key| segment.keys().lower_bound(key);
             let start = query.from.filter(|from| segment.first < *from).map_or(0, bound);
             let end = query.until.filter(|until| segment.last >= *until).map_or(segment.len(), bound);
-            segments.push((segment, Matches::find(segment, start..end, &mask, &terms)));
+            segments.push((segment, Matches::find(segment, start..end, &filter, &terms)));
         }
         let merged = Merged::new(segments, loose);
 

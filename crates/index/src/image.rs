@@ -7,7 +7,7 @@ use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Changes with every change of the format.
-const MAGIC: [u8; 8] = *b"SwbkIdx1";
+const MAGIC: [u8; 8] = *b"SwbkIdx2";
 /// Sections start at multiples of it, so that each can be read as integers in place.
 const ALIGNMENT: usize = 64;
 
@@ -42,8 +42,9 @@ pub(crate) enum Section {
     SuffixNodes,
     SuffixSymbols,
     SuffixSamples,
-    Codes,
-    Facets,
+    Combinations,
+    /// For each position its slot, in one octet or two.
+    Slots,
     Low,
     Middle,
     High,

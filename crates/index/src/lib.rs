@@ -21,6 +21,7 @@ mod matches;
 mod number;
 mod query;
 mod segment;
+mod slots;
 mod symbols;
 mod term;
 mod texts;
@@ -32,6 +33,7 @@ pub use query::{Filter, Key, Order, Predicate, Query, TextOperator, place_of};
 use ::flow::Facets;
 use application::Application;
 use build::{Recipients, Rows};
+use facet::Combination;
 use files::Written;
 use flows::Flows;
 use loose::Row;
@@ -126,7 +128,8 @@ impl Index {
         let mut untidy = false;
         for (application, created_ms, id, facets) in entries {
             let key = (created_ms, id);
-            let row = Row { key, code: facet::encode(&facets), to: Recipients::new(&facets.recipients) };
+            let row =
+                Row { key, combination: Combination::of(&facets), to: Recipients::new(&facets.recipients) };
             let application = self.application(application.as_ref());
             let mut application = application.lock();
             application.put(row);
@@ -256,7 +259,7 @@ impl Loader<'_> {
             self.rows.insert(application.to_owned(), Rows::default());
         }
         if let Some(rows) = self.rows.get_mut(application) {
-            rows.push((created_ms, id), facet::encode(facets), Recipients::new(&facets.recipients));
+            rows.push((created_ms, id), Combination::of(facets), Recipients::new(&facets.recipients));
         }
     }
 

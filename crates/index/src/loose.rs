@@ -2,7 +2,7 @@
 //! changed. They lie in order in small pieces, and searches look at each.
 
 use crate::build::Recipients;
-use crate::facet::Mask;
+use crate::facet::{Combination, FacetFilter};
 use crate::query::Key;
 use crate::term::Term;
 use std::ops::Bound;
@@ -15,13 +15,13 @@ const PIECE: usize = 256;
 #[derive(Clone)]
 pub(crate) struct Row {
     pub(crate) key: Key,
-    pub(crate) code: u8,
+    pub(crate) combination: Combination,
     pub(crate) to: Recipients,
 }
 
 impl Row {
-    pub(crate) fn matches(&self, mask: &Mask, terms: &[Term]) -> bool {
-        mask.has(self.code)
+    pub(crate) fn matches(&self, filter: &FacetFilter, terms: &[Term]) -> bool {
+        filter.matches(self.combination)
             && terms.iter().all(|term| {
                 let holds = match &self.to {
                     Recipients::Number(number) => term.number.holds(*number),

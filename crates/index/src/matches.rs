@@ -1,10 +1,11 @@
 //! The rows of a segment that match: counted, and found by their rank, in the cheapest way for each kind of filter.
 
-use crate::counts::{Counts, SlotMask};
-use crate::facet::Mask;
+use crate::counts::Counts;
+use crate::facet::FacetFilter;
 use crate::number::{NumberTest, Pattern};
 use crate::query::TextOperator;
 use crate::segment::{Direction, Segment};
+use crate::slots::SlotSet;
 use crate::term::Term;
 use std::cell::OnceCell;
 use std::ops::Range;
@@ -18,8 +19,8 @@ const FEW: usize = 8;
 struct Asked<'a> {
     segment: &'a Segment,
     counts: Counts<'a>,
-    slots: SlotMask<'a>,
-    mask: &'a Mask,
+    /// Those of the facets that match.
+    slots: SlotSet,
     rows: Range<usize>,
     /// Every row of it matches that is not removed: places are counts.
     plain: bool,
@@ -75,12 +76,12 @@ impl<'a> Matches<'a> {
     pub(crate) fn find(
         segment: &'a Segment,
         rows: Range<usize>,
-        mask: &'a Mask,
+        filter: &FacetFilter,
         terms: &[Term],
     ) -> Matches<'a> {
         let counts = segment.counts();
-        let plain = mask.all && segment.dead == 0;
-        let asked = Asked { segment, counts, slots: counts.mask(mask), mask, rows, plain };
+        let plain = filter.matches_all() && segment.dead == 0;
+        let asked = Asked { segment, counts, slots: counts.matching(filter), rows, plain };
         let (plus, minus) = asked.find(terms);
         let count = |parts: &[Part]| parts.iter().map(Part::total).sum::<usize>();
         let total = count(&plus) - count(&minus);
@@ -223,7 +224,7 @@ impl Asked<'_> {
     fn list(&self, range: Range<usize>, rows: &mut Vec<u32>) {
         let start = self.segment.posting_facets();
         let whole = self.whole();
-        self.counts.visit(start + range.start..start + range.end, self.mask, |at| {
+        self.counts.visit(start + range.start..start + range.end, &self.slots, |at| {
             let row = self.segment.posting_row(at - start);
             if whole || self.rows.contains(&row) {
                 rows.push(row as u32);
@@ -356,9 +357,9 @@ impl Asked<'_> {
         // They lie far apart: memory is read many at a time where nothing is decided between the reads.
         if !self.plain {
             let start = self.segment.posting_facets();
-            let codes: Vec<u8> = places.iter().map(|at| self.counts.get(start + *at as usize)).collect();
-            let mut codes = codes.into_iter();
-            places.retain(|_| codes.next().is_some_and(|code| self.mask.has(code)));
+            let slots: Vec<u16> = places.iter().map(|at| self.counts.get(start + *at as usize)).collect();
+            let mut slots = slots.into_iter();
+            places.retain(|_| slots.next().is_some_and(|slot| self.slots.has(slot)));
         }
         places.iter_mut().for_each(|at| *at = self.segment.posting_row(*at as usize) as u32);
         rows.extend(places.into_iter().filter(|row| self.rows.contains(&(*row as usize))));
@@ -455,7 +456,7 @@ impl Asked<'_> {
             .collect();
         let chosen = all.iter().map(|word| word.count_ones() as usize).sum::<usize>();
         if chosen > recipients / 8 {
-            self.counts.visit(self.rows.clone(), self.mask, |row| {
+            self.counts.visit(self.rows.clone(), &self.slots, |row| {
                 let to = self.segment.to(row);
                 let holds = match to.checked_sub(recipients) {
                     None => has(&all, to),
@@ -474,7 +475,7 @@ impl Asked<'_> {
             let set_rows = self.segment.set_rows().iter().filter(|row| self.rows.contains(&(**row as usize)));
             rows.extend(set_rows.filter(|row| {
                 let row = **row as usize;
-                sets[self.segment.to(row) - recipients] && self.mask.has(self.counts.get(row))
+                sets[self.segment.to(row) - recipients] && self.slots.has(self.counts.get(row))
             }));
         }
         Part::Rows(rows)
@@ -550,7 +551,7 @@ impl Asked<'_> {
         }
         let start = self.counts.select(first, &self.slots);
         let mut wanted = ranks.len();
-        self.counts.visit(start..sequence.start + sequence.range.end, self.mask, |at| {
+        self.counts.visit(start..sequence.start + sequence.range.end, &self.slots, |at| {
             found.push(row(at - sequence.start));
             wanted -= 1;
             wanted > 0

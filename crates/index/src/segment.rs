@@ -4,11 +4,12 @@
 use crate::build::{LONG, Recipients, SAMPLE, entry_of, row_of};
 use crate::counts::{Base, Counts, Overlay};
 use crate::digits::Digits;
-use crate::facet::DEAD;
+use crate::facet::Combination;
 use crate::image::{Image, Section, damaged, get24};
 use crate::keys::Keys;
 use crate::number::{reversed, unpack};
 use crate::query::Key;
+use crate::slots::{REMOVED, Slots};
 use crate::texts::Texts;
 use crate::trie::Trie;
 use std::io;
@@ -56,7 +57,6 @@ impl Segment {
         };
         let keys = segment.keys();
         (segment.first, segment.last) = (keys.get(0), keys.get(keys.len - 1));
-        segment.dead = segment.facets()[..segment.len()].iter().filter(|code| **code == DEAD).count();
         segment
     }
 
@@ -160,14 +160,15 @@ impl Segment {
         }
     }
 
-    fn facets(&self) -> &[u8] {
-        self.image.section(Section::Facets)
-    }
-
     fn base(image: &Image) -> Base<'_> {
+        let combinations: &[u32] = image.integers(Section::Combinations);
         Base {
-            facets: image.section(Section::Facets),
-            codes: image.section(Section::Codes),
+            slots: if combinations.len() <= 1 << u8::BITS {
+                Slots::Narrow(image.section(Section::Slots))
+            } else {
+                Slots::Wide(image.integers(Section::Slots))
+            },
+            combinations,
             low: image.integers(Section::Low),
             middle: image.integers(Section::Middle),
             high: image.integers(Section::High),
@@ -178,9 +179,10 @@ impl Segment {
         Counts { base: Segment::base(&self.image), overlay: self.overlay.as_deref() }
     }
 
-    /// A row's facet; 0 when it was removed.
-    pub(crate) fn code(&self, row: usize) -> u8 {
-        self.counts().get(row)
+    /// A row's facets; none when it was removed.
+    pub(crate) fn combination(&self, row: usize) -> Combination {
+        let counts = self.counts();
+        counts.combination(counts.get(row))
     }
 
     /// A row's recipient, or its set behind all recipients.
@@ -324,17 +326,18 @@ impl Segment {
         Recipients::Texts(texts.into())
     }
 
-    /// Changes a row's facet everywhere; false where this segment has no room for the code: then nothing changed.
-    pub(crate) fn set_code(&mut self, row: usize, code: u8) -> bool {
+    /// Changes a row's facets everywhere; false where this segment has no slot left for them: then nothing changed.
+    pub(crate) fn set_combination(&mut self, row: usize, combination: Combination) -> bool {
         let image = Arc::clone(&self.image);
         let base = Segment::base(&image);
-        let Some(old) = Overlay::set(&mut self.overlay, &base, row, code) else { return false };
-        if old == code {
+        let Some(slot) = Overlay::slot(&mut self.overlay, &base, combination) else { return false };
+        let old = Overlay::set(&mut self.overlay, &base, row, slot);
+        if old == slot {
             return true;
         }
         self.changed += 1;
-        self.dead += usize::from(code == DEAD);
-        self.dead -= usize::from(old == DEAD);
+        self.dead += usize::from(slot == REMOVED);
+        self.dead -= usize::from(old == REMOVED);
         let entry = self.entry_of(row);
         let mut places = Vec::with_capacity(16);
         if self.root() != 0 {
@@ -355,37 +358,38 @@ impl Segment {
             places.dedup();
         }
         for at in places {
-            Overlay::set(&mut self.overlay, &base, at, code);
+            Overlay::set(&mut self.overlay, &base, at, slot);
         }
         true
     }
 
-    /// The facets of all rows.
-    pub(crate) fn codes(&self) -> Vec<u8> {
-        let mut codes = self.facets()[..self.len()].to_vec();
-        for (start, chunk) in self.overlay.iter().flat_map(|overlay| overlay.chunks()) {
-            if start < codes.len() {
-                let end = (start + chunk.len()).min(codes.len());
-                codes[start..end].copy_from_slice(&chunk[..end - start]);
-            }
+    /// The facets of all rows; of those that were removed none.
+    pub(crate) fn combinations(&self) -> Vec<Combination> {
+        let (rows, counts) = (self.len(), self.counts());
+        let mut all: Vec<Combination> =
+            counts.base.slots.range(0..rows).iter().map(|slot| counts.combination(slot)).collect();
+        for (row, combination) in self.overlaid() {
+            all[row] = combination;
         }
-        codes
+        all
+    }
+
+    /// The rows in chunks of which something changed since the image was made, with their facets.
+    fn overlaid(&self) -> impl Iterator<Item = (usize, Combination)> {
+        let (rows, counts) = (self.len(), self.counts());
+        let chunks = self.overlay.iter().flat_map(|overlay| overlay.chunks());
+        chunks.flat_map(move |(start, slots)| {
+            let here = (start..rows).zip(slots.iter());
+            here.map(move |(row, slot)| (row, counts.combination(slot)))
+        })
     }
 
     /// The rows whose facets changed since the image was made, with their facets.
-    pub(crate) fn changes(&self) -> Vec<(u32, u8)> {
-        let facets = &self.facets()[..self.len()];
-        let mut changes = Vec::new();
-        for (start, chunk) in self.overlay.iter().flat_map(|overlay| overlay.chunks()) {
-            let known = facets.iter().enumerate().skip(start).take(chunk.len());
-            changes.extend(
-                known
-                    .zip(chunk)
-                    .filter(|((_, old), new)| old != new)
-                    .map(|((row, _), new)| (row as u32, *new)),
-            );
-        }
-        changes
+    pub(crate) fn changes(&self) -> Vec<(u32, Combination)> {
+        let counts = self.counts();
+        let old = |row: usize| counts.combination(counts.base.slots.get(row));
+        let changed = self.overlaid().filter(|(row, combination)| *combination != old(*row));
+        changed.map(|(row, combination)| (row as u32, combination)).collect()
     }
 
     /// A segment whose image was read.

@@ -3,8 +3,8 @@
 //! its digits say where its rows go further down. Nodes with few rows are left out: their rows are listed instead.
 //! The same trie over digits from the last to the first answers for suffixes.
 
-use crate::facet::DEAD;
 use crate::number::{Pattern, nibble};
+use crate::slots::{Code, REMOVED};
 use crate::symbols::{self, Symbols};
 use std::ops::Range;
 
@@ -21,31 +21,31 @@ const DIGIT: usize = 4;
 const CHILDREN: usize = 5;
 
 /// What a trie is made of.
-pub(crate) struct Builder<'a> {
+pub(crate) struct Builder<'a, C> {
     /// The digits of each entry, packed as numbers are.
     keys: &'a [u64],
     /// The row of each entry.
     row: &'a dyn Fn(usize) -> usize,
-    /// The facet of each row.
-    codes: &'a [u8],
+    /// The slot of each row.
+    codes: &'a [C],
     /// Nodes with more entries are kept.
     heavy: usize,
     pub(crate) nodes: Vec<u32>,
     pub(crate) symbols: symbols::Writer,
 }
 
-impl<'a> Builder<'a> {
+impl<'a, C: Code> Builder<'a, C> {
     pub(crate) fn new(
         keys: &'a [u64],
         row: &'a dyn Fn(usize) -> usize,
-        codes: &'a [u8],
+        codes: &'a [C],
         heavy: usize,
-    ) -> Builder<'a> {
+    ) -> Builder<'a, C> {
         Builder { keys, row, codes, heavy, nodes: Vec::new(), symbols: symbols::Writer::default() }
     }
 
     /// Makes the trie; the facets of nodes are added to `facets`. The root's are there already, from `start` on.
-    pub(crate) fn grow(&mut self, start: usize, facets: &mut Vec<u8>) {
+    pub(crate) fn grow(&mut self, start: usize, facets: &mut Vec<C>) {
         if self.keys.len() > self.heavy {
             let entries: Vec<u32> = (0..self.keys.len() as u32).collect();
             self.add(&entries, 0, start, facets);
@@ -53,15 +53,15 @@ impl<'a> Builder<'a> {
     }
 
     /// Adds the facets of some entries: where several are of one row, only the first counts.
-    pub(crate) fn add_facets(&self, entries: impl Iterator<Item = u32>, facets: &mut Vec<u8>) {
+    pub(crate) fn add_facets(&self, entries: impl Iterator<Item = u32>, facets: &mut Vec<C>) {
         let mut last = usize::MAX;
         facets.extend(entries.map(|entry| {
             let row = (self.row)(entry as usize);
-            if std::mem::replace(&mut last, row) == row { DEAD } else { self.codes[row] }
+            if std::mem::replace(&mut last, row) == row { C::new(REMOVED) } else { self.codes[row] }
         }));
     }
 
-    fn add(&mut self, entries: &[u32], depth: usize, start: usize, facets: &mut Vec<u8>) -> u32 {
+    fn add(&mut self, entries: &[u32], depth: usize, start: usize, facets: &mut Vec<C>) -> u32 {
         let digit = |entry: &u32| nibble(self.keys[*entry as usize], depth);
         let mut counts = [0; 16];
         entries.iter().for_each(|entry| counts[usize::from(digit(entry))] += 1);

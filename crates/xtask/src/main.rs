@@ -13,6 +13,7 @@ mod fuzz;
 mod hostile;
 mod http;
 mod load;
+mod mutants;
 mod overload;
 mod pages;
 mod parts;
@@ -64,6 +65,7 @@ enum Chore {
     },
     Crash(crash::Crash),
     Fuzz(fuzz::Fuzz),
+    Mutants(mutants::Mutants),
     /// Measure.
     #[command(subcommand)]
     Bench(Bench),
@@ -104,6 +106,7 @@ fn main() -> anyhow::Result<()> {
         }
         Chore::Crash(crash) => crash.run(),
         Chore::Fuzz(fuzz) => fuzz.run(),
+        Chore::Mutants(mutants) => mutants.run(),
         Chore::Bench(Bench::Lifecycle(lifecycle)) => lifecycle.run(),
         Chore::Bench(Bench::Search(search)) => search.run(),
         Chore::Bench(Bench::Pages(pages)) => pages.run(),
