@@ -8,6 +8,7 @@ pub mod clock;
 mod clocks;
 pub mod config;
 mod core;
+mod descriptions;
 mod expire_lane;
 pub mod files;
 pub mod indexing;
