@@ -8,7 +8,6 @@ use server::indexing::{Differences, identity, index_directory, known_change, pos
 use server::{Data, Lock, lock};
 use std::path::Path;
 use std::time::Instant;
-use store::Store;
 
 #[derive(Subcommand)]
 pub enum Index {

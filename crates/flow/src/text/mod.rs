@@ -1,36 +1,14 @@
 //! Short message text: the GSM 7-bit default alphabet (3GPP TS 23.038, 6.2.1), UCS-2, and parts.
 
+mod gsm;
 mod packing;
 mod transcode;
 
+pub use gsm::{decode_gsm, encode_gsm};
 pub use packing::{pack_septets, unpack_septets};
+pub use transcode::transcode;
 
-/// The default alphabet, by code; `ESC` stands at 0x1B.
-const BASIC: [char; 128] = [
-    '@', '£', '$', '¥', 'è', 'é', 'ù', 'ì', 'ò', 'Ç', '\n', 'Ø', 'ø', '\r', 'Å', 'å', 'Δ', '_', 'Φ', 'Γ',
-    'Λ', 'Ω', 'Π', 'Ψ', 'Σ', 'Θ', 'Ξ', '\u{1b}', 'Æ', 'æ', 'ß', 'É', ' ', '!', '"', '#', '¤', '%', '&', '\'',
-    '(', ')', '*', '+', ',', '-', '.', '/', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', ':', ';', '<',
-    '=', '>', '?', '¡', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I', 'J', 'K', 'L', 'M', 'N', 'O', 'P', 'Q',
-    'R', 'S', 'T', 'U', 'V', 'W', 'X', 'Y', 'Z', 'Ä', 'Ö', 'Ñ', 'Ü', '§', '¿', 'a', 'b', 'c', 'd', 'e', 'f',
-    'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p', 'q', 'r', 's', 't', 'u', 'v', 'w', 'x', 'y', 'z', 'ä',
-    'ö', 'ñ', 'ü', 'à',
-];
-
-/// The extension table: sent as ESC and this code.
-const EXTENSION: [(char, u8); 10] = [
-    ('\u{c}', 0x0a),
-    ('^', 0x14),
-    ('{', 0x28),
-    ('}', 0x29),
-    ('\\', 0x2f),
-    ('[', 0x3c),
-    ('~', 0x3d),
-    (']', 0x3e),
-    ('|', 0x40),
-    ('€', 0x65),
-];
-
-const ESCAPE: u8 = 0x1b;
+use gsm::septets;
 
 /// How a text goes over the air.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,7 +33,7 @@ impl Alphabet {
         }
     }
 
-    /// How much fits into a part beside a header.
+    /// How much fits into a part beside a header of `header_octets` octets.
     const fn part(self, header_octets: usize) -> usize {
         let octets = PART_OCTETS.saturating_sub(header_octets);
         match self {
@@ -77,77 +55,15 @@ impl Alphabet {
     }
 }
 
-fn basic(c: char) -> Option<u8> {
-    if c == '\u{1b}' {
-        return None;
-    }
-    // ASCII letters, digits and most marks have their ASCII codes.
-    let ascii = c as usize;
-    if ascii < 128 && BASIC[ascii] == c {
-        return Some(ascii as u8);
-    }
-    BASIC.iter().position(|&known| known == c).map(|code| code as u8)
-}
-
-fn extension(c: char) -> Option<u8> {
-    EXTENSION.iter().find(|(known, _)| *known == c).map(|&(_, code)| code)
-}
-
-/// How many septets a character takes; `None` where the alphabet lacks it.
-fn septets(c: char) -> Option<usize> {
-    if basic(c).is_some() { Some(1) } else { extension(c).map(|_| 2) }
-}
-
-/// Encodes in the GSM alphabet, one septet an octet (the form of SMPP's `data_coding` 0); `?` for what it lacks.
-pub fn encode_gsm(text: &str) -> Vec<u8> {
-    let mut octets = Vec::with_capacity(text.len());
-    for c in text.chars() {
-        match (basic(c), extension(c)) {
-            (Some(code), _) => octets.push(code),
-            (None, Some(code)) => octets.extend([ESCAPE, code]),
-            (None, None) => octets.push(b'?'),
-        }
-    }
-    octets
-}
-
 /// Encodes as UTF-16, big endian.
 pub fn encode_ucs2(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_be_bytes).collect()
 }
 
-/// Decodes what [`encode_gsm`] gives, one septet an octet. A code that the extension table lacks is the one of the default
-/// alphabet, and a second escape, or one at the end, is a blank (3GPP TS 23.038, 6.2.1.1). Octets that are no septets
-/// become U+FFFD.
-pub fn decode_gsm(octets: &[u8]) -> String {
-    let basic = |octet: u8| BASIC.get(usize::from(octet)).copied().unwrap_or(char::REPLACEMENT_CHARACTER);
-    let mut text = String::with_capacity(octets.len());
-    let mut octets = octets.iter().copied();
-    while let Some(octet) = octets.next() {
-        text.push(match octet {
-            ESCAPE => match octets.next() {
-                None | Some(ESCAPE) => ' ',
-                Some(code) => {
-                    let extension = EXTENSION.iter().find(|(_, known)| *known == code);
-                    extension.map_or_else(|| basic(code), |&(c, _)| c)
-                }
-            },
-            octet => basic(octet),
-        });
-    }
-    text
-}
-
-/// Replaces the characters that the GSM alphabet lacks by ones that it has: `Ά` by `A`, `“` by `"`, `?` at worst. Greek
-/// letters become the capitals that the alphabet has or that look alike, so that the text keeps its length.
-pub fn transcode(text: &str) -> String {
-    transcode::transcode(text)
-}
-
 /// Octets of a part, its user data header among them (3GPP TS 23.040, 9.2.3.16).
 const PART_OCTETS: usize = 140;
-/// Octets of the header that joins parts by an 8-bit reference, and by a 16-bit one (3GPP TS 23.040, 9.2.3.24.1 and
-/// 9.2.3.24.8).
+/// Octets of the header that joins parts by an 8-bit reference, and by a 16-bit one (3GPP TS 23.040,
+/// 9.2.3.24.1 and 9.2.3.24.8).
 pub const HEADER_8_BIT: usize = 6;
 /// See [`HEADER_8_BIT`].
 pub const HEADER_16_BIT: usize = 7;
@@ -158,7 +74,7 @@ pub fn split(text: &str) -> Vec<String> {
     split_beside(text, HEADER_8_BIT)
 }
 
-/// As [`split`], where each of several parts leaves room for a user data header of so many octets.
+/// As [`split`], if the header that joins the parts has `header_octets` octets.
 pub fn split_beside(text: &str, header_octets: usize) -> Vec<String> {
     let alphabet = Alphabet::of(text);
     if alphabet.measure(text) <= alphabet.single() {
