@@ -61,7 +61,7 @@ impl Part {
             Part::Rows(rows) => rows,
             Part::Postings { positions, rows, .. } => rows.get_or_init(|| {
                 let mut listed = Vec::new();
-                scope.list(positions, &mut listed);
+                scope.list(&scope.segment.postings(), positions, &mut listed);
                 listed
             }),
         }

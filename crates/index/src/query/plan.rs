@@ -60,7 +60,7 @@ fn parts(scope: &Scope<'_>, terms: &[Term]) -> (Vec<Part>, Vec<Part>) {
             let ordinals = unwanted.iter().filter_map(|term| recipient(scope, term));
             let postings = scope.segment.postings();
             let mut rows = Vec::new();
-            ordinals.for_each(|ordinal| scope.list(&postings.of_one(ordinal), &mut rows));
+            ordinals.for_each(|ordinal| scope.list(&postings, &postings.of_one(ordinal), &mut rows));
             rows.sort_unstable();
             rows.dedup();
             rows.retain(|row| wanted.iter().all(|term| holds(scope, term, *row)));

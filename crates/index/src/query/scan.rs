@@ -7,8 +7,8 @@ use crate::segment::ids::{Ordinal, Position, Row};
 use crate::segment::ordinal_set::OrdinalSet;
 use crate::segment::recipients::To;
 
-/// Rows of a recipient that are listed one by one.
-const FEW: usize = 8;
+/// Recipients with at most this many rows have them listed one by one: looking at a chunk would take longer.
+const FEW: usize = 24;
 
 /// The rows that all terms want.
 pub(crate) fn look_through(scope: &Scope<'_>, terms: &[Term]) -> Vec<Row> {
@@ -83,7 +83,7 @@ pub(crate) fn list_marked(scope: &Scope<'_>, recipients: &OrdinalSet, rows: &mut
     postings.of_each(recipients, |range| {
         let numbers = Position::numbers(&range);
         if numbers.len() > FEW {
-            scope.list(&range, rows);
+            scope.list(&postings, &range, rows);
         } else {
             positions.extend(numbers.map(Position::new));
         }
@@ -91,10 +91,9 @@ pub(crate) fn list_marked(scope: &Scope<'_>, recipients: &OrdinalSet, rows: &mut
     // They lie far apart: first all facets are read, then all rows, since nothing is decided between reads of
     // one kind and the processor has many of them under way together.
     if !scope.matches_all {
-        let slots: Vec<_> = positions.iter().map(|position| scope.counts.get(*position)).collect();
-        let mut slots = slots.into_iter();
+        let mut slots = scope.counts.get_all(&positions).into_iter();
         positions.retain(|_| slots.next().is_some_and(|slot| scope.slots.has(slot)));
     }
-    let listed = positions.into_iter().map(|position| postings.row(position));
-    rows.extend(listed.filter(|row| scope.rows.contains(row)));
+    let listed: Vec<Row> = positions.into_iter().map(|position| postings.row(position)).collect();
+    rows.extend(listed.into_iter().filter(|row| scope.rows.contains(row)));
 }

@@ -4,6 +4,7 @@ use crate::facet::FacetFilter;
 use crate::query::part::{Kind, Part, Sequence};
 use crate::segment::counts::Counts;
 use crate::segment::ids::{Ordinal, Position, Row};
+use crate::segment::postings::Postings;
 use crate::segment::reader::Segment;
 use crate::segment::slots::SlotSet;
 use crate::segment::trie::{Direction, NodeId};
@@ -87,8 +88,8 @@ impl<'a> Scope<'a> {
     }
 
     /// Adds the matching rows that are listed at these positions.
-    pub(crate) fn list(&self, positions: &Range<Position>, rows: &mut Vec<Row>) {
-        let (whole, postings) = (self.is_whole(), self.segment.postings());
+    pub(crate) fn list(&self, postings: &Postings<'_>, positions: &Range<Position>, rows: &mut Vec<Row>) {
+        let whole = self.is_whole();
         self.counts.visit(positions, &self.slots, |position| {
             let row = postings.row(position);
             if whole || self.rows.contains(&row) {
@@ -100,8 +101,8 @@ impl<'a> Scope<'a> {
 
     /// The rows that are listed at some positions.
     pub(crate) fn listed(&self, ranges: impl IntoIterator<Item = Range<Position>>) -> Vec<Row> {
-        let mut rows = Vec::new();
-        ranges.into_iter().for_each(|range| self.list(&range, &mut rows));
+        let (postings, mut rows) = (self.segment.postings(), Vec::new());
+        ranges.into_iter().for_each(|range| self.list(&postings, &range, &mut rows));
         if self.has_sets {
             rows.sort_unstable();
             rows.dedup();

@@ -63,6 +63,16 @@ impl<'a> Counts<'a> {
         self.chunk(at / CHUNK).get(at % CHUNK)
     }
 
+    /// The slots of many positions, which may lie far apart.
+    pub(crate) fn get_all(&self, positions: &[Position]) -> Vec<Slot> {
+        match (self.overlay, self.base.slots) {
+            // Nothing is decided between the reads, so that the processor has many of them under way
+            // together.
+            (None, Slots::Narrow(codes)) => positions.iter().map(|at| codes[at.get()].into()).collect(),
+            _ => positions.iter().map(|position| self.get(*position)).collect(),
+        }
+    }
+
     /// How many positions before this one match.
     pub(crate) fn rank(&self, position: Position, set: &SlotSet) -> usize {
         let chunk = position.get() / CHUNK;
@@ -113,7 +123,8 @@ impl<'a> Counts<'a> {
         while at < end {
             let next = (at / TOGETHER * TOGETHER + TOGETHER).min(end);
             let slots = self.chunk(at / CHUNK).range(at % CHUNK..at % CHUNK + (next - at));
-            for (word, bits) in set.bits(slots).into_iter().enumerate() {
+            let words = slots.len().div_ceil(64);
+            for (word, bits) in set.bits(slots).into_iter().take(words).enumerate() {
                 if !bits_of(bits).all(|bit| each(Position::new(at + word * 64 + bit))) {
                     return;
                 }
@@ -179,6 +190,9 @@ mod tests {
                 let first = matching.partition_point(|known| *known < at);
                 assert_eq!(counts.rank(Position::new(at), &set), first);
                 assert_eq!(counts.select(k, &set).get(), matching[k]);
+                let some = [at.min(size - 1), matching[k], random.usize(0..size)].map(Position::new);
+                let one_by_one = some.map(|position| counts.get(position));
+                assert_eq!(counts.get_all(&some), one_by_one);
                 let end = (at + random.usize(0..3000)).min(size);
                 let (mut visited, wanted) = (Vec::new(), random.usize(1..50));
                 counts.visit(&Position::range(at..end), &set, |position| {
