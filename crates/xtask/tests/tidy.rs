@@ -12,11 +12,10 @@ const COLUMNS: usize = 110;
 const LINES: usize = 70;
 
 /// Lines that are longer in each crate, at most. It only shrinks.
-const LONG_LINES: [(&str, usize); 9] = [
-    ("api", 32),
+const LONG_LINES: [(&str, usize); 8] = [
+    ("api", 1),
     ("carriers", 81),
-    ("engine", 64),
-    ("server", 54),
+    ("server", 2),
     ("simulation", 23),
     ("smpp", 36),
     ("store", 75),
@@ -25,17 +24,15 @@ const LONG_LINES: [(&str, usize); 9] = [
 ];
 
 /// Pages that name files where they are no more. It only shrinks.
-const OLD_PAGES: [&str; 1] = ["ARCHITECTURE.md"];
+const OLD_PAGES: [&str; 0] = [];
 
 /// Functions that are longer. It only shrinks.
-const LONG_FUNCTIONS: [&str; 16] = [
+const LONG_FUNCTIONS: [&str; 14] = [
     "carriers/src/sip/call.rs talk",
     "carriers/src/sip/dial.rs ask_in_turn",
     "carriers/src/smpp/receipt_tests.rs receipts_of_real_smscs",
     "engine/src/submit.rs submit",
     "flow/tests/machine.rs invariants_hold_under_any_course",
-    "index/benches/search/main.rs main",
-    "index/src/build.rs build_with",
     "server/tests/it/odd_smsc/answers.rs rule_03_answers_cut_anywhere_and_with_superfluous_octets",
     "server/tests/it/sandbox.rs viber_to_sms_with_every_field_of_the_contract",
     "server/tests/it/sending.rs bad_input_names_the_field_and_the_rule_and_stores_nothing",
