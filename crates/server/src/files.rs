@@ -3,8 +3,8 @@
 use crate::api::read_dial_plan;
 use crate::targets::{GuardedResolver, check_url, is_public};
 use async_trait::async_trait;
-use carriers::Fetch;
 use carriers::body::{self, FILE_MAX};
+use carriers::{Fetch, FetchError};
 use flow::{Limits, Verb};
 use reqwest::{Client, RequestBuilder, Url, redirect::Policy};
 use std::net::IpAddr;
@@ -40,20 +40,20 @@ impl Files {
         Ok(Files { client, allow_private, limits })
     }
 
-    fn url(&self, url: &str) -> Result<Url, String> {
-        let url = Url::parse(url).map_err(|error| error.to_string())?;
-        check_url(&url, self.allow_private)?;
+    fn url(&self, url: &str) -> Result<Url, FetchError> {
+        let url = Url::parse(url).map_err(|error| FetchError::Url(error.into()))?;
+        check_url(&url, self.allow_private).map_err(|rule| FetchError::Url(rule.into()))?;
         Ok(url)
     }
 }
 
 /// The body of an answer, which must be 2xx and have at most `most` octets.
-async fn fetch(request: RequestBuilder, most: usize) -> Result<Vec<u8>, String> {
-    let response = request.send().await.map_err(|error| error.without_url().to_string())?;
+async fn fetch(request: RequestBuilder, most: usize) -> Result<Vec<u8>, FetchError> {
+    let response = request.send().await.map_err(|error| FetchError::Request(error.without_url().into()))?;
     if !response.status().is_success() {
-        return Err(format!("the server answered {}", response.status()));
+        return Err(FetchError::Status(response.status()));
     }
-    body::read(response, most).await
+    Ok(body::read(response, most).await?)
 }
 
 /// Reads a dial plan that stands alone, by the rules of a Voice step.
@@ -67,15 +67,15 @@ pub fn read_plan(octets: &[u8], limits: &Limits) -> Result<Vec<Verb>, String> {
 
 #[async_trait]
 impl Fetch for Files {
-    async fn get(&self, url: &str) -> Result<Vec<u8>, String> {
+    async fn get(&self, url: &str) -> Result<Vec<u8>, FetchError> {
         fetch(self.client.get(self.url(url)?), FILE_MAX).await
     }
 
-    async fn dial_plan(&self, url: &str, call: &str) -> Result<Vec<Verb>, String> {
+    async fn dial_plan(&self, url: &str, call: &str) -> Result<Vec<Verb>, FetchError> {
         let event = serde_json::json!({ "event": "machine", "call": call });
         let request = self.client.post(self.url(url)?).header("content-type", "application/json");
         let answer = fetch(request.body(event.to_string()), PLAN_MAX).await?;
-        read_plan(&answer, &self.limits)
+        read_plan(&answer, &self.limits).map_err(|rule| FetchError::Plan(rule.into()))
     }
 
     fn reaches(&self, address: IpAddr) -> bool {

@@ -111,8 +111,8 @@ fn refuse(api: &Api, name: &str, peer: Peer, error: ReceiptError) -> ApiError {
         ReceiptError::NotSupported => return ApiError::NotFound("carrier"),
         ReceiptError::Malformed(why) => {
             count_refused_receipt(name, "malformed");
-            tracing::warn!(carrier = name, why, "a receipt that can't be read was refused");
-            return ApiError::field("body", Rule::Receipt, why);
+            tracing::warn!(carrier = name, %why, "a receipt that can't be read was refused");
+            return ApiError::field("body", Rule::Receipt, why.to_string());
         }
         ReceiptError::Forged => ("forged", ApiError::Unauthorized("the receipt is not signed as configured")),
         ReceiptError::Encoded => ("compressed", ApiError::UnsupportedEncoding),
@@ -164,7 +164,7 @@ fn sort(name: &str, heard: Vec<Heard>) -> Sorted {
                 malformed += 1;
                 // There may be thousands.
                 if malformed == 1 {
-                    tracing::warn!(carrier = name, why, "a receipt among others can't be read");
+                    tracing::warn!(carrier = name, %why, "a receipt among others can't be read");
                 }
             }
             Heard::Nothing => {}

@@ -148,7 +148,10 @@ impl StoreConfig {
 
 /// The octets of a key.
 fn read_key(key: &Secret) -> Result<[u8; 32], String> {
-    let octets = STANDARD.decode(key.read()?).ok().and_then(|octets| octets.try_into().ok());
+    let octets = STANDARD
+        .decode(key.read().map_err(|error| error.to_string())?)
+        .ok()
+        .and_then(|octets| octets.try_into().ok());
     octets.ok_or_else(|| "must be 32 octets in base64, as of `openssl rand -base64 32`".into())
 }
 
@@ -643,6 +646,7 @@ carriers = { smsc = "ACME" }
                 let mut lines: Vec<String> = preset.lines().map(str::to_owned).collect();
                 lines[at] = format!("{key} = {value}");
                 if let Err(error) = Provider::parse(&lines.join("\n")) {
+                    let error = error.to_string();
                     assert!(
                         !error.contains("hunter2") && !error.contains("7732"),
                         "{key} = {value}: {error}"

@@ -41,14 +41,17 @@ impl Outside for Network<'_> {
         let name = config.common.name.clone();
         Ok(match config.kind.clone() {
             KindConfig::Sandbox(sandbox) => Arc::new(Sandbox::new(name, &sandbox, sink)),
-            KindConfig::Smpp(smpp) => Arc::new(Smpp::start(name, *smpp, sink)?),
+            KindConfig::Smpp(smpp) => {
+                Arc::new(Smpp::start(name, *smpp, sink).map_err(|error| error.to_string())?)
+            }
             KindConfig::Sip(sip) => {
                 let fetch = Arc::new(Files::new(self.0.callbacks.allow_private, self.0.limits.flow())?);
-                Arc::new(Sip::start(name, *sip, sink, fetch).await?)
+                Arc::new(Sip::start(name, *sip, sink, fetch).await.map_err(|error| error.to_string())?)
             }
             KindConfig::Http(http) => {
                 let url = self.0.receipts_url(&name);
-                Arc::new(Http::new(&http.1, &http.0, url.as_deref())?.named(&name))
+                let http = Http::new(&http.1, &http.0, url.as_deref()).map_err(|error| error.to_string())?;
+                Arc::new(http.named(&name))
             }
         })
     }

@@ -1,0 +1,29 @@
+//! The HTTP clients for requests to others' servers: providers, callback targets, speech engines, files of
+//! calls. All are built here, so that all keep to the same rules.
+
+use reqwest::{Client, ClientBuilder, redirect::Policy};
+use std::time::Duration;
+
+/// The value of `User-Agent`.
+pub const USER_AGENT: &str = concat!("Switchback/", env!("CARGO_PKG_VERSION"));
+
+/// Begins a client whose requests may take `timeout` each, their answers' bodies included: over HTTP/1.1, by
+/// the usual public authorities over TLS, without proxies and redirects. Bodies are read by
+/// [`crate::body::read`], which limits their size.
+///
+/// ```
+/// # let _ = rustls::crypto::ring::default_provider().install_default();
+/// use std::time::Duration;
+///
+/// let client = carriers::outbound::client(Duration::from_secs(15)).build()?;
+/// # Ok::<(), reqwest::Error>(())
+/// ```
+pub fn client(timeout: Duration) -> ClientBuilder {
+    Client::builder()
+        .timeout(timeout)
+        // What a server may be asked is decided by its address: a proxy would ask for us.
+        .no_proxy()
+        // A redirect would carry messages and secrets to where nobody configured.
+        .redirect(Policy::none())
+        .user_agent(USER_AGENT)
+}
