@@ -62,7 +62,7 @@ pub trait Carrier: Send + Sync + 'static {
 
     /// Returns whether it takes all parts of a message as one, by its first part; the others are then not
     /// handed over.
-    fn takes_whole(&self) -> bool {
+    fn accepts_whole_message(&self) -> bool {
         false
     }
 

@@ -1,8 +1,10 @@
 //! The HTTP clients for requests to others' servers: providers, callback targets, speech engines, files of
 //! calls. All are built here, so that all keep to the same rules.
 
+use crate::trust;
 use reqwest::{Client, ClientBuilder, redirect::Policy};
 use std::time::Duration;
+use tokio_rustls::rustls::{self, ClientConfig};
 
 /// The value of `User-Agent`.
 pub const USER_AGENT: &str = concat!("Switchback/", env!("CARGO_PKG_VERSION"));
@@ -26,4 +28,12 @@ pub fn client(timeout: Duration) -> ClientBuilder {
         // A redirect would carry messages and secrets to where nobody configured.
         .redirect(Policy::none())
         .user_agent(USER_AGENT)
+}
+
+/// The settings of TLS for a client that is not built by [`client`]: the usual public authorities.
+///
+/// # Errors
+/// When rustls refuses its own defaults.
+pub fn tls() -> Result<ClientConfig, rustls::Error> {
+    trust::client(trust::public_roots())
 }

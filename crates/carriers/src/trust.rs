@@ -1,9 +1,10 @@
 //! Whose certificates are trusted over TLS: the authorities of a file, or the usual public ones.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
-use tokio_rustls::rustls::{self, RootCertStore};
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
 /// Why the authorities of a `tls_ca` can't be used. The text names the file and says nothing of what is in
 /// it.
@@ -36,7 +37,7 @@ pub enum TrustError {
 /// [`TrustError`].
 pub(crate) fn roots(tls_ca: Option<&Path>) -> Result<RootCertStore, TrustError> {
     let Some(path) = tls_ca else {
-        return Ok(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() });
+        return Ok(public_roots());
     };
     let pem = |source| TrustError::Pem { path: path.to_owned(), source };
     let mut roots = RootCertStore::empty();
@@ -48,4 +49,19 @@ pub(crate) fn roots(tls_ca: Option<&Path>) -> Result<RootCertStore, TrustError> 
         return Err(TrustError::Empty(path.to_owned()));
     }
     Ok(roots)
+}
+
+/// The settings of a TLS client that trusts these authorities.
+///
+/// # Errors
+/// When rustls refuses its own defaults.
+pub(crate) fn client(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(versions.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// The usual public authorities.
+pub(crate) fn public_roots() -> RootCertStore {
+    RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
 }

@@ -33,7 +33,10 @@ fn commands_have_the_names_of_the_specification() {
     }
     assert!(CommandId::GENERIC_NACK.is_response() && !CommandId::SUBMIT_SM.is_response());
     let response = CommandId::DATA_SM.response();
-    assert_eq!((response.0, response.response(), response.request()), (0x8000_0103, response, CommandId::DATA_SM));
+    assert_eq!(
+        (response.0, response.response(), response.request()),
+        (0x8000_0103, response, CommandId::DATA_SM)
+    );
     assert_eq!(CommandId::DATA_SM.request(), CommandId::DATA_SM);
 }
 
@@ -90,7 +93,10 @@ fn tlvs_are_read_by_their_tags() {
     let tlvs = Tlvs(tlvs.map(|(tag, value)| Tlv::new(tag, value)).into());
     let numbers = [1, 2, 3, 4, 6].map(|tag| tlvs.number(tag));
     assert_eq!(numbers, [None, Some(7), Some(0x102), Some(0x102), None]);
-    assert_eq!((tlvs.text(5).as_deref(), tlvs.text(1).as_deref(), tlvs.text(6)), (Some("m1"), Some(""), None));
+    assert_eq!(
+        (tlvs.text(5).as_deref(), tlvs.text(1).as_deref(), tlvs.text(6)),
+        (Some("m1"), Some(""), None)
+    );
     assert_eq!((tlvs.get(5), tlvs.get(6)), (Some(&b"m1\0x"[..]), None));
 }
 

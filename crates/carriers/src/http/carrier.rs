@@ -251,7 +251,7 @@ impl Carrier for Http {
         self.request(step, restrictions).err().map(|why| why.to_string())
     }
 
-    fn takes_whole(&self) -> bool {
+    fn accepts_whole_message(&self) -> bool {
         true
     }
 

@@ -412,11 +412,7 @@ impl SmppConfig {
         if !self.tls {
             return Ok(None);
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(trust::roots(self.tls_ca.as_deref())?)
-            .with_no_client_auth();
+        let config = trust::client(trust::roots(self.tls_ca.as_deref())?)?;
         Ok(Some(Arc::new(config)))
     }
 }

@@ -125,7 +125,7 @@ impl Carrier for Smpp {
         }
     }
 
-    fn takes_whole(&self) -> bool {
+    fn accepts_whole_message(&self) -> bool {
         self.config.concatenation == Concatenation::Payload
     }
 
