@@ -393,7 +393,7 @@ impl<T: Clone> Session<T> {
     /// Notes that `octets` of [`Session::output`] were written.
     pub fn wrote(&mut self, octets: usize, now: Instant) {
         let was_reading = self.wants_octets();
-        self.written = (self.written + octets).min(self.output.len());
+        self.written = self.written.saturating_add(octets).min(self.output.len());
         self.moved = now;
         if self.written == self.output.len() {
             self.output.clear();
