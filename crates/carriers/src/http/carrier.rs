@@ -301,6 +301,19 @@ mod tests {
     }
 
     #[test]
+    fn every_preset_is_documented_with_its_settings() {
+        let documentation = include_str!("../../../../docs/carriers-http.md");
+        for name in Provider::presets() {
+            let is_row = |line: &&str| line.starts_with('|') && line.contains(&format!("`{name}`"));
+            let row = documentation.lines().find(is_row);
+            let row = row.unwrap_or_else(|| panic!("docs/carriers-http.md has no row for {name}"));
+            for setting in Provider::preset(name).unwrap().settings.keys() {
+                assert!(row.contains(&format!("`{setting}`")), "{name}: {setting} is not in its row");
+            }
+        }
+    }
+
+    #[test]
     fn a_receipt_secret_that_can_be_guessed_is_warned_of() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         for (preset, key) in [("infobip-sms", "receipt_token"), ("vonage-sms", "signature_secret")] {
