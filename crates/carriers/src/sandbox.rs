@@ -1,7 +1,10 @@
-//! The sandbox: a carrier that plays the outcome that the recipient's last three digits ask for. The last digit
-//! speaks for Sms, the one before it for Viber, the one before that for Voice (docs/sandbox.md has the table).
+//! The sandbox: a carrier that plays the outcome that the recipient's last three digits select. The last
+//! digit selects for Sms, the one before it for Viber, the one before that for Voice (docs/sandbox.md has the
+//! table).
 
-use crate::{Carrier, CarrierSink, Outcome, Outgoing, Report};
+use crate::carrier::{Carrier, Outcome};
+use crate::outgoing::Outgoing;
+use crate::sink::{CarrierSink, Report};
 use async_trait::async_trait;
 use flow::{CarrierRef, Channel, Detail, Receipt, Status};
 use serde::Deserialize;
@@ -9,11 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// What a sandbox can be told.
+/// The configuration of a sandbox.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SandboxConfig {
-    /// Between two events.
+    /// The time between two events.
     #[serde(default = "default_delay", deserialize_with = "crate::config::duration")]
     pub delay: Duration,
 }
@@ -22,9 +25,9 @@ const fn default_delay() -> Duration {
     Duration::from_millis(50)
 }
 
-/// Attempts that are refused for now before one is taken (digit 5).
+/// Attempts that are answered with "later" before one is accepted (digit 5).
 const REFUSALS: u32 = 3;
-/// How long a played call talks, seconds.
+/// How long a played call lasts, seconds.
 const TALK_S: u32 = 7;
 
 /// A carrier that plays outcomes.
@@ -32,7 +35,7 @@ pub struct Sandbox {
     name: String,
     delay: Duration,
     sink: Arc<dyn CarrierSink>,
-    /// Becomes true when nothing more is to be played.
+    /// Becomes true when no more receipts are to be played.
     closing: watch::Sender<bool>,
 }
 
@@ -50,7 +53,7 @@ impl Sandbox {
             for (delay, receipt) in receipts {
                 tokio::time::sleep(delay).await;
                 let report = Report { reference: reference.clone(), recipient: None, receipt };
-                // As a carrier would, offer it again until it is taken.
+                // As a carrier would, offer it again until it is stored.
                 while sink.report(report.clone()).await.is_err() {
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
@@ -65,7 +68,7 @@ impl Sandbox {
     }
 }
 
-/// The digit that speaks for a channel; 0 where the recipient has none there.
+/// The digit that selects the outcome on a channel; 0 if the recipient has none there.
 fn digit(to: &str, channel: Channel) -> u32 {
     let from_end = match channel {
         Channel::Sms => 0,
@@ -75,7 +78,7 @@ fn digit(to: &str, channel: Channel) -> u32 {
     to.chars().rev().nth(from_end).and_then(|c| c.to_digit(10)).unwrap_or(0)
 }
 
-/// What follows after the part was taken: the receipts, each with how long after the one before.
+/// The receipts that follow an accepted part, each with the delay after the one before.
 fn script(channel: Channel, digit: u32, delay: Duration, time_left: Duration) -> Vec<(Duration, Receipt)> {
     let soon = |status, detail| (delay, Receipt::new(status, detail));
     let late = |status, detail| (time_left.mul_f64(1.5), Receipt::new(status, detail));

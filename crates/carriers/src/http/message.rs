@@ -1,6 +1,6 @@
 //! A message as templates see it: its fields by name.
 
-use crate::Outgoing;
+use crate::outgoing::Outgoing;
 use flow::{Content, FlowKind, MachineStrategy, Restrictions, Step, Verb, ViberMessage, VoiceTarget};
 use minijinja::{Value, context};
 use std::collections::BTreeMap;
@@ -40,7 +40,7 @@ pub(super) const CONTENT: [&str; 24] = [
 pub(super) const ADDRESS: [&str; 8] =
     ["to", "to_digits", "sender", "ttl_s", "message_id", "receipts_url", "transactional", "settings"];
 
-/// The content of a step; a field that it lacks is none.
+/// The content of a step; a field that it lacks is `none`.
 pub(super) fn content(step: &Step, restrictions: Option<&Restrictions>) -> Fields {
     let mut fields: Fields = CONTENT.into_iter().map(|name| (name, Value::from(()))).collect();
     let text = |text: &Option<String>| text.as_deref().map(Value::from);
@@ -109,7 +109,7 @@ fn verb(verb: &Verb) -> Value {
     }
 }
 
-/// Who gets it from whom, and how long it lives.
+/// Sender, recipient, time to live, and what else is not content.
 pub(super) fn address(outgoing: &Outgoing) -> Fields {
     let to = outgoing.step().to();
     Fields::from([
