@@ -1,4 +1,5 @@
-//! The description of the API is what the repository's `openapi.json` has, for reviews and for client generators.
+//! The description of the API is what the repository's `openapi.json` has, for reviews and for client
+//! generators.
 
 #[path = "../../xtask/tests/snapshot/mod.rs"]
 mod snapshot;

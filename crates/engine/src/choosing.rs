@@ -24,8 +24,8 @@ pub(crate) enum Choice {
     None,
 }
 
-/// Chooses the carrier for a part that was handed over in vain `attempts` times. Carriers that are down are left out,
-/// failing ones go last, and one that already declined the part goes after those not yet asked.
+/// Chooses the carrier for a part that was handed over in vain `attempts` times. Carriers that are down are
+/// left out, failing ones go last, and one that already declined the part goes after those not yet asked.
 pub(crate) fn choose(candidates: &[Candidate], part: u16, attempts: u32) -> Choice {
     if candidates.is_empty() {
         return Choice::None;
@@ -43,8 +43,8 @@ pub(crate) fn choose(candidates: &[Candidate], part: u16, attempts: u32) -> Choi
     Choice::Ask { carrier }
 }
 
-/// Returns whether another carrier than the one that was just asked, for the `attempts`th time before it, could take a
-/// part at once: each is asked once before anybody waits.
+/// Returns whether another carrier than the one that was just asked, for the `attempts`th time before it,
+/// could take a part at once: each is asked once before anybody waits.
 pub(crate) fn has_untried(candidates: &[Candidate], asked: Option<usize>, attempts: u32) -> bool {
     let is_another = |(i, candidate): (usize, &Candidate)| Some(i) != asked && candidate.is_up;
     (attempts as usize) + 1 < candidates.len() && candidates.iter().enumerate().any(is_another)

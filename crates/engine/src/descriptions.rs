@@ -1,4 +1,5 @@
-//! What each metric is: the types and help texts of `/metrics`. docs/operating.md has the same list, with the labels.
+//! What each metric is: the types and help texts of `/metrics`. docs/operating.md has the same list, with the
+//! labels.
 
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 

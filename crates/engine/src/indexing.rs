@@ -1,5 +1,5 @@
-//! The search index beside the store: read or rebuilt at the start, brought up with each commit, tidied and written
-//! to disk by a thread of its own.
+//! The search index beside the store: read or rebuilt at the start, brought up with each commit, tidied and
+//! written to disk by a thread of its own.
 
 use crate::priority::come_after_others;
 use anyhow::Context;
@@ -30,8 +30,8 @@ pub struct Followed {
     pub index: Arc<Index>,
     /// Up to which change it has everything.
     position: Arc<AtomicU64>,
-    /// The position before the first erasure that the files may not have: they are not said to be further, so that it
-    /// is done again after a crash.
+    /// The position before the first erasure that the files may not have: they are not said to be further, so
+    /// that it is done again after a crash.
     erased_after: Arc<Mutex<Option<u64>>>,
 }
 
@@ -79,8 +79,8 @@ impl Followed {
         self.position.store(position, Ordering::Release);
     }
 
-    /// Reads the index and what changed since it was written; where it can't be used, everything is read from the
-    /// store.
+    /// Reads the index and what changed since it was written; where it can't be used, everything is read from
+    /// the store.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -158,7 +158,8 @@ impl Followed {
         Ok(Opened { flows: self.index.len(), replayed, rebuilt: true })
     }
 
-    /// The flows that it does not know as the store has them; those that the store does not have are not among them.
+    /// The flows that it does not know as the store has them; those that the store does not have are not
+    /// among them.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -199,8 +200,8 @@ impl Followed {
     }
 }
 
-/// A position of the store in the index's files: the number of the life of the process that wrote to the store, and the
-/// change up to which the files have everything.
+/// A position of the store in the index's files: the number of the life of the process that wrote to the
+/// store, and the change up to which the files have everything.
 fn octets_of(writer: i64, change: u64) -> [u8; 16] {
     (u128::from(writer.cast_unsigned()) << 64 | u128::from(change)).to_be_bytes()
 }

@@ -1,5 +1,5 @@
-//! The running service without a door: the use cases, the lanes that do what is owed, routing, callbacks, the index that
-//! follows the store, metrics and the clock.
+//! The running service without a door: the use cases, the lanes that do what is owed, routing, callbacks, the
+//! index that follows the store, metrics and the clock.
 
 mod callback_lane;
 pub mod callbacks;

@@ -29,7 +29,8 @@ pub fn recorder() -> &'static PrometheusHandle {
 /// How often samples are put into their buckets.
 pub const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Puts the samples of histograms into their buckets now and then: nobody may ask for the metrics, which would do it.
+/// Puts the samples of histograms into their buckets now and then: nobody may ask for the metrics, which
+/// would do it.
 pub async fn keep_up(every: Duration) {
     loop {
         tokio::time::sleep(every).await;

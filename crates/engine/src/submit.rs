@@ -114,7 +114,8 @@ pub(crate) async fn as_it_is(store: &dyn Store, id: Uuid) -> Result<Option<Arc<F
     }
 }
 
-/// The flow as it is now, where the part is still to be handed over: it may have been cancelled or left meanwhile.
+/// The flow as it is now, where the part is still to be handed over: it may have been cancelled or left
+/// meanwhile.
 async fn still_owed(engine: &Engine, claim: &Claim) -> Option<Arc<Flow>> {
     let TaskKind::Submit { message, part, .. } = claim.task else { return None };
     let id = claim.flow.id;

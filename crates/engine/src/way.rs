@@ -1,4 +1,5 @@
-//! Where a part goes now: gathers what a choice among carriers depends on, and takes a place at the chosen one.
+//! Where a part goes now: gathers what a choice among carriers depends on, and takes a place at the chosen
+//! one.
 
 use crate::choosing::{self, Candidate, Choice, choose};
 use crate::clock::now_ms;
@@ -22,8 +23,8 @@ pub(crate) struct Tries {
     pub(crate) unknown: u8,
 }
 
-/// How often a part was handed over in vain; nothing when it is not to be handed over: the flow has moved on, or the
-/// message's time is over.
+/// How often a part was handed over in vain; nothing when it is not to be handed over: the flow has moved on,
+/// or the message's time is over.
 pub(crate) fn tries(flow: &Flow, message: u16, part: u16) -> Option<Tries> {
     if flow.live() != Some(usize::from(message)) {
         return None;
@@ -92,8 +93,8 @@ fn candidate(carrier: &ManagedCarrier, now_ms: i64) -> Candidate {
     }
 }
 
-/// Whether another carrier than the one that was just asked could take a part at once; each is asked once before
-/// anybody waits.
+/// Whether another carrier than the one that was just asked could take a part at once; each is asked once
+/// before anybody waits.
 pub(crate) fn has_untried(
     engine: &Engine,
     flow: &Flow,

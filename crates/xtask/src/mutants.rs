@@ -3,7 +3,8 @@
 use crate::{run, works};
 use anyhow::ensure;
 
-/// Change a crate in one place at a time and see whether its own tests notice (cargo-mutants). Takes minutes to hours.
+/// Change a crate in one place at a time and see whether its own tests notice (cargo-mutants). Takes minutes
+/// to hours.
 #[derive(clap::Args)]
 pub struct Mutants {
     /// The crate: flow.
@@ -17,7 +18,8 @@ pub struct Mutants {
 }
 
 impl Mutants {
-    /// Tries every mutant; the lists of those that were caught and missed are in `target/mutants/mutants.out`.
+    /// Tries every mutant; the lists of those that were caught and missed are in
+    /// `target/mutants/mutants.out`.
     pub fn run(self) -> anyhow::Result<()> {
         ensure!(
             works("cargo", &["mutants", "--version"]),
@@ -25,7 +27,8 @@ impl Mutants {
         );
         let jobs = self.jobs.to_string();
         let mut arguments = vec!["mutants", "--package", &self.package, "--jobs", &jobs];
-        // What a mutant changes, the crate's own tests have to notice, in time that a slow machine needs as well.
+        // What a mutant changes, the crate's own tests have to notice, in time that a slow machine needs as
+        // well.
         arguments.extend(["--test-workspace=false", "--minimum-test-timeout=60", "--cap-lints=true"]);
         arguments.extend(["--output", "target/mutants", "--colors=never"]);
         if let Some(only) = &self.only {

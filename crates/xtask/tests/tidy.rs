@@ -12,21 +12,19 @@ const COLUMNS: usize = 110;
 const LINES: usize = 70;
 
 /// Lines that are longer in each crate, at most. It only shrinks.
-const LONG_LINES: [(&str, usize); 10] = [
-    ("api", 33),
+const LONG_LINES: [(&str, usize); 8] = [
+    ("api", 1),
     ("carriers", 81),
-    ("engine", 62),
-    ("flow", 47),
-    ("server", 54),
+    ("server", 2),
     ("simulation", 23),
     ("smpp", 36),
     ("store", 75),
     ("switchback", 22),
-    ("wire", 22),
+    ("wire", 21),
 ];
 
 /// Pages that name files where they are no more. It only shrinks.
-const OLD_PAGES: [&str; 1] = ["ARCHITECTURE.md"];
+const OLD_PAGES: [&str; 0] = [];
 
 /// Functions that are longer. It only shrinks.
 const LONG_FUNCTIONS: [&str; 14] = [

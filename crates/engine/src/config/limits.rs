@@ -1,4 +1,5 @@
-//! `[limits]`: how much anybody outside may ask for at once. docs/limits.md lists them with every other limit.
+//! `[limits]`: how much anybody outside may ask for at once. docs/limits.md lists them with every other
+//! limit.
 
 use super::rule::BrokenKey;
 use carriers::config::duration;

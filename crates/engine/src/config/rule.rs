@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// The longest that anything may be waited for: well below the engine's lease, after which a task is taken up again.
+/// The longest that anything may be waited for: well below the engine's lease, after which a task is taken up
+/// again.
 pub const ANSWER_MAX: Duration = Duration::from_secs(120);
 
 /// The most that may be done at once: more is no limit, and beyond what a semaphore can count.
