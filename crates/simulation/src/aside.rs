@@ -8,7 +8,7 @@ use server::{clock, database};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use store::{SqliteOptions, SqliteStore, Store, Threads};
+use store::{Flows, SqliteOptions, SqliteStore, Threads};
 use tempfile::TempDir;
 
 /// Copies the database of a server that is down, and lets the copy go on by so many flows that only it has.

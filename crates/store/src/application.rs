@@ -3,7 +3,6 @@
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 /// An application: a tenant with credentials, that owns flows.
 #[derive(Clone, Debug)]
@@ -231,24 +230,6 @@ impl Token {
     pub fn hash_of(token: &str) -> [u8; 32] {
         Sha256::digest(token.as_bytes()).into()
     }
-}
-
-/// A callback that was given up.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DeadCallback {
-    /// The flow.
-    pub tracking_id: Uuid,
-    /// Whose it is.
-    pub application_id: String,
-    /// Where it was to go.
-    pub url: String,
-    /// Its `webhook-id`.
-    pub webhook_id: Uuid,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// Why the last attempt failed.
-    pub error: String,
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -279,14 +279,14 @@ async fn receipts_that_reach_no_message_are_listed_and_pruned() {
     let keys = Keyring::new([[7; 32]]);
     let store = open_with(&path, keys.clone());
     let now_ms = 40 * DAY_MS;
-    store.unread("c".into(), unread("unknown-word", "stat:ODD text:lottery"), 1000).await.unwrap();
-    store.unread("c".into(), unread("no-id", "stat:ODD"), now_ms - 9).await.unwrap();
+    store.keep_unread("c".into(), unread("unknown-word", "stat:ODD text:lottery"), 1000).await.unwrap();
+    store.keep_unread("c".into(), unread("no-id", "stat:ODD"), now_ms - 9).await.unwrap();
     for (reference, ago_ms) in [("m2", 59_000), ("m3", 61_000)] {
         let receipt = report(Status::Delivered);
         store.receipt(of(reference), Some(FIRST.into()), receipt, now_ms - ago_ms).await.unwrap();
     }
-    let admin = Admin::open(&path, &keys).unwrap();
-    let listed = admin.unmatched_receipts(10, now_ms).unwrap();
+    let admin = SqliteAdmin::open(&path, &keys).unwrap();
+    let listed = admin.unmatched_receipts(10, now_ms).await.unwrap();
     let shown: Vec<_> = listed
         .iter()
         .map(|one| (&*one.reason, one.reference.as_deref(), one.word.as_deref(), &*one.text))
@@ -300,10 +300,10 @@ async fn receipts_that_reach_no_message_are_listed_and_pruned() {
         ]
     );
     assert!(listed.iter().all(|one| one.recipient.as_deref() == Some("***001")));
-    assert_eq!(admin.unmatched_receipts(1, now_ms).unwrap().len(), 1);
-    let retention = Retention { unmatched_before_ms: 2000, ..Retention::EVERYTHING };
-    store.prune(retention, 10).await.unwrap();
-    assert_eq!(admin.unmatched_receipts(10, now_ms).unwrap().len(), 2);
+    assert_eq!(admin.unmatched_receipts(1, now_ms).await.unwrap().len(), 1);
+    let cutoffs = Cutoffs { unmatched_before_ms: 2000, ..Cutoffs::NONE };
+    store.prune(cutoffs, 10).await.unwrap();
+    assert_eq!(admin.unmatched_receipts(10, now_ms).await.unwrap().len(), 2);
     store.close().await;
     let file = std::fs::read(&path).unwrap();
     for secret in ["lottery", "306900000001", "stat:ODD"] {
@@ -319,12 +319,12 @@ async fn the_oldest_receipts_that_mean_nothing_are_forgotten() {
     for _ in 0..21 {
         let some = (0..500).map(|i| {
             let store = Arc::clone(&store);
-            async move { store.unread("c".into(), unread("no-id", "x"), i).await.unwrap() }
+            async move { store.keep_unread("c".into(), unread("no-id", "x"), i).await.unwrap() }
         });
         futures_join(some).await;
     }
-    let admin = Admin::open(&path, &Keyring::default()).unwrap();
-    let left = admin.unmatched_receipts(20_000, 1000).unwrap().len();
+    let admin = SqliteAdmin::open(&path, &Keyring::default()).unwrap();
+    let left = admin.unmatched_receipts(20_000, 1000).await.unwrap().len();
     assert!((9_900..=10_000).contains(&left), "{left}");
 }
 
@@ -343,8 +343,8 @@ fn inbound(from: &str, octets: &[u8], segment: Option<(u16, u8, u8)>) -> Inbound
 }
 
 /// What is listed: octets of each segment that is there, and how many there should be.
-fn listed(admin: &Admin, from: Option<&str>) -> Vec<(Vec<String>, u8)> {
-    let messages = admin.inbound(10, from).unwrap();
+async fn listed(admin: &SqliteAdmin, from: Option<&str>) -> Vec<(Vec<String>, u8)> {
+    let messages = admin.inbound(10, from).await.unwrap();
     let text = |octets: &InboundOctets| String::from_utf8(octets.octets.clone()).unwrap();
     messages.iter().map(|one| (one.segments.iter().map(text).collect(), one.total)).collect()
 }
@@ -359,30 +359,33 @@ async fn what_handsets_send_is_joined_listed_and_pruned() {
     let path = directory.path().join("db");
     let keys = Keyring::new([[7; 32]]);
     let store = open_with(&path, keys.clone());
-    let admin = Admin::open(&path, &keys).unwrap();
-    store.inbound(inbound(FIRST, b"STOP", None), 1000).await.unwrap();
+    let admin = SqliteAdmin::open(&path, &keys).unwrap();
+    store.keep_inbound(inbound(FIRST, b"STOP", None), 1000).await.unwrap();
     // In any order, one of them twice, and another sender's among them.
-    store.inbound(inbound(FIRST, b"B", Some((7, 3, 2))), 2000).await.unwrap();
-    store.inbound(inbound(OTHER, b"o", Some((7, 3, 1))), 2001).await.unwrap();
-    store.inbound(inbound(FIRST, b"c", Some((7, 3, 3))), 2002).await.unwrap();
-    store.inbound(inbound(FIRST, b"b", Some((7, 3, 2))), 2003).await.unwrap();
+    store.keep_inbound(inbound(FIRST, b"B", Some((7, 3, 2))), 2000).await.unwrap();
+    store.keep_inbound(inbound(OTHER, b"o", Some((7, 3, 1))), 2001).await.unwrap();
+    store.keep_inbound(inbound(FIRST, b"c", Some((7, 3, 3))), 2002).await.unwrap();
+    store.keep_inbound(inbound(FIRST, b"b", Some((7, 3, 2))), 2003).await.unwrap();
     let open = [message(&["b", "c"], 3), message(&["o"], 3), message(&["STOP"], 1)];
-    assert_eq!(listed(&admin, None), open);
+    assert_eq!(listed(&admin, None).await, open);
     store.close().await;
     let store = open_with(&path, keys.clone());
-    store.inbound(inbound(FIRST, b"a", Some((7, 3, 1))), 2004).await.unwrap();
-    assert_eq!(listed(&admin, None)[0], message(&["a", "b", "c"], 3));
+    store.keep_inbound(inbound(FIRST, b"a", Some((7, 3, 1))), 2004).await.unwrap();
+    assert_eq!(listed(&admin, None).await[0], message(&["a", "b", "c"], 3));
     // By number, however it is written.
-    assert_eq!(listed(&admin, Some("00306900000001")), [message(&["a", "b", "c"], 3), message(&["STOP"], 1)]);
-    assert_eq!(listed(&admin, Some("306900000003")), []);
+    assert_eq!(
+        listed(&admin, Some("00306900000001")).await,
+        [message(&["a", "b", "c"], 3), message(&["STOP"], 1)]
+    );
+    assert_eq!(listed(&admin, Some("306900000003")).await, []);
     // After a day a number is another message's; what is there of the first one stays.
-    store.inbound(inbound(OTHER, b"x", Some((7, 3, 2))), 2002 + DAY_MS).await.unwrap();
-    assert_eq!(listed(&admin, Some(OTHER)), [message(&["x"], 3), message(&["o"], 3)]);
-    let retention = Retention { flows_before_ms: 2005, ..Retention::EVERYTHING };
-    store.prune(retention, 10).await.unwrap();
-    assert_eq!(listed(&admin, None), [message(&["x"], 3)]);
-    store.prune(Retention { flows_before_ms: 2 * DAY_MS, ..retention }, 10).await.unwrap();
-    assert_eq!(listed(&admin, None), []);
+    store.keep_inbound(inbound(OTHER, b"x", Some((7, 3, 2))), 2002 + DAY_MS).await.unwrap();
+    assert_eq!(listed(&admin, Some(OTHER)).await, [message(&["x"], 3), message(&["o"], 3)]);
+    let cutoffs = Cutoffs { flows_before_ms: 2005, ..Cutoffs::NONE };
+    store.prune(cutoffs, 10).await.unwrap();
+    assert_eq!(listed(&admin, None).await, [message(&["x"], 3)]);
+    store.prune(Cutoffs { flows_before_ms: 2 * DAY_MS, ..cutoffs }, 10).await.unwrap();
+    assert_eq!(listed(&admin, None).await, []);
 }
 
 #[tokio::test]
@@ -391,10 +394,10 @@ async fn a_segment_that_makes_no_sense_is_a_message() {
     let path = directory.path().join("db");
     let store = open(&path);
     for (i, segment) in [(1, 0, 0), (1, 1, 1), (1, 2, 3), (1, 2, 0)].into_iter().enumerate() {
-        store.inbound(inbound(FIRST, b"x", Some(segment)), i as i64).await.unwrap();
+        store.keep_inbound(inbound(FIRST, b"x", Some(segment)), i as i64).await.unwrap();
     }
-    let admin = Admin::open(&path, &Keyring::default()).unwrap();
-    assert_eq!(listed(&admin, None), vec![message(&["x"], 1); 4]);
+    let admin = SqliteAdmin::open(&path, &Keyring::default()).unwrap();
+    assert_eq!(listed(&admin, None).await, vec![message(&["x"], 1); 4]);
 }
 
 #[tokio::test]

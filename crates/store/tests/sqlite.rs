@@ -56,6 +56,11 @@ async fn load(store: &SqliteStore, id: Uuid) -> Flow {
     store.load(vec![id]).await.unwrap().remove(0).unwrap()
 }
 
+/// The first changes of the feed.
+async fn feed(store: &SqliteStore, limit: usize) -> ChangePage {
+    store.changes(&Position::START, limit).await.unwrap()
+}
+
 #[tokio::test]
 async fn what_is_owed_survives_a_restart() {
     let directory = tempfile::tempdir().unwrap();
@@ -119,10 +124,10 @@ async fn an_idempotency_key_stores_one_flow() {
         Accepted::New => panic!("stored twice"),
     }
     assert!(matches!(store.accept(new_flow(1002), key(2), 1002).await, Err(StoreError::KeyReused)));
-    assert_eq!(store.changes(0, 10).await.unwrap().len(), 1);
+    assert_eq!(feed(&store, 10).await.changes.len(), 1);
     // Keys are forgotten, and then count as new.
-    let retention = Retention { flows_before_ms: 0, keys_before_ms: 2000, unmatched_before_ms: 0 };
-    assert_eq!(store.prune(retention, 10).await.unwrap().flows, 0);
+    let cutoffs = Cutoffs { flows_before_ms: 0, keys_before_ms: 2000, unmatched_before_ms: 0 };
+    assert_eq!(store.prune(cutoffs, 10).await.unwrap().flows, 0);
     assert!(matches!(store.accept(new_flow(1003), key(2), 1003).await, Ok(Accepted::New)));
 }
 
@@ -140,16 +145,17 @@ async fn pruning_takes_old_closed_flows_only() {
         let number = load(&store, flow.id).await.callbacks.first().unwrap().number;
         store.apply(flow.id, Event::CallbackDone { number }, 9000).await.unwrap();
     }
-    let retention = Retention { flows_before_ms: 5000, keys_before_ms: 0, unmatched_before_ms: 0 };
-    assert_eq!(store.prune(retention, 10).await.unwrap().flows, 1);
+    let cutoffs = Cutoffs { flows_before_ms: 5000, keys_before_ms: 0, unmatched_before_ms: 0 };
+    assert_eq!(store.prune(cutoffs, 10).await.unwrap().flows, 1);
     assert!(matches!(seen.lock().unwrap().last(), Some(Change::Removed { id, .. }) if *id == closed.id));
     // Who follows the feed hears of it until he says that he has; its position stays.
-    let last = store.changes(0, 10).await.unwrap().pop().unwrap();
-    assert!(matches!(last.1, Change::Removed { id, .. } if id == closed.id));
-    assert_eq!(store.position().await.unwrap(), last.0);
-    store.forget_removals(last.0).await.unwrap();
-    assert_eq!(store.position().await.unwrap(), last.0);
-    assert!(store.changes(last.0, 10).await.unwrap().is_empty());
+    let all = feed(&store, 10).await;
+    assert!(matches!(all.changes.last(), Some(Change::Removed { id, .. }) if *id == closed.id));
+    let last = all.position;
+    assert_eq!(store.position().await.unwrap(), last);
+    store.forget_removals(&last).await.unwrap();
+    assert_eq!(store.position().await.unwrap(), last);
+    assert!(store.changes(&last, 10).await.unwrap().changes.is_empty());
     let left = store.load(vec![open_flow.id, closed.id, young.id]).await.unwrap();
     assert_eq!(left.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, true]);
     assert!(matches!(store.receipt(of("r1"), None, delivered(), 9001).await.unwrap(), Matched::Early));
@@ -163,17 +169,19 @@ async fn the_change_feed_yields_every_flow_at_its_last_change() {
     for flow in &flows {
         store.accept(flow.clone(), None, flow.created_ms).await.unwrap();
     }
-    let put = |change: &(u64, Change)| match &change.1 {
-        Change::Put(flow) => flow.clone(),
+    let put = |change: &Change| match change {
+        Change::Put { id, facets, .. } => (*id, facets.status),
         Change::Removed { .. } => panic!("nothing was removed"),
     };
-    let feed = store.changes(0, 2).await.unwrap();
-    assert_eq!(feed.iter().map(|c| put(c).id).collect::<Vec<_>>(), [flows[0].id, flows[1].id]);
+    let first = feed(&store, 2).await;
+    let ids: Vec<_> = first.changes.iter().map(|change| put(change).0).collect();
+    assert_eq!(ids, [flows[0].id, flows[1].id]);
     store.apply(flows[0].id, submitted(0, 0, "c", "r1"), 1010).await.unwrap();
-    let rest = store.changes(feed[1].0, 10).await.unwrap();
-    assert_eq!(rest.iter().map(|c| put(c).id).collect::<Vec<_>>(), [flows[2].id, flows[0].id]);
-    assert_eq!(put(&rest[1]).state.status, FlowStatus::InProgress);
-    assert_eq!(store.position().await.unwrap(), rest[1].0);
+    let rest = store.changes(&first.position, 10).await.unwrap();
+    let ids: Vec<_> = rest.changes.iter().map(|change| put(change).0).collect();
+    assert_eq!(ids, [flows[2].id, flows[0].id]);
+    assert_eq!(put(&rest.changes[1]).1, FlowStatus::InProgress);
+    assert_eq!(store.position().await.unwrap(), rest.position);
 }
 
 #[tokio::test]
@@ -193,14 +201,14 @@ async fn dead_callbacks_are_listed_and_replayed_from_beside() {
         .await
         .unwrap();
 
-    let admin = Admin::open(&path, &Keyring::default()).unwrap();
-    let dead = admin.dead_callbacks(10).unwrap();
+    let admin = SqliteAdmin::open(&path, &Keyring::default()).unwrap();
+    let dead = admin.dead_callbacks(10).await.unwrap();
     assert_eq!((dead.len(), dead[0].webhook_id, dead[0].error.as_str()), (1, webhook_id, "404"));
     assert_eq!(store.replay_requested(2000).await.unwrap(), 0);
-    assert_eq!(admin.request_replay(None).unwrap(), 1);
+    assert_eq!(admin.request_replay(None).await.unwrap(), 1);
     assert_eq!(store.replay_requested(2000).await.unwrap(), 1);
     assert!(store.next_due_ms(Lane::Callback).is_some_and(|due_ms| due_ms <= 2000), "due at once");
-    assert!(admin.dead_callbacks(10).unwrap().is_empty());
+    assert!(admin.dead_callbacks(10).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -208,27 +216,27 @@ async fn applications_are_made_and_revoked_from_beside() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("db");
     let (store, ..) = open(&path);
-    let mut admin = Admin::open(&path, &Keyring::default()).unwrap();
+    let admin = SqliteAdmin::open(&path, &Keyring::default()).unwrap();
     let new =
         NewApplication::draw("A".into(), ApplicationSettings::default(), store.secret_key(), 1).unwrap();
-    admin.add_application(&new).unwrap();
+    admin.add_application(&new).await.unwrap();
     let id = new.application.id.clone();
     let found = store.application(id.clone()).await.unwrap().unwrap();
     assert!(found.has_secret(store.secret_key(), &new.secret));
     assert!(!found.has_secret(store.secret_key(), "guess"));
     let token = || Token { hash: [1; 32], application: id.clone(), expires_ms: 9, scope: String::new() };
     store.add_token(token(), 1000).await.unwrap();
-    let secret = admin.rotate_secret(&id).unwrap().unwrap();
+    let secret = admin.rotate_secret(&id).await.unwrap().unwrap();
     let found = store.application(id.clone()).await.unwrap().unwrap();
     assert!(
         found.has_secret(store.secret_key(), &secret) && !found.has_secret(store.secret_key(), &new.secret)
     );
     assert!(store.token([1; 32]).await.unwrap().is_none());
-    assert_eq!(admin.rotate_secret("nobody").unwrap(), None);
+    assert_eq!(admin.rotate_secret("nobody").await.unwrap(), None);
     store.add_token(token(), 1000).await.unwrap();
     assert_eq!(store.token([1; 32]).await.unwrap().unwrap().1.name, "A");
-    assert!(admin.revoke_application(&id, 5).unwrap());
-    assert!(!admin.revoke_application(&id, 6).unwrap());
+    assert!(admin.revoke_application(&id, 5).await.unwrap());
+    assert!(!admin.revoke_application(&id, 6).await.unwrap());
     assert!(store.token([1; 32]).await.unwrap().is_none());
     assert_eq!(store.application(id).await.unwrap().unwrap().revoked_ms, Some(5));
 }
@@ -238,12 +246,12 @@ async fn living_tokens_are_limited_and_those_that_end_first_go() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("db");
     let (store, ..) = open(&path);
-    let admin = Admin::open(&path, &Keyring::default()).unwrap();
+    let admin = SqliteAdmin::open(&path, &Keyring::default()).unwrap();
     let mut ids = Vec::new();
     for name in ["A", "B"] {
         let settings = ApplicationSettings::default();
         let new = NewApplication::draw(name.into(), settings, store.secret_key(), 1).unwrap();
-        admin.add_application(&new).unwrap();
+        admin.add_application(&new).await.unwrap();
         ids.push(new.application.id);
     }
     let add = async |application: &str, number: u8, expires_ms: i64| {
@@ -268,7 +276,8 @@ async fn a_probe_is_a_commit_and_leaves_no_change() {
     let (store, ..) = open(&directory.path().join("db"));
     store.probe().await.unwrap();
     store.probe().await.unwrap();
-    assert_eq!(store.position().await.unwrap(), 0);
+    let position = store.position().await.unwrap();
+    assert_eq!(position.single().unwrap().1, 0);
     store.close().await;
     assert!(matches!(store.probe().await, Err(StoreError::Unavailable(_))));
 }
@@ -321,7 +330,7 @@ async fn many_callers_share_commits_and_a_full_queue_refuses() {
         }
     }
     assert!(refused > 0 && stored >= 64, "{refused} refused, {stored} stored");
-    assert_eq!(store.changes(0, 5000).await.unwrap().len(), stored);
+    assert_eq!(feed(&store, 5000).await.changes.len(), stored);
 }
 
 #[tokio::test]
@@ -348,7 +357,7 @@ async fn a_failing_disk_refuses_everything_and_loses_nothing() {
     assert_eq!(store.claim(lane, 10, 2000, 60_000, &mut admit_all).await.unwrap().len(), 1);
     assert!(store.apply(kept.id, submitted(0, 0, "c", "r1"), 2000).await.unwrap().changed);
     store.accept(new_flow(2001), None, 2001).await.unwrap();
-    assert_eq!(store.changes(0, 10).await.unwrap().len(), 2);
+    assert_eq!(feed(&store, 10).await.changes.len(), 2);
 }
 
 #[tokio::test]
@@ -383,7 +392,7 @@ async fn flows_are_sealed_and_opened_by_the_right_key_alone() {
     let (store, report, _) = open_with(&path, new).unwrap();
     assert_eq!(report.owing_flows, 2);
     assert_eq!(store.load(vec![second.id]).await.unwrap()[0].as_ref(), Some(&second));
-    assert_eq!(store.changes(0, 10).await.unwrap().len(), 2);
+    assert_eq!(feed(&store, 10).await.changes.len(), 2);
 }
 
 /// A database as a server that was stopped leaves it, with flows of which one has another document.
@@ -424,13 +433,13 @@ async fn a_flow_that_cant_be_read_stops_no_other_flow() {
         // It is shown to nobody, and everybody else is.
         let found = store.load(flows.iter().map(|flow| flow.id).collect()).await.unwrap();
         assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [false, true, true]);
-        assert_eq!(store.changes(0, 10).await.unwrap().len(), 2);
+        assert_eq!(feed(&store, 10).await.changes.len(), 2);
         // Nor does it end the feed: the first page has what can be read.
-        assert_eq!(store.changes(0, 1).await.unwrap().len(), 1);
+        assert_eq!(feed(&store, 1).await.changes.len(), 1);
         let refused = store.apply(flows[0].id, Event::Expire { message: 0 }, 3_700_000).await;
         assert!(matches!(refused, Err(StoreError::Quarantined)), "{refused:?}");
-        let admin = Admin::open(&path, &Keyring::default()).unwrap();
-        let aside = admin.quarantined(10).unwrap();
+        let admin = SqliteAdmin::open(&path, &Keyring::default()).unwrap();
+        let aside = admin.quarantined(10).await.unwrap();
         assert_eq!((aside.len(), aside[0].tracking_id, aside[0].since_ms), (1, flows[0].id, 1000));
         store.close().await;
         // Mended and released, it goes on.
@@ -439,7 +448,7 @@ async fn a_flow_that_cant_be_read_stops_no_other_flow() {
         beside
             .execute("UPDATE flows SET doc = ?1 WHERE id = ?2", (document, flows[0].id.as_bytes()))
             .unwrap();
-        assert!(admin.release(flows[0].id).unwrap());
+        assert!(admin.release(flows[0].id).await.unwrap());
         let (store, report, _) = open(&path);
         assert_eq!(report.quarantined_flows, 0);
         assert!(store.apply(flows[0].id, Event::Expire { message: 0 }, 3_700_000).await.unwrap().changed);
@@ -534,23 +543,25 @@ async fn the_feed_belongs_to_one_database() {
         store.position().await.unwrap()
     };
     let (store, ..) = open(&path);
-    let (first, early) = (store.writer(), accept(&store, 1).await);
+    let early = accept(&store, 1).await;
     store.close().await;
     std::fs::copy(&path, &copy).unwrap();
     let (store, ..) = open(&path);
-    let second = store.writer();
     accept(&store, 2).await;
     let late = accept(&store, 3).await;
-    assert!(store.has(first, early).await.unwrap() && store.has(second, late).await.unwrap());
-    assert!(!store.has(first, late).await.unwrap() && !store.has(second, late + 1).await.unwrap());
+    let (first, second) = (early.single().unwrap().0, late.single().unwrap().0);
+    let beyond = Position::of(second, late.seq(second) + 1);
+    let late_of_first = Position::of(first, late.seq(second));
+    assert!(store.has(&early).await.unwrap() && store.has(&late).await.unwrap());
+    assert!(!store.has(&late_of_first).await.unwrap() && !store.has(&beyond).await.unwrap());
     store.close().await;
     // The copy went its own way, further than the other.
     let (store, ..) = open(&copy);
     for now_ms in 10..20 {
         accept(&store, now_ms).await;
     }
-    assert!(store.has(first, early).await.unwrap());
-    assert!(!store.has(second, late).await.unwrap() && !store.has(first, late).await.unwrap());
+    assert!(store.has(&early).await.unwrap());
+    assert!(!store.has(&late).await.unwrap() && !store.has(&late_of_first).await.unwrap());
     store.close().await;
     // A clean stop leaves nothing beside the database.
     assert_eq!(std::fs::metadata(copy.with_extension("-wal")).map_or(0, |file| file.len()), 0);
@@ -603,13 +614,13 @@ async fn flows_dated_ahead_stand_before_no_older_ones() {
         store.accept(flow.clone(), None, flow.created_ms).await.unwrap();
         store.apply(flow.id, Event::Cancel, flow.created_ms).await.unwrap();
     }
-    let retention = Retention { flows_before_ms: 5000, keys_before_ms: 0, unmatched_before_ms: 0 };
-    assert_eq!(store.prune(retention, 2).await.unwrap(), Pruned { flows: 2, more: true });
-    assert_eq!(store.prune(retention, 2).await.unwrap(), Pruned { flows: 1, more: false });
+    let cutoffs = Cutoffs { flows_before_ms: 5000, keys_before_ms: 0, unmatched_before_ms: 0 };
+    assert_eq!(store.prune(cutoffs, 2).await.unwrap(), Pruned { flows: 2, more: true });
+    assert_eq!(store.prune(cutoffs, 2).await.unwrap(), Pruned { flows: 1, more: false });
     let left = store.load(flows.iter().map(|flow| flow.id).collect()).await.unwrap();
     let left: Vec<bool> = left.iter().map(Option::is_some).collect();
     assert_eq!(left, [true, false, false, true, false, true]);
-    assert_eq!(store.prune(Retention::EVERYTHING, 2).await.unwrap(), Pruned { flows: 0, more: false });
+    assert_eq!(store.prune(Cutoffs::NONE, 2).await.unwrap(), Pruned { flows: 0, more: false });
 }
 
 #[tokio::test]
@@ -620,9 +631,9 @@ async fn keys_are_forgotten_in_small_steps() {
         let key = IdempotencyKey { key: format!("k{i}"), body_hash: [0; 32] };
         store.accept(new_flow(1000), Some(key), 1000).await.unwrap();
     }
-    let retention = Retention { flows_before_ms: 0, keys_before_ms: 2000, unmatched_before_ms: 0 };
+    let cutoffs = Cutoffs { flows_before_ms: 0, keys_before_ms: 2000, unmatched_before_ms: 0 };
     let mut steps = 1;
-    while store.prune(retention, 2).await.unwrap().more {
+    while store.prune(cutoffs, 2).await.unwrap().more {
         steps += 1;
     }
     assert_eq!(steps, 3);
@@ -635,11 +646,11 @@ async fn the_last_time_seen_survives_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("db");
     let (store, ..) = open(&path);
-    assert_eq!(store.last_seen_ms().await.unwrap(), None);
-    store.see(1000).await.unwrap();
-    store.see(2000).await.unwrap();
+    assert_eq!(store.kept_time_ms().await.unwrap(), None);
+    store.keep_time(1000).await.unwrap();
+    store.keep_time(2000).await.unwrap();
     store.close().await;
-    assert_eq!(open(&path).0.last_seen_ms().await.unwrap(), Some(2000));
+    assert_eq!(open(&path).0.kept_time_ms().await.unwrap(), Some(2000));
 }
 
 #[tokio::test]

@@ -4,12 +4,12 @@ use crate::output::{complain, say};
 use crate::place::{Place, existing};
 use anyhow::{Context, anyhow, bail};
 use clap::Subcommand;
-use server::indexing::{Differences, Followed, identity, index_directory};
+use server::indexing::{Differences, Followed, identity, index_directory, position_of};
 use server::{Lock, lock};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
-use store::{SqliteOptions, SqliteStore, Store};
+use store::{Feed, SqliteOptions, SqliteStore};
 
 #[derive(Subcommand)]
 pub enum Index {
@@ -77,10 +77,10 @@ async fn verify(of: &Place) -> anyhow::Result<()> {
     let followed = Followed::default();
     let read = followed.index.read(&index_directory(&data), &identity(&store));
     let read = read.context("the server would make the index anew")?;
-    if !store.has(read.writer, read.position).await? {
+    if !store.has(&position_of(&read)).await? {
         bail!("the index is of another database than this: the server would make it anew");
     }
-    followed.catch_up(&store, read.position).await?;
+    followed.catch_up(&store, &position_of(&read)).await?;
     let Differences { flows, differing } = followed.differences(&store).await?;
     for (application, id) in differing.iter().take(10) {
         complain!("{id} of application {application} is not as in the store");

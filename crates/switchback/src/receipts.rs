@@ -4,7 +4,7 @@ use crate::output::{self, say};
 use crate::place::Place;
 use crate::table::table;
 use server::clock::{iso, now_ms};
-use store::UnmatchedReceipt;
+use store::{Admin, UnmatchedReceipt};
 
 #[derive(clap::Subcommand)]
 pub enum Receipts {
@@ -23,9 +23,9 @@ pub enum Receipts {
 }
 
 impl Receipts {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub async fn run(self) -> anyhow::Result<()> {
         let Receipts::Unmatched { limit, place, json } = self;
-        let receipts = place.open_with_keys()?.unmatched_receipts(limit, now_ms())?;
+        let receipts = place.open_with_keys()?.unmatched_receipts(limit, now_ms()).await?;
         if json {
             say!("{}", output::json(&receipts)?);
             return Ok(());

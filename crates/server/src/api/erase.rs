@@ -93,7 +93,7 @@ pub async fn delete_all(
     };
     let mut erased = 0;
     loop {
-        let mut ids = api.store.later_flows(application.clone(), to.clone(), ERASED_MAX).await?;
+        let mut ids = api.store.flows_to_later_recipient(application.clone(), to.clone(), ERASED_MAX).await?;
         ids.extend(api.index.search(&query).keys.into_iter().map(|(_, id)| id));
         ids.sort_unstable();
         ids.dedup();

@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use steady::{Look, TrustedClock};
-use store::{Admit, Cautions, Claim, Lane, Store, StoreError, admit_all};
+use store::{Admit, Claim, Lane, Store, StoreError, SubmitChecks, admit_all};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 use under_way::UnderWay;
@@ -123,7 +123,7 @@ impl Engine {
             let connected = connected.map_err(|error| format!("carrier {}: {error}", carrier.common.name))?;
             outlets.push(Arc::new(Outlet::new(carrier.common.clone(), connected)));
         }
-        let seen_ms = store.last_seen_ms().await.map_err(|error| error.to_string())?;
+        let seen_ms = store.kept_time_ms().await.map_err(|error| error.to_string())?;
         let agreement_ms = config.store.clock_agreement.as_millis() as i64;
         let clock = TrustedClock::new(Look { wall_ms: now_ms(), monotonic_ms: 0 }, seen_ms, agreement_ms);
         if clock.needed_ms() > agreement_ms {
@@ -233,8 +233,8 @@ impl Engine {
     /// # Errors
     /// When the store does not answer; what is known stays.
     pub async fn read_cautions(&self) -> Result<(), StoreError> {
-        let Cautions { balances, suppressions, callback_keys } = self.store.cautions().await?;
-        self.callbacks.use_keys(callback_keys);
+        let SubmitChecks { balances, suppressions } = self.store.submit_checks().await?;
+        self.callbacks.use_keys(self.store.changed_callback_keys().await?);
         let (balances, suppressions) = (balances.into_iter().collect(), suppressions.into_iter().collect());
         *self.cautions.write() = Cautioned { balances, suppressions };
         Ok(())
@@ -340,7 +340,7 @@ impl Engine {
             return true;
         }
         match self.trusted_ms() {
-            Some(now_ms) => self.store.see(now_ms).await.is_ok(),
+            Some(now_ms) => self.store.keep_time(now_ms).await.is_ok(),
             None => false,
         }
     }

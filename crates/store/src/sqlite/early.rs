@@ -1,6 +1,6 @@
 //! Receipts that came before their message was recorded.
 
-use super::admin::json;
+use super::rows::{json, to_json};
 use super::work::Work;
 use crate::recipient::{digits, masked};
 use flow::{CarrierRef, Receipt};
@@ -30,8 +30,7 @@ impl Work<'_> {
         now_ms: i64,
     ) -> rusqlite::Result<()> {
         let early = Early { receipt: receipt.clone(), recipient: recipient.map(masked) };
-        let text = serde_json::to_vec(&early)
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        let text = to_json(&early)?;
         let sql = "INSERT INTO early (carrier, reference, received_ms, receipt, recipient)
                    VALUES (?1, ?2, ?3, seal(CAST(?2 AS BLOB), ?4),
                            iif(?5 IS NULL, NULL, blind('unanswered', ?1, ?5)))";

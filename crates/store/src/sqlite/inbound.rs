@@ -1,9 +1,9 @@
 //! What handsets send: segments wait until their message is complete.
 
-use super::admin::json;
+use super::rows::{json, to_json};
 use super::work::Work;
+use crate::inbound::{InboundMessage, InboundOctets, InboundSegment, StoredInbound};
 use crate::recipient::digits;
-use crate::{InboundMessage, InboundOctets, InboundSegment, StoredInbound};
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
@@ -33,10 +33,6 @@ impl Kept {
 /// What a sender is found by: a number's digits, or an address as it is.
 fn sender(from: &str) -> String {
     digits(from).unwrap_or_else(|| from.trim().to_lowercase())
-}
-
-fn to_json(kept: &Kept) -> rusqlite::Result<Vec<u8>> {
-    serde_json::to_vec(kept).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
 impl Work<'_> {

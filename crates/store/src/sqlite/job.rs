@@ -2,7 +2,7 @@
 //! transaction failed because of somebody else's, and an answer once it is committed.
 
 use super::work::Work;
-use crate::{Result, StoreError};
+use crate::error::{Result, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use uuid::Uuid;
 
@@ -79,7 +79,7 @@ where
         let Typed { result, reply, .. } = *self;
         let result = match failure {
             Some(error) => Err(error.clone()),
-            None => result.unwrap_or_else(|| Err(StoreError::Unavailable("it was not done".into()))),
+            None => result.unwrap_or_else(|| Err(StoreError::unavailable("it was not done"))),
         };
         // A caller that went away needs no answer.
         let _ = reply.send(result);

@@ -2,7 +2,7 @@
 //! it began. A database that came back from a backup, or went on elsewhere, has other lives than the one that somebody
 //! followed.
 
-use super::writer::last_change;
+use super::counters::last_change;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Lives that are remembered; who followed an older one begins again.

@@ -1,7 +1,7 @@
 //! Flows that are set aside: they can't be read, changed or stored, and nothing is done for them any more, so that they
 //! hold up nobody.
 
-use crate::Quarantined;
+use crate::admin::Quarantined;
 use rusqlite::{Connection, params};
 use std::collections::{HashMap, HashSet};
 use uuid::Uuid;

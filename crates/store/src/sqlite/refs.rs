@@ -1,7 +1,7 @@
 //! What carriers call messages, and which message a receipt is about.
 
 use super::work::Work;
-use crate::Matched;
+use crate::flows::Matched;
 use crate::recipient::fits;
 use flow::{Applied, CarrierRef, Event, Flow, Receipt};
 use rusqlite::{OptionalExtension, Row, params};

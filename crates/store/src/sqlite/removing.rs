@@ -1,17 +1,13 @@
 //! Flows that go: pruned when they are old, erased when somebody asks for it.
 
-use super::admin::flow_of_row;
+use super::later::later_recipients;
+use super::rows::flow_of_row;
 use super::work::Work;
-use crate::{Change, Pruned, Retention};
-use flow::{Content, Event, Flow, Step};
+use crate::feed::Change;
+use crate::upkeep::{Cutoffs, Pruned};
+use flow::{Content, Event, Flow};
 use rusqlite::params;
 use uuid::Uuid;
-
-/// The recipients of a flow that are not its first step's.
-pub(super) fn later_recipients(flow: &Flow) -> impl Iterator<Item = &str> {
-    let first = flow.steps.first().map(Step::to);
-    flow.steps.iter().map(Step::to).filter(move |to| Some(*to) != first)
-}
 
 /// The least id of a flow that was accepted at a time, Unix milliseconds (RFC 9562, 5.7).
 fn first_id(at_ms: i64) -> [u8; 16] {
@@ -23,7 +19,7 @@ fn first_id(at_ms: i64) -> [u8; 16] {
 impl Work<'_> {
     /// Each kind in one bounded step, by an index on its time: a row whose time is wrong stands before no
     /// other.
-    pub(super) fn prune(&mut self, retention: Retention, limit: usize) -> rusqlite::Result<Pruned> {
+    pub(super) fn prune(&mut self, cutoffs: Cutoffs, limit: usize) -> rusqlite::Result<Pruned> {
         let mut more = false;
         let most = limit as i64;
         for sql in [
@@ -32,21 +28,21 @@ impl Work<'_> {
             "DELETE FROM tokens WHERE hash IN (SELECT hash FROM tokens WHERE expires_ms < ?1 LIMIT ?2)",
             "DELETE FROM links WHERE code IN (SELECT code FROM links WHERE expires_ms < ?1 LIMIT ?2)",
         ] {
-            more |= self.connection.prepare_cached(sql)?.execute([retention.keys_before_ms, most])? == limit;
+            more |= self.connection.prepare_cached(sql)?.execute([cutoffs.keys_before_ms, most])? == limit;
         }
         let sql = "DELETE FROM early WHERE row IN (SELECT row FROM early WHERE received_ms < ?1 LIMIT ?2)";
-        let early = self.connection.prepare_cached(sql)?.execute([retention.keys_before_ms, most])?;
+        let early = self.connection.prepare_cached(sql)?.execute([cutoffs.keys_before_ms, most])?;
         self.counters.early -= early as i64;
         more |= early == limit;
-        more |= self.prune_unmatched(retention.unmatched_before_ms, most)? == limit;
-        more |= self.prune_inbound(retention.flows_before_ms, limit)?;
+        more |= self.prune_unmatched(cutoffs.unmatched_before_ms, most)? == limit;
+        more |= self.prune_inbound(cutoffs.flows_before_ms, limit)?;
 
         // An id begins with the time of its flow; only flows that still owe something stay behind in their order.
         let sql = "SELECT unseal(id, doc), row FROM flows INDEXED BY flows_id
                    WHERE id < ?3 AND owes = 0 AND created_ms < ?1 ORDER BY id LIMIT ?2";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let before = first_id(retention.flows_before_ms);
-        let rows = statement.query_map(params![retention.flows_before_ms, most, before], |row| {
+        let before = first_id(cutoffs.flows_before_ms);
+        let rows = statement.query_map(params![cutoffs.flows_before_ms, most, before], |row| {
             Ok((row.get::<_, i64>(1)?, flow_of_row(row)))
         })?;
         let found = rows.collect::<rusqlite::Result<Vec<_>>>()?;
@@ -73,7 +69,7 @@ impl Work<'_> {
         Ok(Pruned { flows, more })
     }
 
-    pub(super) fn see(&mut self, now_ms: i64) -> rusqlite::Result<()> {
+    pub(super) fn keep_time(&mut self, now_ms: i64) -> rusqlite::Result<()> {
         let sql = "UPDATE installation SET seen_ms = ?1";
         self.connection.prepare_cached(sql)?.execute([now_ms]).map(drop)
     }
@@ -138,7 +134,7 @@ impl Work<'_> {
         let values = params![self.counters.change, flow.application, id, flow.created_ms, erased];
         self.connection.prepare_cached(sql)?.execute(values)?;
         self.removed.push(Change::Removed {
-            application: flow.application.clone(),
+            application: flow.application.as_str().into(),
             id: flow.id,
             created_ms: flow.created_ms,
             erased,
@@ -147,9 +143,9 @@ impl Work<'_> {
     }
 
     /// The last one stays: it keeps the feed's position where no flow does.
-    pub(super) fn forget_removals(&mut self, until: u64) -> rusqlite::Result<()> {
+    pub(super) fn forget_removals(&mut self, until: i64) -> rusqlite::Result<()> {
         let sql = "DELETE FROM removals WHERE change <= ?1 AND change < (SELECT max(change) FROM removals)";
-        self.connection.execute(sql, [until as i64])?;
+        self.connection.execute(sql, [until])?;
         Ok(())
     }
 }

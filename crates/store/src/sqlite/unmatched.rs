@@ -1,9 +1,9 @@
 //! Receipts that reached no message: those that can't be read, and those that wait for theirs.
 
-use super::admin::json;
 use super::early::Early;
+use super::rows::{json, to_json};
 use super::work::Work;
-use crate::{UnmatchedReceipt, UnreadReceipt};
+use crate::unmatched::{UnmatchedReceipt, UnreadReceipt};
 use rusqlite::{Connection, params};
 
 /// Most that are kept; beyond it the oldest are forgotten.
@@ -19,8 +19,7 @@ impl Work<'_> {
         receipt: &UnreadReceipt,
         now_ms: i64,
     ) -> rusqlite::Result<()> {
-        let text = serde_json::to_vec(receipt)
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        let text = to_json(receipt)?;
         let sql = "INSERT INTO unmatched (carrier, received_ms, receipt)
                    VALUES (?1, ?2, seal(CAST(?1 AS BLOB), ?3))";
         self.connection.prepare_cached(sql)?.execute(params![carrier, now_ms, text])?;

@@ -1,11 +1,18 @@
 //! One transaction of the writer: commands applied in memory, flows written once at its end.
 
-use super::admin::flow_of_document;
+use super::balances;
 use super::cache::Stored;
+use super::counters::Counters;
+use super::later::later_recipients;
+use super::options::Ids;
+use super::rows::{flow_of_document, to_json};
 use super::schema::DOCUMENT_MAX;
-use super::writer::Counters;
-use super::{Shared, balances, removing};
-use crate::{Accepted, Change, IdempotencyKey, Ids, Reserved, Result, StoreError, Token};
+use super::shared::Shared;
+use crate::accounts::Reserved;
+use crate::application::Token;
+use crate::error::{Result, StoreError};
+use crate::feed::Change;
+use crate::flows::{Accepted, IdempotencyKey};
 use flow::{Applied, Content, Event, Flow, Price, Shortened, Submit};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
@@ -78,7 +85,7 @@ impl<'a> Work<'a> {
                 self.connection.prepare_cached(sql)?.execute(params![link.code, link.url, expires_ms])?;
             }
         }
-        for recipient in removing::later_recipients(flow) {
+        for recipient in later_recipients(flow) {
             let sql = "INSERT OR IGNORE INTO later_recipients (recipient, flow) VALUES (blind('recipient', ?1, lower(?2)), ?3)";
             self.connection.prepare_cached(sql)?.execute(params![
                 flow.application,
@@ -286,6 +293,5 @@ impl<'a> Work<'a> {
 
 /// A flow's document.
 pub(super) fn document_of(flow: &Flow) -> rusqlite::Result<Arc<[u8]>> {
-    let document = serde_json::to_vec(flow);
-    document.map(Arc::from).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+    to_json(flow).map(Arc::from)
 }

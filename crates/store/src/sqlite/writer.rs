@@ -1,13 +1,18 @@
 //! The one writer: takes what waits, does it inside one transaction, commits once, then answers everybody.
 
-use super::Shared;
 use super::cache::Stored;
+use super::counters::Counters;
 use super::job::Job;
+use super::names::Names;
+use super::options::Ids;
 use super::quarantine::{self, Failures};
 use super::reserve::Reserve;
 use super::schema::{BUSY_TIMEOUT, failed};
+use super::shared::Shared;
 use super::work::Work;
-use crate::{Change, Ids, Observer, StoreError};
+use crate::error::StoreError;
+use crate::feed::{Change, Observer};
+use crate::position::Position;
 use rusqlite::{Connection, ErrorCode, ffi};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,54 +59,7 @@ pub(super) struct Writer {
     wal_has_erased: bool,
     failures: Failures,
     reserve: Reserve,
-}
-
-#[derive(Clone, Copy)]
-pub(super) struct Counters {
-    /// The last flow's row.
-    pub(super) row: i64,
-    /// The last change's position.
-    pub(super) change: i64,
-    /// Receipts kept without a message.
-    pub(super) early: i64,
-    /// Receipts that nobody could make sense of.
-    pub(super) unmatched: i64,
-    /// Rows of `reused_refs`.
-    pub(super) reused: i64,
-    /// Rows of `unanswered`.
-    pub(super) unanswered: i64,
-    /// What handsets sent, segments that wait for others among it.
-    pub(super) inbound: i64,
-    /// This life of the process.
-    pub(super) life: i64,
-}
-
-impl Counters {
-    fn read(connection: &Connection, life: i64) -> rusqlite::Result<Counters> {
-        let sql = "SELECT (SELECT ifnull(max(row), 0) FROM flows), (SELECT count(*) FROM early),
-                          (SELECT count(*) FROM unmatched), (SELECT count(*) FROM reused_refs),
-                          (SELECT count(*) FROM unanswered),
-                          (SELECT count(*) FROM inbound) + (SELECT count(*) FROM inbound_segments)";
-        let change = last_change(connection)?;
-        connection.query_row(sql, [], |row| {
-            Ok(Counters {
-                row: row.get(0)?,
-                change,
-                early: row.get(1)?,
-                unmatched: row.get(2)?,
-                reused: row.get(3)?,
-                unanswered: row.get(4)?,
-                inbound: row.get(5)?,
-                life,
-            })
-        })
-    }
-}
-
-/// The position of the last change.
-pub(super) fn last_change(connection: &Connection) -> rusqlite::Result<i64> {
-    let sql = "SELECT max((SELECT ifnull(max(change), 0) FROM flows), (SELECT ifnull(max(change), 0) FROM removals))";
-    connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
+    names: Names,
 }
 
 impl Writer {
@@ -125,6 +83,7 @@ impl Writer {
             wal_has_erased: true,
             failures: Failures::default(),
             reserve,
+            names: Names::default(),
         })
     }
 
@@ -248,7 +207,7 @@ impl Writer {
             // The cache before the queue: who claims a task finds its flow as it is now.
             self.shared.cache.lock().put(flow.id, entry);
             self.shared.owe(&flow);
-            changes.push(Change::Put(flow));
+            changes.push(Change::put(&flow, self.names.shared(&flow.application)));
         }
         for change in removed {
             if let Change::Removed { id, erased, .. } = &change {
@@ -258,7 +217,8 @@ impl Writer {
             }
             changes.push(change);
         }
-        (self.observer)(&changes, self.counters.change as u64);
+        let position = Position::of(self.counters.life, self.counters.change as u64);
+        (self.observer)(&changes, &position);
         if self.wal_has_erased {
             self.wal_has_erased = !self.empty_wal(WAL_WAIT);
         }
