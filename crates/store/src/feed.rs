@@ -39,6 +39,11 @@ impl Change {
     pub(crate) fn put(flow: &Flow, application: Arc<str>) -> Change {
         Change::Put { application, id: flow.id, created_ms: flow.created_ms, facets: flow.facets() }
     }
+
+    /// That this flow was removed. `application` is its owner's name.
+    pub(crate) fn removed(flow: &Flow, application: Arc<str>, erased: bool) -> Change {
+        Change::Removed { application, id: flow.id, created_ms: flow.created_ms, erased }
+    }
 }
 
 /// A piece of the change feed.

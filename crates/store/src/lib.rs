@@ -8,15 +8,28 @@
 mod accounts;
 mod admin;
 mod application;
+mod batch;
+mod cache;
+mod database;
+mod database_store;
+mod document;
 mod error;
+mod failures;
 mod feed;
 mod flows;
+mod ids;
 mod inbound;
+mod job;
 mod lane;
+mod later;
+mod names;
+mod place;
 mod position;
 mod queue;
+mod reader;
 mod recipient;
 mod sealing;
+mod shared;
 mod sqlite;
 mod store;
 mod suppression;
@@ -24,6 +37,9 @@ mod tasks;
 mod turns;
 mod unmatched;
 mod upkeep;
+mod wanted;
+mod work;
+mod writer;
 
 pub use accounts::{Accounts, Reserved, SubmitChecks};
 pub use admin::{Admin, DeadCallback, Quarantined};
@@ -31,15 +47,18 @@ pub use application::{
     Application, ApplicationLimits, ApplicationSettings, CallbackKey, NewApplication, Token, TokenTtl,
     callback_secret,
 };
+pub use database_store::DatabaseStore;
 pub use error::{Cause, Result, StoreError};
 pub use feed::{Change, ChangePage, Feed, Observer};
 pub use flows::{Accepted, Flows, IdempotencyKey, Matched};
+pub use ids::Ids;
 pub use inbound::{InboundMessage, InboundOctets, InboundSegment, StoredInbound};
 pub use lane::Lane;
 pub use position::Position;
 pub use queue::{Admission, Admit, Offer, admit_all};
+pub use reader::Reader;
 pub use sealing::Keyring;
-pub use sqlite::{Ids, OpenReport, SqliteAdmin, SqliteOptions, SqliteStore, Threads};
+pub use sqlite::{OpenReport, SqliteAdmin, SqliteOptions, SqliteReader, SqliteStore, Threads};
 pub use store::Store;
 pub use suppression::Suppression;
 pub use tasks::{Claim, Tasks};

@@ -30,6 +30,11 @@ pub(crate) fn digits(address: &str) -> Option<String> {
     significant(address).filter(|digits| !digits.contains('*'))
 }
 
+/// What a sender is found by: a number's digits, or an address as it is.
+pub(crate) fn sender(from: &str) -> String {
+    digits(from).unwrap_or_else(|| from.trim().to_lowercase())
+}
+
 /// Whether a carrier may mean the recipient `to` by `reported`: the same digits, or the last six or more of them; a
 /// masked digit fits any.
 pub(crate) fn fits(to: &str, reported: &str) -> bool {

@@ -19,12 +19,10 @@ pub(super) struct Counters {
     pub(super) unanswered: i64,
     /// What handsets sent, segments that wait for others among it.
     pub(super) inbound: i64,
-    /// This life of the process.
-    pub(super) life: i64,
 }
 
 impl Counters {
-    pub(super) fn read(connection: &Connection, life: i64) -> rusqlite::Result<Counters> {
+    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Counters> {
         let sql = "SELECT (SELECT ifnull(max(row), 0) FROM flows), (SELECT count(*) FROM early),
                           (SELECT count(*) FROM unmatched), (SELECT count(*) FROM reused_refs),
                           (SELECT count(*) FROM unanswered),
@@ -39,7 +37,6 @@ impl Counters {
                 reused: row.get(3)?,
                 unanswered: row.get(4)?,
                 inbound: row.get(5)?,
-                life,
             })
         })
     }

@@ -1,30 +1,28 @@
-//! The embedded store: one SQLite file, one writer thread that commits in groups, and readers beside it.
+//! The embedded store: one SQLite file, the writer's connection, and readers beside it.
 
 mod admin;
 mod balances;
-mod cache;
 mod counters;
+mod database;
 mod early;
 mod inbound;
-mod job;
-mod later;
 mod lives;
-mod names;
+mod look_up;
+mod open;
 mod options;
 mod quarantine;
-mod refs;
+mod reader;
+mod references;
 mod removing;
 mod reserve;
 mod rows;
 mod schema;
-mod shared;
-mod store;
 mod suppressions;
 mod unanswered;
 mod unmatched;
-mod work;
-mod writer;
+mod write;
 
 pub use admin::SqliteAdmin;
-pub use options::{Ids, OpenReport, SqliteOptions, Threads};
-pub use store::SqliteStore;
+pub use open::SqliteStore;
+pub use options::{OpenReport, SqliteOptions, Threads};
+pub use reader::SqliteReader;

@@ -1,14 +1,10 @@
 //! How a store is opened, and what was found then.
 
 use crate::feed::Observer;
+use crate::ids::Ids;
 use crate::sealing::Keyring;
 use flow::{Flow, Submit};
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use uuid::Uuid;
-
-/// Draws a new id; the argument is the time, Unix milliseconds.
-pub type Ids = Arc<dyn Fn(i64) -> Uuid + Send + Sync>;
 
 /// Where a store's work is done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

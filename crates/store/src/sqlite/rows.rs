@@ -1,6 +1,7 @@
 //! Rows as values: JSON, amounts, flows and applications.
 
 use crate::application::Application;
+use crate::document;
 use flow::{Flow, Price};
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -31,14 +32,9 @@ pub(super) fn application(connection: &Connection, id: &str) -> rusqlite::Result
 
 /// Reads a flow from the first column of a row.
 pub(super) fn flow_of_row(row: &Row<'_>) -> rusqlite::Result<Flow> {
-    flow_of_document(row.get_ref(0)?.as_blob()?)
-}
-
-/// Reads a flow from its document.
-pub(super) fn flow_of_document(document: &[u8]) -> rusqlite::Result<Flow> {
-    let mut flow: Flow = json(0, document)?;
-    flow.adopt_old_callbacks();
-    Ok(flow)
+    document::decode(row.get_ref(0)?.as_blob()?).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, Box::new(error))
+    })
 }
 
 /// Reads JSON from a column.

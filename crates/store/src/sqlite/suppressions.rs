@@ -4,6 +4,7 @@ use super::rows::json;
 use crate::accounts::SubmitChecks;
 use crate::application::{ApplicationSettings, CallbackKey};
 use crate::suppression::Suppression;
+use crate::wanted::SuppressionOf;
 use flow::Channel;
 use rusqlite::{Connection, params};
 
@@ -29,9 +30,7 @@ pub(super) fn remove(
 
 pub(super) fn has(
     connection: &Connection,
-    application: &str,
-    channel: Channel,
-    recipient: &str,
+    (application, channel, recipient): &SuppressionOf,
 ) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM suppressions WHERE application = ?1 AND channel = ?2 AND recipient = ?3";
     connection.prepare_cached(sql)?.exists([application, channel.name(), recipient])

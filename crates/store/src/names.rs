@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 /// The names that were met.
 #[derive(Default)]
-pub(super) struct Names(HashSet<Arc<str>>);
+pub(crate) struct Names(HashSet<Arc<str>>);
 
 impl Names {
     /// A name, shared with everybody who has it already.
-    pub(super) fn shared(&mut self, name: &str) -> Arc<str> {
+    pub(crate) fn shared(&mut self, name: &str) -> Arc<str> {
         match self.0.get(name) {
             Some(known) => Arc::clone(known),
             None => {

@@ -1,6 +1,6 @@
 //! What the writer shares with the callers.
 
-use super::cache::Cache;
+use crate::cache::Cache;
 use crate::lane::Lane;
 use crate::queue::TaskQueue;
 use flow::Flow;
@@ -12,20 +12,20 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 /// What the writer shares with the callers.
-pub(super) struct Shared {
-    pub(super) queue: Mutex<TaskQueue>,
+pub(crate) struct Shared {
+    pub(crate) queue: Mutex<TaskQueue>,
     /// The zero of the monotonic clock.
     started: Instant,
-    pub(super) wakers: [Notify; Lane::COUNT],
+    pub(crate) wakers: [Notify; Lane::COUNT],
     /// Flows that were changed lately. Only the writer puts into it, after a commit.
-    pub(super) cache: Mutex<Cache>,
+    pub(crate) cache: Mutex<Cache>,
     /// Flows that nothing is done for any more.
-    pub(super) quarantined: Mutex<HashSet<Uuid>>,
+    pub(crate) quarantined: Mutex<HashSet<Uuid>>,
 }
 
 impl Shared {
     /// Nothing is owed yet, and `quarantined` is set aside.
-    pub(super) fn new(flows_max: NonZeroUsize, bytes_max: usize, quarantined: HashSet<Uuid>) -> Shared {
+    pub(crate) fn new(flows_max: NonZeroUsize, bytes_max: usize, quarantined: HashSet<Uuid>) -> Shared {
         Shared {
             queue: Mutex::default(),
             started: Instant::now(),
@@ -36,17 +36,17 @@ impl Shared {
     }
 
     /// A flow owes nothing any more.
-    pub(super) fn disown(&self, id: &Uuid) {
+    pub(crate) fn disown(&self, id: &Uuid) {
         self.queue.lock().remove(*id);
     }
 
     /// Tells the queue what the clock shows.
-    pub(super) fn tell(&self, now_ms: i64) {
+    pub(crate) fn tell(&self, now_ms: i64) {
         let ahead_ms = now_ms - self.started.elapsed().as_millis() as i64;
         self.queue.lock().tell(now_ms, ahead_ms);
     }
 
-    pub(super) fn owe(&self, flow: &Flow) {
+    pub(crate) fn owe(&self, flow: &Flow) {
         let woken = self.queue.lock().owe(flow);
         woken.iter().for_each(|lane| self.wakers[lane.index()].notify_one());
     }
