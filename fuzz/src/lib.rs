@@ -8,14 +8,14 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use parking_lot::Mutex;
 use serde_json::Value;
+use engine::outside::Network;
 use server::config::Config;
-use server::engine::{Engine, Network};
-use server::indexing::Followed;
+use server::{Assembly, Data};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use store::{
-    Accounts, Admin, ApplicationSettings, Keyring, NewApplication, SqliteAdmin, SqliteOptions, SqliteStore,
-    Threads, Token,
+    Accounts, Admin, ApplicationSettings, Keyring, NewApplication, SqliteAdmin, SqliteOptions, Threads,
+    Token,
 };
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -48,25 +48,21 @@ async fn router(data: &Path) -> Result<Router, Box<dyn std::error::Error>> {
     let admin = SqliteAdmin::open(&path, &Keyring::default())?;
     let new = NewApplication::draw("fuzz".into(), ApplicationSettings::default(), &admin.secret_key().await?, 0)?;
     admin.add_application(&new).await?;
-    let followed = Followed::default();
-    let observed = followed.clone();
     let options = SqliteOptions {
         threads: Threads::Callers,
         queue_max: 64,
         cached_flows_max: std::num::NonZeroUsize::MIN,
-        observer: Box::new(move |changes, position| observed.follow(changes, position)),
         ..SqliteOptions::new(server::clock::now_ms(), Arc::new(server::clock::new_id))
     };
-    let store = Arc::new(SqliteStore::open(&path, options)?.0);
+    let opened = Data::open(data, options)?;
+    let store = Arc::clone(&opened.store);
     let scope = "MT_ROLE_SMS MT_ROLE_VIBER MT_ROLE_VOICE MT_ROLE_FAILOVER".to_owned();
     let token =
         Token { hash: Token::hash_of(TOKEN), application: new.application.id, expires_ms: i64::MAX, scope };
     store.add_token(token, usize::MAX).await?;
     let config = Config::parse("[server]\nrequests_per_second = 0\n", data, [])?;
-    let index = followed.index;
-    let engine =
-        Engine::start(&config, Arc::clone(&store) as _, Arc::clone(&index), &Network(&config)).await?;
-    Ok(server::router(&config, store as _, index, engine))
+    let network = Network::new(&config.engine_settings()?);
+    Ok(Assembly::start(&config, store, &opened.followed, &network, None).await?.router)
 }
 
 /// Asks the API; answers with the status and what was read as JSON. Panics where the answer is none that the contract

@@ -2,13 +2,13 @@
 //! backup was put in a database's place, or a database in that of a backup that had gone on.
 
 use crate::APPLICATION;
+use engine::indexing::index_directory;
 use flow::sample;
-use server::indexing::{Followed, index_directory};
-use server::{clock, database};
+use server::{Data, clock};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use store::{Flows, SqliteOptions, SqliteStore, Threads};
+use store::{Flows, SqliteOptions, Threads};
 use tempfile::TempDir;
 
 /// Copies the database of a server that is down, and lets the copy go on by so many flows that only it has.
@@ -20,16 +20,13 @@ pub async fn go_on(data: &Path, flows: usize) -> anyhow::Result<TempDir> {
             fs::copy(entry.path(), copy.path().join(entry.file_name()))?;
         }
     }
-    let followed = Followed::default();
-    let observed = followed.clone();
     let options = SqliteOptions {
         threads: Threads::Callers,
-        observer: Box::new(move |changes, position| observed.follow(changes, position)),
         ..SqliteOptions::new(clock::now_ms(), Arc::new(clock::new_id))
     };
-    let (store, _) = SqliteStore::open(&database(copy.path()), options)?;
-    let directory = index_directory(copy.path());
-    followed.open(&store, &directory).await?;
+    let opened = Data::open(copy.path(), options)?;
+    let store = &*opened.store;
+    opened.read_index(store).await?;
     for number in 0..flows {
         let now_ms = clock::now_ms();
         let steps = vec![sample::step(1, sample::sms(&format!("+3069999{number:05}"), "elsewhere"))];
@@ -37,7 +34,7 @@ pub async fn go_on(data: &Path, flows: usize) -> anyhow::Result<TempDir> {
         flow.application = APPLICATION.into();
         store.accept(flow, None, now_ms).await?;
     }
-    followed.save(&store, &directory).await?;
+    opened.followed.save(store, opened.index_directory()).await?;
     store.close().await;
     Ok(copy)
 }

@@ -5,17 +5,17 @@ use crate::Summary;
 use crate::api::Http;
 use crate::client::{Plan, Request};
 use crate::world::{At, Called, Posted, Reply, Skews, Submission, World, statuses};
+use engine::indexing::{Followed, index_directory};
 use flow::{CallbackStrategy, Channel, Price, Status};
 use rust_decimal::prelude::FromPrimitive;
 use serde_json::{Value, json};
-use server::clock::parse_iso;
 use server::database;
-use server::indexing::{Followed, index_directory};
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
 use store::{Admin, Keyring, SqliteAdmin, SqliteStore};
+use wire::time::parse_iso;
 
 /// An answer is certainly written down so long after it was given, if the server still runs, milliseconds. (The store
 /// may fail some times in a row, and is tried again within seconds.)

@@ -24,22 +24,22 @@ use api::{HOSTILE_TOKEN, Http, TOKEN};
 use async_trait::async_trait;
 use carrier::SimulatedCarrier;
 use carriers::{Carrier, CarrierSink, Smpp, SmppConfig};
+use engine::callbacks::Post;
+use engine::indexing::Followed;
+use engine::outside::{Outside, SetupError};
 use faults::{Faulty, Forgetful, Memory};
 use flow::Channel;
 use parking_lot::Mutex;
 use serde_json::json;
-use server::callbacks::Post;
 use server::config::{CallbackConfig, CarrierConfig, Config, UnknownSubmit};
-use server::engine::{Engine, Outside};
-use server::indexing::{Followed, index_directory};
-use server::{clock, database};
+use server::{Assembly, Data, clock, database};
 use smsc::SimulatedSmsc;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{
-    Accounts, Admin, Application, ApplicationSettings, Keyring, Lane, NewApplication, SqliteAdmin,
-    SqliteOptions, SqliteStore, Tasks, Threads, Token,
+    Accounts, Admin, Application, ApplicationSettings, Keyring, Lane, NewApplication, SqliteAdmin, SqliteOptions,
+    Tasks, Threads, Token,
 };
 use target::SimulatedTarget;
 use tempfile::TempDir;
@@ -252,28 +252,27 @@ async fn live(
     memory: Arc<Mutex<Memory>>,
 ) -> Result<Summary, String> {
     let text = if options.trial == Trial::Hostile { NARROW_CONFIG } else { CONFIG };
-    let config = Config::parse(text, data, [])?;
-    let followed = Followed::default();
-    let observed = followed.clone();
-    let (skips, chance) = (options.bug == Some(Bug::SkipIndex), Arc::clone(world));
+    let config = Config::parse(text, data, []).map_err(|error| error.to_string())?;
     let store_options = SqliteOptions {
         threads: Threads::Callers,
         queue_max: 64,
         // Small, so that flows are read from the database as well.
         cached_flows_max: const { std::num::NonZeroUsize::new(8).unwrap() },
-        observer: Box::new(move |changes, position| {
-            if !(skips && chance.with(|state| state.random.u8(0..50)) == 0) {
-                observed.follow(changes, position);
-            }
-        }),
         ..SqliteOptions::new(clock::now_ms(), Arc::new(clock::new_id))
     };
-    let (store, _) = SqliteStore::open(&database(data), store_options).map_err(|e| e.to_string())?;
-    let store = Arc::new(store);
-    let directory = index_directory(data);
+    let followed = Followed::default();
+    let (skips, chance, observed) =
+        (options.bug == Some(Bug::SkipIndex), Arc::clone(world), followed.clone());
+    let data_files = Data::open_observed(data, store_options, followed, move |changes, position| {
+        if !(skips && chance.with(|state| state.random.u8(0..50)) == 0) {
+            observed.follow(changes, position);
+        }
+    });
+    let opened = data_files.map_err(|error| format!("{error:#}"))?;
+    let (store, followed, directory) = (&opened.store, &opened.followed, opened.index_directory());
     let faulty =
-        Arc::new(Faulty { inner: Arc::clone(&store), world: Arc::clone(world), bug: options.bug, memory });
-    followed.open(&*faulty, &directory).await.map_err(|error| format!("{error:#}"))?;
+        Arc::new(Faulty { inner: Arc::clone(store), world: Arc::clone(world), bug: options.bug, memory });
+    opened.read_index(&*faulty).await.map_err(|error| format!("{error:#}"))?;
     for (token, application) in [(TOKEN, APPLICATION), (HOSTILE_TOKEN, HOSTILE)] {
         let hash = Token::hash_of(token);
         if store.token(hash).await.map_err(|error| error.to_string())?.is_none() {
@@ -283,10 +282,8 @@ async fn live(
         }
     }
     let outside = Simulated { world: Arc::clone(world), bug: options.bug };
-    let index = Arc::clone(&followed.index);
-    let engine = Engine::start(&config, Arc::clone(&faulty) as _, Arc::clone(&index), &outside).await?;
-    engine.read_cautions().await.map_err(|error| error.to_string())?;
-    let router = server::router(&config, Arc::clone(&faulty) as _, index, Arc::clone(&engine));
+    let started = Assembly::start(&config, faulty, followed, &outside, None).await;
+    let Assembly { engine, router, .. } = started.map_err(|error| format!("{error:#}"))?;
     let api = Http { router, token: TOKEN };
     tokio::spawn(engine.run());
 
@@ -323,7 +320,7 @@ async fn live(
         weather(world);
         if world.with(|state| state.random.u8(0..20)) == 0 {
             while followed.index.tidy() {}
-            followed.save(&*store, &directory).await.map_err(|error| format!("{error:#}"))?;
+            followed.save(&**store, directory).await.map_err(|error| format!("{error:#}"))?;
         }
         let (elapsed_ms, quiet) = world.with(|state| {
             let settled = state.requests.iter().all(|request| request.settled);
@@ -344,8 +341,8 @@ async fn live(
         }
     }
     world.heal();
-    followed.save(&*store, &directory).await.map_err(|error| format!("{error:#}"))?;
-    check::check(world, &api, &store, data).await
+    followed.save(&**store, directory).await.map_err(|error| format!("{error:#}"))?;
+    check::check(world, &api, store, data).await
 }
 
 /// Carriers go down and come back, clocks are set.
@@ -395,7 +392,7 @@ impl Outside for Simulated {
         &self,
         config: &CarrierConfig,
         sink: Arc<dyn CarrierSink>,
-    ) -> Result<Arc<dyn Carrier>, String> {
+    ) -> Result<Arc<dyn Carrier>, SetupError> {
         let world = Arc::clone(&self.world);
         world.with(|state| state.sink = Some(Arc::clone(&sink)));
         let (name, waits) = (config.common.name.clone(), config.common.unknown_submit == UnknownSubmit::Wait);
@@ -405,7 +402,7 @@ impl Outside for Simulated {
         Ok(Arc::new(SimulatedCarrier { name, waits, world, smpp }))
     }
 
-    fn post(&self, _: &CallbackConfig) -> Result<Box<dyn Post>, String> {
+    fn post(&self, _: &CallbackConfig) -> Result<Box<dyn Post>, SetupError> {
         Ok(Box::new(SimulatedTarget(Arc::clone(&self.world))))
     }
 }

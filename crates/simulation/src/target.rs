@@ -4,9 +4,9 @@ use crate::Trial;
 use crate::client::{HANGING, HOSTILE_HOST};
 use crate::world::{Called, World, statuses};
 use async_trait::async_trait;
+use engine::callbacks::{Answer, Headers, Post, PostError};
 use reqwest::Url;
 use serde_json::Value;
-use server::callbacks::{Answer, Headers, Post};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -19,23 +19,24 @@ pub struct SimulatedTarget(pub Arc<World>);
 
 #[async_trait]
 impl Post for SimulatedTarget {
-    async fn post(&self, url: Url, headers: Headers, body: String) -> Result<Answer, String> {
+    async fn post(&self, url: Url, headers: Headers, body: String) -> Result<Answer, PostError> {
         let world = &self.0;
         world.step().await;
         let trial = world.with(|state| state.trial);
         let to = |name: &str| url.host_str().is_some_and(|host| host.starts_with(name));
         if (trial == Trial::Outage && to(HANGING)) || (trial == Trial::Hostile && to(HOSTILE_HOST)) {
             sleep(TIMEOUT).await;
-            return Err("no answer in time".into());
+            return Err(PostError::TimedOut);
         }
         if world.with(|state| state.happens(state.mood.target_fails)) {
             return if world.with(|state| state.random.bool()) {
                 Ok(500.into())
             } else {
-                Err("no answer".into())
+                Err(PostError::Failed("no answer".into()))
             };
         }
-        let tracking: Value = serde_json::from_str(&body).map_err(|error| error.to_string())?;
+        let tracking: Value =
+            serde_json::from_str(&body).map_err(|error| PostError::Failed(error.to_string()))?;
         let text = |name: &str| tracking[name].as_str().unwrap_or_default().to_owned();
         let webhook = headers.iter().find(|(name, _)| *name == "webhook-id");
         let called = world.with(|state| {
@@ -56,6 +57,6 @@ impl Post for SimulatedTarget {
             state.called[called].acknowledged = Some(!lost);
             lost
         });
-        if lost { Err("the answer was lost".into()) } else { Ok(204.into()) }
+        if lost { Err(PostError::Failed("the answer was lost".into())) } else { Ok(204.into()) }
     }
 }

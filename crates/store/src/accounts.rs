@@ -52,8 +52,8 @@ pub trait Accounts: Send + Sync {
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn changed_callback_keys(&self) -> Result<Vec<(String, CallbackKey)>>;
 
-    /// Keeps a token until it expires, and ends tokens of its application that would end first, so that it has at most
-    /// `tokens_max`. Durable when it returns.
+    /// Keeps a token until it expires, and ends tokens of its application that would end first, so that it
+    /// has at most `tokens_max`. Durable when it returns.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
@@ -69,7 +69,8 @@ pub trait Accounts: Send + Sync {
     /// can't pay it. What was held and not charged in the end goes back with the flow's events.
     ///
     /// # Errors
-    /// [`StoreError::Full`](crate::StoreError::Full); [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+    /// [`StoreError::Full`](crate::StoreError::Full);
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn reserve(&self, id: Uuid, message: u16, part: u16, price: Price, now_ms: i64)
     -> Result<Reserved>;
 
@@ -82,7 +83,8 @@ pub trait Accounts: Send + Sync {
     /// Forgets that a recipient opted out; returns whether it had. Durable when it returns.
     ///
     /// # Errors
-    /// [`StoreError::Full`](crate::StoreError::Full); [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+    /// [`StoreError::Full`](crate::StoreError::Full);
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn unsuppress(&self, application: String, channel: Channel, recipient: String) -> Result<bool>;
 
     /// Returns whether a recipient opted out.

@@ -42,8 +42,8 @@ pub struct Quarantined {
     pub octets: Option<u64>,
 }
 
-/// Administration of a store, held by a handle of its own: commands use it while a server runs on the same data. What it
-/// changes, a running server follows within seconds. Each write is durable when it returns.
+/// Administration of a store, held by a handle of its own: commands use it while a server runs on the same
+/// data. What it changes, a running server follows within seconds. Each write is durable when it returns.
 #[async_trait]
 pub trait Admin: Send + Sync {
     /// The key that application secrets are hashed with.
@@ -82,8 +82,8 @@ pub trait Admin: Send + Sync {
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn revoke_application(&self, id: &str, now_ms: i64) -> Result<bool>;
 
-    /// Gives an application another secret and ends its tokens. Returns the new secret; `None` if there is no such
-    /// application, or it was revoked.
+    /// Gives an application another secret and ends its tokens. Returns the new secret; `None` if there is no
+    /// such application, or it was revoked.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
@@ -139,15 +139,15 @@ pub trait Admin: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Suppression>>;
 
-    /// The callbacks that were given up, of at most `limit` flows, oldest flows first. It needs the keys that flows are
-    /// encrypted with.
+    /// The callbacks that were given up, of at most `limit` flows, oldest flows first. It needs the keys that
+    /// flows are encrypted with.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn dead_callbacks(&self, limit: usize) -> Result<Vec<DeadCallback>>;
 
-    /// Asks the server (the running one, or the next) to make a flow's dead callbacks again, or those of every
-    /// flow; returns for how many flows.
+    /// Asks the server (the running one, or the next) to make a flow's dead callbacks again, or those of
+    /// every flow; returns for how many flows.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
@@ -165,16 +165,16 @@ pub trait Admin: Send + Sync {
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn release(&self, id: Uuid) -> Result<bool>;
 
-    /// At most `limit` receipts that reached no message, the newest first: those that a carrier could not read, and
-    /// those whose message was still not known after a minute. `now_ms` is the time, Unix milliseconds. It needs the
-    /// keys that flows are encrypted with.
+    /// At most `limit` receipts that reached no message, the newest first: those that a carrier could not
+    /// read, and those whose message was still not known after a minute. `now_ms` is the time, Unix
+    /// milliseconds. It needs the keys that flows are encrypted with.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn unmatched_receipts(&self, limit: usize, now_ms: i64) -> Result<Vec<UnmatchedReceipt>>;
 
-    /// At most `limit` messages from handsets, the newest first, those with missing segments among them; from one
-    /// number, or from all. It needs the keys that flows are encrypted with.
+    /// At most `limit` messages from handsets, the newest first, those with missing segments among them; from
+    /// one number, or from all. It needs the keys that flows are encrypted with.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).

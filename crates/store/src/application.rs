@@ -62,7 +62,8 @@ impl ApplicationLimits {
     }
 }
 
-/// Which of an application's keys its callbacks are signed with. Keys are derived, so a number stands for each.
+/// Which of an application's keys its callbacks are signed with. Keys are derived, so a number stands for
+/// each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct CallbackKey {
     /// How often the key was changed.
@@ -149,8 +150,8 @@ impl NewApplication {
 
 /// What secrets are made of: no client's shell, form or header has to escape it.
 const SECRET_ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// Letters and digits of a secret: 119 bits. Base64 of an id, a colon and a secret then has 60 characters, so that
-/// clients whose base64 breaks lines after 60 or 76 send one line (contract, section 1).
+/// Letters and digits of a secret: 119 bits. Base64 of an id, a colon and a secret then has 60 characters, so
+/// that clients whose base64 breaks lines after 60 or 76 send one line (contract, section 1).
 const SECRET_LENGTH: usize = 20;
 
 /// A new secret and its hash.
@@ -166,7 +167,8 @@ pub(crate) fn draw_secret(key: &[u8; 32]) -> Result<(String, [u8; 32]), getrando
     Ok((secret, hash))
 }
 
-/// The symbol for a random octet; none for the last octets, which would make some symbols likelier than others.
+/// The symbol for a random octet; none for the last octets, which would make some symbols likelier than
+/// others.
 fn symbol(octet: u8) -> Option<char> {
     const FAIR: usize = 256 - 256 % SECRET_ALPHABET.len();
     let octet = usize::from(octet);
@@ -181,13 +183,14 @@ impl Application {
     }
 }
 
-/// Secrets are at least 119 random bits (256 before they became short), so there is nothing to guess that a slow hash
-/// (argon2) would slow down; the installation's key makes hashes useless elsewhere.
+/// Secrets are at least 119 random bits (256 before they became short), so there is nothing to guess that a
+/// slow hash (argon2) would slow down; the installation's key makes hashes useless elsewhere.
 fn secret_hash(key: &[u8; 32], secret: &str) -> [u8; 32] {
     keyed_hash(key, secret.as_bytes())
 }
 
-/// The key of a generation that an application's callbacks are signed with: derived, so that there is nothing to store.
+/// The key of a generation that an application's callbacks are signed with: derived, so that there is nothing
+/// to store.
 pub fn callback_secret(key: &[u8; 32], application: &str, generation: u32) -> [u8; 32] {
     let text = match generation {
         0 => format!("callbacks of {application}"),
@@ -196,8 +199,8 @@ pub fn callback_secret(key: &[u8; 32], application: &str, generation: u32) -> [u
     keyed_hash(key, text.as_bytes())
 }
 
-/// A hash that nobody without the installation's key can try values against: of values of one kind, and of one
-/// application.
+/// A hash that nobody without the installation's key can try values against: of values of one kind, and of
+/// one application.
 pub(crate) fn blind(key: &[u8; 32], kind: &str, application: &str, value: &[u8]) -> [u8; 32] {
     keyed_hash(key, &[kind.as_bytes(), b"\0", application.as_bytes(), b"\0", value].concat())
 }

@@ -70,8 +70,8 @@ pub(crate) enum SuppressionChange {
     Remove(SuppressionOf),
 }
 
-/// What a transaction writes: all of it or nothing. References come before removals, and early receipts that are taken
-/// before new ones; else the order does not matter.
+/// What a transaction writes: all of it or nothing. References come before removals, and early receipts that
+/// are taken before new ones; else the order does not matter.
 #[derive(Default, Debug)]
 pub(crate) struct Batch {
     /// New and changed flows, in the order of their first change.
@@ -79,8 +79,8 @@ pub(crate) struct Batch {
     pub(crate) removals: Vec<Removal>,
     /// Flows that can't be read and are old enough to go, by handle.
     pub(crate) unreadable: Vec<i64>,
-    /// What carriers call parts, in the order in which they did. The last one becomes the newest of its reference, and
-    /// the one before it an older one, if that is of another message.
+    /// What carriers call parts, in the order in which they did. The last one becomes the newest of its
+    /// reference, and the one before it an older one, if that is of another message.
     pub(crate) references: HashMap<CarrierRef, Vec<Place>>,
     /// References whose early receipts are taken.
     pub(crate) taken: HashSet<CarrierRef>,

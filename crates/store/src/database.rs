@@ -38,9 +38,9 @@ pub(crate) struct Poll {
     pub(crate) position: Position,
 }
 
-/// A database, as the one writer of a process uses it. A transaction looks up what it has to know, is worked out in
-/// memory ([`Work`](crate::work::Work)), and commits one batch. What was looked up is true until then: SQLite holds its
-/// write lock from the first look-up to the commit.
+/// A database, as the one writer of a process uses it. A transaction looks up what it has to know, is worked
+/// out in memory ([`Work`](crate::work::Work)), and commits one batch. What was looked up is true until then:
+/// SQLite holds its write lock from the first look-up to the commit.
 #[async_trait]
 pub(crate) trait Database: Send + 'static {
     /// Which tables may have rows.
@@ -49,18 +49,19 @@ pub(crate) trait Database: Send + 'static {
     /// Looks up everything that is wanted.
     async fn look_up(&mut self, wanted: &Wanted) -> Result<Found, Failure>;
 
-    /// Writes a batch durably, and ends the transaction, whatever comes of it. Returns the number of its last change in
-    /// the feed. Nothing of a batch that is refused is ever found again.
+    /// Writes a batch durably, and ends the transaction, whatever comes of it. Returns the number of its last
+    /// change in the feed. Nothing of a batch that is refused is ever found again.
     async fn commit(&mut self, batch: &mut Batch) -> Result<u64, Failure>;
 
     /// Ends the transaction; nothing was to be written.
     async fn release(&mut self);
 
-    /// What is committed beyond a position. A commit becomes visible to this process by the poll that shows it.
+    /// What is committed beyond a position. A commit becomes visible to this process by the poll that shows
+    /// it.
     async fn poll(&mut self, after: &Position) -> Poll;
 
-    /// Forgets keys, tokens, links and receipts that are too old, at most `limit` of each kind; returns whether there is
-    /// more. It is a transaction of its own.
+    /// Forgets keys, tokens, links and receipts that are too old, at most `limit` of each kind; returns
+    /// whether there is more. It is a transaction of its own.
     async fn forget_old(&mut self, cutoffs: &Cutoffs, limit: usize) -> Result<bool, Failure>;
 
     /// Sets a flow aside.

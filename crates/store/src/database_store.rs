@@ -55,7 +55,8 @@ impl<R: Reader> DatabaseStore<R> {
         DatabaseStore { reader, context, commands, places }
     }
 
-    /// Applies receipts that came early for recipients of messages whose answer the last process did not live to see.
+    /// Applies receipts that came early for recipients of messages whose answer the last process did not live
+    /// to see.
     pub(crate) fn settle(&self, recipients: Vec<Blind>, now_ms: i64) {
         if recipients.is_empty() {
             return;
@@ -99,7 +100,8 @@ impl<R: Reader> DatabaseStore<R> {
         answer.await.map_err(|_| stopped())?
     }
 
-    /// Reads the flows of tasks that were taken. One that can't be read is put off, so that it holds up no other.
+    /// Reads the flows of tasks that were taken. One that can't be read is put off, so that it holds up no
+    /// other.
     async fn load_claims(&self, tasks: Vec<(Uuid, TaskKind)>, now_ms: i64) -> Vec<Claim> {
         // A flow is read once, however many of its parts are due.
         let ids: HashSet<Uuid> = tasks.iter().map(|&(id, _)| id).collect();
@@ -328,7 +330,7 @@ impl<R: Reader> Accounts for DatabaseStore<R> {
         price: Price,
         now_ms: i64,
     ) -> Result<Reserved> {
-        let subject = Subject::event(Some((id, now_ms)), Some(Need::Event(id, None)));
+        let subject = Subject::event(Some((id, now_ms)), Some(Need::Balance(id)));
         self.write(subject, move |work| work.reserve(id, message, part, price, now_ms).map(Ok)).await
     }
 

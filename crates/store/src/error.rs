@@ -37,8 +37,9 @@ impl StoreError {
     }
 }
 
-/// What made the store fail. Everybody whose work was in the same transaction gets a copy. Its text is part of
-/// [`StoreError`]'s own, so it is not that one's source as well: a report of the whole chain would say it twice.
+/// What made the store fail. Everybody whose work was in the same transaction gets a copy. Its text is part
+/// of [`StoreError`]'s own, so it is not that one's source as well: a report of the whole chain would say it
+/// twice.
 #[derive(Clone)]
 pub struct Cause(Arc<dyn Error + Send + Sync>);
 

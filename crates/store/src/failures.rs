@@ -8,8 +8,8 @@ const FAILURES_MAX: u32 = 3;
 /// Failing flows that are counted at the same time; beyond it all counts begin again.
 const COUNTED_MAX: usize = 10_000;
 
-/// How often flows failed, each by itself, since they last did not. A failure counts where others succeeded since the one
-/// before it: else it is the database's trouble and not the flow's.
+/// How often flows failed, each by itself, since they last did not. A failure counts where others succeeded
+/// since the one before it: else it is the database's trouble and not the flow's.
 #[derive(Default)]
 pub(crate) struct Failures {
     flows: HashMap<Uuid, Failed>,

@@ -55,15 +55,15 @@ pub struct ChangePage {
     pub position: Position,
 }
 
-/// Called with the changes of each commit, in order, and the position of the last of them, before the callers of that
-/// commit get their answers.
+/// Called with the changes of each commit, in order, and the position of the last of them, before the callers
+/// of that commit get their answers.
 pub type Observer = Box<dyn FnMut(&[Change], &Position) + Send>;
 
 /// The change feed. A flow stands in it once, at its last change.
 #[async_trait]
 pub trait Feed: Send + Sync {
-    /// At most `limit` changes after a position that [`Feed::has`] confirms, in their order. From [`Position::START`]
-    /// it yields every flow. A flow that can't be read is left out.
+    /// At most `limit` changes after a position that [`Feed::has`] confirms, in their order. From
+    /// [`Position::START`] it yields every flow. A flow that can't be read is left out.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
@@ -75,8 +75,8 @@ pub trait Feed: Send + Sync {
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn position(&self) -> Result<Position>;
 
-    /// Returns whether the store has everything up to a position: not if a backup was restored, or if the database
-    /// went on elsewhere since.
+    /// Returns whether the store has everything up to a position: not if a backup was restored, or if the
+    /// database went on elsewhere since.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).

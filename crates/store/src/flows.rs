@@ -36,8 +36,8 @@ pub enum Matched {
     Early,
 }
 
-/// Flows. Every write is durable when it returns, and all of it is stored or nothing. Times are Unix milliseconds and
-/// come in as arguments.
+/// Flows. Every write is durable when it returns, and all of it is stored or nothing. Times are Unix
+/// milliseconds and come in as arguments.
 #[async_trait]
 pub trait Flows: Send + Sync {
     /// Stores a new flow with its first tasks.
@@ -49,19 +49,23 @@ pub trait Flows: Send + Sync {
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn accept(&self, flow: Flow, key: Option<IdempotencyKey>, now_ms: i64) -> Result<Accepted>;
 
-    /// Applies an event to a flow and stores what follows, tasks included. Waits while too much waits before it.
+    /// Applies an event to a flow and stores what follows, tasks included. Waits while too much waits before
+    /// it.
     ///
     /// # Errors
     /// [`StoreError::NotFound`](crate::StoreError::NotFound);
     /// [`StoreError::Quarantined`](crate::StoreError::Quarantined);
-    /// [`StoreError::Full`](crate::StoreError::Full); [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+    /// [`StoreError::Full`](crate::StoreError::Full);
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn apply(&self, id: Uuid, event: Event, now_ms: i64) -> Result<Applied>;
 
-    /// Applies a carrier's receipt to the message that it concerns, or keeps it until that is known. If one message has
-    /// the id, that is enough; if several have it, or none, `recipient` decides, as the carrier wrote it.
+    /// Applies a carrier's receipt to the message that it concerns, or keeps it until that is known. If one
+    /// message has the id, that is enough; if several have it, or none, `recipient` decides, as the carrier
+    /// wrote it.
     ///
     /// # Errors
-    /// [`StoreError::Full`](crate::StoreError::Full); [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+    /// [`StoreError::Full`](crate::StoreError::Full);
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn receipt(
         &self,
         carrier: CarrierRef,
@@ -73,14 +77,16 @@ pub trait Flows: Send + Sync {
     /// Keeps a receipt that a carrier could not read, at most 10,000 of them, for an operator.
     ///
     /// # Errors
-    /// [`StoreError::Full`](crate::StoreError::Full); [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+    /// [`StoreError::Full`](crate::StoreError::Full);
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn keep_unread(&self, carrier: String, receipt: UnreadReceipt, now_ms: i64) -> Result<()>;
 
-    /// Keeps what a handset sent, at most 1,000,000 messages. The segments of a message that come within a day of its
-    /// first one are joined; one that comes again replaces itself.
+    /// Keeps what a handset sent, at most 1,000,000 messages. The segments of a message that come within a
+    /// day of its first one are joined; one that comes again replaces itself.
     ///
     /// # Errors
-    /// [`StoreError::Full`](crate::StoreError::Full); [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+    /// [`StoreError::Full`](crate::StoreError::Full);
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn keep_inbound(&self, message: InboundMessage, now_ms: i64) -> Result<()>;
 
     /// The flows with these ids, each at its id's place; `None` for one that is not there or can't be read.
@@ -91,15 +97,15 @@ pub trait Flows: Send + Sync {
         self.load_within(ids, usize::MAX).await
     }
 
-    /// Reads flows as [`Flows::load`] does, but only as many of the first ids as have at most `bytes_max` octets
-    /// together, and at least one.
+    /// Reads flows as [`Flows::load`] does, but only as many of the first ids as have at most `bytes_max`
+    /// octets together, and at least one.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn load_within(&self, ids: Vec<Uuid>, bytes_max: usize) -> Result<Vec<Option<Flow>>>;
 
-    /// At most `limit` flows of an application whose second or later step goes to `recipient`, and the first one to
-    /// another.
+    /// At most `limit` flows of an application whose second or later step goes to `recipient`, and the first
+    /// one to another.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
@@ -110,8 +116,8 @@ pub trait Flows: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Uuid>>;
 
-    /// Removes these flows of an application, and everything that says where they went and what they said. Those that
-    /// are open are cancelled. Returns how many there were.
+    /// Removes these flows of an application, and everything that says where they went and what they said.
+    /// Those that are open are cancelled. Returns how many there were.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
@@ -121,7 +127,8 @@ pub trait Flows: Send + Sync {
     /// [`Admin::request_replay`](crate::Admin::request_replay); returns for how many flows.
     ///
     /// # Errors
-    /// [`StoreError::Full`](crate::StoreError::Full); [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+    /// [`StoreError::Full`](crate::StoreError::Full);
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn replay_requested(&self, now_ms: i64) -> Result<usize>;
 
     /// The target of a short link, while it works.

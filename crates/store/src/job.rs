@@ -1,5 +1,5 @@
-//! What the writer does for its callers: a job inside a transaction, which can be done again, and an answer once it is
-//! committed.
+//! What the writer does for its callers: a job inside a transaction, which can be done again, and an answer
+//! once it is committed.
 
 use crate::error::{Result, StoreError};
 use crate::work::{Need, Outcome, Work};
@@ -21,7 +21,8 @@ pub(crate) trait Job: Send {
 /// What a job is about.
 #[derive(Default)]
 pub(crate) struct Subject {
-    /// The flow, if it is one's, and the time, Unix milliseconds: a flow that fails again and again is set aside.
+    /// The flow, if it is one's, and the time, Unix milliseconds: a flow that fails again and again is set
+    /// aside.
     pub(crate) flow: Option<(Uuid, i64)>,
     /// Octets that it will write, about.
     pub(crate) octets: usize,

@@ -1,4 +1,5 @@
-//! Lanes: tasks that are worked off together, one for each channel's submits and one for each other kind of task.
+//! Lanes: tasks that are worked off together, one for each channel's submits and one for each other kind of
+//! task.
 
 use flow::{Channel, TaskKind};
 

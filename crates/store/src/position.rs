@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-/// How far somebody has followed the change feed: for each writer the number of its last change that is known. A writer
-/// is one life of a process that wrote to the database; it is drawn at random and never used again. SQLite has one
-/// writer at a time, which takes over what those before it wrote: there a position has one entry.
+/// How far somebody has followed the change feed: for each writer the number of its last change that is
+/// known. A writer is one life of a process that wrote to the database; it is drawn at random and never used
+/// again. SQLite has one writer at a time, which takes over what those before it wrote: there a position has
+/// one entry.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Position(BTreeMap<i64, u64>);
 
@@ -17,7 +18,8 @@ impl Position {
         Position(BTreeMap::from([(writer, seq)]))
     }
 
-    /// The only writer and the number of its last change; `None` at the start, or if there are several writers.
+    /// The only writer and the number of its last change; `None` at the start, or if there are several
+    /// writers.
     pub fn single(&self) -> Option<(i64, u64)> {
         let mut entries = self.0.iter().map(|(writer, seq)| (*writer, *seq));
         entries.next().filter(|_| entries.next().is_none())

@@ -62,7 +62,8 @@ struct Entry {
     due_ms: i64,
     /// How far the wall clock was ahead of the monotonic one when that was decided.
     ahead_ms: i64,
-    /// It was corrected: its flow was written by a clock that was ahead, so that only the monotonic clock tells its time.
+    /// It was corrected: its flow was written by a clock that was ahead, so that only the monotonic clock
+    /// tells its time.
     corrected: bool,
 }
 
@@ -406,7 +407,8 @@ impl TaskQueue {
         queue.turns.first_due_ms() < before_ms
     }
 
-    /// Moves a task that is still owed to another due time; answers whether its lane's first due time moved forward.
+    /// Moves a task that is still owed to another due time; answers whether its lane's first due time moved
+    /// forward.
     pub(crate) fn put_off(&mut self, flow: Uuid, kind: TaskKind, until_ms: i64) -> bool {
         let Some(owing) = self.flows.get_mut(&flow) else { return false };
         let (application, target) =
@@ -425,9 +427,9 @@ impl TaskQueue {
         (self.now_ms, self.ahead_ms) = (now_ms, ahead_ms);
     }
 
-    /// Corrects the due times of a lane's tasks. Where the clock `jumped`, what was decided while it was further ahead is
-    /// due as much earlier; from then on it keeps its time whatever the clock does. And nothing is due after `latest_ms`.
-    /// Answers how many tasks were moved.
+    /// Corrects the due times of a lane's tasks. Where the clock `jumped`, what was decided while it was
+    /// further ahead is due as much earlier; from then on it keeps its time whatever the clock does. And
+    /// nothing is due after `latest_ms`. Answers how many tasks were moved.
     pub(crate) fn pull_in(&mut self, lane: Lane, jumped: bool, latest_ms: i64) -> usize {
         let (now_ms, latest_ms) = (self.now_ms, latest_ms.max(self.now_ms));
         let mut moved = Vec::new();

@@ -11,14 +11,15 @@ use async_trait::async_trait;
 use flow::{Channel, Flow};
 use uuid::Uuid;
 
-/// Reads of a database beside its writer, each of what was committed when it began. The traits of the store say what each
-/// returns; all of them fail with [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+/// Reads of a database beside its writer, each of what was committed when it began. The traits of the store
+/// say what each returns; all of them fail with [`StoreError::Unavailable`](crate::StoreError::Unavailable).
 #[async_trait]
 pub trait Reader: Send + Sync + 'static {
     /// See [`Flows::load_within`](crate::Flows::load_within).
     async fn load_within(&self, ids: Vec<Uuid>, bytes_max: usize) -> Result<Vec<Option<Flow>>>;
 
-    /// See [`Flows::flows_to_later_recipient`](crate::Flows::flows_to_later_recipient); the recipient is a keyed hash.
+    /// See [`Flows::flows_to_later_recipient`](crate::Flows::flows_to_later_recipient); the recipient is a
+    /// keyed hash.
     async fn flows_to_later_recipient(&self, recipient: Blind, limit: usize) -> Result<Vec<Uuid>>;
 
     /// Returns whether somebody asked for a replay.

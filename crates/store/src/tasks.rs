@@ -17,9 +17,9 @@ pub struct Claim {
     pub task: TaskKind,
 }
 
-/// The tasks that this process has to do. Their queue is in its memory, whatever the database and however many processes
-/// share it; so this is the one part of the store that answers without waiting, and it is a trait because the
-/// simulation stands between the engine and its queue.
+/// The tasks that this process has to do. Their queue is in its memory, whatever the database and however
+/// many processes share it; so this is the one part of the store that answers without waiting, and it is a
+/// trait because the simulation stands between the engine and its queue.
 #[async_trait]
 pub trait Tasks: Send + Sync {
     /// Takes at most `limit` due tasks of a lane that `admit` grants, from the applications in turn. A task
@@ -43,8 +43,8 @@ pub trait Tasks: Send + Sync {
     /// Gives a claimed task back, to be taken at `at_ms` at the earliest.
     fn put_off(&self, id: Uuid, task: TaskKind, at_ms: i64);
 
-    /// Corrects the due times of a lane. If the clock `jumped`, what was decided while it was further ahead is due as
-    /// much earlier. And nothing is due after `latest_ms`. Returns how many tasks were moved.
+    /// Corrects the due times of a lane. If the clock `jumped`, what was decided while it was further ahead
+    /// is due as much earlier. And nothing is due after `latest_ms`. Returns how many tasks were moved.
     fn pull_in(&self, lane: Lane, jumped: bool, now_ms: i64, latest_ms: i64) -> usize;
 
     /// When the lane's next task is due.

@@ -9,7 +9,8 @@ use uuid::Uuid;
 pub struct Cutoffs {
     /// For closed flows, by when they were accepted, and for messages of handsets, by when they came.
     pub flows_before_ms: i64,
-    /// For idempotency keys and early receipts, by when they came, and for tokens and short links, by when they ended.
+    /// For idempotency keys and early receipts, by when they came, and for tokens and short links, by when
+    /// they ended.
     pub keys_before_ms: i64,
     /// For receipts that a carrier could not read, by when they came.
     pub unmatched_before_ms: i64,
@@ -35,13 +36,15 @@ pub trait Upkeep: Send + Sync {
     /// Prunes what is too old, at most `limit` of each kind.
     ///
     /// # Errors
-    /// [`StoreError::Full`](crate::StoreError::Full); [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+    /// [`StoreError::Full`](crate::StoreError::Full);
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn prune(&self, cutoffs: Cutoffs, limit: usize) -> Result<Pruned>;
 
     /// Removes these flows of an application if they are closed; returns how many were.
     ///
     /// # Errors
-    /// [`StoreError::Full`](crate::StoreError::Full); [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+    /// [`StoreError::Full`](crate::StoreError::Full);
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn prune_flows(&self, application: String, ids: Vec<Uuid>) -> Result<usize>;
 
     /// The last time that [`Upkeep::keep_time`] kept, Unix milliseconds.
@@ -53,14 +56,16 @@ pub trait Upkeep: Send + Sync {
     /// Keeps a time that the clock showed while it was right: the next start compares its clock with it.
     ///
     /// # Errors
-    /// [`StoreError::Full`](crate::StoreError::Full); [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+    /// [`StoreError::Full`](crate::StoreError::Full);
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn keep_time(&self, now_ms: i64) -> Result<()>;
 
-    /// Writes something of no meaning as a new flow would be written, and of a large flow's size: returns if flows can
-    /// be accepted now.
+    /// Writes something of no meaning as a new flow would be written, and of a large flow's size: returns if
+    /// flows can be accepted now.
     ///
     /// # Errors
     /// [`StoreError::Overloaded`](crate::StoreError::Overloaded) at once if too much waits;
-    /// [`StoreError::Full`](crate::StoreError::Full); [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+    /// [`StoreError::Full`](crate::StoreError::Full);
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn probe(&self) -> Result<()>;
 }

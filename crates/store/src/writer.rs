@@ -17,14 +17,16 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-/// Most jobs in one transaction, and octets that they write: bounds how long the first of them waits for the last.
+/// Most jobs in one transaction, and octets that they write: bounds how long the first of them waits for the
+/// last.
 const GROUP_MAX: usize = 512;
 const GROUP_OCTETS_MAX: usize = 16 << 20;
 /// Look-ups before the first run: a job that needs something that depends on what it found has two.
 const PLANS_MAX: usize = 3;
-/// Runs of one transaction: each but the last one missed something. The longest chain that one job can have is that of a
-/// late answer: its flow, the recipient's unanswered parts, their flows, the early receipts, and the other parts that
-/// then are answered. A group can have a longer one, where its jobs build on each other; halves of it have not.
+/// Runs of one transaction: each but the last one missed something. The longest chain that one job can have
+/// is that of a late answer: its flow, the recipient's unanswered parts, their flows, the early receipts, and
+/// the other parts that then are answered. A group can have a longer one, where its jobs build on each other;
+/// halves of it have not.
 const RUNS_MAX: usize = 10;
 
 /// What the writer is asked to do.
@@ -132,8 +134,8 @@ impl<D: Database> Writer<D> {
         last
     }
 
-    /// Does what is no job; returns whether it was the last thing. What comes after a close is dropped, which its callers
-    /// see.
+    /// Does what is no job; returns whether it was the last thing. What comes after a close is dropped, which
+    /// its callers see.
     async fn finish(&mut self, command: Command) -> bool {
         match command {
             Command::Do(job) => self.commit(vec![job]).await,

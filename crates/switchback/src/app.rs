@@ -7,13 +7,14 @@ use crate::table::table;
 use anyhow::bail;
 use flow::Price;
 use serde_json::{Value, json};
-use server::clock::{iso, now_ms};
+use server::clock::now_ms;
 use std::num::NonZeroU32;
 use std::path::Path;
 use store::{
     Admin, Application, ApplicationLimits, ApplicationSettings, CallbackKey, NewApplication, TokenTtl,
     callback_secret,
 };
+use wire::time::iso;
 
 /// The most that a balance is set to or changed by.
 const AMOUNT_MAX: i64 = 1_000_000_000_000_000;

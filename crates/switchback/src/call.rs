@@ -83,7 +83,7 @@ impl Call {
     pub async fn run(self) -> anyhow::Result<()> {
         let (course, mut receipts) = mpsc::unbounded_channel();
         // What a person names on the command line may be a private address.
-        let files = Files::new(true, flow::Limits::default()).map_err(anyhow::Error::msg)?;
+        let files = Files::new(true, flow::Limits::default())?;
         let started = Instant::now();
         let show = move |what: &str| say!("{:>7.2} s  {what}", started.elapsed().as_secs_f64());
         let trace = self.trace.then(|| Trace::new(move |way, message| show(&format!("{way}\n{message}\n"))));

@@ -4,9 +4,9 @@ use crate::output::{self, say};
 use crate::place::Place;
 use crate::table::table;
 use anyhow::bail;
-use server::clock::iso;
 use store::Admin;
 use uuid::Uuid;
+use wire::time::iso;
 
 /// Most flows listed.
 const LISTED_MAX: usize = 1000;

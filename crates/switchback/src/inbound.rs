@@ -5,8 +5,8 @@ use crate::place::Place;
 use crate::table::table;
 use carriers::Encoding;
 use serde::Serialize;
-use server::clock::iso;
 use store::{Admin, StoredInbound};
+use wire::time::iso;
 
 /// Arguments of `switchback inbound`.
 #[derive(clap::Args)]

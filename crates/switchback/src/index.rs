@@ -2,14 +2,13 @@
 
 use crate::output::{complain, say};
 use crate::place::{Place, existing};
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use clap::Subcommand;
-use server::indexing::{Differences, Followed, identity, index_directory, position_of};
-use server::{Lock, lock};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use server::indexing::{Differences, identity, index_directory, position_of};
+use server::{Data, Lock, lock};
+use std::path::Path;
 use std::time::Instant;
-use store::{Feed, SqliteOptions, SqliteStore};
+use store::Feed;
 
 #[derive(Subcommand)]
 pub enum Index {
@@ -35,32 +34,26 @@ impl Index {
 
 /// A store that is this process's alone.
 struct Opened {
-    store: SqliteStore,
-    data: PathBuf,
+    data: Data,
     _lock: Lock,
 }
 
 /// Opens the store for this process alone.
 fn open(of: &Place) -> anyhow::Result<Opened> {
-    let config = of.configured()?.store;
-    let data = config.path.clone();
-    let path = existing(&data)?;
+    let config = of.configured()?;
+    let data = config.store.path.clone();
+    existing(&data)?;
     let lock = lock(&data)?;
-    let options = SqliteOptions {
-        keys: config.keys().map_err(|error| anyhow!(error))?,
-        ..SqliteOptions::new(server::clock::now_ms(), Arc::new(server::clock::new_id))
-    };
-    let (store, _) =
-        SqliteStore::open(&path, options).with_context(|| format!("opening {}", path.display()))?;
-    Ok(Opened { store, data, _lock: lock })
+    let opened = Data::open(&data, Data::options(&config)?)?;
+    Ok(Opened { data: opened, _lock: lock })
 }
 
 async fn rebuild(of: &Place) -> anyhow::Result<()> {
-    let Opened { store, data, _lock } = open(of)?;
+    let Opened { data, _lock } = open(of)?;
     let started = Instant::now();
-    let followed = Followed::default();
-    let opened = followed.rebuild(&store).await?;
-    let written = followed.save(&store, &index_directory(&data)).await?;
+    let (store, followed) = (&*data.store, &data.followed);
+    let opened = followed.rebuild(store).await?;
+    let written = followed.save(store, data.index_directory()).await?;
     say!(
         "{} flows in {} segments, {} bytes; {:.1} s",
         opened.flows,
@@ -73,15 +66,15 @@ async fn rebuild(of: &Place) -> anyhow::Result<()> {
 }
 
 async fn verify(of: &Place) -> anyhow::Result<()> {
-    let Opened { store, data, _lock } = open(of)?;
-    let followed = Followed::default();
-    let read = followed.index.read(&index_directory(&data), &identity(&store));
+    let Opened { data, _lock } = open(of)?;
+    let (store, followed) = (&*data.store, &data.followed);
+    let read = followed.index.read(data.index_directory(), &identity(store));
     let read = read.context("the server would make the index anew")?;
     if !store.has(&position_of(&read)).await? {
         bail!("the index is of another database than this: the server would make it anew");
     }
-    followed.catch_up(&store, &position_of(&read)).await?;
-    let Differences { flows, differing } = followed.differences(&store).await?;
+    followed.catch_up(store, &position_of(&read)).await?;
+    let Differences { flows, differing } = followed.differences(store).await?;
     for (application, id) in differing.iter().take(10) {
         complain!("{id} of application {application} is not as in the store");
     }

@@ -1,7 +1,7 @@
 //! Where a command finds the data: by the same configuration and environment as the server.
 
 use crate::serve::load_with_warnings;
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use server::config::Config;
 use std::path::{Path, PathBuf};
 use store::{Keyring, SqliteAdmin};
@@ -40,7 +40,7 @@ impl Place {
     /// Opens it with the keys that flows are encrypted with.
     pub fn open_with_keys(&self) -> anyhow::Result<SqliteAdmin> {
         let store = self.configured()?.store;
-        open(&store.path, &store.keys().map_err(|error| anyhow!(error))?)
+        open(&store.path, &store.keys()?)
     }
 }
 

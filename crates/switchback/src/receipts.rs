@@ -3,8 +3,9 @@
 use crate::output::{self, say};
 use crate::place::Place;
 use crate::table::table;
-use server::clock::{iso, now_ms};
+use server::clock::now_ms;
 use store::{Admin, UnmatchedReceipt};
+use wire::time::iso;
 
 #[derive(clap::Subcommand)]
 pub enum Receipts {

@@ -5,7 +5,7 @@ use crate::serve::load_with_warnings;
 use crate::table::table;
 use flow::{Channel, Content, FlowKind, Sms, Step, Ttl, Viber, ViberBody, ViberMessage, Voice, VoiceTarget};
 use server::clock::now_ms;
-use server::routing::Router;
+use server::routing::Routes;
 use std::path::PathBuf;
 
 #[derive(clap::Subcommand)]
@@ -49,13 +49,13 @@ impl Route {
 impl Explain {
     fn run(self) -> anyhow::Result<()> {
         let config = load_with_warnings(self.config.as_deref())?;
-        let rates = config.pricing.read_rates().map_err(anyhow::Error::msg)?;
+        let rates = config.pricing.read_rates()?;
         let step = self.step()?;
-        let router = Router::new(&config);
-        if let Err(why) = router.sender(&step, &self.application) {
+        let routes = Routes::new(&config.engine_settings()?);
+        if let Err(why) = routes.sender(&step, &self.application) {
             say!("note: {why}: such a message is refused");
         }
-        let explanation = router.explain(&step, &self.application);
+        let explanation = routes.explain(&step, &self.application);
         match explanation.route {
             Some((i, route)) => say!("route[{i}] holds: {}", conditions(route)),
             None => {
@@ -74,7 +74,7 @@ impl Explain {
                 priority.to_string(),
                 name.to_owned(),
                 format!("{:.0} %", share * 100.0),
-                router.sender_for(&step, &self.application, name),
+                routes.sender_for(&step, &self.application, name),
                 price.map(|price| format!("{price} {currency}")).unwrap_or_default(),
                 rate.and_then(|rate| rate.operator).unwrap_or_default(),
             ]);

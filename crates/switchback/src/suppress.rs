@@ -6,10 +6,11 @@ use crate::table::table;
 use anyhow::{Context, bail};
 use csv::{QuoteStyle, ReaderBuilder, StringRecord, WriterBuilder};
 use flow::{Channel, is_e164};
-use server::clock::{iso, now_ms};
+use server::clock::now_ms;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use store::{Admin, SqliteAdmin, Suppression};
+use wire::time::iso;
 
 /// Rows that are read at once.
 const PAGE: usize = 1000;

@@ -1,6 +1,6 @@
 //! The listener's certificate and its key.
 
-use super::TlsConfig;
+use super::sections::TlsConfig;
 use rustls::Error;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};

@@ -1,66 +1,14 @@
 //! What a configuration must keep to by itself, beyond what types say.
 
-use super::{Config, KindConfig, Origin, RouteConfig, SenderConfig, suggest_among};
-use carriers::config::document;
-use serde::de::DeserializeOwned;
+use super::carrier;
+use super::problems::Problems;
+use super::routing::{check_route, check_sender};
+use super::sections::Config;
+use engine::config::{KindConfig, RouteConfig, SenderConfig};
 use std::time::Duration;
-
-/// The longest that anything may be waited for: well below the engine's lease, after which a task is taken up again.
-pub(super) const ANSWER_MAX: Duration = Duration::from_secs(120);
 
 /// The longest that the clock has to be steady before anything is deleted.
 const AGREEMENT_MAX: Duration = Duration::from_secs(24 * 3600);
-
-/// The most that may be done at once: more is no limit, and beyond what a semaphore can count.
-pub(super) const AT_ONCE_MAX: usize = 1_000_000_000;
-
-/// What is wrong with a configuration: keys, such as `carrier[0].window`, and the rules that they break.
-#[derive(Default)]
-pub(super) struct Problems(Vec<(String, String)>);
-
-impl Problems {
-    /// A key breaks a rule.
-    pub(super) fn add(&mut self, key: impl Into<String>, rule: impl Into<String>) {
-        self.0.push((key.into(), rule.into()));
-    }
-
-    /// Whether something is wrong with a key.
-    pub(super) fn has(&self, key: &str) -> bool {
-        self.0.iter().any(|(known, _)| known == key)
-    }
-
-    /// Reads the table at a key, without what is wrong with it; `more` are keys that belong there as well.
-    pub(super) fn read<T: DeserializeOwned>(
-        &mut self,
-        at: &str,
-        table: toml::Table,
-        more: &[&str],
-    ) -> Option<T> {
-        let (read, errors) = document::read_all(table);
-        for error in errors {
-            let inner = error.culprit();
-            let separator = if at.is_empty() || inner.is_empty() { "" } else { "." };
-            self.add(format!("{at}{separator}{inner}"), suggest_among(&error, more));
-        }
-        read
-    }
-
-    /// Reads an array of tables, with the positions of those that can be read.
-    pub(super) fn read_each<T: DeserializeOwned>(
-        &mut self,
-        array: &str,
-        tables: Vec<toml::Table>,
-    ) -> Vec<(usize, T)> {
-        let tables = tables.into_iter().enumerate();
-        tables.filter_map(|(i, table)| Some((i, self.read(&format!("{array}[{i}]"), table, &[])?))).collect()
-    }
-
-    /// What is told about each, in the order of their lines.
-    pub(super) fn told(mut self, origin: &Origin) -> Vec<String> {
-        self.0.sort_by_key(|(key, _)| origin.line(key));
-        self.0.iter().map(|(key, rule)| origin.tell(key, rule)).collect()
-    }
-}
 
 impl Config {
     /// Checks what no type says. Routes and senders come with their positions.
@@ -72,9 +20,11 @@ impl Config {
     ) {
         self.check_server(problems);
         self.check_store(problems);
-        self.limits.check(problems);
+        problems.add_all("engine", self.engine.check());
+        problems.add_all("callbacks", self.callbacks.check());
+        problems.add_all("limits", self.limits.check());
         for (i, carrier) in self.carriers.iter().enumerate() {
-            carrier.check(self, problems);
+            carrier::check(carrier, self, problems);
             let name = &carrier.common.name;
             if self.carriers[..i].iter().any(|other| other.common.name == *name) {
                 problems.add(carrier.key(), "another carrier has the same name");
@@ -82,10 +32,10 @@ impl Config {
         }
         self.check_ports(problems);
         for (i, route) in routes {
-            route.check(&format!("route[{i}]"), self, problems);
+            check_route(route, &format!("route[{i}]"), self, problems);
         }
         for (i, sender) in senders {
-            sender.check(&format!("sender[{i}]"), self, problems);
+            check_sender(sender, &format!("sender[{i}]"), self, problems);
         }
     }
 
@@ -96,15 +46,6 @@ impl Config {
             }
         };
         check(!self.server.request_timeout.is_zero(), "server.request_timeout", "must be more than 0");
-        check(self.engine.minute.as_millis() >= 10, "engine.minute", "must be at least 10ms");
-        for (key, at_once) in [
-            ("callbacks.concurrency", self.callbacks.concurrency),
-            ("callbacks.concurrency_per_host", self.callbacks.concurrency_per_host),
-        ] {
-            let rule = format!("must be at least 1 and at most {AT_ONCE_MAX}");
-            check((1..=AT_ONCE_MAX).contains(&at_once), key, &rule);
-        }
-        check(self.callbacks.timeout <= ANSWER_MAX, "callbacks.timeout", "must be at most 2m");
         for (key, url) in
             [("shortener.base_url", &self.shortener.base_url), ("server.public_url", &self.server.public_url)]
         {

@@ -3,16 +3,20 @@
 use serde::{Deserialize, Deserializer, de::Error};
 use std::net::{Ipv4Addr, SocketAddr};
 
+/// It is no address with a port.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("must be an address and a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080")]
+pub struct ListenError;
+
 /// Reads an address and a port; `localhost` is 127.0.0.1.
 ///
 /// # Errors
-/// The rule.
-pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
-    let rule = "must be an address and a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::1]:8080";
+/// [`ListenError`].
+pub fn parse_listen(text: &str) -> Result<SocketAddr, ListenError> {
     let local = text.strip_prefix("localhost:").and_then(|port| port.parse::<u16>().ok());
     match local {
         Some(port) => Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
-        None => text.parse().map_err(|_| rule.to_owned()),
+        None => text.parse().map_err(|_| ListenError),
     }
 }
 
@@ -33,7 +37,7 @@ mod tests {
             ["8080", ":8080", "127.0.0.1", "localhost", "localhost:x", "example.com:80", "*:8080", ""]
         {
             assert!(
-                parse_listen(wrong).is_err_and(|rule| rule.contains("such as 127.0.0.1:8080")),
+                parse_listen(wrong).is_err_and(|rule| rule.to_string().contains("such as 127.0.0.1:8080")),
                 "{wrong}"
             );
         }

@@ -1,7 +1,7 @@
 //! Where the keys of a configuration are written, so that an error can say it.
 
-use super::carrier::is_name;
 use carriers::config::document::Lines;
+use engine::config::is_name;
 use std::path::{Path, PathBuf};
 
 /// Where the keys of a configuration are written.

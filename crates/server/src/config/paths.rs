@@ -1,7 +1,9 @@
 //! What a relative path in a configuration is relative to: the directory of its file, in all keys, also where the
 //! environment sets them.
 
-use super::{Config, KindConfig, Origin, TlsConfig};
+use super::origin::Origin;
+use super::sections::{Config, TlsConfig};
+use engine::config::KindConfig;
 use std::path::{Path, PathBuf};
 
 /// Finds what relative paths mean.

@@ -1,8 +1,10 @@
 //! What a configuration finds where it is: files, programs, addresses. A start and `switchback config check` look by the
 //! same function, so that they can't differ.
 
-use super::{Config, KindConfig, certificate, read_key};
+use super::certificate;
+use super::sections::{Config, read_key};
 use carriers::{Http, SipConfig};
+use engine::config::KindConfig;
 use rustix::fs::{Access, access};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -107,7 +109,7 @@ impl Survey<'_> {
     fn look_at_store(&mut self) {
         self.refuse("store.path", can_hold_data(&self.config.store.path));
         for (key, secret) in self.config.store.named_keys() {
-            self.refuse(&key, read_key(secret).map(drop));
+            self.refuse(&key, read_key(secret).map(drop).map_err(|rule| rule.to_string()));
         }
     }
 
@@ -115,7 +117,7 @@ impl Survey<'_> {
         let rates = match self.config.pricing.rates_of_file() {
             Ok(rates) => rates,
             Err(error) => {
-                return error.lines().for_each(|line| self.refuse("pricing.rates", Err(line.to_owned())));
+                return error.into_iter().for_each(|line| self.refuse("pricing.rates", Err(line)));
             }
         };
         for name in rates.carriers() {

@@ -4,6 +4,7 @@
 //! *slow* while a request waits for its client, to send the body or to take the answer. Otherwise it is *busy*, and is
 //! never closed for another one.
 
+use api::request::peer::network;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
@@ -15,14 +16,6 @@ use tokio::sync::Notify;
 const HEADS_MAX: usize = 64 << 20;
 /// A head may have so many however much all have together: what clients send has seldom more.
 const SMALL_HEAD: usize = 16 << 10;
-
-/// What one client has to itself: an address, or of IPv6 the network of 64 bits.
-pub fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-        v4 => v4,
-    }
-}
 
 /// What a connection does. Over HTTP/2 it has several requests at a time.
 #[derive(Clone, Copy, PartialEq, Eq)]

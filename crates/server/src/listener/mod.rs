@@ -6,8 +6,6 @@ mod serving;
 mod tls;
 mod watched;
 
-pub use connections::network;
-
 use crate::config::ServerConfig;
 use answers::Answers;
 use anyhow::anyhow;

@@ -3,13 +3,14 @@
 use crate::support::until;
 use async_trait::async_trait;
 use carriers::{Carrier, CarrierSink, Outcome, Outgoing, Report};
+use engine::Engine;
+use engine::callbacks::{Answer, Headers, Post, PostError};
+use engine::indexing::Followed;
+use engine::outside::{Outside, SetupError};
 use flow::sample;
 use reqwest::Url;
-use server::callbacks::{Answer, Headers, Post};
 use server::clock::{new_id, now_ms};
 use server::config::{CallbackConfig, CarrierConfig, Config};
-use server::engine::{Engine, Outside};
-use server::indexing::Followed;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -54,12 +55,12 @@ impl Outside for There {
         &self,
         _: &CarrierConfig,
         sink: Arc<dyn CarrierSink>,
-    ) -> Result<Arc<dyn Carrier>, String> {
+    ) -> Result<Arc<dyn Carrier>, SetupError> {
         *self.0.sink.lock().unwrap() = Some(sink);
         Ok(Arc::clone(&self.0) as _)
     }
 
-    fn post(&self, _: &CallbackConfig) -> Result<Box<dyn Post>, String> {
+    fn post(&self, _: &CallbackConfig) -> Result<Box<dyn Post>, SetupError> {
         Ok(Box::new(NoPost))
     }
 }
@@ -68,7 +69,7 @@ pub struct NoPost;
 
 #[async_trait]
 impl Post for NoPost {
-    async fn post(&self, _: Url, _: Headers, _: String) -> Result<Answer, String> {
+    async fn post(&self, _: Url, _: Headers, _: String) -> Result<Answer, PostError> {
         Ok(204.into())
     }
 }
@@ -88,7 +89,9 @@ async fn a_panic_counts_as_not_known_a_long_pause_is_capped_and_a_long_reference
     let (store, carrier) = (Arc::new(store), Arc::new(Mistaken::default()));
     let index = Followed::default().index;
     let outside = There(Arc::clone(&carrier));
-    let engine = Engine::start(&config, Arc::clone(&store) as _, index, &outside).await.unwrap();
+    let engine = Engine::start(&config.engine_settings().unwrap(), Arc::clone(&store) as _, index, &outside)
+        .await
+        .unwrap();
     let running = tokio::spawn(Arc::clone(&engine).run());
     let steps = vec![sample::step(1, sample::sms("+306900000001", "hi"))];
     let flow = sample::flow(steps, None, now_ms(), &mut || new_id(now_ms()));

@@ -512,8 +512,8 @@ async fn what_recipients_write_comes_with_the_documented_members() {
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(got.get(name), Some(value), "{name}: {got:#}");
     }
-    assert_eq!(server::clock::parse_iso(got["sentDate"].as_str().unwrap()), Some(1_767_762_961_213));
-    assert!(server::clock::parse_iso(got["receivedAt"].as_str().unwrap()) > Some(1_767_762_961_213));
+    assert_eq!(wire::time::parse_iso(got["sentDate"].as_str().unwrap()), Some(1_767_762_961_213));
+    assert!(wire::time::parse_iso(got["receivedAt"].as_str().unwrap()) > Some(1_767_762_961_213));
 }
 
 /// What this thread logs.

@@ -4,7 +4,6 @@ use crate::smsc::Smsc;
 use crate::support::*;
 use reqwest::Method;
 use serde_json::{Value, json};
-use server::clock;
 
 fn long_minute(carrier: &str) -> String {
     format!("[engine]\nminute = \"30s\"\n{carrier}")
@@ -70,7 +69,7 @@ async fn every_digit_as_the_sandbox_plays_it() {
 async fn what_the_smsc_sees() {
     let smsc = Smsc::node(&[]);
     let server = TestServer::start(&long_minute(&smsc.carrier("plain", ""))).await;
-    let sent_ms = clock::now_ms();
+    let sent_ms = server::clock::now_ms();
     for from in ["Acme", "+302100000000", "12345"] {
         let mut step = sms(1, "+306900000000");
         step["from"] = json!(from);
@@ -94,7 +93,7 @@ async fn what_the_smsc_sees() {
         assert_eq!(submit["text"], "{50 €}");
         assert_eq!(submit["registered_delivery"], 1);
         // Ten minutes of 30 s from its own send; the SMSC shows it as a time.
-        let expires = clock::parse_iso(submit["validity_period"].as_str().unwrap()).unwrap();
+        let expires = wire::time::parse_iso(submit["validity_period"].as_str().unwrap()).unwrap();
         assert!((290_000..=310_000).contains(&(expires - sent_ms)), "{submit}");
     }
     assert_eq!((&submits[0]["data_coding"], &submits[2]["data_coding"]), (&json!(0), &json!(0x10)));

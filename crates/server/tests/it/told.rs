@@ -6,12 +6,13 @@ use async_trait::async_trait;
 use carriers::{
     Carrier, CarrierSink, Encoding, HandsetMessage, Outcome, Outgoing, PartRef, Report, Unread, UnreadReason,
 };
+use engine::Engine;
+use engine::callbacks::Post;
+use engine::indexing::Followed;
+use engine::outside::{Outside, SetupError};
 use flow::{CarrierRef, Detail, Flow, FlowStatus, Receipt, Status, sample};
-use server::callbacks::Post;
 use server::clock::{new_id, now_ms};
 use server::config::{CallbackConfig, CarrierConfig, Config};
-use server::engine::{Engine, Outside};
-use server::indexing::Followed;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -67,12 +68,12 @@ impl Outside for There {
         &self,
         _: &CarrierConfig,
         sink: Arc<dyn CarrierSink>,
-    ) -> Result<Arc<dyn Carrier>, String> {
+    ) -> Result<Arc<dyn Carrier>, SetupError> {
         *self.0.sink.lock().unwrap() = Some(sink);
         Ok(Arc::clone(&self.0) as _)
     }
 
-    fn post(&self, _: &CallbackConfig) -> Result<Box<dyn Post>, String> {
+    fn post(&self, _: &CallbackConfig) -> Result<Box<dyn Post>, SetupError> {
         Ok(Box::new(NoPost))
     }
 }
@@ -101,7 +102,9 @@ async fn start(outcomes: impl IntoIterator<Item = Outcome>) -> Running {
     });
     let outside = There(Arc::clone(&carrier));
     let index = Followed::default().index;
-    let engine = Engine::start(&config, Arc::clone(&store) as _, index, &outside).await.unwrap();
+    let engine = Engine::start(&config.engine_settings().unwrap(), Arc::clone(&store) as _, index, &outside)
+        .await
+        .unwrap();
     tokio::spawn(Arc::clone(&engine).run());
     Running { carrier, store, engine, directory }
 }

@@ -19,8 +19,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use std::path::Path;
 use uuid::Uuid;
 
-/// [`Admin`] over a connection of its own. A call blocks its thread while it works, and for at most ten seconds while
-/// another process writes: it is for commands, not for a server.
+/// [`Admin`] over a connection of its own. A call blocks its thread while it works, and for at most ten
+/// seconds while another process writes: it is for commands, not for a server.
 pub struct SqliteAdmin {
     connection: Mutex<Connection>,
 }

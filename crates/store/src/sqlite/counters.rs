@@ -1,5 +1,5 @@
-//! Numbers of the last row and change, and counts of tables that are mostly empty: a table without rows costs nobody a
-//! look.
+//! Numbers of the last row and change, and counts of tables that are mostly empty: a table without rows costs
+//! nobody a look.
 
 use rusqlite::Connection;
 

@@ -1,4 +1,5 @@
-//! SQLite as the writer's database: one connection, which holds the write lock from the first look-up to the commit.
+//! SQLite as the writer's database: one connection, which holds the write lock from the first look-up to the
+//! commit.
 
 use super::counters::Counters;
 use super::look_up::look_up;
@@ -83,10 +84,10 @@ impl SqliteDatabase {
         done
     }
 
-    /// After a flush that failed, the frames of the commit may be in the write-ahead log: the next start would find it
-    /// whole, although it was refused. Another commit at its place overwrites its head, and what follows does not fit
-    /// any more (each frame's checksum continues the one before it). If that fails too, nobody is answered: the
-    /// process ends, and the next start shows what is true.
+    /// After a flush that failed, the frames of the commit may be in the write-ahead log: the next start
+    /// would find it whole, although it was refused. Another commit at its place overwrites its head, and
+    /// what follows does not fit any more (each frame's checksum continues the one before it). If that fails
+    /// too, nobody is answered: the process ends, and the next start shows what is true.
     fn overwrite(&self, error: &rusqlite::Error) {
         // Something new: a page that is as it was would not be written.
         let sql =
@@ -98,8 +99,8 @@ impl SqliteDatabase {
         }
     }
 
-    /// Moves everything from the write-ahead log into the database and cuts it off; false if a reader still needs it:
-    /// then after a later commit, of which there is one a minute at least.
+    /// Moves everything from the write-ahead log into the database and cuts it off; false if a reader still
+    /// needs it: then after a later commit, of which there is one a minute at least.
     fn empty_wal(&self, wait: Duration) -> bool {
         let checkpoint = || {
             self.connection.busy_timeout(wait)?;
@@ -198,8 +199,8 @@ fn is_io_write(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// Returns whether a commit that failed so may be found whole at the next start: all of it was written, and its flush
-/// failed. If a write failed, the last frame, which makes it a commit, is missing.
+/// Returns whether a commit that failed so may be found whole at the next start: all of it was written, and
+/// its flush failed. If a write failed, the last frame, which makes it a commit, is missing.
 fn may_come_back(error: &rusqlite::Error) -> bool {
     let extended = error.sqlite_error().map(|error| error.extended_code);
     matches!(extended, Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC))

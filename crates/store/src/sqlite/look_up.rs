@@ -90,8 +90,8 @@ fn first_id(at_ms: i64) -> [u8; 16] {
     id
 }
 
-/// At most `limit` closed flows from before a time. An id begins with the time of its flow; only flows that still owe
-/// something stay behind in their order.
+/// At most `limit` closed flows from before a time. An id begins with the time of its flow; only flows that
+/// still owe something stay behind in their order.
 fn old_flows(connection: &Connection, before_ms: i64, limit: usize) -> rusqlite::Result<OldFlows> {
     let sql = "SELECT unseal(id, doc), row FROM flows INDEXED BY flows_id
                WHERE id < ?3 AND owes = 0 AND created_ms < ?1 ORDER BY id LIMIT ?2";

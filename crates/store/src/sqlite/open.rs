@@ -26,8 +26,9 @@ use uuid::Uuid;
 pub type SqliteStore = DatabaseStore<SqliteReader>;
 
 impl DatabaseStore<SqliteReader> {
-    /// Opens or creates the database at `path` and takes up everything that is owed. The caller makes sure that
-    /// no other process has a `SqliteStore` on the same file. With [`Threads::Callers`] it needs a runtime.
+    /// Opens or creates the database at `path` and takes up everything that is owed. The caller makes sure
+    /// that no other process has a `SqliteStore` on the same file. With [`Threads::Callers`] it needs a
+    /// runtime.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -88,8 +89,8 @@ fn start(
     }
 }
 
-/// Fills the queue from every flow that owes something. A flow that can't be read is set aside, but where a key is missing:
-/// that is the configuration's fault.
+/// Fills the queue from every flow that owes something. A flow that can't be read is set aside, but where a
+/// key is missing: that is the configuration's fault.
 fn take_up(connection: &Connection, shared: &Shared, keys: &Keyring, now_ms: i64) -> Result<OpenReport> {
     let (mut report, mut unreadable) = (OpenReport::default(), Vec::new());
     let sql = "SELECT iif(length(doc) <= ?1, doc, NULL), id FROM flows INDEXED BY flows_owing

@@ -12,8 +12,8 @@ pub enum Threads {
     /// Writes on a thread of their own, reads beside them, and every commit is on disk before it is answered.
     #[default]
     Own,
-    /// Everything in the caller's runtime, in an order that depends on nothing but the calls, and commits that the
-    /// operating system has: for simulations, where processes end and machines don't.
+    /// Everything in the caller's runtime, in an order that depends on nothing but the calls, and commits
+    /// that the operating system has: for simulations, where processes end and machines don't.
     Callers,
 }
 
@@ -40,8 +40,8 @@ pub struct SqliteOptions {
 }
 
 impl SqliteOptions {
-    /// The limits of a server that is told none; nothing is sealed, and nobody is told of changes. `now_ms` is the time,
-    /// Unix milliseconds, and `ids` draws ids.
+    /// The limits of a server that is told none; nothing is sealed, and nobody is told of changes. `now_ms`
+    /// is the time, Unix milliseconds, and `ids` draws ids.
     pub fn new(now_ms: i64, ids: Ids) -> SqliteOptions {
         SqliteOptions {
             threads: Threads::Own,

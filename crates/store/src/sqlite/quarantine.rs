@@ -1,5 +1,5 @@
-//! Flows that are set aside: they can't be read, changed or stored, and nothing is done for them any more, so that they
-//! hold up nobody.
+//! Flows that are set aside: they can't be read, changed or stored, and nothing is done for them any more, so
+//! that they hold up nobody.
 
 use crate::admin::Quarantined;
 use rusqlite::{Connection, params};

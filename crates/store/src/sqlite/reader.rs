@@ -77,8 +77,8 @@ impl SqliteReader {
     }
 }
 
-/// The documents of the first of some flows: those that have at most `bytes_max` octets together, and at least one; none
-/// for those that are too large or damaged.
+/// The documents of the first of some flows: those that have at most `bytes_max` octets together, and at
+/// least one; none for those that are too large or damaged.
 fn documents(
     connection: &Connection,
     ids: &[Uuid],
@@ -104,8 +104,8 @@ fn seq_of(position: &Position) -> i64 {
     position.single().map_or(0, |(_, seq)| seq as i64)
 }
 
-/// At most `limit` flows that changed after a number, each with its own. Those that can't be read are left out and not
-/// counted: a page with fewer is the last one.
+/// At most `limit` flows that changed after a number, each with its own. Those that can't be read are left
+/// out and not counted: a page with fewer is the last one.
 fn changed_flows(connection: &Connection, after: i64, limit: usize) -> rusqlite::Result<Vec<(i64, Change)>> {
     let sql =
         "SELECT unseal(id, doc), change FROM flows WHERE change > ?1 AND length(doc) <= ?2 ORDER BY change";

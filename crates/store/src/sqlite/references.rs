@@ -36,8 +36,8 @@ pub(super) fn find(
     Ok(Reference { newest, older })
 }
 
-/// Makes a part the newest of its reference. If the carrier uses the reference again, the part that had it so far becomes
-/// an older one; if that is another part of the same message, the reference means both.
+/// Makes a part the newest of its reference. If the carrier uses the reference again, the part that had it so
+/// far becomes an older one; if that is another part of the same message, the reference means both.
 pub(super) fn add(
     connection: &Connection,
     counters: &mut Counters,

@@ -10,9 +10,9 @@ use crate::upkeep::Cutoffs;
 use flow::{Content, Flow};
 use rusqlite::{Connection, params};
 
-/// Forgets keys, tokens, links, receipts and what handsets sent by their cut-offs, at most `limit` of each kind; returns
-/// whether there may be more. Each kind is one bounded step by an index on its time: a row whose time is wrong stands
-/// before no other.
+/// Forgets keys, tokens, links, receipts and what handsets sent by their cut-offs, at most `limit` of each
+/// kind; returns whether there may be more. Each kind is one bounded step by an index on its time: a row
+/// whose time is wrong stands before no other.
 pub(super) fn forget_old(
     connection: &Connection,
     counters: &mut Counters,

@@ -24,8 +24,8 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// A start looks through databases of at most so many octets: half a second.
 const CHECKED_MAX: u64 = 256 << 20;
 
-/// Octets of a flow's document that is read at all: far beyond any that this or an older version can have stored, and
-/// far from what a server has room for.
+/// Octets of a flow's document that is read at all: far beyond any that this or an older version can have
+/// stored, and far from what a server has room for.
 pub(super) const DOCUMENT_MAX: i64 = 64 << 20;
 
 pub(super) fn failed(error: rusqlite::Error) -> StoreError {
@@ -61,8 +61,8 @@ pub(super) fn open_writer(path: &Path, keys: &Keyring) -> Result<Connection> {
     Ok(connection)
 }
 
-/// Creates the file where there is none, for its owner alone. SQLite gives the files beside it (`-wal`, `-shm`) the same
-/// permissions. Where it can't be created, SQLite says why when it opens it.
+/// Creates the file where there is none, for its owner alone. SQLite gives the files beside it (`-wal`,
+/// `-shm`) the same permissions. Where it can't be created, SQLite says why when it opens it.
 fn create_file(path: &Path) {
     let _ = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
 }

@@ -37,8 +37,8 @@ impl Work<'_> {
     ) -> Outcome<Option<Result<Accepted>>> {
         let IdempotencyKey { key, body_hash } = key;
         let application = &flow.application;
-        // Neither the key nor the body's hash is kept as it is: whoever reads the database can't try bodies. Version
-        // 0.1 kept both, for a day.
+        // Neither the key nor the body's hash is kept as it is: whoever reads the database can't try bodies.
+        // Version 0.1 kept both, for a day.
         let secret_key = &self.context.secret_key;
         let body = blind(secret_key, "body", application, body_hash);
         let hidden = blind(secret_key, "key", application, key.as_bytes());

@@ -7,8 +7,8 @@ use crate::inbound::{InboundMessage, InboundSegment};
 use crate::recipient::sender;
 use crate::wanted::{Blind, HandsetText, Segment};
 
-/// How long after the first one the other segments may come, milliseconds. Later ones are another message's, since
-/// handsets use their numbers again.
+/// How long after the first one the other segments may come, milliseconds. Later ones are another message's,
+/// since handsets use their numbers again.
 const JOINED_MS: i64 = 24 * 3600 * 1000;
 
 impl Work<'_> {

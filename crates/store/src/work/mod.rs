@@ -1,5 +1,6 @@
-//! What a transaction does: a pure function of its jobs, of what is in memory and of what was looked up. It yields a
-//! [`Batch`](crate::batch::Batch), or what it still has to know: then that is looked up, and everything is done again.
+//! What a transaction does: a pure function of its jobs, of what is in memory and of what was looked up. It
+//! yields a [`Batch`](crate::batch::Batch), or what it still has to know: then that is looked up, and
+//! everything is done again.
 
 mod accept;
 mod accounts;

@@ -4,6 +4,7 @@ use super::transaction::{Context, has_handed_part};
 use crate::database::Tables;
 use crate::wanted::{Found, KeyOf, Reference, Wanted};
 use flow::{CarrierRef, Flow};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// What a job will look up for certain.
@@ -11,6 +12,8 @@ use uuid::Uuid;
 pub(crate) enum Need {
     /// A flow for an event, and the early receipts under the reference that the event brings.
     Event(Uuid, Option<CarrierRef>),
+    /// A flow, and its application's balance.
+    Balance(Uuid),
     /// The part that is called so, and its flow.
     Reference(CarrierRef),
     /// An idempotency key.
@@ -24,6 +27,17 @@ pub(crate) fn plan(need: &Need, context: &Context, tables: Tables, found: &Found
             want_flow(*id, context, tables, found, wanted);
             if let Some(of) = reference.as_ref().filter(|of| tables.early && !found.early.contains_key(*of)) {
                 wanted.early.insert(of.clone());
+            }
+        }
+        Need::Balance(id) => {
+            want_flow(*id, context, tables, found, wanted);
+            let cached = context.shared.cache.lock().peek(id).map(|stored| Arc::clone(&stored.flow));
+            let flow = cached.or_else(|| match found.flows.get(id) {
+                Some(Ok(Some(stored))) => Some(Arc::clone(&stored.flow)),
+                _ => None,
+            });
+            if let Some(flow) = flow.filter(|flow| !found.balances.contains_key(&flow.application)) {
+                wanted.balances.insert(flow.application.clone());
             }
         }
         Need::Reference(of) => match found.references.get(of) {

@@ -103,8 +103,8 @@ impl Work<'_> {
         self.batch.unread.push((carrier.to_owned(), now_ms, receipt.clone()));
     }
 
-    /// The parts that a carrier called by a reference, as this transaction has it so far: the newest first, the others by
-    /// place, the last one first.
+    /// The parts that a carrier called by a reference, as this transaction has it so far: the newest first,
+    /// the others by place, the last one first.
     fn called(&mut self, of: &CarrierRef) -> Outcome<Vec<Place>> {
         let Some(Reference { newest, older }) = self.found.references.get(of) else {
             self.wanted.references.insert(of.clone());
@@ -130,8 +130,9 @@ impl Work<'_> {
         Ok(newest.into_iter().chain(older).collect())
     }
 
-    /// The part that a carrier means by a reference. Of several, the newest one that has no final status and goes to
-    /// `recipient`; else the newest that goes there, that has no final status, that had the reference, in this order.
+    /// The part that a carrier means by a reference. Of several, the newest one that has no final status and
+    /// goes to `recipient`; else the newest that goes there, that has no final status, that had the
+    /// reference, in this order.
     fn find(&mut self, of: &CarrierRef, recipient: Option<&str>) -> Outcome<Option<Place>> {
         let called = self.called(of)?;
         if called.len() <= 1 {
@@ -150,7 +151,8 @@ impl Work<'_> {
             if best.is_none_or(|(other, _)| rank > other) {
                 best = Some((rank, *place));
             }
-            // Nothing is better than the newest that fits and is open; without a recipient, than the newest that is open.
+            // Nothing is better than the newest that fits and is open; without a recipient, than the newest
+            // that is open.
             if rank == 3 || (rank == 1 && recipient.is_none()) {
                 break;
             }

@@ -6,8 +6,8 @@ use flow::Event;
 use uuid::Uuid;
 
 impl Work<'_> {
-    /// Removes at most `limit` closed flows that were accepted before a time; returns how many, and whether there are
-    /// more.
+    /// Removes at most `limit` closed flows that were accepted before a time; returns how many, and whether
+    /// there are more.
     pub(crate) fn prune_old_flows(&mut self, before_ms: i64, limit: usize) -> Outcome<(usize, bool)> {
         let Some(old) = &self.found.old_flows else {
             self.wanted.old_flows = Some((before_ms, limit));

@@ -180,8 +180,8 @@ impl<'a> Work<'a> {
         self.batch.removals.push(Removal { stored, erased });
     }
 
-    /// Does something for each of several items. If one misses something, the others are gone through all the same: this
-    /// run is void, and what all of them miss is looked up together.
+    /// Does something for each of several items. If one misses something, the others are gone through all the
+    /// same: this run is void, and what all of them miss is looked up together.
     pub(super) fn each<T>(
         &mut self,
         items: impl IntoIterator<Item = T>,
@@ -198,7 +198,8 @@ impl<'a> Work<'a> {
         if missing { Err(Stop::Missing) } else { Ok(()) }
     }
 
-    /// Makes the dead callbacks owed again that somebody asked for, at most `limit` flows'; returns for how many.
+    /// Makes the dead callbacks owed again that somebody asked for, at most `limit` flows'; returns for how
+    /// many.
     pub(crate) fn replay(&mut self, limit: usize, now_ms: i64) -> Outcome<usize> {
         let Some(flows) = &self.found.replays else {
             self.wanted.replays = Some(limit);
@@ -226,8 +227,8 @@ impl<'a> Work<'a> {
     }
 }
 
-/// Returns whether a part of a flow was handed to a carrier that did not answer yet. Only such a flow has unanswered
-/// parts in the database.
+/// Returns whether a part of a flow was handed to a carrier that did not answer yet. Only such a flow has
+/// unanswered parts in the database.
 pub(super) fn has_handed_part(flow: &Flow) -> bool {
     let mut parts = flow.state.messages.iter().flat_map(|message| &message.parts);
     parts.any(|part| matches!(part.submit, flow::Submit::Handed { .. }))

@@ -1,5 +1,5 @@
-//! Parts that were handed to a carrier whose answer is not there: a receipt under an id that nobody knows may be for one
-//! of them.
+//! Parts that were handed to a carrier whose answer is not there: a receipt under an id that nobody knows may
+//! be for one of them.
 
 use super::transaction::{Outcome, Stop, Work};
 use crate::place::Place;
@@ -9,7 +9,8 @@ use flow::{Applied, CarrierRef, Event, Flow, Receipt, Submit};
 use std::ops::RangeInclusive;
 use uuid::Uuid;
 
-/// Unanswered parts to one recipient that are looked at: more than a message has parts. As many of its early receipts.
+/// Unanswered parts to one recipient that are looked at: more than a message has parts. As many of its early
+/// receipts.
 pub(crate) const TO_RECIPIENT_MAX: usize = 300;
 
 fn is_handed(place: Place, flow: &Flow) -> bool {
@@ -22,8 +23,8 @@ fn places_of(flow: Uuid) -> RangeInclusive<Place> {
 }
 
 impl Work<'_> {
-    /// Follows what an event says of a part's way to its carrier. `was_handed` says whether a part of the flow was handed
-    /// over, and not answered, before it.
+    /// Follows what an event says of a part's way to its carrier. `was_handed` says whether a part of the
+    /// flow was handed over, and not answered, before it.
     pub(super) fn follow(
         &mut self,
         flow: Uuid,
@@ -89,8 +90,8 @@ impl Work<'_> {
         Ok(parts)
     }
 
-    /// Forgets parts of a flow that wait no more. If one's answer came, receipts that could have been for it may now be
-    /// for another.
+    /// Forgets parts of a flow that wait no more. If one's answer came, receipts that could have been for it
+    /// may now be for another.
     fn forget_answered(&mut self, flow: Uuid, was_handed: bool, now_ms: i64) -> Outcome<()> {
         if !was_handed || (!self.tables.unanswered && self.batch.unanswered.is_empty()) {
             return Ok(());
@@ -108,7 +109,8 @@ impl Work<'_> {
         settled.iter().try_for_each(|recipient| self.settle(recipient, now_ms))
     }
 
-    /// Applies a receipt under an unknown id to the only message to its recipient that has no answer, if there is one.
+    /// Applies a receipt under an unknown id to the only message to its recipient that has no answer, if
+    /// there is one.
     pub(super) fn receipt_by_recipient(
         &mut self,
         of: &CarrierRef,
@@ -157,8 +159,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The carrier reports on a part under an id: so it took it, whatever became of the answer. With the id its early
-    /// receipts come.
+    /// The carrier reports on a part under an id: so it took it, whatever became of the answer. With the id
+    /// its early receipts come.
     fn taken(&mut self, place: Place, carrier: CarrierRef, now_ms: i64) -> Outcome<Option<Applied>> {
         let Place { flow, message, part } = place;
         let covers = self.look(flow, |flow| place.part_of(flow).map(|part| part.covers))?;
@@ -186,8 +188,8 @@ impl Work<'_> {
         Ok(parts)
     }
 
-    /// The first part without an answer of the only message to a recipient that has such. None if the answer of one
-    /// may still come: it would decide.
+    /// The first part without an answer of the only message to a recipient that has such. None if the answer
+    /// of one may still come: it would decide.
     fn only_unanswered(&mut self, recipient: &Blind) -> Outcome<Option<Place>> {
         if !self.tables.unanswered && self.batch.unanswered.is_empty() {
             return Ok(None);

@@ -169,7 +169,7 @@ impl Pair {
             }
         }
         text += setup.tables;
-        Config::parse(&text, Path::new(env!("CARGO_MANIFEST_DIR")), [])?;
+        Config::parse(&text, Path::new(env!("CARGO_MANIFEST_DIR")), []).map_err(|error| error.to_string())?;
         Ok(Pair { smsc, server: TestServer::start(&text).await, tap })
     }
 

@@ -1,0 +1,55 @@
+//! The HTTP API over the use cases: a folder a resource, each with its own routes. The JSON is `wire`'s.
+
+mod description;
+mod error;
+mod failover;
+mod health;
+mod links;
+mod oauth;
+mod receipts;
+pub mod request;
+mod settings;
+mod state;
+mod suppressions;
+mod tracking;
+
+pub use settings::Settings;
+pub use state::Api;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use description::Description;
+use error::ApiError;
+use request::body::BODY_MAX;
+use request::measure::measure;
+use std::sync::Arc;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi;
+use utoipa_swagger_ui::SwaggerUi;
+
+/// The routes.
+pub fn router(api: Arc<Api>) -> Router {
+    let resources = [
+        oauth::router(),
+        failover::router(),
+        tracking::router(),
+        suppressions::router(),
+        receipts::router(),
+        links::router(),
+        health::router(),
+    ];
+    let routes = resources.into_iter().fold(Router::new(), Router::merge);
+    routes
+        .with_state(api)
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", Description::openapi()))
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .fallback(async || ApiError::NotFound("path"))
+        // One layer, the first one outermost: axum copies the layers inside each one for every request. A handler that
+        // panics costs its request, not the connection of others.
+        .layer((CatchPanicLayer::new(), axum::middleware::from_fn(measure), DefaultBodyLimit::max(BODY_MAX)))
+}
+
+/// The description of the API, as it is served at `/openapi.json`.
+pub fn description() -> utoipa::openapi::OpenApi {
+    Description::openapi()
+}

@@ -1,0 +1,128 @@
+//! The whole result of a search as a stream, in constant memory, however slowly the client takes it.
+
+use crate::error::ApiError;
+use crate::request::accept::preferred;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use engine::service::{Service, Stop, Unanswered, Walk};
+use flow::Flow;
+use futures::stream::{StreamExt, once, try_unfold};
+use std::sync::Arc;
+use store::Application;
+use wire::tracking::{MessageView, TrackingView};
+
+/// How an export is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// A tracking as JSON, a line each.
+    Ndjson,
+    /// Comma-separated values (RFC 4180), with a header.
+    Csv,
+}
+
+impl Format {
+    /// The format that a request accepts; `None` for a page of JSON.
+    pub fn accepted(headers: &HeaderMap) -> Option<Format> {
+        match preferred(headers, &["application/json", "application/x-ndjson", "text/csv"]) {
+            Some("application/x-ndjson") => Some(Format::Ndjson),
+            Some("text/csv") => Some(Format::Csv),
+            _ => None,
+        }
+    }
+
+    const fn media_type(self) -> &'static str {
+        match self {
+            Format::Ndjson => "application/x-ndjson",
+            Format::Csv => "text/csv; charset=utf-8",
+        }
+    }
+}
+
+/// Streams everything that a walk finds: each piece is read when its turn among costly searches comes, and when the
+/// client has taken those before it. An error after the first piece ends the connection.
+///
+/// # Errors
+/// [`ApiError::SearchOverdue`], [`ApiError::Store`].
+pub async fn export(
+    service: Arc<Service>,
+    of: Arc<Application>,
+    walk: Walk,
+    format: Format,
+) -> Result<Response, ApiError> {
+    let (walk, lines) = service.searches().run(&of, |stop| piece(walk, format, stop)).await?;
+    let mut first = match format {
+        Format::Ndjson => Vec::new(),
+        Format::Csv => write_csv(|csv| csv.write_record(COLUMNS))?,
+    };
+    first.extend(lines);
+    let rest = try_unfold(walk, move |walk| {
+        let (service, of) = (Arc::clone(&service), Arc::clone(&of));
+        async move {
+            let Some(walk) = walk else { return Ok(None) };
+            let next = service.searches().go_on(&of, |stop| piece(walk, format, stop)).await;
+            let (walk, lines) = next.inspect_err(|error| tracing::error!(%error, "an export failed"))?;
+            Ok::<_, Unanswered>(Some((Bytes::from(lines), walk)))
+        }
+    });
+    let lines = once(async move { Ok(Bytes::from(first)) }).chain(rest);
+    Ok(([(header::CONTENT_TYPE, format.media_type())], Body::from_stream(lines)).into_response())
+}
+
+/// The next lines, perhaps none, and the walk where it goes on.
+async fn piece(mut walk: Walk, format: Format, stop: Stop) -> Result<(Option<Walk>, Vec<u8>), Unanswered> {
+    let Some(flows) = walk.next(&stop).await? else { return Ok((None, Vec::new())) };
+    let mut trackings = flows.iter().map(|flow: &Flow| TrackingView::of(flow, &flow.state));
+    let lines = match format {
+        Format::Ndjson => {
+            let mut lines = Vec::new();
+            for tracking in trackings {
+                serde_json::to_writer(&mut lines, &tracking).map_err(|_| Unanswered::Failed)?;
+                lines.push(b'\n');
+            }
+            lines
+        }
+        Format::Csv => {
+            write_csv(|csv| trackings.try_for_each(|tracking| csv.write_record(record(&tracking))))?
+        }
+    };
+    Ok((Some(walk), lines))
+}
+
+const COLUMNS: [&str; 9] = [
+    "trackingId",
+    "createdAt",
+    "updatedAt",
+    "status",
+    "statusCode",
+    "terminationChannel",
+    "totalPrice",
+    "to",
+    "messages",
+];
+
+/// A tracking as values; messages as `Viber EXPIRED; Sms Delivered`.
+fn record(tracking: &TrackingView) -> [String; 9] {
+    let mut to: Vec<&str> = tracking.messages.iter().map(MessageView::to).collect();
+    to.dedup();
+    let messages: Vec<String> = tracking.messages.iter().map(MessageView::summary).collect();
+    [
+        tracking.tracking_id.to_string(),
+        tracking.created_at.clone(),
+        tracking.updated_at.clone(),
+        tracking.status.to_owned(),
+        tracking.status_code.map(|code| code.to_string()).unwrap_or_default(),
+        tracking.termination_channel.unwrap_or_default().to_owned(),
+        tracking.total_price.to_string(),
+        to.join("; "),
+        messages.join("; "),
+    ]
+}
+
+fn write_csv(
+    write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> Result<(), csv::Error>,
+) -> Result<Vec<u8>, Unanswered> {
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    write(&mut csv).map_err(|_| Unanswered::Failed)?;
+    csv.into_inner().map_err(|_| Unanswered::Failed)
+}

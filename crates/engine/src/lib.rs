@@ -1,0 +1,37 @@
+//! The running service without a door: the use cases, the lanes that do what is owed, routing, callbacks, the index that
+//! follows the store, metrics and the clock.
+
+mod callback_lane;
+pub mod callbacks;
+mod choosing;
+pub mod clock;
+mod clocks;
+pub mod config;
+mod core;
+mod expire_lane;
+pub mod files;
+pub mod indexing;
+mod managed_carrier;
+pub mod metrics;
+mod ongoing;
+pub mod outside;
+mod passing;
+mod posting;
+mod priority;
+mod prune;
+pub mod rates;
+pub mod routing;
+mod run;
+pub mod service;
+mod sink;
+mod slots;
+mod start;
+mod steady;
+mod submit;
+mod submit_lane;
+mod targets;
+mod watch;
+
+pub use crate::core::Engine;
+pub use managed_carrier::ManagedCarrier;
+pub use start::StartError;

@@ -1,0 +1,30 @@
+//! What can be done with the server, whatever door it is asked through: one use case a file, each with its input, its
+//! result and its errors.
+
+mod accept;
+mod cancel;
+mod carriers;
+mod core;
+mod costly;
+mod erase;
+mod find;
+mod inbound;
+mod readiness;
+mod receive;
+mod short_link;
+mod suppress;
+mod tokens;
+mod track;
+mod turns;
+mod walk;
+
+pub use accept::{AcceptError, Sender};
+pub use cancel::CancelError;
+pub use carriers::CarrierState;
+pub use core::Service;
+pub use costly::{Searches, Stop, Unanswered, runtime};
+pub use find::{FindError, Matches};
+pub use receive::{Post, ReceiveError};
+pub use tokens::{IssueError, IssuedToken};
+pub use track::TrackError;
+pub use walk::{FLOWS_MAX, PIECE_BYTES, Walk};

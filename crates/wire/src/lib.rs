@@ -1,0 +1,34 @@
+//! The API's JSON, both ways: requests into flows and searches, with every broken rule named; flows into trackings.
+//! No HTTP, no I/O.
+
+pub mod broken;
+mod country;
+pub mod error_body;
+#[allow(missing_docs)] // Its members are the contract's.
+pub mod health;
+pub mod message_filter;
+pub mod parameters;
+pub mod problems;
+pub mod read_search;
+pub mod read_send;
+pub mod read_step;
+mod reader;
+#[allow(missing_docs)] // Its members are the contract's.
+pub mod search;
+#[allow(missing_docs)] // Its members are the contract's.
+pub mod send_view;
+#[allow(missing_docs)] // Its members are the contract's.
+pub mod step_request;
+#[allow(missing_docs)] // Its members are the contract's.
+pub mod step_view;
+#[allow(missing_docs)] // Its members are the contract's.
+pub mod suppression;
+pub mod time;
+#[allow(missing_docs)] // Its members are the contract's.
+pub mod token;
+#[allow(missing_docs)] // Its members are the contract's.
+pub mod tracking;
+pub mod words;
+mod written;
+
+pub use country::country;
