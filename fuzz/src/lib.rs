@@ -14,7 +14,8 @@ use server::{Assembly, Data};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use store::{
-    Admin, ApplicationSettings, Keyring, NewApplication, SqliteOptions, Store, Threads, Token,
+    Accounts, Admin, ApplicationSettings, Keyring, NewApplication, SqliteAdmin, SqliteOptions, Threads,
+    Token,
 };
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -44,9 +45,9 @@ async fn router(data: &Path) -> Result<Router, Box<dyn std::error::Error>> {
     // Somebody may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let path = server::database(data);
-    let admin = Admin::open(&path, &Keyring::default())?;
-    let new = NewApplication::draw("fuzz".into(), ApplicationSettings::default(), &admin.secret_key()?, 0)?;
-    admin.add_application(&new)?;
+    let admin = SqliteAdmin::open(&path, &Keyring::default())?;
+    let new = NewApplication::draw("fuzz".into(), ApplicationSettings::default(), &admin.secret_key().await?, 0)?;
+    admin.add_application(&new).await?;
     let options = SqliteOptions {
         threads: Threads::Callers,
         queue_max: 64,

@@ -202,7 +202,7 @@ impl From<StoreError> for ApiError {
             StoreError::Full => ApiError::Store,
             StoreError::Unavailable(why) => {
                 // The store itself tells the log when it begins to fail.
-                tracing::debug!(why, "the store failed a request");
+                tracing::debug!(%why, "the store failed a request");
                 ApiError::Store
             }
         }

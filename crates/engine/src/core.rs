@@ -18,7 +18,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
-use store::{Admit, Cautions, Claim, Lane, Store, StoreError};
+use store::{Admit, Claim, Lane, Store, StoreError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -211,7 +211,7 @@ impl Engine {
             return true;
         }
         match self.trusted_ms() {
-            Some(now_ms) => self.store.see(now_ms).await.is_ok(),
+            Some(now_ms) => self.store.keep_time(now_ms).await.is_ok(),
             None => false,
         }
     }
@@ -268,7 +268,8 @@ impl Engine {
     /// # Errors
     /// When the store does not answer; what is known stays.
     pub async fn read_submit_checks(&self) -> Result<(), StoreError> {
-        let Cautions { balances, suppressions, callback_keys } = self.store.cautions().await?;
+        let store::SubmitChecks { balances, suppressions } = self.store.submit_checks().await?;
+        let callback_keys = self.store.changed_callback_keys().await?;
         self.callbacks.use_keys(callback_keys);
         let (balances, suppressions) = (balances.into_iter().collect(), suppressions.into_iter().collect());
         *self.submit_checks.write() = SubmitChecks { balances, suppressions };

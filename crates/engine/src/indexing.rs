@@ -8,10 +8,10 @@ use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use store::{Change, Store};
+use store::{Change, Position, Store};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
@@ -29,10 +29,10 @@ pub struct Followed {
     /// The index.
     pub index: Arc<Index>,
     /// Up to which change it has everything.
-    position: Arc<AtomicU64>,
-    /// The position before the first erasure that the files may not have: they are not said to be further, so
-    /// that it is done again after a crash.
-    erased_after: Arc<Mutex<Option<u64>>>,
+    position: Arc<Mutex<Position>>,
+    /// The position before the first erasure that the files may not have: they are not said to be further, so that it
+    /// is done again after a crash.
+    erased_after: Arc<Mutex<Option<Position>>>,
 }
 
 /// How an index came up.
@@ -57,9 +57,11 @@ pub struct Differences {
 
 impl Followed {
     /// Brings the index up with a commit.
-    pub fn follow(&self, changes: &[Change], position: u64) {
+    pub fn follow(&self, changes: &[Change], position: &Position) {
         let puts = changes.iter().filter_map(|change| match change {
-            Change::Put(flow) => Some((flow.application.as_str(), flow.created_ms, flow.id, flow.facets())),
+            Change::Put { application, id, created_ms, facets } => {
+                Some((&**application, *created_ms, *id, facets.clone()))
+            }
             Change::Removed { .. } => None,
         });
         self.index.put(puts);
@@ -67,16 +69,16 @@ impl Followed {
             match change {
                 Change::Removed { application, id, created_ms, erased: true } => {
                     let mut erased_after = self.erased_after.lock();
-                    erased_after.get_or_insert(self.position.load(Ordering::Acquire));
+                    erased_after.get_or_insert_with(|| self.position.lock().clone());
                     self.index.erase(application, *created_ms, *id);
                 }
                 Change::Removed { application, id, created_ms, erased: false } => {
                     self.index.remove(application, *created_ms, *id);
                 }
-                Change::Put(_) => {}
+                Change::Put { .. } => {}
             }
         }
-        self.position.store(position, Ordering::Release);
+        self.position.lock().clone_from(position);
     }
 
     /// Reads the index and what changed since it was written; where it can't be used, everything is read from
@@ -87,16 +89,16 @@ impl Followed {
     pub async fn open(&self, store: &dyn Store, directory: &Path) -> anyhow::Result<Opened> {
         let read = self.index.read(directory, &identity(store));
         let from = match read {
-            Ok(report) => {
-                let change = known_change(store, &report.position).await?;
-                if change.is_none() {
+            Ok(report) => match known(store, &report.position).await? {
+                Some(position) => Some(position),
+                None => {
                     tracing::warn!(
                         "the index is of another database than this, as after a backup came back: rebuilding it"
                     );
                     self.index.clear();
+                    None
                 }
-                change
-            }
+            },
             Err(FilesError::Missing) => None,
             Err(FilesError::OtherFormat { found, expected }) => {
                 tracing::info!(
@@ -112,7 +114,7 @@ impl Followed {
             }
         };
         match from {
-            Some(position) => self.catch_up(store, position).await,
+            Some(position) => self.catch_up(store, &position).await,
             None => self.rebuild(store).await,
         }
     }
@@ -121,17 +123,18 @@ impl Followed {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn catch_up(&self, store: &dyn Store, from: u64) -> anyhow::Result<Opened> {
-        let (mut position, mut replayed) = (from, 0);
+    pub async fn catch_up(&self, store: &dyn Store, from: &Position) -> anyhow::Result<Opened> {
+        let (mut position, mut replayed) = (from.clone(), 0);
         loop {
-            let page = store.changes(position, PAGE).await?;
-            let Some((last, _)) = page.last() else { break };
-            position = *last;
-            replayed += page.len();
-            let changes: Vec<Change> = page.into_iter().map(|(_, change)| change).collect();
-            self.follow(&changes, position);
+            let page = store.changes(&position, PAGE).await?;
+            position = page.position;
+            if page.changes.is_empty() {
+                break;
+            }
+            replayed += page.changes.len();
+            self.follow(&page.changes, &position);
         }
-        self.position.store(position, Ordering::Release);
+        *self.position.lock() = position;
         Ok(Opened { flows: self.index.len(), replayed, rebuilt: false })
     }
 
@@ -140,21 +143,23 @@ impl Followed {
     /// # Errors
     /// When the store cannot be read.
     pub async fn rebuild(&self, store: &dyn Store) -> anyhow::Result<Opened> {
-        let (mut position, mut replayed) = (0, 0);
+        let (mut position, mut replayed) = (Position::START, 0);
         let mut loader = self.index.loader();
         loop {
-            let page = store.changes(position, PAGE).await?;
-            let Some((last, _)) = page.last() else { break };
-            position = *last;
-            replayed += page.len();
-            for (_, change) in page {
-                if let Change::Put(flow) = change {
-                    loader.add(&flow.application, flow.created_ms, flow.id, &flow.facets());
+            let page = store.changes(&position, PAGE).await?;
+            position = page.position;
+            if page.changes.is_empty() {
+                break;
+            }
+            replayed += page.changes.len();
+            for change in page.changes {
+                if let Change::Put { application, id, created_ms, facets } = change {
+                    loader.add(&application, created_ms, id, &facets);
                 }
             }
         }
         loader.finish();
-        self.position.store(position, Ordering::Release);
+        *self.position.lock() = position;
         Ok(Opened { flows: self.index.len(), replayed, rebuilt: true })
     }
 
@@ -164,16 +169,18 @@ impl Followed {
     /// # Errors
     /// When the store cannot be read.
     pub async fn differences(&self, store: &dyn Store) -> anyhow::Result<Differences> {
-        let (mut after, mut found) = (0, Differences::default());
+        let (mut after, mut found) = (Position::START, Differences::default());
         loop {
-            let page = store.changes(after, PAGE).await?;
-            let Some((last, _)) = page.last() else { return Ok(found) };
-            after = *last;
-            for (_, change) in page {
-                let Change::Put(flow) = change else { continue };
+            let page = store.changes(&after, PAGE).await?;
+            after = page.position;
+            if page.changes.is_empty() {
+                return Ok(found);
+            }
+            for change in page.changes {
+                let Change::Put { application, id, created_ms, facets } = change else { continue };
                 found.flows += 1;
-                if self.index.get(&flow.application, flow.created_ms, flow.id) != Some(flow.facets()) {
-                    found.differing.push((flow.application.clone(), flow.id));
+                if self.index.get(&application, created_ms, id) != Some(facets) {
+                    found.differing.push((application.to_string(), id));
                 }
             }
         }
@@ -185,40 +192,28 @@ impl Followed {
     /// Those of the file system; then the files are as they were.
     pub async fn save(&self, store: &dyn Store, directory: &Path) -> anyhow::Result<FilesReport> {
         // First the position: what is put meanwhile may be written too, but nothing before it is missing.
-        let mut position = self.position.load(Ordering::Acquire);
+        let mut position = self.position.lock().clone();
         {
             let mut erased_after = self.erased_after.lock();
-            match *erased_after {
-                Some(after) if self.index.is_erasing() => position = position.min(after),
+            match &*erased_after {
+                Some(after) if self.index.is_erasing() => position.clone_from(after),
                 _ => *erased_after = None,
             }
         }
-        let written = self.index.save(directory, &identity(store), &octets_of(store.writer(), position));
+        let written = self.index.save(directory, &identity(store), &position.to_octets());
         let written = written.with_context(|| format!("writing {}", directory.display()))?;
-        store.forget_removals(position).await?;
+        store.forget_removals(&position).await?;
         Ok(written)
     }
 }
 
-/// A position of the store in the index's files: the number of the life of the process that wrote to the
-/// store, and the change up to which the files have everything.
-fn octets_of(writer: i64, change: u64) -> [u8; 16] {
-    (u128::from(writer.cast_unsigned()) << 64 | u128::from(change)).to_be_bytes()
-}
-
-/// The writer and the change of a position in the index's files; nothing if another kind of store wrote it.
-pub fn position_of(octets: &[u8]) -> Option<(i64, u64)> {
-    let position = u128::from_be_bytes(octets.try_into().ok()?);
-    Some((((position >> 64) as u64).cast_signed(), position as u64))
-}
-
-/// The change of a position in the index's files, if the store has it.
+/// A position in the index's files, if the store has everything up to it.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn known_change(store: &dyn Store, octets: &[u8]) -> anyhow::Result<Option<u64>> {
-    let Some((writer, change)) = position_of(octets) else { return Ok(None) };
-    Ok(store.has(writer, change).await?.then_some(change))
+pub async fn known(store: &dyn Store, octets: &[u8]) -> anyhow::Result<Option<Position>> {
+    let Some(position) = Position::from_octets(octets) else { return Ok(None) };
+    Ok(store.has(&position).await?.then_some(position))
 }
 
 /// Tells one installation's index from another's.
@@ -255,13 +250,12 @@ impl Keeper {
             loop {
                 let stopping = stopped.load(Ordering::Acquire);
                 while !stopping && keeping.index.tidy() {}
-                let position = Some(keeping.position.load(Ordering::Acquire));
+                let position = Some(keeping.position.lock().clone());
                 if saved_position != position && (stopping || saved_at.elapsed() >= save_every) {
                     let started = Instant::now();
                     match runtime.block_on(keeping.save(&*store, &directory)) {
                         Ok(report) => {
-                            let saved = position_of(&report.position).map(|(_, change)| change);
-                            (saved_position, failing) = (saved, false);
+                            (saved_position, failing) = (Position::from_octets(&report.position), false);
                             let milliseconds = started.elapsed().as_millis() as u64;
                             tracing::debug!(report.segments, report.bytes, milliseconds, "index written");
                         }

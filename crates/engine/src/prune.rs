@@ -5,7 +5,7 @@ use crate::core::Engine;
 use flow::FlowStatus;
 use index::{Filter, Order, Predicate, Query, place_of};
 use std::time::Duration;
-use store::{Retention, StoreError};
+use store::{Cutoffs, StoreError};
 
 /// Between a start and the first pruning.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -35,12 +35,12 @@ pub(crate) async fn run(engine: &Engine) {
 async fn prune(engine: &Engine) -> Result<(), StoreError> {
     let Some(now_ms) = engine.trusted_ms() else {
         // A commit a minute lets the store do what it does after commits.
-        engine.store.prune(Retention::EVERYTHING, 1).await?;
+        engine.store.prune(Cutoffs::NONE, 1).await?;
         return Ok(());
     };
-    engine.store.see(now_ms).await?;
-    while let Some(retention) = retention(engine) {
-        let pruned = engine.store.prune(retention, PRUNE_MAX).await?;
+    engine.store.keep_time(now_ms).await?;
+    while let Some(cutoffs) = cutoffs(engine) {
+        let pruned = engine.store.prune(cutoffs, PRUNE_MAX).await?;
         count(pruned.flows);
         if !pruned.more {
             break;
@@ -49,20 +49,20 @@ async fn prune(engine: &Engine) -> Result<(), StoreError> {
             return Ok(());
         }
     }
-    for (application, days) in engine.store.retentions().await? {
+    for (application, days) in engine.store.own_retentions().await? {
         let Some(now_ms) = engine.trusted_ms() else { return Ok(()) };
         prune_application(engine, application, now_ms - i64::from(days) * DAY_MS).await?;
     }
     Ok(())
 }
 
-/// How old things may get, by the clock as it is now; nothing while that is not believed.
-fn retention(engine: &Engine) -> Option<Retention> {
+/// The cut-off times for pruning, by the clock as it is now; nothing while that is not believed.
+fn cutoffs(engine: &Engine) -> Option<Cutoffs> {
     let now_ms = engine.trusted_ms()?;
     let kept_ms = i64::from(engine.retention_days) * DAY_MS;
     let flows_before_ms = if kept_ms == 0 { 0 } else { now_ms - kept_ms };
     let (keys_before_ms, unmatched_before_ms) = (now_ms - KEYS_KEPT_MS, now_ms - UNMATCHED_KEPT_MS);
-    Some(Retention { flows_before_ms, keys_before_ms, unmatched_before_ms })
+    Some(Cutoffs { flows_before_ms, keys_before_ms, unmatched_before_ms })
 }
 
 /// Prunes an application's closed flows from before a time.

@@ -200,7 +200,7 @@ impl CarrierSink for Sink {
         let to = recipient.as_deref().map(masked).unwrap_or_default();
         let reason = why.name();
         let receipt = UnreadReceipt { reason: reason.into(), text, reference, word, error, recipient };
-        let stored = self.store.unread(carrier.to_owned(), receipt, now_ms()).await;
+        let stored = self.store.keep_unread(carrier.to_owned(), receipt, now_ms()).await;
         self.stored(carrier, stored)?;
         metrics::count_unread_receipt(carrier, reason);
         if self.may_log(carrier, reason) {
@@ -224,7 +224,7 @@ impl CarrierSink for Sink {
         });
         let content = InboundOctets { octets, encoding: encoding.name().into(), data_coding };
         let message = InboundMessage { carrier: carrier.to_owned(), from, to, segment, content };
-        let stored = self.store.inbound(message, now_ms()).await;
+        let stored = self.store.keep_inbound(message, now_ms()).await;
         self.stored(carrier, stored)?;
         metrics::count_handset_message();
         Ok(())

@@ -91,7 +91,7 @@ impl Engine {
 }
 
 async fn take_up_clock(settings: &Settings, store: &dyn Store) -> Result<TrustedClock, StoreError> {
-    let seen_ms = store.last_seen_ms().await?;
+    let seen_ms = store.kept_time_ms().await?;
     let agreement_ms = settings.clock_agreement.as_millis() as i64;
     let clock = TrustedClock::new(Look { wall_ms: now_ms(), monotonic_ms: 0 }, seen_ms, agreement_ms);
     if clock.needed_ms() > agreement_ms {

@@ -69,7 +69,7 @@ impl Data {
         data: &Path,
         options: SqliteOptions,
         followed: Followed,
-        observer: impl FnMut(&[store::Change], u64) + Send + 'static,
+        observer: impl FnMut(&[store::Change], &store::Position) + Send + 'static,
     ) -> anyhow::Result<Data> {
         let options = SqliteOptions { observer: Box::new(observer), ..options };
         let path = database(data);

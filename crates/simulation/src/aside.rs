@@ -8,7 +8,7 @@ use server::{Data, clock};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use store::{SqliteOptions, Store, Threads};
+use store::{Flows, SqliteOptions, Threads};
 use tempfile::TempDir;
 
 /// Copies the database of a server that is down, and lets the copy go on by so many flows that only it has.

@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
-use store::{Admin, Keyring, SqliteStore};
+use store::{Admin, Keyring, SqliteAdmin, SqliteStore};
 use wire::time::parse_iso;
 
 /// An answer is certainly written down so long after it was given, if the server still runs, milliseconds. (The store
@@ -87,8 +87,8 @@ pub async fn check(
     }
     found(api, &seen).await?;
     indexed(store, data).await?;
-    let left =
-        Admin::open(&database(data), &Keyring::default()).and_then(|admin| admin.balance(crate::APPLICATION));
+    let admin = SqliteAdmin::open(&database(data), &Keyring::default()).map_err(|error| error.to_string())?;
+    let left = admin.balance(crate::APPLICATION).await;
     let left = left.map_err(|error| error.to_string())?.ok_or("the balance is gone")?;
     let spent = crate::BALANCE.parse::<Price>().map_err(|error| error.to_string())? - left;
     if spent != price {

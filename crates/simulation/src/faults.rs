@@ -9,9 +9,9 @@ use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use store::{
-    Accepted, Admission, Admit, Application, Cautions, Change, Claim, IdempotencyKey, InboundMessage, Lane,
-    Matched, Offer, Pruned, Reserved, Result, Retention, SqliteStore, Store, StoreError, Suppression, Token,
-    UnreadReceipt,
+    Accepted, Accounts, Admission, Admit, Application, CallbackKey, ChangePage, Claim, Cutoffs, Feed, Flows,
+    IdempotencyKey, InboundMessage, Lane, Matched, Offer, Position, Pruned, Reserved, Result, SqliteStore,
+    StoreError, SubmitChecks, Suppression, Tasks, Token, UnreadReceipt, Upkeep,
 };
 use uuid::Uuid;
 
@@ -77,7 +77,7 @@ pub struct Faulty {
 }
 
 impl Faulty {
-    fn has(&self, bug: Bug) -> bool {
+    fn plants(&self, bug: Bug) -> bool {
         self.bug == Some(bug)
     }
 
@@ -85,7 +85,7 @@ impl Faulty {
     async fn before(&self) -> Result<()> {
         self.world.step().await;
         let fails = self.world.with(|state| state.happens(state.mood.store_fails));
-        if fails { Err(StoreError::Unavailable("simulated".into())) } else { Ok(()) }
+        if fails { Err(StoreError::unavailable("simulated")) } else { Ok(()) }
     }
 
     /// After it: time passes, or the server dies with what was done.
@@ -122,14 +122,14 @@ impl CarrierSink for Forgetful {
 }
 
 #[async_trait]
-impl Store for Faulty {
+impl Flows for Faulty {
     async fn accept(&self, flow: Flow, key: Option<IdempotencyKey>, now_ms: i64) -> Result<Accepted> {
         self.before().await?;
         if flow.application == HOSTILE && self.world.with(|state| state.random.u8(0..10)) == 0 {
             self.memory.lock().unstorable.insert(flow.id);
         }
-        let key = key.filter(|_| !self.has(Bug::IgnoreKeys));
-        if self.has(Bug::AnswerBeforeCommit) {
+        let key = key.filter(|_| !self.plants(Bug::IgnoreKeys));
+        if self.plants(Bug::AnswerBeforeCommit) {
             let (store, world) = (Arc::clone(&self.inner), Arc::clone(&self.world));
             tokio::spawn(async move {
                 world.step().await;
@@ -145,21 +145,21 @@ impl Store for Faulty {
         if self.memory.lock().unstorable.contains(&id)
             && self.world.with(|state| state.trial) == Trial::Hostile
         {
-            return Err(StoreError::Unavailable("simulated: too big".into()));
+            return Err(StoreError::unavailable("simulated: too big"));
         }
         let event = match event {
-            Event::Handed { .. } | Event::Unanswered { .. } if self.has(Bug::ForgetHandOver) => {
+            Event::Handed { .. } | Event::Unanswered { .. } if self.plants(Bug::ForgetHandOver) => {
                 return Ok(Applied { changed: true, notes: vec![] });
             }
-            Event::Deferred { message, part, at_ms, .. } if self.has(Bug::ForgetUnknown) => {
+            Event::Deferred { message, part, at_ms, .. } if self.plants(Bug::ForgetUnknown) => {
                 Event::Deferred { message, part, at_ms, unknown: false }
             }
-            Event::CallbackFailed { number, .. } if self.has(Bug::ForgetCallback) => {
+            Event::CallbackFailed { number, .. } if self.plants(Bug::ForgetCallback) => {
                 Event::CallbackDone { number }
             }
             event => event,
         };
-        if let (true, Event::Submitted { message, carrier, .. }) = (self.has(Bug::WrongPart), &event) {
+        if let (true, Event::Submitted { message, carrier, .. }) = (self.plants(Bug::WrongPart), &event) {
             let mut memory = self.memory.lock();
             let first = memory.first_parts.entry((id, *message)).or_insert_with(|| carrier.clone()).clone();
             memory.taken_for.insert(carrier.clone(), first);
@@ -176,7 +176,7 @@ impl Store for Faulty {
     ) -> Result<Matched> {
         self.before().await?;
         let carrier = self.memory.lock().taken_for.get(&carrier).cloned().unwrap_or(carrier);
-        if self.has(Bug::AcknowledgeBeforeStore) {
+        if self.plants(Bug::AcknowledgeBeforeStore) {
             let (store, world) = (Arc::clone(&self.inner), Arc::clone(&self.world));
             tokio::spawn(async move {
                 tokio::time::sleep(std::time::Duration::from_secs(2)).await;
@@ -188,16 +188,51 @@ impl Store for Faulty {
         self.after(self.inner.receipt(carrier, recipient, receipt, now_ms).await).await
     }
 
-    async fn unread(&self, carrier: String, receipt: UnreadReceipt, now_ms: i64) -> Result<()> {
+    async fn keep_unread(&self, carrier: String, receipt: UnreadReceipt, now_ms: i64) -> Result<()> {
         self.before().await?;
-        self.after(self.inner.unread(carrier, receipt, now_ms).await).await
+        self.after(self.inner.keep_unread(carrier, receipt, now_ms).await).await
     }
 
-    async fn inbound(&self, message: InboundMessage, now_ms: i64) -> Result<()> {
+    async fn keep_inbound(&self, message: InboundMessage, now_ms: i64) -> Result<()> {
         self.before().await?;
-        self.after(self.inner.inbound(message, now_ms).await).await
+        self.after(self.inner.keep_inbound(message, now_ms).await).await
     }
 
+    async fn load(&self, ids: Vec<Uuid>) -> Result<Vec<Option<Flow>>> {
+        self.before().await?;
+        self.after(self.inner.load(ids).await).await
+    }
+
+    async fn load_within(&self, ids: Vec<Uuid>, bytes_max: usize) -> Result<Vec<Option<Flow>>> {
+        self.before().await?;
+        self.after(self.inner.load_within(ids, bytes_max).await).await
+    }
+
+    async fn flows_to_later_recipient(
+        &self,
+        application: String,
+        recipient: String,
+        limit: usize,
+    ) -> Result<Vec<Uuid>> {
+        self.inner.flows_to_later_recipient(application, recipient, limit).await
+    }
+
+    async fn erase(&self, application: String, ids: Vec<Uuid>, now_ms: i64) -> Result<usize> {
+        self.before().await?;
+        self.after(self.inner.erase(application, ids, now_ms).await).await
+    }
+
+    async fn replay_requested(&self, now_ms: i64) -> Result<usize> {
+        self.inner.replay_requested(now_ms).await
+    }
+
+    async fn link(&self, code: String, now_ms: i64) -> Result<Option<String>> {
+        self.inner.link(code, now_ms).await
+    }
+}
+
+#[async_trait]
+impl Tasks for Faulty {
     async fn claim(
         &self,
         lane: Lane,
@@ -208,7 +243,7 @@ impl Store for Faulty {
     ) -> Result<Vec<Claim>> {
         self.before().await?;
         let mut claims = Vec::new();
-        if self.has(Bug::NoTurns) {
+        if self.plants(Bug::NoTurns) {
             let mut first = |offer: &Offer<'_>| {
                 if offer.application == HOSTILE { admit(offer) } else { Admission::ApplicationFull }
             };
@@ -218,7 +253,7 @@ impl Store for Faulty {
             self.inner.resume(lane, APPLICATION, "");
             claims = self.inner.claim(lane, limit, now_ms, lease_ms, admit).await?;
         }
-        if self.has(Bug::ForgetExpiry) {
+        if self.plants(Bug::ForgetExpiry) {
             let mut memory = self.memory.lock();
             claims.retain(|claim| {
                 let TaskKind::Expire { message } = claim.task else { return true };
@@ -241,7 +276,7 @@ impl Store for Faulty {
     }
 
     fn pull_in(&self, lane: Lane, jumped: bool, now_ms: i64, latest_ms: i64) -> usize {
-        if self.has(Bug::ForgetClock) { 0 } else { self.inner.pull_in(lane, jumped, now_ms, latest_ms) }
+        if self.plants(Bug::ForgetClock) { 0 } else { self.inner.pull_in(lane, jumped, now_ms, latest_ms) }
     }
 
     fn next_due_ms(&self, lane: Lane) -> Option<i64> {
@@ -255,80 +290,33 @@ impl Store for Faulty {
     fn recent(&self, id: Uuid) -> Option<Arc<Flow>> {
         self.inner.recent(id)
     }
+}
 
-    async fn load(&self, ids: Vec<Uuid>) -> Result<Vec<Option<Flow>>> {
+#[async_trait]
+impl Accounts for Faulty {
+    fn secret_key(&self) -> &[u8; 32] {
+        self.inner.secret_key()
+    }
+
+    async fn application(&self, id: String) -> Result<Option<Application>> {
+        self.inner.application(id).await
+    }
+
+    async fn own_retentions(&self) -> Result<Vec<(String, u32)>> {
+        self.inner.own_retentions().await
+    }
+
+    async fn changed_callback_keys(&self) -> Result<Vec<(String, CallbackKey)>> {
+        self.inner.changed_callback_keys().await
+    }
+
+    async fn add_token(&self, token: Token, tokens_max: usize) -> Result<()> {
+        self.inner.add_token(token, tokens_max).await
+    }
+
+    async fn token(&self, hash: [u8; 32]) -> Result<Option<(Token, Application)>> {
         self.before().await?;
-        self.after(self.inner.load(ids).await).await
-    }
-
-    async fn changes(&self, after: u64, limit: usize) -> Result<Vec<(u64, Change)>> {
-        self.inner.changes(after, limit).await
-    }
-
-    async fn position(&self) -> Result<u64> {
-        self.inner.position().await
-    }
-
-    fn writer(&self) -> i64 {
-        self.inner.writer()
-    }
-
-    async fn has(&self, writer: i64, position: u64) -> Result<bool> {
-        Ok(self.has(Bug::TrustIndex) || self.inner.has(writer, position).await?)
-    }
-
-    async fn forget_removals(&self, until: u64) -> Result<()> {
-        self.inner.forget_removals(until).await
-    }
-
-    async fn prune(&self, retention: Retention, limit: usize) -> Result<Pruned> {
-        self.before().await?;
-        let retention = if self.has(Bug::BelieveClock) {
-            let now_ms = self.world.clock_ms();
-            let day_ms = 86_400_000;
-            Retention {
-                flows_before_ms: now_ms - 365 * day_ms,
-                keys_before_ms: now_ms - day_ms,
-                unmatched_before_ms: now_ms - 30 * day_ms,
-            }
-        } else {
-            retention
-        };
-        self.after(self.inner.prune(retention, limit).await).await
-    }
-
-    async fn last_seen_ms(&self) -> Result<Option<i64>> {
-        self.inner.last_seen_ms().await
-    }
-
-    async fn see(&self, now_ms: i64) -> Result<()> {
-        self.before().await?;
-        self.after(self.inner.see(now_ms).await).await
-    }
-
-    async fn prune_flows(&self, application: String, ids: Vec<Uuid>) -> Result<usize> {
-        self.inner.prune_flows(application, ids).await
-    }
-
-    async fn erase(&self, application: String, ids: Vec<Uuid>, now_ms: i64) -> Result<usize> {
-        self.before().await?;
-        self.after(self.inner.erase(application, ids, now_ms).await).await
-    }
-
-    async fn later_flows(&self, application: String, recipient: String, limit: usize) -> Result<Vec<Uuid>> {
-        self.inner.later_flows(application, recipient, limit).await
-    }
-
-    async fn retentions(&self) -> Result<Vec<(String, u32)>> {
-        self.inner.retentions().await
-    }
-
-    async fn replay_requested(&self, now_ms: i64) -> Result<usize> {
-        self.inner.replay_requested(now_ms).await
-    }
-
-    async fn link(&self, code: String, now_ms: i64) -> Result<Option<String>> {
-        self.inner.link(code, now_ms).await
+        self.after(self.inner.token(hash).await).await
     }
 
     async fn reserve(
@@ -366,34 +354,63 @@ impl Store for Faulty {
         self.inner.suppressions(application, channel, after, limit).await
     }
 
-    async fn cautions(&self) -> Result<Cautions> {
-        self.inner.cautions().await
+    async fn submit_checks(&self) -> Result<SubmitChecks> {
+        self.inner.submit_checks().await
+    }
+}
+
+#[async_trait]
+impl Feed for Faulty {
+    async fn changes(&self, after: &Position, limit: usize) -> Result<ChangePage> {
+        self.inner.changes(after, limit).await
     }
 
-    async fn application(&self, id: String) -> Result<Option<Application>> {
-        self.inner.application(id).await
+    async fn position(&self) -> Result<Position> {
+        self.inner.position().await
     }
 
-    async fn add_token(&self, token: Token, most: usize) -> Result<()> {
-        self.inner.add_token(token, most).await
+    async fn has(&self, position: &Position) -> Result<bool> {
+        Ok(self.plants(Bug::TrustIndex) || self.inner.has(position).await?)
+    }
+
+    async fn forget_removals(&self, until: &Position) -> Result<()> {
+        self.inner.forget_removals(until).await
+    }
+}
+
+#[async_trait]
+impl Upkeep for Faulty {
+    async fn prune(&self, cutoffs: Cutoffs, limit: usize) -> Result<Pruned> {
+        self.before().await?;
+        let cutoffs = if self.plants(Bug::BelieveClock) {
+            let now_ms = self.world.clock_ms();
+            let day_ms = 86_400_000;
+            Cutoffs {
+                flows_before_ms: now_ms - 365 * day_ms,
+                keys_before_ms: now_ms - day_ms,
+                unmatched_before_ms: now_ms - 30 * day_ms,
+            }
+        } else {
+            cutoffs
+        };
+        self.after(self.inner.prune(cutoffs, limit).await).await
+    }
+
+    async fn prune_flows(&self, application: String, ids: Vec<Uuid>) -> Result<usize> {
+        self.inner.prune_flows(application, ids).await
+    }
+
+    async fn kept_time_ms(&self) -> Result<Option<i64>> {
+        self.inner.kept_time_ms().await
+    }
+
+    async fn keep_time(&self, now_ms: i64) -> Result<()> {
+        self.before().await?;
+        self.after(self.inner.keep_time(now_ms).await).await
     }
 
     async fn probe(&self) -> Result<()> {
         self.before().await?;
         self.after(self.inner.probe().await).await
-    }
-
-    async fn load_within(&self, ids: Vec<Uuid>, bytes_max: usize) -> Result<Vec<Option<Flow>>> {
-        self.before().await?;
-        self.after(self.inner.load_within(ids, bytes_max).await).await
-    }
-
-    async fn token(&self, hash: [u8; 32]) -> Result<Option<(Token, Application)>> {
-        self.before().await?;
-        self.after(self.inner.token(hash).await).await
-    }
-
-    fn secret_key(&self) -> &[u8; 32] {
-        self.inner.secret_key()
     }
 }

@@ -38,8 +38,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{
-    Admin, Application, ApplicationSettings, Keyring, Lane, NewApplication, SqliteOptions, Store, Threads,
-    Token,
+    Accounts, Admin, Application, ApplicationSettings, Keyring, Lane, NewApplication, SqliteAdmin,
+    SqliteOptions, Tasks, Threads, Token,
 };
 use target::SimulatedTarget;
 use tempfile::TempDir;
@@ -167,7 +167,8 @@ pub fn run(seed: u64, options: &Options) -> Result<Summary, String> {
     clock::simulate(move || told.clock_ms());
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let memory = Arc::default();
-    prepare(directory.path()).map_err(|error| error.to_string())?;
+    let before = Builder::new_current_thread().build().map_err(|error| error.to_string())?;
+    before.block_on(prepare(directory.path())).map_err(|error| error.to_string())?;
     // What the server draws: ids, pauses.
     fastrand::seed(seed);
     let (mut crashes, mut aside) = (0, None);
@@ -226,8 +227,8 @@ fn fair(summary: Summary) -> Result<Summary, String> {
 }
 
 /// Makes the applications that flows belong to.
-fn prepare(data: &Path) -> anyhow::Result<()> {
-    let admin = Admin::open(&database(data), &Keyring::default())?;
+async fn prepare(data: &Path) -> anyhow::Result<()> {
+    let admin = SqliteAdmin::open(&database(data), &Keyring::default())?;
     for id in [APPLICATION, HOSTILE] {
         let application = Application {
             id: id.into(),
@@ -237,9 +238,9 @@ fn prepare(data: &Path) -> anyhow::Result<()> {
             revoked_ms: None,
             settings: ApplicationSettings::default(),
         };
-        admin.add_application(&NewApplication { application, secret: String::new() })?;
+        admin.add_application(&NewApplication { application, secret: String::new() }).await?;
     }
-    admin.set_balance(APPLICATION, Some(BALANCE.parse()?))?;
+    admin.set_balance(APPLICATION, Some(BALANCE.parse()?)).await?;
     Ok(())
 }
 

@@ -3,7 +3,6 @@
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 /// An application: a tenant with credentials, that owns flows.
 #[derive(Clone, Debug)]
@@ -63,7 +62,8 @@ impl ApplicationLimits {
     }
 }
 
-/// Which of an application's keys its callbacks are signed with. Keys are derived, so a number stands for each.
+/// Which of an application's keys its callbacks are signed with. Keys are derived, so a number stands for
+/// each.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct CallbackKey {
     /// How often the key was changed.
@@ -150,8 +150,8 @@ impl NewApplication {
 
 /// What secrets are made of: no client's shell, form or header has to escape it.
 const SECRET_ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// Letters and digits of a secret: 119 bits. Base64 of an id, a colon and a secret then has 60 characters, so that
-/// clients whose base64 breaks lines after 60 or 76 send one line (contract, section 1).
+/// Letters and digits of a secret: 119 bits. Base64 of an id, a colon and a secret then has 60 characters, so
+/// that clients whose base64 breaks lines after 60 or 76 send one line (contract, section 1).
 const SECRET_LENGTH: usize = 20;
 
 /// A new secret and its hash.
@@ -167,7 +167,8 @@ pub(crate) fn draw_secret(key: &[u8; 32]) -> Result<(String, [u8; 32]), getrando
     Ok((secret, hash))
 }
 
-/// The symbol for a random octet; none for the last octets, which would make some symbols likelier than others.
+/// The symbol for a random octet; none for the last octets, which would make some symbols likelier than
+/// others.
 fn symbol(octet: u8) -> Option<char> {
     const FAIR: usize = 256 - 256 % SECRET_ALPHABET.len();
     let octet = usize::from(octet);
@@ -182,13 +183,14 @@ impl Application {
     }
 }
 
-/// Secrets are at least 119 random bits (256 before they became short), so there is nothing to guess that a slow hash
-/// (argon2) would slow down; the installation's key makes hashes useless elsewhere.
+/// Secrets are at least 119 random bits (256 before they became short), so there is nothing to guess that a
+/// slow hash (argon2) would slow down; the installation's key makes hashes useless elsewhere.
 fn secret_hash(key: &[u8; 32], secret: &str) -> [u8; 32] {
     keyed_hash(key, secret.as_bytes())
 }
 
-/// The key of a generation that an application's callbacks are signed with: derived, so that there is nothing to store.
+/// The key of a generation that an application's callbacks are signed with: derived, so that there is nothing
+/// to store.
 pub fn callback_secret(key: &[u8; 32], application: &str, generation: u32) -> [u8; 32] {
     let text = match generation {
         0 => format!("callbacks of {application}"),
@@ -197,8 +199,8 @@ pub fn callback_secret(key: &[u8; 32], application: &str, generation: u32) -> [u
     keyed_hash(key, text.as_bytes())
 }
 
-/// A hash that nobody without the installation's key can try values against: of values of one kind, and of one
-/// application.
+/// A hash that nobody without the installation's key can try values against: of values of one kind, and of
+/// one application.
 pub(crate) fn blind(key: &[u8; 32], kind: &str, application: &str, value: &[u8]) -> [u8; 32] {
     keyed_hash(key, &[kind.as_bytes(), b"\0", application.as_bytes(), b"\0", value].concat())
 }
@@ -231,24 +233,6 @@ impl Token {
     pub fn hash_of(token: &str) -> [u8; 32] {
         Sha256::digest(token.as_bytes()).into()
     }
-}
-
-/// A callback that was given up.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct DeadCallback {
-    /// The flow.
-    pub tracking_id: Uuid,
-    /// Whose it is.
-    pub application_id: String,
-    /// Where it was to go.
-    pub url: String,
-    /// Its `webhook-id`.
-    pub webhook_id: Uuid,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// Why the last attempt failed.
-    pub error: String,
 }
 
 fn hex(bytes: &[u8]) -> String {

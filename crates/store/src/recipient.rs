@@ -10,7 +10,8 @@ fn is_mask(c: char) -> bool {
     matches!(c, '*' | 'X' | 'x' | '#' | '?')
 }
 
-/// The digits and masked digits of an address without its international or national prefix; `None` if it is no number.
+/// The digits and masked digits of an address without its international or national prefix; `None` if it is
+/// no number.
 fn significant(address: &str) -> Option<String> {
     let mut significant = String::with_capacity(address.len());
     for c in address.chars() {
@@ -30,8 +31,13 @@ pub(crate) fn digits(address: &str) -> Option<String> {
     significant(address).filter(|digits| !digits.contains('*'))
 }
 
-/// Whether a carrier may mean the recipient `to` by `reported`: the same digits, or the last six or more of them; a
-/// masked digit fits any.
+/// What a sender is found by: a number's digits, or an address as it is.
+pub(crate) fn sender(from: &str) -> String {
+    digits(from).unwrap_or_else(|| from.trim().to_lowercase())
+}
+
+/// Whether a carrier may mean the recipient `to` by `reported`: the same digits, or the last six or more of
+/// them; a masked digit fits any.
 pub(crate) fn fits(to: &str, reported: &str) -> bool {
     let (Some(to), Some(reported)) = (significant(to), significant(reported)) else { return false };
     let compared = to.len().min(reported.len());

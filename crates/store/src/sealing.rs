@@ -1,4 +1,5 @@
-//! Documents that nobody without the key can read: XChaCha20-Poly1305, under a random nonce each, bound to the flow.
+//! Documents that nobody without the key can read: XChaCha20-Poly1305, under a random nonce each, bound to
+//! the flow.
 
 use crate::application::blind;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
@@ -60,7 +61,8 @@ impl Keyring {
         opened.map(Cow::Owned).map_err(|_| SealError::Damaged)
     }
 
-    /// Gives a connection the SQL functions `seal(id, doc)` and `unseal(id, doc)`; what is damaged unseals to NULL.
+    /// Gives a connection the SQL functions `seal(id, doc)` and `unseal(id, doc)`; what is damaged unseals to
+    /// NULL.
     pub(crate) fn attach(&self, connection: &Connection) -> rusqlite::Result<()> {
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
         let failed = |error: SealError| rusqlite::Error::UserFunctionError(Box::new(error));
@@ -82,7 +84,8 @@ impl Keyring {
     }
 }
 
-/// Gives a connection the SQL function `blind(kind, application, value)`: [`blind`] with the installation's key.
+/// Gives a connection the SQL function `blind(kind, application, value)`: [`blind`] with the installation's
+/// key.
 pub(crate) fn attach_blind(connection: &Connection, secret_key: [u8; 32]) -> rusqlite::Result<()> {
     let flags =
         FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY | FunctionFlags::SQLITE_DETERMINISTIC;

@@ -120,7 +120,7 @@ pub struct Credentials {
 }
 
 /// Creates an application.
-pub fn create(data: &Path, name: String, settings: ApplicationSettings) -> anyhow::Result<Credentials> {
+pub async fn create(data: &Path, name: String, settings: ApplicationSettings) -> anyhow::Result<Credentials> {
     if name.trim().is_empty() {
         bail!("--name must not be empty");
     }
@@ -128,9 +128,9 @@ pub fn create(data: &Path, name: String, settings: ApplicationSettings) -> anyho
         bail!("--name must not have control characters");
     }
     let admin = open_or_create(data)?;
-    let key = admin.secret_key()?;
+    let key = admin.secret_key().await?;
     let new = NewApplication::draw(name, settings, &key, now_ms())?;
-    admin.add_application(&new)?;
+    admin.add_application(&new).await?;
     let id = new.application.id;
     let callback_secret = webhook_secret(&key, &id, CallbackKey::default());
     Ok(Credentials { id, secret: new.secret, callback_secret })
@@ -142,7 +142,7 @@ fn webhook_secret(key: &[u8; 32], application: &str, of: CallbackKey) -> String 
 }
 
 impl App {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub async fn run(self) -> anyhow::Result<()> {
         match self {
             App::Create { name, place, token_ttl, transcode, retention_days } => {
                 let token_ttl = match token_ttl {
@@ -159,30 +159,31 @@ impl App {
                         retention_days,
                         ..ApplicationSettings::default()
                     },
-                )?;
+                )
+                .await?;
                 say!(
                     "{}",
                     json!({"applicationId": id, "applicationSecret": secret, "callbackSecret": callback_secret})
                 );
             }
-            App::List { place, json } => list(&place.open()?, json)?,
+            App::List { place, json } => list(&place.open()?, json).await?,
             App::Balance { id, set, add, none, place } => {
                 let change = Change { set, add, none };
-                match balance(&mut place.open()?, &id, &change)? {
+                match balance(&place.open()?, &id, &change).await? {
                     Some(balance) => say!("{balance}"),
                     None => say!("unlimited"),
                 }
             }
             App::Limits { id, requests_per_second, searches_max, tokens_max, reset, place } => {
                 let given = ApplicationLimits { requests_per_second, searches_max, tokens_max };
-                say!("{}", limits(&mut place.open()?, &id, given, reset)?);
+                say!("{}", limits(&place.open()?, &id, given, reset).await?);
             }
             App::Rotate { id, callback_secret: true, place } => {
-                let mut admin = place.open()?;
-                let Some(key) = admin.rotate_callback_key(&id, now_ms())? else {
+                let admin = place.open()?;
+                let Some(key) = admin.rotate_callback_key(&id, now_ms()).await? else {
                     bail!("there is no application {id} that could have a callback secret");
                 };
-                let secret = webhook_secret(&admin.secret_key()?, &id, key);
+                let secret = webhook_secret(&admin.secret_key().await?, &id, key);
                 let until = iso(key.changed_ms.saturating_add(CallbackKey::GRACE_MS));
                 say!(
                     "{}",
@@ -190,13 +191,13 @@ impl App {
                 );
             }
             App::Rotate { id, place, .. } => {
-                let Some(secret) = place.open()?.rotate_secret(&id)? else {
+                let Some(secret) = place.open()?.rotate_secret(&id).await? else {
                     bail!("there is no application {id} that could have a secret");
                 };
                 say!("{}", json!({"applicationId": id, "applicationSecret": secret}));
             }
             App::Revoke { id, place } => {
-                if !place.open()?.revoke_application(&id, now_ms())? {
+                if !place.open()?.revoke_application(&id, now_ms()).await? {
                     bail!("there is no application {id} to revoke");
                 }
                 say!("revoked {id}; a running server notices within seconds");
@@ -214,19 +215,19 @@ struct Change {
 }
 
 /// Changes a balance, and answers with what it is then; none where nobody counts.
-fn balance(admin: &mut Admin, id: &str, change: &Change) -> anyhow::Result<Option<Price>> {
-    if admin.application(id)?.is_none() {
+async fn balance(admin: &dyn Admin, id: &str, change: &Change) -> anyhow::Result<Option<Price>> {
+    if admin.application(id).await?.is_none() {
         bail!("there is no application {id}");
     }
     if change.set.is_some() || change.none {
-        admin.set_balance(id, change.set)?;
+        admin.set_balance(id, change.set).await?;
     }
     if let Some(amount) = change.add
-        && admin.add_balance(id, amount)?.is_none()
+        && admin.add_balance(id, amount).await?.is_none()
     {
         bail!("application {id} has no balance to add to: --set one first");
     }
-    Ok(admin.balance(id)?)
+    Ok(admin.balance(id).await?)
 }
 
 /// An amount of money that balances can be reckoned with exactly.
@@ -237,8 +238,13 @@ fn amount(text: &str) -> Result<Price, String> {
 }
 
 /// Sets the limits that are given, and answers with all that the application has.
-fn limits(admin: &mut Admin, id: &str, given: ApplicationLimits, reset: bool) -> anyhow::Result<String> {
-    let Some(Application { settings, .. }) = admin.application(id)? else {
+async fn limits(
+    admin: &dyn Admin,
+    id: &str,
+    given: ApplicationLimits,
+    reset: bool,
+) -> anyhow::Result<String> {
+    let Some(Application { settings, .. }) = admin.application(id).await? else {
         bail!("there is no application {id}");
     };
     let known = if reset { ApplicationLimits::default() } else { settings.limits };
@@ -248,7 +254,7 @@ fn limits(admin: &mut Admin, id: &str, given: ApplicationLimits, reset: bool) ->
         tokens_max: given.tokens_max.or(known.tokens_max),
     };
     if limits != settings.limits {
-        admin.set_limits(id, limits)?;
+        admin.set_limits(id, limits).await?;
     }
     Ok(describe(&limits))
 }
@@ -272,9 +278,9 @@ fn describe(limits: &ApplicationLimits) -> String {
     if shown.is_empty() { "as configured".into() } else { shown.join(", ") }
 }
 
-fn list(admin: &Admin, as_json: bool) -> anyhow::Result<()> {
-    let key = admin.secret_key()?;
-    let applications = admin.applications()?;
+async fn list(admin: &dyn Admin, as_json: bool) -> anyhow::Result<()> {
+    let key = admin.secret_key().await?;
+    let applications = admin.applications().await?;
     if as_json {
         let rows: Vec<_> = applications
             .iter()

@@ -4,6 +4,7 @@ use crate::output::{self, say};
 use crate::place::Place;
 use crate::table::table;
 use anyhow::bail;
+use store::Admin;
 use uuid::Uuid;
 
 /// Most flows listed.
@@ -40,10 +41,10 @@ pub struct Of {
 }
 
 impl Callbacks {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub async fn run(self) -> anyhow::Result<()> {
         match self {
             Callbacks::List { place, json } => {
-                let dead = place.open_with_keys()?.dead_callbacks(LISTED_MAX)?;
+                let dead = place.open_with_keys()?.dead_callbacks(LISTED_MAX).await?;
                 if json {
                     say!("{}", output::json(&dead)?);
                     return Ok(());
@@ -61,7 +62,7 @@ impl Callbacks {
                 say!("{table}");
             }
             Callbacks::Replay { of: Of { tracking_id, .. }, place } => {
-                let flows = place.open()?.request_replay(tracking_id)?;
+                let flows = place.open()?.request_replay(tracking_id).await?;
                 match tracking_id {
                     Some(id) if flows == 0 => bail!("flow {id} has no callback that was given up"),
                     None if flows == 0 => bail!("there is nothing to replay"),

@@ -57,7 +57,7 @@ impl Demo {
         };
         let url = format!("http://{}", server.address);
         let Credentials { id, secret, .. } =
-            app::create(&config.store.path, "Demo".into(), ApplicationSettings::default())?;
+            app::create(&config.store.path, "Demo".into(), ApplicationSettings::default()).await?;
         say!("A server on {url} with fresh data in {}.", config.store.path.display());
         say!("One ttl minute lasts {} ms here; the sandbox plays all channels.\n", MINUTE.as_millis());
 

@@ -4,6 +4,7 @@ use crate::output::{self, say};
 use crate::place::Place;
 use crate::table::table;
 use anyhow::bail;
+use store::Admin;
 use uuid::Uuid;
 use wire::time::iso;
 
@@ -27,17 +28,17 @@ pub enum Flows {
 }
 
 impl Flows {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub async fn run(self) -> anyhow::Result<()> {
         let Flows::Quarantined { release, place, json } = self;
         let admin = place.open()?;
         if let Some(id) = release {
-            if !admin.release(id)? {
+            if !admin.release(id).await? {
                 bail!("{id} is not set aside");
             }
             say!("{id} is tried again from the server's next start on");
             return Ok(());
         }
-        let quarantined = admin.quarantined(LISTED_MAX)?;
+        let quarantined = admin.quarantined(LISTED_MAX).await?;
         if json {
             say!("{}", output::json(&quarantined)?);
             return Ok(());

@@ -5,7 +5,7 @@ use crate::place::Place;
 use crate::table::table;
 use carriers::Encoding;
 use serde::Serialize;
-use store::StoredInbound;
+use store::{Admin, StoredInbound};
 use wire::time::iso;
 
 /// Arguments of `switchback inbound`.
@@ -42,9 +42,9 @@ struct Listed {
 }
 
 impl Inbound {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub async fn run(self) -> anyhow::Result<()> {
         let Inbound { from, limit, place, json } = self;
-        let messages = place.open_with_keys()?.inbound(limit, from.as_deref())?;
+        let messages = place.open_with_keys()?.inbound(limit, from.as_deref()).await?;
         let messages = messages.into_iter().map(Listed::of);
         if json {
             say!("{}", output::json(&messages.collect::<Vec<_>>())?);

@@ -4,7 +4,7 @@ use crate::serve::load_with_warnings;
 use anyhow::{Context, bail};
 use server::config::Config;
 use std::path::{Path, PathBuf};
-use store::{Admin, Keyring};
+use store::{Keyring, SqliteAdmin};
 
 /// Where the data are; of every command that reads or writes them beside a server.
 #[derive(clap::Args)]
@@ -33,12 +33,12 @@ impl Place {
     }
 
     /// Opens a database that is there; nothing is made.
-    pub fn open(&self) -> anyhow::Result<Admin> {
+    pub fn open(&self) -> anyhow::Result<SqliteAdmin> {
         open(&self.data()?, &Keyring::default())
     }
 
     /// Opens it with the keys that flows are encrypted with.
-    pub fn open_with_keys(&self) -> anyhow::Result<Admin> {
+    pub fn open_with_keys(&self) -> anyhow::Result<SqliteAdmin> {
         let store = self.configured()?.store;
         open(&store.path, &store.keys()?)
     }
@@ -56,15 +56,15 @@ pub fn existing(data: &Path) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-fn open(data: &Path, keys: &Keyring) -> anyhow::Result<Admin> {
+fn open(data: &Path, keys: &Keyring) -> anyhow::Result<SqliteAdmin> {
     let path = existing(data)?;
-    Admin::open(&path, keys).with_context(|| format!("opening {}", path.display()))
+    SqliteAdmin::open(&path, keys).with_context(|| format!("opening {}", path.display()))
 }
 
 /// Opens the database of a data directory, and creates it where there is none.
-pub fn open_or_create(data: &Path) -> anyhow::Result<Admin> {
+pub fn open_or_create(data: &Path) -> anyhow::Result<SqliteAdmin> {
     server::data::create_directory(data)
         .with_context(|| format!("making the data directory {}", data.display()))?;
     let path = server::database(data);
-    Admin::open(&path, &Keyring::default()).with_context(|| format!("opening {}", path.display()))
+    SqliteAdmin::open(&path, &Keyring::default()).with_context(|| format!("opening {}", path.display()))
 }

@@ -4,7 +4,7 @@ use crate::output::{self, say};
 use crate::place::Place;
 use crate::table::table;
 use server::clock::now_ms;
-use store::UnmatchedReceipt;
+use store::{Admin, UnmatchedReceipt};
 use wire::time::iso;
 
 #[derive(clap::Subcommand)]
@@ -24,9 +24,9 @@ pub enum Receipts {
 }
 
 impl Receipts {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub async fn run(self) -> anyhow::Result<()> {
         let Receipts::Unmatched { limit, place, json } = self;
-        let receipts = place.open_with_keys()?.unmatched_receipts(limit, now_ms())?;
+        let receipts = place.open_with_keys()?.unmatched_receipts(limit, now_ms()).await?;
         if json {
             say!("{}", output::json(&receipts)?);
             return Ok(());

@@ -9,7 +9,7 @@ use flow::{Channel, is_e164};
 use server::clock::now_ms;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use store::{Admin, Suppression};
+use store::{Admin, SqliteAdmin, Suppression};
 use wire::time::iso;
 
 /// Rows that are read at once.
@@ -69,12 +69,12 @@ pub struct Of {
 }
 
 impl Of {
-    fn open(&self) -> anyhow::Result<(Admin, Channel)> {
+    async fn open(&self) -> anyhow::Result<(SqliteAdmin, Channel)> {
         let channel =
             Channel::ALL.into_iter().find(|channel| channel.name().eq_ignore_ascii_case(&self.channel));
         let channel = channel.context("--channel must be Sms, Viber or Voice")?;
         let admin = self.place.open()?;
-        if admin.application(&self.application)?.is_none() {
+        if admin.application(&self.application).await?.is_none() {
             bail!("there is no application {}", self.application);
         }
         Ok((admin, channel))
@@ -95,37 +95,37 @@ impl Of {
 }
 
 impl Suppress {
-    pub fn run(self) -> anyhow::Result<()> {
+    pub async fn run(self) -> anyhow::Result<()> {
         match self {
             Suppress::Add { of, recipient, reason } => {
-                let (mut admin, channel) = of.open()?;
-                admin.suppress(&[of.suppression(channel, &recipient, &reason)?])?;
+                let (admin, channel) = of.open().await?;
+                admin.suppress(&[of.suppression(channel, &recipient, &reason)?]).await?;
                 say!(
                     "{recipient} is sent nothing over {channel} any more; a running server knows in a second"
                 );
             }
             Suppress::Remove { of, recipient } => {
-                let (admin, channel) = of.open()?;
-                if !admin.unsuppress(&of.application, channel, &recipient)? {
+                let (admin, channel) = of.open().await?;
+                if !admin.unsuppress(&of.application, channel, &recipient).await? {
                     bail!("{recipient} is not on the list");
                 }
                 say!("{recipient} is sent messages over {channel} again");
             }
-            Suppress::List { of, csv } => list(&of, csv)?,
-            Suppress::Import { of, file } => import(&of, &file)?,
+            Suppress::List { of, csv } => list(&of, csv).await?,
+            Suppress::Import { of, file } => import(&of, &file).await?,
         }
         Ok(())
     }
 }
 
-fn list(of: &Of, csv: bool) -> anyhow::Result<()> {
-    let (admin, channel) = of.open()?;
+async fn list(of: &Of, csv: bool) -> anyhow::Result<()> {
+    let (admin, channel) = of.open().await?;
     let mut pages = Pages { admin: &admin, of, channel, after: String::new() };
     if csv {
-        return write_csv(&mut pages);
+        return write_csv(&mut pages).await;
     }
     let mut table = table(["recipient", "since", "reason"]);
-    while let Some(page) = pages.next()? {
+    while let Some(page) = pages.next().await? {
         for Suppression { recipient, reason, since_ms, .. } in page {
             table.add_row([recipient, iso(since_ms), reason]);
         }
@@ -136,15 +136,15 @@ fn list(of: &Of, csv: bool) -> anyhow::Result<()> {
 
 /// A list, read in pieces.
 struct Pages<'a> {
-    admin: &'a Admin,
+    admin: &'a SqliteAdmin,
     of: &'a Of,
     channel: Channel,
     after: String,
 }
 
 impl Pages<'_> {
-    fn next(&mut self) -> anyhow::Result<Option<Vec<Suppression>>> {
-        let page = self.admin.suppressions(&self.of.application, self.channel, &self.after, PAGE)?;
+    async fn next(&mut self) -> anyhow::Result<Option<Vec<Suppression>>> {
+        let page = self.admin.suppressions(&self.of.application, self.channel, &self.after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(None) };
         self.after.clone_from(&last.recipient);
         Ok(Some(page))
@@ -152,9 +152,9 @@ impl Pages<'_> {
 }
 
 /// Writes a list as CSV (RFC 4180) until its end, or until nobody reads it any more.
-fn write_csv(pages: &mut Pages<'_>) -> anyhow::Result<()> {
+async fn write_csv(pages: &mut Pages<'_>) -> anyhow::Result<()> {
     let mut out = output::data();
-    while let Some(page) = pages.next()? {
+    while let Some(page) = pages.next().await? {
         if !output::heard(out.write_all(&rows(&page)?)).context("writing the output")? {
             return Ok(());
         }
@@ -172,8 +172,8 @@ fn rows(page: &[Suppression]) -> anyhow::Result<Vec<u8>> {
     Ok(csv.into_inner().map_err(csv::IntoInnerError::into_error)?)
 }
 
-fn import(of: &Of, file: &Path) -> anyhow::Result<()> {
-    let (mut admin, channel) = of.open()?;
+async fn import(of: &Of, file: &Path) -> anyhow::Result<()> {
+    let (admin, channel) = of.open().await?;
     let input: Box<dyn Read> = if file == Path::new("-") {
         Box::new(std::io::stdin().lock())
     } else {
@@ -185,7 +185,9 @@ fn import(of: &Of, file: &Path) -> anyhow::Result<()> {
         read.with_context(|| format!("{}: line {line}", file.display()))
     });
     let all = all.collect::<anyhow::Result<Vec<_>>>()?;
-    all.chunks(BATCH).try_for_each(|batch| admin.suppress(batch))?;
+    for batch in all.chunks(BATCH) {
+        admin.suppress(batch).await?;
+    }
     say!("{} recipients are sent nothing over {channel} any more", all.len());
     Ok(())
 }

@@ -41,7 +41,8 @@ impl Service {
         let mut erased = 0;
         loop {
             let (application, recipient) = (application.to_owned(), recipient.to_owned());
-            let mut ids = self.store().later_flows(application.clone(), recipient, ERASED_MAX).await?;
+            let later = self.store().flows_to_later_recipient(application.clone(), recipient, ERASED_MAX);
+            let mut ids = later.await?;
             ids.extend(self.index().search(&query).keys.into_iter().map(|(_, id)| id));
             ids.sort_unstable();
             ids.dedup();

@@ -5,10 +5,11 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use futures::FutureExt;
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use std::sync::{Arc, Mutex};
-use store::{Admin, Keyring};
+use store::{Admin, Keyring, SqliteAdmin};
 
 const ALLOW: &str = "[callbacks]\nallow_private = true\nretry_base = \"20ms\"\n";
 
@@ -75,10 +76,10 @@ async fn on_completion_calls_once_with_the_signed_tracking() {
 #[tokio::test]
 async fn a_changed_key_signs_beside_the_one_of_before() {
     let server = TestServer::start(ALLOW).await;
-    let mut admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
+    let admin = SqliteAdmin::open(&server::database(&server.data), &Keyring::default()).unwrap();
     let id = &server.application.id;
-    let key = admin.rotate_callback_key(id, server::clock::now_ms()).unwrap().unwrap();
-    let secret = store::callback_secret(&admin.secret_key().unwrap(), id, key.generation);
+    let key = admin.rotate_callback_key(id, server::clock::now_ms()).await.unwrap().unwrap();
+    let secret = store::callback_secret(&admin.secret_key().await.unwrap(), id, key.generation);
     let (old, new) = (server.application.callback_secret.clone(), secret.to_vec());
     let signed_by = |receiver: &Receiver| {
         let (headers, body) = receiver.got.lock().unwrap()[0].clone();
@@ -97,8 +98,8 @@ async fn a_changed_key_signs_beside_the_one_of_before() {
         assert!(tokio::time::Instant::now() < deadline);
     }
     // A day later only the new one signs.
-    admin.rotate_callback_key(id, 0).unwrap().unwrap();
-    admin.rotate_callback_key(id, 0).unwrap().unwrap();
+    admin.rotate_callback_key(id, 0).await.unwrap().unwrap();
+    admin.rotate_callback_key(id, 0).await.unwrap().unwrap();
     loop {
         let receiver = Receiver::start(&[200]).await;
         server.send(&flow("OnCompletion", &receiver.url, "+306900000000")).await;
@@ -108,9 +109,9 @@ async fn a_changed_key_signs_beside_the_one_of_before() {
         }
         assert!(tokio::time::Instant::now() < deadline);
     }
-    assert!(admin.revoke_application(id, 1).unwrap());
-    assert!(admin.rotate_callback_key(id, 2).unwrap().is_none());
-    assert!(admin.rotate_callback_key("nobody", 2).unwrap().is_none());
+    assert!(admin.revoke_application(id, 1).await.unwrap());
+    assert!(admin.rotate_callback_key(id, 2).await.unwrap().is_none());
+    assert!(admin.rotate_callback_key("nobody", 2).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -169,9 +170,10 @@ async fn private_targets_are_not_called() {
     let called = receiver.count();
     let text = "[engine]\nminute = \"200ms\"\n[callbacks]\nretry_base = \"20ms\"\ngive_up = \"0s\"\n";
     let server = TestServer::start_again(&data, text, server.token, server.application).await;
-    let admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
-    until("the dead callback", || !admin.dead_callbacks(10).unwrap().is_empty()).await;
-    assert!(admin.dead_callbacks(10).unwrap()[0].error.contains("callbacks.allow_private is off"));
+    let admin = SqliteAdmin::open(&server::database(&server.data), &Keyring::default()).unwrap();
+    until("the dead callback", || !admin.dead_callbacks(10).now_or_never().unwrap().unwrap().is_empty())
+        .await;
+    assert!(admin.dead_callbacks(10).await.unwrap()[0].error.contains("callbacks.allow_private is off"));
     assert_eq!(receiver.count(), called);
     assert_eq!(server.post("/failover", &body).await.0, 400);
 }
@@ -181,13 +183,14 @@ async fn dead_callbacks_are_kept_and_replayed() {
     let server = TestServer::start(&format!("{ALLOW}give_up = \"0s\"\n")).await;
     let receiver = Receiver::start(&[404, 200]).await;
     server.send(&flow("OnCompletion", &receiver.url, "+306900000000")).await;
-    let admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
-    until("the dead callback", || !admin.dead_callbacks(10).unwrap().is_empty()).await;
-    let dead = &admin.dead_callbacks(10).unwrap()[0];
+    let admin = SqliteAdmin::open(&server::database(&server.data), &Keyring::default()).unwrap();
+    until("the dead callback", || !admin.dead_callbacks(10).now_or_never().unwrap().unwrap().is_empty())
+        .await;
+    let dead = &admin.dead_callbacks(10).await.unwrap()[0];
     assert!(dead.error.contains("404"), "{}", dead.error);
-    assert_eq!(admin.request_replay(Some(dead.tracking_id)).unwrap(), 1);
+    assert_eq!(admin.request_replay(Some(dead.tracking_id)).await.unwrap(), 1);
     until("the replay", || receiver.count() == 2).await;
-    until("the end of it", || admin.dead_callbacks(10).unwrap().is_empty()).await;
+    until("the end of it", || admin.dead_callbacks(10).now_or_never().unwrap().unwrap().is_empty()).await;
 }
 
 /// Accepts connections at every address of the loopback network and never answers.

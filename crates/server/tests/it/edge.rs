@@ -4,7 +4,7 @@ use crate::support::*;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
-use store::{Admin, ApplicationLimits, Keyring};
+use store::{Admin, ApplicationLimits, Keyring, SqliteAdmin};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -268,9 +268,9 @@ async fn an_applications_own_limits_are_heeded_while_the_server_runs() {
         tokens_max: std::num::NonZeroU32::new(1),
         ..ApplicationLimits::default()
     };
-    let mut admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
-    assert!(admin.set_limits(id, limits).unwrap());
-    assert!(!admin.set_limits("nobody", limits).unwrap());
+    let admin = SqliteAdmin::open(&server::database(&server.data), &Keyring::default()).unwrap();
+    assert!(admin.set_limits(id, limits).await.unwrap());
+    assert!(!admin.set_limits("nobody", limits).await.unwrap());
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     while server.post("/failover/tracking", &json!([])).await.0 != StatusCode::TOO_MANY_REQUESTS {
         assert!(tokio::time::Instant::now() < deadline);

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use store::{SqliteOptions, SqliteStore, Store};
+use store::{Flows, SqliteOptions, SqliteStore, Tasks};
 
 /// A carrier that panics at first, then wants to be left alone for years, then takes what it gets under a
 /// long name.

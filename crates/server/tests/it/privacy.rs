@@ -6,7 +6,7 @@ use serde_json::json;
 use server::clock;
 use std::num::NonZeroU32;
 use std::path::Path;
-use store::{Admin, ApplicationSettings, Keyring, NewApplication};
+use store::{Admin, ApplicationSettings, Keyring, NewApplication, SqliteAdmin};
 
 const SECRET: &str = "the code is 4711-xyzzy";
 
@@ -136,11 +136,12 @@ async fn an_application_can_have_its_flows_kept_shorter() {
     clock::simulate(move || today_ms - 2 * DAY_MS);
     let mut server =
         TestServer::start("[engine]\nminute = \"60s\"\n[store]\nclock_agreement = \"0s\"\n").await;
-    let admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
+    let admin = SqliteAdmin::open(&server::database(&server.data), &Keyring::default()).unwrap();
     let settings =
         ApplicationSettings { retention_days: NonZeroU32::new(1), ..ApplicationSettings::default() };
-    let new = NewApplication::draw("short".into(), settings, &admin.secret_key().unwrap(), today_ms).unwrap();
-    admin.add_application(&new).unwrap();
+    let new =
+        NewApplication::draw("short".into(), settings, &admin.secret_key().await.unwrap(), today_ms).unwrap();
+    admin.add_application(&new).await.unwrap();
     let short = TestApplication { id: new.application.id, secret: new.secret, callback_secret: Vec::new() };
     let short_token = token(&server.client, &server.url, &short).await;
     let usual_token = std::mem::replace(&mut server.token, short_token);

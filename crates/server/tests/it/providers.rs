@@ -6,13 +6,14 @@ use crate::smsc::Smsc;
 use crate::support::*;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use futures::FutureExt;
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use store::{Admin, Keyring};
+use store::{Admin, Keyring, SqliteAdmin};
 
 const TO: &str = "+306900000010";
 
@@ -410,9 +411,10 @@ async fn a_target_says_when_to_stop_and_when_to_come_again() {
     // Gone: not asked again, and kept as dead.
     let target = Provider::start(|_, _| Reply::json(410, json!({}))).await;
     let id = server.send(&flow(format!("{}/gone", target.url))).await;
-    let admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
-    until("it is kept as dead", || !admin.dead_callbacks(10).unwrap().is_empty()).await;
-    let dead = &admin.dead_callbacks(10).unwrap()[0];
+    let admin = SqliteAdmin::open(&server::database(&server.data), &Keyring::default()).unwrap();
+    until("it is kept as dead", || !admin.dead_callbacks(10).now_or_never().unwrap().unwrap().is_empty())
+        .await;
+    let dead = &admin.dead_callbacks(10).await.unwrap()[0];
     assert_eq!((dead.tracking_id.to_string(), dead.error.as_str()), (id, "the target answered 410"));
     assert_eq!(target.count("/gone"), 1);
     // Told when to come again, beyond `retry_max`, whatever the status.

@@ -2,10 +2,11 @@
 
 use crate::provider::{Provider, Reply};
 use crate::support::*;
+use futures::FutureExt;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
-use store::{Admin, Keyring};
+use store::{Admin, Keyring, SqliteAdmin};
 
 const TO: &str = "+306900000000";
 
@@ -270,10 +271,13 @@ async fn what_recipients_write_reaches_the_inbound_url() {
 async fn a_balance_pays_what_it_can_and_gets_back_what_was_not_charged() {
     let sandbox = SANDBOX.replace("delay", "prices = { Sms = \"0.1\", Viber = \"0.25\" }\ndelay");
     let server = TestServer::start(&format!("{HEAD}{sandbox}")).await;
-    let admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
+    let admin = SqliteAdmin::open(&server::database(&server.data), &Keyring::default()).unwrap();
     let application = &server.application.id;
-    let balance = || admin.balance(application).unwrap().unwrap().to_string();
-    let set = |amount: &str| assert!(admin.set_balance(application, Some(amount.parse().unwrap())).unwrap());
+    let balance = || admin.balance(application).now_or_never().unwrap().unwrap().unwrap().to_string();
+    let set = |amount: &str| {
+        let set = admin.set_balance(application, Some(amount.parse().unwrap()));
+        assert!(set.now_or_never().unwrap().unwrap());
+    };
     // A running server counts within a second or so: from then on messages cost something.
     set("100");
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);

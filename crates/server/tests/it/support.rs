@@ -1,12 +1,13 @@
 //! A server under test, and its client.
 
+use futures::FutureExt;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use server::Server;
 use server::config::Config;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use store::{Admin, ApplicationSettings, Keyring, NewApplication, callback_secret};
+use store::{Admin, ApplicationSettings, Keyring, NewApplication, SqliteAdmin, callback_secret};
 use tempfile::TempDir;
 
 /// How long anything may take that should happen at all.
@@ -37,10 +38,11 @@ pub fn config(data: &Path, text: &str) -> Config {
 }
 
 pub fn create_application(data: &Path, name: &str) -> TestApplication {
-    let admin = Admin::open(&server::database(data), &Keyring::default()).unwrap();
-    let key = admin.secret_key().unwrap();
+    let admin = SqliteAdmin::open(&server::database(data), &Keyring::default()).unwrap();
+    // It works on the caller's thread and never waits.
+    let key = admin.secret_key().now_or_never().unwrap().unwrap();
     let new = NewApplication::draw(name.into(), ApplicationSettings::default(), &key, 0).unwrap();
-    admin.add_application(&new).unwrap();
+    admin.add_application(&new).now_or_never().unwrap().unwrap();
     let id = new.application.id;
     let callback_secret = callback_secret(&key, &id, 0).to_vec();
     TestApplication { id, secret: new.secret, callback_secret }

@@ -4,7 +4,7 @@ use crate::support::*;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use server::clock;
-use store::{Admin, Keyring};
+use store::{Admin, Keyring, SqliteAdmin};
 
 #[tokio::test]
 async fn a_token_is_answered_as_documented() {
@@ -170,8 +170,8 @@ async fn without_a_valid_token_nothing_is_done() {
 async fn a_revocation_from_beside_is_felt_within_seconds() {
     let server = TestServer::start("").await;
     assert_eq!(server.post("/failover/tracking", &json!([])).await.0, 200);
-    let mut admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
-    assert!(admin.revoke_application(&server.application.id, 1).unwrap());
+    let admin = SqliteAdmin::open(&server::database(&server.data), &Keyring::default()).unwrap();
+    assert!(admin.revoke_application(&server.application.id, 1).await.unwrap());
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(15);
     while server.post("/failover/tracking", &json!([])).await.0 != 401 {
         assert!(tokio::time::Instant::now() < deadline);
@@ -187,8 +187,8 @@ async fn a_revoked_application_is_out_in_seconds_though_the_clock_goes_back() {
     // This thread, and with it the server, lives an hour ago from now on.
     let back_ms = clock::now_ms() - 3_600_000;
     clock::simulate(move || back_ms);
-    let mut admin = Admin::open(&server::database(&server.data), &Keyring::default()).unwrap();
-    assert!(admin.revoke_application(&server.application.id, back_ms).unwrap());
+    let admin = SqliteAdmin::open(&server::database(&server.data), &Keyring::default()).unwrap();
+    assert!(admin.revoke_application(&server.application.id, back_ms).await.unwrap());
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
     while ask().await != 401 {
         assert!(tokio::time::Instant::now() < deadline, "the token still works");

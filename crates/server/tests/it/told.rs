@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use store::{Admin, Keyring, SqliteOptions, SqliteStore, Store};
+use store::{Admin, Flows, Keyring, SqliteAdmin, SqliteOptions, SqliteStore, Tasks};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
@@ -253,10 +253,10 @@ async fn what_means_nothing_and_what_handsets_send_is_kept() {
     let (octets, encoding) = (b"STOP".to_vec(), Encoding::Latin1);
     let message = HandsetMessage { from, to, octets, encoding, data_coding: 3, segment: None };
     running.sink().handset_message("c", message).await.unwrap();
-    let admin = Admin::open(&running.directory.path().join("db"), &Keyring::default()).unwrap();
-    let receipts = admin.unmatched_receipts(10, now_ms()).unwrap();
+    let admin = SqliteAdmin::open(&running.directory.path().join("db"), &Keyring::default()).unwrap();
+    let receipts = admin.unmatched_receipts(10, now_ms()).await.unwrap();
     assert_eq!((&*receipts[0].reason, &*receipts[0].text), ("unknown-word", "id:m1 stat:ODD "));
-    let messages = admin.inbound(10, None).unwrap();
+    let messages = admin.inbound(10, None).await.unwrap();
     assert_eq!(
         (&*messages[0].segments[0].octets, &*messages[0].segments[0].encoding),
         (&b"STOP"[..], "latin1")

@@ -1,322 +1,217 @@
-//! The small door: applications and dead callbacks, for the command line, beside a running server or without one.
+//! Administration of a database that a server may be using.
 
+use super::rows::{self, flow_of_row};
 use super::schema::{failed, open_writer, secret_key};
 use super::{balances, inbound, quarantine, suppressions, unmatched};
-use crate::application::draw_secret;
-use crate::{
-    Application, ApplicationLimits, CallbackKey, DeadCallback, Keyring, NewApplication, Quarantined, Result,
-    StoreError, StoredInbound, Suppression, UnmatchedReceipt,
+use crate::admin::{Admin, DeadCallback, Quarantined};
+use crate::application::{
+    Application, ApplicationLimits, ApplicationSettings, CallbackKey, NewApplication, draw_secret,
 };
+use crate::error::{Result, StoreError};
+use crate::inbound::StoredInbound;
+use crate::sealing::Keyring;
+use crate::suppression::Suppression;
+use crate::unmatched::UnmatchedReceipt;
+use async_trait::async_trait;
 use flow::{Channel, Flow, Price};
-use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
+use parking_lot::Mutex;
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use std::path::Path;
 use uuid::Uuid;
 
-/// A plain connection to a database that a server may be using.
-pub struct Admin {
-    connection: Connection,
+/// [`Admin`] over a connection of its own. A call blocks its thread while it works, and for at most ten
+/// seconds while another process writes: it is for commands, not for a server.
+pub struct SqliteAdmin {
+    connection: Mutex<Connection>,
 }
 
-impl Admin {
-    /// Opens the database at `path`, and creates it where there is none. Only [`Admin::dead_callbacks`],
+impl SqliteAdmin {
+    /// Opens the database at `path`, and creates it if it is absent. Only [`Admin::dead_callbacks`],
     /// [`Admin::unmatched_receipts`] and [`Admin::inbound`] need the keys.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub fn open(path: &Path, keys: &Keyring) -> Result<Admin> {
-        Ok(Admin { connection: open_writer(path, keys)? })
+    pub fn open(path: &Path, keys: &Keyring) -> Result<SqliteAdmin> {
+        Ok(SqliteAdmin { connection: Mutex::new(open_writer(path, keys)?) })
     }
 
-    /// The key that application secrets are hashed with.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub fn secret_key(&self) -> Result<[u8; 32]> {
-        secret_key(&self.connection).map_err(failed)
+    /// Does one statement, or reads.
+    fn with<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        work(&self.connection.lock()).map_err(failed)
     }
 
-    /// Stores a new application.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub fn add_application(&self, new: &NewApplication) -> Result<()> {
+    /// Does all of it or nothing. Nobody writes in between.
+    fn transact<T>(&self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>) -> Result<T> {
+        let mut connection = self.connection.lock();
+        let immediate = TransactionBehavior::Immediate;
+        let transaction = connection.transaction_with_behavior(immediate).map_err(failed)?;
+        let done = work(&transaction).map_err(failed)?;
+        transaction.commit().map_err(failed)?;
+        Ok(done)
+    }
+
+    /// Changes an application's settings if `which` says so of it; returns what they are then.
+    fn change_settings(
+        &self,
+        id: &str,
+        which: impl FnOnce(&Application) -> bool,
+        change: impl FnOnce(&mut ApplicationSettings),
+    ) -> Result<Option<ApplicationSettings>> {
+        self.transact(|transaction| {
+            let Some(mut known) = rows::application(transaction, id)?.filter(which) else { return Ok(None) };
+            change(&mut known.settings);
+            let settings = rows::to_json(&known.settings)?;
+            let sql = "UPDATE applications SET settings = CAST(?2 AS TEXT) WHERE id = ?1";
+            transaction.execute(sql, params![id, settings])?;
+            Ok(Some(known.settings))
+        })
+    }
+}
+
+fn end_tokens(transaction: &Transaction<'_>, application: &str) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM tokens WHERE application = ?1", [application]).map(drop)
+}
+
+/// A flow's callbacks that were given up.
+fn dead_callbacks(flow: &Flow) -> impl Iterator<Item = DeadCallback> {
+    let url = flow.callback.as_ref().map(|callback| callback.url.clone()).unwrap_or_default();
+    flow.callbacks.dead().map(move |dead| DeadCallback {
+        tracking_id: flow.id,
+        application_id: flow.application.clone(),
+        url: url.clone(),
+        webhook_id: flow.webhook_id(dead),
+        attempts: dead.attempts,
+        error: dead.error.clone().unwrap_or_default(),
+    })
+}
+
+#[async_trait]
+impl Admin for SqliteAdmin {
+    async fn secret_key(&self) -> Result<[u8; 32]> {
+        self.with(secret_key)
+    }
+
+    async fn add_application(&self, new: &NewApplication) -> Result<()> {
         let Application { id, name, secret_hash, created_ms, revoked_ms, settings } = &new.application;
-        let settings = serde_json::to_string(settings).map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        let sql = "INSERT INTO applications (id, name, secret_hash, created_ms, revoked_ms, settings)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let values = params![id, name, secret_hash, created_ms, revoked_ms, settings];
-        self.connection.execute(sql, values).map_err(failed)?;
-        Ok(())
+        self.with(|connection| {
+            let settings = rows::to_json(settings)?;
+            let sql = "INSERT INTO applications (id, name, secret_hash, created_ms, revoked_ms, settings)
+                       VALUES (?1, ?2, ?3, ?4, ?5, CAST(?6 AS TEXT))";
+            let values = params![id, name, secret_hash, created_ms, revoked_ms, settings];
+            connection.execute(sql, values).map(drop)
+        })
     }
 
-    /// Every application, oldest first.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub fn applications(&self) -> Result<Vec<Application>> {
-        applications(&self.connection).map_err(failed)
+    async fn applications(&self) -> Result<Vec<Application>> {
+        self.with(rows::applications)
     }
 
-    /// Gives an application limits of its own; answers whether there is such an application.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub fn set_limits(&mut self, id: &str, limits: ApplicationLimits) -> Result<bool> {
-        let immediate = TransactionBehavior::Immediate;
-        let transaction = self.connection.transaction_with_behavior(immediate).map_err(failed)?;
-        let Some(mut known) = application(&transaction, id).map_err(failed)? else { return Ok(false) };
-        known.settings.limits = limits;
-        let settings =
-            serde_json::to_string(&known.settings).map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        let sql = "UPDATE applications SET settings = ?2 WHERE id = ?1";
-        transaction.execute(sql, params![id, settings]).map_err(failed)?;
-        transaction.commit().map_err(failed)?;
-        Ok(true)
+    async fn application(&self, id: &str) -> Result<Option<Application>> {
+        self.with(|connection| rows::application(connection, id))
     }
 
-    /// An application, revoked or not.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub fn application(&self, id: &str) -> Result<Option<Application>> {
-        application(&self.connection, id).map_err(failed)
+    async fn set_limits(&self, id: &str, limits: ApplicationLimits) -> Result<bool> {
+        Ok(self.change_settings(id, |_| true, |settings| settings.limits = limits)?.is_some())
     }
 
-    /// Takes all rights from an application and ends its tokens; answers whether there was one to revoke.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub fn revoke_application(&mut self, id: &str, now_ms: i64) -> Result<bool> {
-        let transaction = self.connection.transaction().map_err(failed)?;
-        let sql = "UPDATE applications SET revoked_ms = ?2 WHERE id = ?1 AND revoked_ms IS NULL";
-        let revoked = transaction.execute(sql, params![id, now_ms]).map_err(failed)?;
-        transaction.execute("DELETE FROM tokens WHERE application = ?1", [id]).map_err(failed)?;
-        transaction.commit().map_err(failed)?;
-        Ok(revoked > 0)
+    async fn revoke_application(&self, id: &str, now_ms: i64) -> Result<bool> {
+        self.transact(|transaction| {
+            let sql = "UPDATE applications SET revoked_ms = ?2 WHERE id = ?1 AND revoked_ms IS NULL";
+            let revoked = transaction.execute(sql, params![id, now_ms])?;
+            end_tokens(transaction, id)?;
+            Ok(revoked > 0)
+        })
     }
 
-    /// Gives an application another secret and ends its tokens: the new secret, or none where there is no such
-    /// application, or it was revoked.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub fn rotate_secret(&mut self, id: &str) -> Result<Option<String>> {
-        let key = self.secret_key()?;
-        let (secret, hash) = draw_secret(&key).map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let transaction = self.connection.transaction().map_err(failed)?;
-        let sql = "UPDATE applications SET secret_hash = ?2 WHERE id = ?1 AND revoked_ms IS NULL";
-        let changed = transaction.execute(sql, params![id, hash]).map_err(failed)?;
-        transaction.execute("DELETE FROM tokens WHERE application = ?1", [id]).map_err(failed)?;
-        transaction.commit().map_err(failed)?;
-        Ok((changed > 0).then_some(secret))
+    async fn rotate_secret(&self, id: &str) -> Result<Option<String>> {
+        let (secret, hash) = draw_secret(&self.with(secret_key)?)
+            .map_err(|error| StoreError::unavailable(error.to_string()))?;
+        self.transact(|transaction| {
+            let sql = "UPDATE applications SET secret_hash = ?2 WHERE id = ?1 AND revoked_ms IS NULL";
+            let changed = transaction.execute(sql, params![id, hash])?;
+            end_tokens(transaction, id)?;
+            Ok((changed > 0).then_some(secret))
+        })
     }
 
-    /// Gives an application another key for its callbacks' signatures; the one of before signs beside it for
-    /// [`CallbackKey::GRACE_MS`]. The key, or none where there is no such application, or it was revoked.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub fn rotate_callback_key(&mut self, id: &str, now_ms: i64) -> Result<Option<CallbackKey>> {
-        let immediate = TransactionBehavior::Immediate;
-        let transaction = self.connection.transaction_with_behavior(immediate).map_err(failed)?;
-        let found = application(&transaction, id).map_err(failed)?;
-        let Some(mut settings) = found.filter(|found| found.revoked_ms.is_none()).map(|found| found.settings)
-        else {
-            return Ok(None);
-        };
-        settings.callback_key = settings.callback_key.next(now_ms);
-        let json = serde_json::to_string(&settings).map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        let sql = "UPDATE applications SET settings = ?2 WHERE id = ?1";
-        transaction.execute(sql, params![id, json]).map_err(failed)?;
-        transaction.commit().map_err(failed)?;
-        Ok(Some(settings.callback_key))
+    async fn rotate_callback_key(&self, id: &str, now_ms: i64) -> Result<Option<CallbackKey>> {
+        let is_valid = |application: &Application| application.revoked_ms.is_none();
+        let settings = self.change_settings(id, is_valid, |settings| {
+            settings.callback_key = settings.callback_key.next(now_ms);
+        })?;
+        Ok(settings.map(|settings| settings.callback_key))
     }
 
-    /// What an application may still spend; none where nobody counts.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub fn balance(&self, application: &str) -> Result<Option<Price>> {
-        balances::get(&self.connection, application).map_err(failed)
+    async fn balance(&self, application: &str) -> Result<Option<Price>> {
+        self.with(|connection| balances::get(connection, application))
     }
 
-    /// Sets what an application may still spend, or counts no more; answers whether there is such an application.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub fn set_balance(&self, application: &str, balance: Option<Price>) -> Result<bool> {
-        balances::set(&self.connection, application, balance).map_err(failed)
+    async fn set_balance(&self, application: &str, balance: Option<Price>) -> Result<bool> {
+        self.with(|connection| balances::set(connection, application, balance))
     }
 
-    /// Adds to what an application may still spend; answers with the new balance, or none where nobody counts.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub fn add_balance(&mut self, application: &str, amount: Price) -> Result<Option<Price>> {
-        let immediate = TransactionBehavior::Immediate;
-        let transaction = self.connection.transaction_with_behavior(immediate).map_err(failed)?;
-        let balance = balances::add(&transaction, application, amount).map_err(failed)?;
-        transaction.commit().map_err(failed)?;
-        Ok(balance)
+    async fn add_balance(&self, application: &str, amount: Price) -> Result<Option<Price>> {
+        self.transact(|transaction| balances::add(transaction, application, amount))
     }
 
-    /// Remembers recipients who want no more messages, all of them or none.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub fn suppress(&mut self, suppressions: &[Suppression]) -> Result<()> {
-        let transaction = self.connection.transaction().map_err(failed)?;
-        for suppression in suppressions {
-            suppressions::add(&transaction, suppression).map_err(failed)?;
-        }
-        transaction.commit().map_err(failed)
+    async fn suppress(&self, suppressions: &[Suppression]) -> Result<()> {
+        self.transact(|transaction| {
+            suppressions.iter().try_for_each(|suppression| suppressions::add(transaction, suppression))
+        })
     }
 
-    /// Forgets one; answers whether there was one to forget.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub fn unsuppress(&self, application: &str, channel: Channel, recipient: &str) -> Result<bool> {
-        suppressions::remove(&self.connection, application, channel, recipient).map_err(failed)
+    async fn unsuppress(&self, application: &str, channel: Channel, recipient: &str) -> Result<bool> {
+        self.with(|connection| suppressions::remove(connection, application, channel, recipient))
     }
 
-    /// At most `limit` of an application's, by recipient, behind `after`.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub fn suppressions(
+    async fn suppressions(
         &self,
         application: &str,
         channel: Channel,
         after: &str,
         limit: usize,
     ) -> Result<Vec<Suppression>> {
-        suppressions::list(&self.connection, application, channel, after, limit).map_err(failed)
+        self.with(|connection| suppressions::list(connection, application, channel, after, limit))
     }
 
-    /// The callbacks that were given up, of at most `limit` flows, oldest flows first.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub fn dead_callbacks(&self, limit: usize) -> Result<Vec<DeadCallback>> {
-        let sql =
-            "SELECT unseal(id, doc) FROM flows INDEXED BY flows_dead WHERE dead > 0 ORDER BY row LIMIT ?1";
-        let mut statement = self.connection.prepare(sql).map_err(failed)?;
-        let rows = statement.query_map([limit as i64], |row| Ok(flow_of_row(row))).map_err(failed)?;
-        let mut found = Vec::new();
-        for flow in rows {
-            // One that can't be read keeps nobody from seeing the others.
-            let Ok(flow) = flow.map_err(failed)? else { continue };
-            let url = flow.callback.as_ref().map(|callback| callback.url.clone()).unwrap_or_default();
-            found.extend(flow.callbacks.dead().map(|dead| DeadCallback {
-                tracking_id: flow.id,
-                application_id: flow.application.clone(),
-                url: url.clone(),
-                webhook_id: flow.webhook_id(dead),
-                attempts: dead.attempts,
-                error: dead.error.clone().unwrap_or_default(),
-            }));
-        }
-        Ok(found)
+    async fn dead_callbacks(&self, limit: usize) -> Result<Vec<DeadCallback>> {
+        self.with(|connection| {
+            let sql = "SELECT unseal(id, doc) FROM flows INDEXED BY flows_dead WHERE dead > 0
+                       ORDER BY row LIMIT ?1";
+            let mut statement = connection.prepare(sql)?;
+            let flows = statement.query_map([limit as i64], |row| Ok(flow_of_row(row)))?;
+            let mut found = Vec::new();
+            for flow in flows {
+                // One that can't be read keeps nobody from seeing the others.
+                let Ok(flow) = flow? else { continue };
+                found.extend(dead_callbacks(&flow));
+            }
+            Ok(found)
+        })
     }
 
-    /// At most `limit` flows that were set aside, the oldest first.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>> {
-        quarantine::list(&self.connection, limit).map_err(failed)
-    }
-
-    /// Lets a flow that was set aside be tried again from the server's next start on; answers whether it was.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub fn release(&self, id: Uuid) -> Result<bool> {
-        quarantine::release(&self.connection, id).map_err(failed)
-    }
-
-    /// At most `limit` receipts that reached no message, the newest first: those that a carrier could not make sense of,
-    /// and those whose message was still not known after a minute. `now_ms` is the time, Unix milliseconds.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub fn unmatched_receipts(&self, limit: usize, now_ms: i64) -> Result<Vec<UnmatchedReceipt>> {
-        unmatched::list(&self.connection, limit, now_ms).map_err(failed)
-    }
-
-    /// At most `limit` messages from handsets, the newest first, those among them of which segments are missing; from one
-    /// number, or from all.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub fn inbound(&self, limit: usize, from: Option<&str>) -> Result<Vec<StoredInbound>> {
-        inbound::list(&self.connection, limit, from).map_err(failed)
-    }
-
-    /// Asks the server (the running one, or the next) to make a flow's dead callbacks again, or those of every
-    /// flow; answers for how many flows.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub fn request_replay(&self, id: Option<Uuid>) -> Result<usize> {
+    async fn request_replay(&self, id: Option<Uuid>) -> Result<usize> {
         let all = "INSERT OR IGNORE INTO replays SELECT id FROM flows WHERE dead > 0";
         let one = "INSERT OR IGNORE INTO replays SELECT id FROM flows WHERE dead > 0 AND id = ?1";
-        let requested = match id {
-            Some(id) => self.connection.execute(one, [id.as_bytes()]),
-            None => self.connection.execute(all, []),
-        };
-        requested.map_err(failed)
+        self.with(|connection| match id {
+            Some(id) => connection.execute(one, [id.as_bytes()]),
+            None => connection.execute(all, []),
+        })
     }
-}
 
-/// What [`application_of_row`] reads, of a table called `a`.
-pub(super) const APPLICATION_COLUMNS: &str =
-    "a.id, a.name, a.secret_hash, a.created_ms, a.revoked_ms, a.settings";
+    async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>> {
+        self.with(|connection| quarantine::list(connection, limit))
+    }
 
-pub(super) fn application_of_row(row: &Row<'_>) -> rusqlite::Result<Application> {
-    Ok(Application {
-        id: row.get(0)?,
-        name: row.get(1)?,
-        secret_hash: row.get(2)?,
-        created_ms: row.get(3)?,
-        revoked_ms: row.get(4)?,
-        settings: json(5, row.get_ref(5)?.as_str()?.as_bytes())?,
-    })
-}
+    async fn release(&self, id: Uuid) -> Result<bool> {
+        self.with(|connection| quarantine::release(connection, id))
+    }
 
-pub(super) fn applications(connection: &Connection) -> rusqlite::Result<Vec<Application>> {
-    let sql = format!("SELECT {APPLICATION_COLUMNS} FROM applications a ORDER BY a.created_ms, a.id");
-    connection.prepare(&sql)?.query_map([], application_of_row)?.collect()
-}
+    async fn unmatched_receipts(&self, limit: usize, now_ms: i64) -> Result<Vec<UnmatchedReceipt>> {
+        self.with(|connection| unmatched::list(connection, limit, now_ms))
+    }
 
-pub(super) fn application(connection: &Connection, id: &str) -> rusqlite::Result<Option<Application>> {
-    let sql = format!("SELECT {APPLICATION_COLUMNS} FROM applications a WHERE a.id = ?1");
-    connection.prepare_cached(&sql)?.query_row([id], application_of_row).optional()
-}
-
-/// Reads a flow from the first column of a row.
-pub(super) fn flow_of_row(row: &Row<'_>) -> rusqlite::Result<Flow> {
-    flow_of_document(row.get_ref(0)?.as_blob()?)
-}
-
-/// Reads a flow from its document.
-pub(super) fn flow_of_document(document: &[u8]) -> rusqlite::Result<Flow> {
-    let mut flow: Flow = json(0, document)?;
-    flow.adopt_old_callbacks();
-    Ok(flow)
-}
-
-/// Reads JSON from a column.
-pub(super) fn json<T: serde::de::DeserializeOwned>(column: usize, text: &[u8]) -> rusqlite::Result<T> {
-    serde_json::from_slice(text).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Blob, Box::new(error))
-    })
-}
-
-/// Reads an amount.
-pub(super) fn decimal(text: &str) -> rusqlite::Result<Price> {
-    text.parse().map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
-    })
+    async fn inbound(&self, limit: usize, from: Option<&str>) -> Result<Vec<StoredInbound>> {
+        self.with(|connection| inbound::list(connection, limit, from))
+    }
 }

@@ -1,6 +1,6 @@
 //! What applications may still spend.
 
-use super::admin::decimal;
+use super::rows::decimal;
 use flow::Price;
 use rusqlite::{Connection, OptionalExtension, params};
 

@@ -1,10 +1,12 @@
 //! Receipts that came before their message was recorded.
 
-use super::admin::json;
-use super::work::Work;
-use crate::recipient::{digits, masked};
+use super::counters::Counters;
+use super::rows::{json, to_json};
+use crate::batch::NewEarly;
+use crate::error::StoreError;
+use crate::wanted::Blind;
 use flow::{CarrierRef, Receipt};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 /// Most that are kept; beyond it the oldest are forgotten.
@@ -20,64 +22,68 @@ pub(super) struct Early {
     pub(super) recipient: Option<String>,
 }
 
-impl Work<'_> {
-    /// Keeps a receipt until its message is known.
-    pub(super) fn keep_early(
-        &mut self,
-        of: &CarrierRef,
-        recipient: Option<&str>,
-        receipt: &Receipt,
-        now_ms: i64,
-    ) -> rusqlite::Result<()> {
-        let early = Early { receipt: receipt.clone(), recipient: recipient.map(masked) };
-        let text = serde_json::to_vec(&early)
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-        let sql = "INSERT INTO early (carrier, reference, received_ms, receipt, recipient)
-                   VALUES (?1, ?2, ?3, seal(CAST(?2 AS BLOB), ?4),
-                           iif(?5 IS NULL, NULL, blind('unanswered', ?1, ?5)))";
-        let values = params![of.carrier, of.reference, now_ms, text, recipient.and_then(digits)];
-        self.connection.prepare_cached(sql)?.execute(values)?;
-        self.counters.early += 1;
-        if self.counters.early > EARLY_MAX {
-            let sql = "DELETE FROM early WHERE row IN (SELECT row FROM early ORDER BY row LIMIT 100)";
-            self.counters.early -= self.connection.execute(sql, [])? as i64;
+/// Those of a reference, in the order in which they came; an error if one can't be read.
+pub(super) fn of_reference(
+    connection: &Connection,
+    of: &CarrierRef,
+) -> rusqlite::Result<Result<Vec<Receipt>, StoreError>> {
+    let sql = "SELECT unseal(CAST(reference AS BLOB), receipt) FROM early
+               WHERE carrier = ?1 AND reference = ?2 ORDER BY row";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([&of.carrier, &of.reference], |row| {
+        Ok(row.get_ref(0)?.as_blob().map_err(Into::into).and_then(|text| json::<Early>(0, text)))
+    })?;
+    let mut receipts = Vec::new();
+    for early in rows {
+        match early? {
+            Ok(early) => receipts.push(early.receipt),
+            Err(error) => return Ok(Err(StoreError::unavailable(error))),
         }
-        Ok(())
     }
+    Ok(Ok(receipts))
+}
 
-    /// Takes those of a carrier's id, in the order in which they came.
-    pub(super) fn take_early(&mut self, of: &CarrierRef) -> rusqlite::Result<Vec<Receipt>> {
-        if self.counters.early == 0 {
-            return Ok(Vec::new());
-        }
-        let sql = "SELECT unseal(CAST(reference AS BLOB), receipt) FROM early
-                   WHERE carrier = ?1 AND reference = ?2 ORDER BY row";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map([&of.carrier, &of.reference], |row| {
-            Ok(json::<Early>(0, row.get_ref(0)?.as_blob()?)?.receipt)
-        })?;
-        let receipts: Vec<Receipt> = rows.collect::<rusqlite::Result<_>>()?;
-        drop(statement);
-        if !receipts.is_empty() {
-            let sql = "DELETE FROM early WHERE carrier = ?1 AND reference = ?2";
-            let deleted = self.connection.prepare_cached(sql)?.execute([&of.carrier, &of.reference])?;
-            self.counters.early -= deleted as i64;
-        }
-        Ok(receipts)
-    }
+/// At most `limit` for a recipient, in the order in which they came: when, and their reference.
+pub(super) fn of_recipient(
+    connection: &Connection,
+    recipient: &Blind,
+    limit: usize,
+) -> rusqlite::Result<Vec<(i64, CarrierRef)>> {
+    let sql = "SELECT received_ms, carrier, reference FROM early WHERE recipient = ?1 ORDER BY row LIMIT ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map(params![recipient, limit as i64], |row| {
+        Ok((row.get(0)?, CarrierRef { carrier: row.get(1)?, reference: row.get(2)? }))
+    })?;
+    rows.collect()
+}
 
-    /// The id of the oldest one for a recipient since a time.
-    pub(super) fn early_for(&self, recipient: &[u8], since_ms: i64) -> rusqlite::Result<Option<CarrierRef>> {
-        if self.counters.early == 0 {
-            return Ok(None);
-        }
-        let sql = "SELECT carrier, reference FROM early WHERE recipient = ?1 AND received_ms >= ?2
-                   ORDER BY row LIMIT 1";
-        self.connection
-            .prepare_cached(sql)?
-            .query_row(params![recipient, since_ms], |row| {
-                Ok(CarrierRef { carrier: row.get(0)?, reference: row.get(1)? })
-            })
-            .optional()
+/// Forgets those of a reference.
+pub(super) fn forget(
+    connection: &Connection,
+    counters: &mut Counters,
+    of: &CarrierRef,
+) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM early WHERE carrier = ?1 AND reference = ?2";
+    counters.early -= connection.prepare_cached(sql)?.execute([&of.carrier, &of.reference])? as i64;
+    Ok(())
+}
+
+/// Keeps one.
+pub(super) fn keep(
+    connection: &Connection,
+    counters: &mut Counters,
+    early: &NewEarly,
+) -> rusqlite::Result<()> {
+    let NewEarly { of, receipt, shown, recipient, received_ms } = early;
+    let text = to_json(&Early { receipt: receipt.clone(), recipient: shown.clone() })?;
+    let sql = "INSERT INTO early (carrier, reference, received_ms, receipt, recipient)
+               VALUES (?1, ?2, ?3, seal(CAST(?2 AS BLOB), ?4), ?5)";
+    let values = params![of.carrier, of.reference, received_ms, text, recipient];
+    connection.prepare_cached(sql)?.execute(values)?;
+    counters.early += 1;
+    if counters.early > EARLY_MAX {
+        let sql = "DELETE FROM early WHERE row IN (SELECT row FROM early ORDER BY row LIMIT 100)";
+        counters.early -= connection.execute(sql, [])? as i64;
     }
+    Ok(())
 }

@@ -1,8 +1,8 @@
-//! Whose changes a database has: each life of a process that wrote to it is a random number, and where in the change feed
-//! it began. A database that came back from a backup, or went on elsewhere, has other lives than the one that somebody
-//! followed.
+//! Whose changes a database has: each life of a process that wrote to it is a random number, and where in the
+//! change feed it began. A database that came back from a backup, or went on elsewhere, has other lives than
+//! the one that somebody followed.
 
-use super::writer::last_change;
+use super::counters::last_change;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Lives that are remembered; who followed an older one begins again.

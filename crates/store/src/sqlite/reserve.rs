@@ -1,4 +1,5 @@
-//! Room on the disk that is kept aside: where the disk is full, flows can still be erased and tokens taken with it.
+//! Room on the disk that is kept aside: where the disk is full, flows can still be erased and tokens taken
+//! with it.
 
 use std::fs::OpenOptions;
 use std::io::Write;

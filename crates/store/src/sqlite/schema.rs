@@ -1,7 +1,7 @@
 //! Opening the database and bringing it up to date.
 
-use crate::sealing::attach_blind;
-use crate::{Keyring, Result, StoreError};
+use crate::error::{Result, StoreError};
+use crate::sealing::{Keyring, attach_blind};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
@@ -24,19 +24,19 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// A start looks through databases of at most so many octets: half a second.
 const CHECKED_MAX: u64 = 256 << 20;
 
-/// Octets of a flow's document that is read at all: far beyond any that this or an older version can have stored, and
-/// far from what a server has room for.
+/// Octets of a flow's document that is read at all: far beyond any that this or an older version can have
+/// stored, and far from what a server has room for.
 pub(super) const DOCUMENT_MAX: i64 = 64 << 20;
 
 pub(super) fn failed(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => damaged(&error.to_string()),
-        _ => StoreError::Unavailable(error.to_string()),
+        _ => StoreError::unavailable(error),
     }
 }
 
 fn damaged(why: &str) -> StoreError {
-    StoreError::Unavailable(format!(
+    StoreError::unavailable(format!(
         "the database is damaged ({why}): bring back a backup (docs/operating.md)"
     ))
 }
@@ -61,8 +61,8 @@ pub(super) fn open_writer(path: &Path, keys: &Keyring) -> Result<Connection> {
     Ok(connection)
 }
 
-/// Creates the file where there is none, for its owner alone. SQLite gives the files beside it (`-wal`, `-shm`) the same
-/// permissions. Where it can't be created, SQLite says why when it opens it.
+/// Creates the file where there is none, for its owner alone. SQLite gives the files beside it (`-wal`,
+/// `-shm`) the same permissions. Where it can't be created, SQLite says why when it opens it.
 fn create_file(path: &Path) {
     let _ = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
 }
@@ -102,7 +102,7 @@ fn migrate(connection: &mut Connection) -> Result<()> {
         transaction.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(failed)?;
     let version = version as usize;
     if version > MIGRATIONS.len() {
-        return Err(StoreError::Unavailable(format!(
+        return Err(StoreError::unavailable(format!(
             "the database has version {version}, and this program knows versions up to {}: use a newer program",
             MIGRATIONS.len()
         )));
@@ -111,7 +111,7 @@ fn migrate(connection: &mut Connection) -> Result<()> {
     if version == 0 {
         first.iter().try_for_each(|migration| transaction.execute_batch(migration)).map_err(failed)?;
         let mut key = [0u8; 32];
-        getrandom::fill(&mut key).map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        getrandom::fill(&mut key).map_err(|error| StoreError::unavailable(error.to_string()))?;
         transaction.execute("INSERT INTO installation (secret_key) VALUES (?1)", [key]).map_err(failed)?;
     }
     // Later ones hash with it.

@@ -1,7 +1,10 @@
 //! The table of suppressions.
 
-use super::admin::json;
-use crate::{ApplicationSettings, CallbackKey, Cautions, Suppression};
+use super::rows::json;
+use crate::accounts::SubmitChecks;
+use crate::application::{ApplicationSettings, CallbackKey};
+use crate::suppression::Suppression;
+use crate::wanted::SuppressionOf;
 use flow::Channel;
 use rusqlite::{Connection, params};
 
@@ -27,9 +30,7 @@ pub(super) fn remove(
 
 pub(super) fn has(
     connection: &Connection,
-    application: &str,
-    channel: Channel,
-    recipient: &str,
+    (application, channel, recipient): &SuppressionOf,
 ) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM suppressions WHERE application = ?1 AND channel = ?2 AND recipient = ?3";
     connection.prepare_cached(sql)?.exists([application, channel.name(), recipient])
@@ -58,21 +59,22 @@ pub(super) fn list(
     rows.collect()
 }
 
-pub(super) fn cautions(connection: &Connection) -> rusqlite::Result<Cautions> {
+/// The applications whose messages need a check before they are submitted.
+pub(super) fn submit_checks(connection: &Connection) -> rusqlite::Result<SubmitChecks> {
     let names = |sql: &str| -> rusqlite::Result<Vec<String>> {
         connection.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect()
     };
-    Ok(Cautions {
+    Ok(SubmitChecks {
         balances: names("SELECT id FROM applications WHERE balance IS NOT NULL")?,
         // One look into the index for each application, however many suppressions there are.
         suppressions: names(
             "SELECT id FROM applications WHERE EXISTS (SELECT 1 FROM suppressions WHERE application = id)",
         )?,
-        callback_keys: callback_keys(connection)?,
     })
 }
 
-fn callback_keys(connection: &Connection) -> rusqlite::Result<Vec<(String, CallbackKey)>> {
+/// The callback keys that were changed, by application.
+pub(super) fn callback_keys(connection: &Connection) -> rusqlite::Result<Vec<(String, CallbackKey)>> {
     // Only those that were changed have the word.
     let sql = "SELECT id, settings FROM applications WHERE instr(settings, '\"callback_key\"') > 0";
     let mut statement = connection.prepare_cached(sql)?;

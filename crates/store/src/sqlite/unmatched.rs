@@ -1,45 +1,33 @@
 //! Receipts that reached no message: those that can't be read, and those that wait for theirs.
 
-use super::admin::json;
+use super::counters::Counters;
 use super::early::Early;
-use super::work::Work;
-use crate::{UnmatchedReceipt, UnreadReceipt};
+use super::rows::{json, to_json};
+use crate::unmatched::{UnmatchedReceipt, UnreadReceipt};
 use rusqlite::{Connection, params};
 
 /// Most that are kept; beyond it the oldest are forgotten.
 const UNMATCHED_MAX: i64 = 10_000;
-/// Receipts that are this old, milliseconds, came too early no more: their message is not ours.
+/// From this age on, milliseconds, an early receipt counts as one without a message.
 const EARLY_MS: i64 = 60_000;
 
-impl Work<'_> {
-    /// Keeps a receipt that can't be read.
-    pub(super) fn unread(
-        &mut self,
-        carrier: &str,
-        receipt: &UnreadReceipt,
-        now_ms: i64,
-    ) -> rusqlite::Result<()> {
-        let text = serde_json::to_vec(receipt)
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
-        let sql = "INSERT INTO unmatched (carrier, received_ms, receipt)
-                   VALUES (?1, ?2, seal(CAST(?1 AS BLOB), ?3))";
-        self.connection.prepare_cached(sql)?.execute(params![carrier, now_ms, text])?;
-        self.counters.unmatched += 1;
-        if self.counters.unmatched > UNMATCHED_MAX {
-            let sql = "DELETE FROM unmatched WHERE row IN (SELECT row FROM unmatched ORDER BY row LIMIT 100)";
-            self.counters.unmatched -= self.connection.execute(sql, [])? as i64;
-        }
-        Ok(())
+/// Keeps a receipt that can't be read.
+pub(super) fn keep(
+    connection: &Connection,
+    counters: &mut Counters,
+    carrier: &str,
+    received_ms: i64,
+    receipt: &UnreadReceipt,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO unmatched (carrier, received_ms, receipt)
+               VALUES (?1, ?2, seal(CAST(?1 AS BLOB), ?3))";
+    connection.prepare_cached(sql)?.execute(params![carrier, received_ms, to_json(receipt)?])?;
+    counters.unmatched += 1;
+    if counters.unmatched > UNMATCHED_MAX {
+        let sql = "DELETE FROM unmatched WHERE row IN (SELECT row FROM unmatched ORDER BY row LIMIT 100)";
+        counters.unmatched -= connection.execute(sql, [])? as i64;
     }
-
-    /// Forgets those from before a time, at most `limit`; answers how many.
-    pub(super) fn prune_unmatched(&mut self, before_ms: i64, limit: i64) -> rusqlite::Result<usize> {
-        let sql = "DELETE FROM unmatched WHERE row IN
-                   (SELECT row FROM unmatched WHERE received_ms < ?1 LIMIT ?2)";
-        let pruned = self.connection.prepare_cached(sql)?.execute([before_ms, limit])?;
-        self.counters.unmatched -= pruned as i64;
-        Ok(pruned)
-    }
+    Ok(())
 }
 
 /// The newest receipts that reached no message, at most `limit`.

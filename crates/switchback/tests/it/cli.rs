@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use store::{Admin, ApplicationSettings, Keyring, NewApplication};
+use store::{Admin, ApplicationSettings, Keyring, NewApplication, SqliteAdmin};
 
 fn text(output: &[u8]) -> &str {
     std::str::from_utf8(output).unwrap()
@@ -468,8 +468,8 @@ fn the_key_of_callbacks_is_changed_by_itself() {
     assert_eq!(run(&["app", "rotate", "--callback-secret", "x", "--data", data], &[]).status.code(), Some(1));
 }
 
-#[test]
-fn what_others_wrote_steers_no_terminal() {
+#[tokio::test]
+async fn what_others_wrote_steers_no_terminal() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
     let path = data.to_str().unwrap();
@@ -479,10 +479,10 @@ fn what_others_wrote_steers_no_terminal() {
     assert!(text(&output.stderr).contains("control characters"), "{output:?}");
     // An application of before, and an opt-out.
     server::data::create_directory(&data).unwrap();
-    let admin = Admin::open(&server::database(&data), &Keyring::default()).unwrap();
+    let admin = SqliteAdmin::open(&server::database(&data), &Keyring::default()).unwrap();
     let (name, settings) = (format!("a{steering}"), ApplicationSettings::default());
-    let new = NewApplication::draw(name, settings, &admin.secret_key().unwrap(), 0).unwrap();
-    admin.add_application(&new).unwrap();
+    let new = NewApplication::draw(name, settings, &admin.secret_key().await.unwrap(), 0).unwrap();
+    admin.add_application(&new).await.unwrap();
     let id = new.application.id.as_str();
     let of = ["--application", id, "--channel", "Sms", "--data", path];
     let add = [&["suppress", "add", "+306900000001", "--reason", steering], &of[..]].concat();
@@ -515,7 +515,7 @@ async fn what_reached_no_message_and_what_handsets_sent_is_listed() {
         error: Some("007".into()),
         recipient: Some("306900000123".into()),
     };
-    store::Store::unread(&kept, "smsc".into(), receipt, 1_700_000_000_000).await.unwrap();
+    store::Flows::keep_unread(&kept, "smsc".into(), receipt, 1_700_000_000_000).await.unwrap();
     for (from, octets, segment) in [("306900000001", "STOP", None), ("306900000002", "hel", Some((9, 3, 1)))]
     {
         let segment =
@@ -528,7 +528,7 @@ async fn what_reached_no_message_and_what_handsets_sent_is_listed() {
             segment,
             content: store::InboundOctets { octets, encoding, data_coding: 0 },
         };
-        store::Store::inbound(&kept, message, 1_700_000_000_000).await.unwrap();
+        store::Flows::keep_inbound(&kept, message, 1_700_000_000_000).await.unwrap();
     }
     kept.close().await;
     let path = data.to_str().unwrap();

@@ -1,17 +1,17 @@
-//! What the writer does for its callers: a piece of work inside a transaction, which can be done again where that
-//! transaction failed because of somebody else's, and an answer once it is committed.
+//! What the writer does for its callers: a job inside a transaction, which can be done again, and an answer
+//! once it is committed.
 
-use super::work::Work;
-use crate::{Result, StoreError};
+use crate::error::{Result, StoreError};
+use crate::work::{Need, Outcome, Work};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use uuid::Uuid;
 
 /// A caller's work and its answer.
-pub(super) trait Job: Send {
-    /// Does it inside the transaction. An error is the transaction's: it is rolled back.
-    fn run(&mut self, work: &mut Work<'_>) -> rusqlite::Result<()>;
+pub(crate) trait Job: Send {
+    /// Does it. It is done again if this run is void.
+    fn run(&mut self, work: &mut Work<'_>) -> Outcome<()>;
 
-    /// Tells the caller what came of it, or why nothing did.
+    /// Reports to the caller what came of it, or why nothing did.
     fn answer(self: Box<Self>, failure: Option<&StoreError>);
 
     /// What it is about.
@@ -20,16 +20,19 @@ pub(super) trait Job: Send {
 
 /// What a job is about.
 #[derive(Default)]
-pub(super) struct Subject {
-    /// The flow, where it is one's, and the time, Unix milliseconds: who fails again and again is set aside.
-    pub(super) flow: Option<(Uuid, i64)>,
+pub(crate) struct Subject {
+    /// The flow, if it is one's, and the time, Unix milliseconds: a flow that fails again and again is set
+    /// aside.
+    pub(crate) flow: Option<(Uuid, i64)>,
     /// Octets that it will write, about.
-    pub(super) octets: usize,
-    /// It is done with the room that is kept aside where the disk is full.
-    pub(super) urgent: bool,
+    pub(crate) octets: usize,
+    /// It may use the room that is kept aside for a full disk.
+    pub(crate) urgent: bool,
+    /// What it will look up for certain.
+    pub(crate) need: Option<Need>,
     /// Its place among what waits; given back with the answer.
     #[expect(dead_code, reason = "it is held, not read")]
-    pub(super) place: Option<OwnedSemaphorePermit>,
+    pub(crate) place: Option<OwnedSemaphorePermit>,
 }
 
 /// What an event writes, about, octets: most flows are small, and a few large ones fill a group soon enough.
@@ -37,21 +40,21 @@ const EVENT_OCTETS: usize = 1024;
 
 impl Subject {
     /// An event, of a flow that is known.
-    pub(super) fn event(flow: Option<(Uuid, i64)>) -> Subject {
-        Subject { flow, octets: EVENT_OCTETS, ..Subject::default() }
+    pub(crate) fn event(flow: Option<(Uuid, i64)>, need: Option<Need>) -> Subject {
+        Subject { flow, octets: EVENT_OCTETS, need, ..Subject::default() }
     }
 
-    /// What is done where the disk is full as well.
-    pub(super) fn urgent() -> Subject {
+    /// Something that is done although the disk is full.
+    pub(crate) fn urgent() -> Subject {
         Subject { urgent: true, ..Subject::default() }
     }
 }
 
 /// A job and what its caller waits for.
-pub(super) fn job<T, F>(subject: Subject, work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T>>)
+pub(crate) fn job<T, F>(subject: Subject, work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T>>)
 where
     T: Send + 'static,
-    F: FnMut(&mut Work<'_>) -> rusqlite::Result<Result<T>> + Send + 'static,
+    F: FnMut(&mut Work<'_>) -> Outcome<Result<T>> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
     (Box::new(Typed { work, result: None, reply, subject }), answer)
@@ -68,9 +71,9 @@ struct Typed<T, F> {
 impl<T, F> Job for Typed<T, F>
 where
     T: Send,
-    F: FnMut(&mut Work<'_>) -> rusqlite::Result<Result<T>> + Send,
+    F: FnMut(&mut Work<'_>) -> Outcome<Result<T>> + Send,
 {
-    fn run(&mut self, work: &mut Work<'_>) -> rusqlite::Result<()> {
+    fn run(&mut self, work: &mut Work<'_>) -> Outcome<()> {
         self.result = Some((self.work)(work)?);
         Ok(())
     }
@@ -79,7 +82,7 @@ where
         let Typed { result, reply, .. } = *self;
         let result = match failure {
             Some(error) => Err(error.clone()),
-            None => result.unwrap_or_else(|| Err(StoreError::Unavailable("it was not done".into()))),
+            None => result.unwrap_or_else(|| Err(StoreError::unavailable("it was not done"))),
         };
         // A caller that went away needs no answer.
         let _ = reply.send(result);

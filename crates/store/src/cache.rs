@@ -10,13 +10,14 @@ use uuid::Uuid;
 const MEMORY_PER_OCTET: usize = 3;
 const MEMORY_PER_FLOW: usize = 512;
 
-/// Where a flow is and what it is.
-#[derive(Clone)]
-pub(super) struct Stored {
-    pub(super) row: i64,
-    pub(super) flow: Arc<Flow>,
+/// A flow as it is stored.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    /// What its database finds it by, or knows its version by.
+    pub(crate) handle: i64,
+    pub(crate) flow: Arc<Flow>,
     /// Octets of its document when it was last read or written.
-    pub(super) octets: usize,
+    pub(crate) octets: usize,
 }
 
 impl Stored {
@@ -26,26 +27,26 @@ impl Stored {
 }
 
 /// See the file's words. Only the writer puts into it, after a commit.
-pub(super) struct Cache {
+pub(crate) struct Cache {
     flows: LruCache<Uuid, Stored>,
     octets: usize,
     octets_max: usize,
 }
 
 impl Cache {
-    pub(super) fn new(flows_max: NonZeroUsize, octets_max: usize) -> Cache {
+    pub(crate) fn new(flows_max: NonZeroUsize, octets_max: usize) -> Cache {
         Cache { flows: LruCache::new(flows_max), octets: 0, octets_max }
     }
 
-    pub(super) fn get(&mut self, id: &Uuid) -> Option<&Stored> {
+    pub(crate) fn get(&mut self, id: &Uuid) -> Option<&Stored> {
         self.flows.get(id)
     }
 
-    pub(super) fn peek(&self, id: &Uuid) -> Option<&Stored> {
+    pub(crate) fn peek(&self, id: &Uuid) -> Option<&Stored> {
         self.flows.peek(id)
     }
 
-    pub(super) fn put(&mut self, id: Uuid, stored: Stored) {
+    pub(crate) fn put(&mut self, id: Uuid, stored: Stored) {
         self.octets += stored.weight();
         if let Some((_, replaced)) = self.flows.push(id, stored) {
             self.octets -= replaced.weight();
@@ -57,7 +58,7 @@ impl Cache {
         }
     }
 
-    pub(super) fn pop(&mut self, id: &Uuid) {
+    pub(crate) fn pop(&mut self, id: &Uuid) {
         if let Some(removed) = self.flows.pop(id) {
             self.octets -= removed.weight();
         }
@@ -78,7 +79,7 @@ mod tests {
             0,
             &mut Uuid::nil,
         ));
-        let stored = |octets| Stored { row: 1, flow: Arc::clone(&flow), octets };
+        let stored = |octets| Stored { handle: 1, flow: Arc::clone(&flow), octets };
         for id in 0..1000u128 {
             cache.put(Uuid::from_u128(id % 150), stored(100_000));
             assert!(cache.octets <= 1_000_000 && cache.flows.len() <= 3);

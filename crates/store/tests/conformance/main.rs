@@ -1,0 +1,59 @@
+//! What every store promises, whatever its database: each promise of the traits once, over a way to open a store. A
+//! database that is added gets a file like `sqlite.rs`, and a line at the end of this one.
+#![allow(clippy::unwrap_used)] // A test that fails here has failed.
+
+mod accounts;
+mod feed;
+mod flows;
+mod handsets;
+mod receipts;
+mod sqlite;
+mod support;
+mod tasks;
+mod upkeep;
+
+/// Makes tests of the whole suite; `$backend` is a new database.
+macro_rules! suite {
+    ($name:ident, $backend:expr) => {
+        suite! { $name, $backend,
+            accounts: applications_are_made_and_revoked_from_beside,
+                living_tokens_are_limited_and_those_that_end_first_go,
+                a_balance_is_never_promised_twice, opt_outs_are_kept_listed_and_forgotten;
+            feed: the_change_feed_yields_every_flow_at_its_last_change;
+            flows: receipts_may_come_before_their_message_is_recorded,
+                an_idempotency_key_stores_one_flow, flows_are_read_as_far_as_octets_allow,
+                dead_callbacks_are_listed_and_replayed_from_beside,
+                what_is_erased_is_gone_and_its_key_spent;
+            handsets: what_handsets_send_is_joined_listed_and_pruned,
+                a_segment_that_makes_no_sense_is_a_message;
+            receipts: an_id_that_is_used_again_means_the_message_to_the_recipient,
+                an_id_that_one_message_has_is_enough,
+                an_id_of_before_is_found_where_the_newer_message_was_erased,
+                one_id_for_all_parts_meets_them_all,
+                a_receipt_under_an_unknown_id_is_for_the_only_unanswered_message_to_its_recipient,
+                several_unanswered_messages_to_a_recipient_are_told_apart_by_nothing,
+                the_parts_of_an_unanswered_message_take_its_receipts_in_their_order,
+                a_receipt_waits_while_its_message_may_still_be_answered,
+                an_early_receipt_is_looked_at_again_where_no_answer_comes,
+                a_carrier_that_takes_whole_messages_reports_on_the_whole_message,
+                the_oldest_receipts_that_mean_nothing_are_forgotten;
+            tasks: what_is_owed_survives_a_restart, what_is_not_admitted_is_not_taken,
+                a_flow_is_read_once_however_many_of_its_parts_are_due;
+            upkeep: pruning_takes_old_closed_flows_only, flows_dated_ahead_stand_before_no_older_ones,
+                keys_are_forgotten_in_small_steps, the_last_time_seen_survives_a_restart,
+                a_probe_is_a_commit_and_leaves_no_change;
+        }
+    };
+    ($name:ident, $backend:expr, $($group:ident: $($test:ident),+;)+) => {
+        mod $name {
+            $(mod $group {
+                $(#[tokio::test]
+                async fn $test() {
+                    crate::$group::$test(&$backend).await;
+                })+
+            })+
+        }
+    };
+}
+
+suite!(on_sqlite, crate::sqlite::Sqlite::new());
