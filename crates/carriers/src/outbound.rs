@@ -10,8 +10,8 @@ use tokio_rustls::rustls::{self, ClientConfig};
 pub const USER_AGENT: &str = concat!("Switchback/", env!("CARGO_PKG_VERSION"));
 
 /// Begins a client whose requests may take `timeout` each, their answers' bodies included: over HTTP/1.1, by
-/// the usual public authorities over TLS, by the proxy of the environment (`HTTPS_PROXY`) and without redirects. Bodies are read by
-/// [`crate::body::read`], which limits their size.
+/// the usual public authorities over TLS, by the proxy of the environment (`HTTPS_PROXY`) and without
+/// redirects. Bodies are read by [`crate::body::read`], which limits their size.
 ///
 /// ```
 /// # let _ = rustls::crypto::ring::default_provider().install_default();

@@ -30,8 +30,8 @@ pub struct Followed {
     pub index: Arc<Index>,
     /// Up to which change it has everything.
     position: Arc<Mutex<Position>>,
-    /// The position before the first erasure that the files may not have: they are not said to be further, so that it
-    /// is done again after a crash.
+    /// The position before the first erasure that the files may not have: they are not said to be further, so
+    /// that it is done again after a crash.
     erased_after: Arc<Mutex<Option<Position>>>,
 }
 

@@ -25,7 +25,8 @@ impl Position {
         entries.next().filter(|_| entries.next().is_none())
     }
 
-    /// As octets, for whoever keeps it beside the database: of each entry the writer and the number, big-endian.
+    /// As octets, for whoever keeps it beside the database: of each entry the writer and the number,
+    /// big-endian.
     pub fn to_octets(&self) -> Vec<u8> {
         let entries = self.0.iter();
         entries.flat_map(|(writer, seq)| [writer.to_be_bytes(), seq.to_be_bytes()].concat()).collect()
