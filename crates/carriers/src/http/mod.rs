@@ -156,8 +156,7 @@ impl Http {
     /// Makes every request once with sample values: what is no JSON is found now.
     fn try_requests(&self) -> Result<(), String> {
         for request in &self.requests {
-            let names =
-                message::CONTENT.into_iter().chain(message::ADDRESS).filter(|name| *name != "settings");
+            let names = message::content_names().chain(message::ADDRESS).filter(|name| *name != "settings");
             let fields = names.map(|name| (name, message::sample(name))).collect();
             self.render(request, fields)?;
         }
@@ -374,12 +373,13 @@ fn compile(request: &provider::Request, templates: &mut Templates) -> Result<Req
             .chain(headers.iter().map(|(_, name)| name))
             .flat_map(|name| templates.variables(name)),
     );
-    let known = |name: &str| message::CONTENT.contains(&name) || message::ADDRESS.contains(&name);
+    let is_content = |name: &str| message::content_names().any(|known| known == name);
+    let known = |name: &str| is_content(name) || message::ADDRESS.contains(&name);
     let first = |name: &String| name.split('.').next().unwrap_or_default().to_owned();
     if let Some(unknown) = used.iter().chain(&in_body).map(first).find(|name| !known(name)) {
         return Err(format!("request.{}: there is no field \"{unknown}\"", request.name));
     }
-    if let Some(unknown) = request.implied.iter().find(|name| !message::CONTENT.contains(&name.as_str())) {
+    if let Some(unknown) = request.implied.iter().find(|name| !is_content(name)) {
         return Err(format!("request.{}.implied: there is no field \"{unknown}\"", request.name));
     }
     let places = in_body.iter().map(first).chain(request.implied.iter().cloned()).collect();

@@ -124,7 +124,7 @@ impl Work<'_> {
         if erased {
             let shortened = flow.steps.iter().filter_map(|step| match &step.content {
                 Content::Sms(sms) => sms.shortened.as_ref(),
-                Content::Viber(_) | Content::Voice(_) => None,
+                _ => None,
             });
             for link in shortened.flat_map(|shortened| &shortened.links) {
                 self.connection.prepare_cached("DELETE FROM links WHERE code = ?1")?.execute([&link.code])?;
