@@ -87,15 +87,24 @@ impl Followed {
     pub async fn open(&self, store: &dyn Store, directory: &Path) -> anyhow::Result<Opened> {
         let read = self.index.read(directory, &identity(store));
         let from = match read {
-            Ok(report) if store.has(report.writer, report.position).await? => Some(report.position),
-            Ok(_) => {
-                tracing::warn!(
-                    "the index is of another database than this, as after a backup came back: rebuilding it"
-                );
-                self.index.clear();
-                None
+            Ok(report) => {
+                let change = known_change(store, &report.position).await?;
+                if change.is_none() {
+                    tracing::warn!(
+                        "the index is of another database than this, as after a backup came back: rebuilding it"
+                    );
+                    self.index.clear();
+                }
+                change
             }
             Err(FilesError::Missing) => None,
+            Err(FilesError::OtherFormat { found, expected }) => {
+                tracing::info!(
+                    "the index has format {found}, and this version writes format {expected}: making it anew from \
+                     the store, this once"
+                );
+                None
+            }
             Err(error) => {
                 tracing::warn!(%error, "the index can't be used: rebuilding it");
                 metrics::counter!("switchback_index_rebuilds_total").increment(1);
@@ -183,11 +192,32 @@ impl Followed {
                 _ => *erased_after = None,
             }
         }
-        let written = self.index.save(directory, &identity(store), store.writer(), position);
+        let written = self.index.save(directory, &identity(store), &octets_of(store.writer(), position));
         let written = written.with_context(|| format!("writing {}", directory.display()))?;
         store.forget_removals(position).await?;
         Ok(written)
     }
+}
+
+/// A position of the store in the index's files: the number of the life of the process that wrote to the store, and the
+/// change up to which the files have everything.
+fn octets_of(writer: i64, change: u64) -> [u8; 16] {
+    (u128::from(writer.cast_unsigned()) << 64 | u128::from(change)).to_be_bytes()
+}
+
+/// The writer and the change of a position in the index's files; nothing if another kind of store wrote it.
+pub fn position_of(octets: &[u8]) -> Option<(i64, u64)> {
+    let position = u128::from_be_bytes(octets.try_into().ok()?);
+    Some((((position >> 64) as u64).cast_signed(), position as u64))
+}
+
+/// The change of a position in the index's files, if the store has it.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn known_change(store: &dyn Store, octets: &[u8]) -> anyhow::Result<Option<u64>> {
+    let Some((writer, change)) = position_of(octets) else { return Ok(None) };
+    Ok(store.has(writer, change).await?.then_some(change))
 }
 
 /// Tells one installation's index from another's.
@@ -229,7 +259,8 @@ impl Keeper {
                     let started = Instant::now();
                     match runtime.block_on(keeping.save(&*store, &directory)) {
                         Ok(report) => {
-                            (saved_position, failing) = (Some(report.position), false);
+                            let saved = position_of(&report.position).map(|(_, change)| change);
+                            (saved_position, failing) = (saved, false);
                             let milliseconds = started.elapsed().as_millis() as u64;
                             tracing::debug!(report.segments, report.bytes, milliseconds, "index written");
                         }

@@ -8,6 +8,7 @@ pub mod clock;
 mod clocks;
 pub mod config;
 mod core;
+mod descriptions;
 mod expire_lane;
 pub mod files;
 pub mod indexing;
@@ -31,6 +32,7 @@ mod submit;
 mod submit_lane;
 mod targets;
 mod watch;
+mod way;
 
 pub use crate::core::Engine;
 pub use managed_carrier::ManagedCarrier;

@@ -1,5 +1,6 @@
 //! The counters that an operator sees at `/metrics`; docs/operating.md lists them.
 
+use crate::descriptions::describe;
 use carriers::Outcome;
 use flow::{Applied, Note};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -20,6 +21,7 @@ pub fn recorder() -> &'static PrometheusHandle {
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
         let _ = metrics::set_global_recorder(recorder);
+        describe();
         handle
     })
 }

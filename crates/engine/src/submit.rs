@@ -1,11 +1,11 @@
 //! Hands one part to a carrier, and stores what came of it.
 
-use crate::choosing::{Tries, has_untried, tries};
 use crate::clock::now_ms;
 use crate::config::{CommonConfig, UnknownSubmit};
 use crate::core::{Engine, STORE_PAUSE};
 use crate::managed_carrier::{ManagedCarrier, covers};
 use crate::metrics;
+use crate::way::{Tries, has_untried, tries};
 use carriers::{Outcome, Outgoing, backoff};
 use flow::{CarrierRef, Covers, Detail, Event, Flow, Message, Rate, TaskKind};
 use futures::FutureExt;

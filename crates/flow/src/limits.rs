@@ -8,7 +8,7 @@ pub struct Limits {
     pub steps_max: usize,
     /// Sms parts of a flow, over all its steps.
     pub parts_max: usize,
-    /// Octets of a flow's document in the store, however long it lives: [`crate::Flow::size_max`].
+    /// Octets of a flow's document in the store, however long it lives: [`crate::NewFlow::measure`].
     pub flow_bytes_max: usize,
     /// Verbs of a Voice step.
     pub verbs_max: usize,

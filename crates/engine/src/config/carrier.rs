@@ -1,6 +1,6 @@
 //! `[[carrier]]`: the ways out.
 
-use super::{AT_ONCE_MAX, BrokenKey};
+use super::rule::{AT_ONCE_MAX, BrokenKey};
 use crate::rates::{PRICE_MAX, ViberKind, is_price};
 use carriers::{HttpConfig, Provider, SandboxConfig, SipConfig, SmppConfig};
 use flow::{Channel, Price};
