@@ -6,6 +6,7 @@
 
 mod application;
 mod inbound;
+mod lane;
 mod queue;
 mod recipient;
 mod sealing;
@@ -19,7 +20,8 @@ pub use application::{
     TokenTtl, callback_secret,
 };
 pub use inbound::{InboundMessage, InboundOctets, InboundSegment, StoredInbound};
-pub use queue::{Admission, Admit, Lane, Offer, admit_all};
+pub use lane::Lane;
+pub use queue::{Admission, Admit, Offer, admit_all};
 pub use sealing::Keyring;
 pub use sqlite::{Admin, OpenReport, SqliteOptions, SqliteStore, Threads};
 pub use suppression::{Cautions, Reserved, Suppression};

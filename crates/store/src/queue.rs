@@ -5,6 +5,7 @@
 //! in turn, so that neither many tasks of one application nor many of one target stand before another's.
 //! Within a target, the task that was due first comes first.
 
+use crate::lane::{Lane, Lanes};
 use crate::turns::Turns;
 use flow::{Channel, Flow, Submit, Task, TaskKind};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -50,45 +51,6 @@ pub type Admit<'a> = &'a mut (dyn FnMut(&Offer<'_>) -> Admission + Send);
 /// Admits every task.
 pub fn admit_all(_: &Offer<'_>) -> Admission {
     Admission::Granted
-}
-
-/// Tasks that are worked off together, so that one kind of work never waits for another.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Lane {
-    /// Submits over one channel.
-    Submit(Channel),
-    /// Times to live that are over.
-    Expire,
-    /// Callbacks.
-    Callback,
-}
-
-impl Lane {
-    /// Every lane.
-    pub const ALL: [Lane; 5] = [
-        Lane::Submit(Channel::Sms),
-        Lane::Submit(Channel::Viber),
-        Lane::Submit(Channel::Voice),
-        Lane::Expire,
-        Lane::Callback,
-    ];
-
-    pub(crate) fn of(task: TaskKind) -> Lane {
-        match task {
-            TaskKind::Submit { channel, .. } => Lane::Submit(channel),
-            TaskKind::Expire { .. } => Lane::Expire,
-            TaskKind::Callback { .. } => Lane::Callback,
-        }
-    }
-
-    /// Its position in [`Lane::ALL`].
-    pub(crate) const fn index(self) -> usize {
-        match self {
-            Lane::Submit(channel) => channel as usize,
-            Lane::Expire => 3,
-            Lane::Callback => 4,
-        }
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -257,7 +219,7 @@ impl LaneQueue {
 
 #[derive(Default)]
 pub(crate) struct TaskQueue {
-    lanes: [LaneQueue; Lane::ALL.len()],
+    lanes: [LaneQueue; Lane::COUNT],
     flows: HashMap<Uuid, Owing>,
     /// The names of applications, each once. They are few, and made by operators.
     applications: HashSet<Arc<str>>,
@@ -300,12 +262,12 @@ fn target_of(flow: &Flow) -> std::borrow::Cow<'_, str> {
 
 impl TaskQueue {
     /// Makes what a flow owes now what the queue has of it. Leases of tasks that it still owes stay. Answers
-    /// the lanes whose first due time moved forward, as bits by [`Lane::index`].
-    pub(crate) fn owe(&mut self, flow: &Flow) -> u8 {
+    /// the lanes whose first due time moved forward.
+    pub(crate) fn owe(&mut self, flow: &Flow) -> Lanes {
         let tasks = flow.tasks();
         if tasks.is_empty() {
             self.remove(flow.id);
-            return 0;
+            return Lanes::NONE;
         }
         let calls_back = tasks.iter().any(|task| matches!(task.kind, TaskKind::Callback { .. }));
         let target = if calls_back { target_of(flow) } else { "".into() };
@@ -328,28 +290,28 @@ impl TaskQueue {
     }
 
     /// Each task with when it can be taken.
-    fn replace(&mut self, flow: Uuid, application: &str, target: &str, tasks: &[(Task, i64)]) -> u8 {
+    fn replace(&mut self, flow: Uuid, application: &str, target: &str, tasks: &[(Task, i64)]) -> Lanes {
         let (application, target) = self.names(application, target);
         let old = self.flows.remove(&flow);
         // A flow's callbacks go to one host as long as it has any.
         let old_target = old.as_ref().map_or(&self.nowhere, |old| &old.target).clone();
         let old = old.map(|owing| owing.entries).unwrap_or_default();
         let mut owing = Owing { application, target, entries: Vec::with_capacity(tasks.len()) };
-        let mut woken = 0;
+        let mut woken = Lanes::NONE;
         for &(task, due_ms) in tasks {
             let leased = old.iter().find(|entry| entry.kind == task.kind && entry.owed_ms == task.due_ms);
             if let Some(&entry) = leased {
                 owing.entries.push(entry);
                 continue;
             }
-            let index = Lane::of(task.kind).index();
-            let lane = &mut self.lanes[index];
+            let of_task = Lane::of(task.kind);
+            let lane = &mut self.lanes[of_task.index()];
             let before_ms = lane.turns.first_due_ms();
             let target = owing.target(task.kind, &self.nowhere);
             lane.insert(&owing.application, target, (due_ms, flow, task.kind));
             let first_ms = lane.turns.first_due_ms();
             if first_ms.is_some_and(|ms| before_ms.is_none_or(|before_ms| ms < before_ms)) {
-                woken |= 1 << index;
+                woken.add(of_task);
             }
             let ahead_ms = self.ahead_ms;
             owing.entries.push(Entry {
@@ -509,8 +471,8 @@ impl TaskQueue {
     }
 }
 
-/// The least task kind there is.
-const FIRST_KIND: TaskKind = TaskKind::Submit { channel: Channel::Sms, message: 0, part: 0 };
+/// The least task kind there is: submits come first, by channel.
+const FIRST_KIND: TaskKind = TaskKind::Submit { channel: Channel::ALL[0], message: 0, part: 0 };
 
 #[cfg(test)]
 mod tests {
@@ -538,7 +500,8 @@ mod tests {
     #[test]
     fn a_lane_is_told_when_a_lease_ends_early() {
         let mut queue = TaskQueue::default();
-        assert_eq!(queue.replace(flow(1), "a", "t", &[task(CALLBACK, 10)]), 1 << Lane::Callback.index());
+        let woken = queue.replace(flow(1), "a", "t", &[task(CALLBACK, 10)]);
+        assert_eq!(woken.iter().collect::<Vec<_>>(), [Lane::Callback]);
         assert_eq!(claim(&mut queue, Lane::Callback, 1, 10), [1]);
         assert!(queue.put_off(flow(1), CALLBACK, 260));
         assert_eq!(queue.next_due_ms(Lane::Callback), Some(260));

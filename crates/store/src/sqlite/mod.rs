@@ -21,7 +21,8 @@ mod writer;
 pub use admin::Admin;
 
 use crate::application::blind;
-use crate::queue::{Admit, Lane, TaskQueue};
+use crate::lane::Lane;
+use crate::queue::{Admit, TaskQueue};
 use crate::sealing::SealError;
 use crate::{
     Accepted, Application, Cautions, Change, Claim, IdempotencyKey, Ids, InboundMessage, Keyring, Matched,
@@ -129,7 +130,7 @@ struct Shared {
     queue: Mutex<TaskQueue>,
     /// The zero of the monotonic clock.
     started: Instant,
-    wakers: [Notify; Lane::ALL.len()],
+    wakers: [Notify; Lane::COUNT],
     /// Flows that were changed lately. Only the writer puts into it, after a commit.
     cache: Mutex<Cache>,
     /// Flows that nothing is done for any more.
@@ -150,11 +151,7 @@ impl Shared {
 
     fn owe(&self, flow: &Flow) {
         let woken = self.queue.lock().owe(flow);
-        for (lane, waker) in self.wakers.iter().enumerate() {
-            if woken & (1 << lane) != 0 {
-                waker.notify_one();
-            }
-        }
+        woken.iter().for_each(|lane| self.wakers[lane.index()].notify_one());
     }
 }
 
