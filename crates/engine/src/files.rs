@@ -9,7 +9,7 @@ use reqwest::{Client, RequestBuilder, Url};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use wire::read_step::read_dial_plan;
+use wire::read_plan::read_dial_plan;
 
 /// The largest dial plan, octets: that of a request.
 const PLAN_MAX: usize = 256 * 1024;

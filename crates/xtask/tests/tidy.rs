@@ -13,6 +13,7 @@ const LINES: usize = 70;
 
 /// Lines that are longer in each crate, at most. It only shrinks.
 const LONG_LINES: [(&str, usize); 5] =
+    [("api", 1), ("server", 2), ("simulation", 23), ("switchback", 22), ("wire", 21)];
 
 /// Pages that name files where they are no more. It only shrinks.
 const OLD_PAGES: [&str; 0] = [];

@@ -128,7 +128,7 @@ impl Http {
     /// message is.
     fn try_requests(&self) -> Result<(), TemplateError> {
         for request in &self.requests {
-            let names = message::CONTENT.into_iter().chain(message::ADDRESS);
+            let names = message::content_names().chain(message::ADDRESS);
             self.render(request, names.map(|name| (name, message::sample(name))).collect())?;
         }
         Ok(())

@@ -74,11 +74,12 @@ impl CompiledRequest {
         };
         let mut places: HashSet<String> = body.into_iter().flat_map(fields).collect();
         let rest = self.when.iter().chain([&self.path]).chain(self.headers.iter().map(|(_, name)| name));
-        let known = |name: &str| message::CONTENT.contains(&name) || message::ADDRESS.contains(&name);
+        let is_content = |name: &str| message::content_names().any(|known| known == name);
+        let known = |name: &str| is_content(name) || message::ADDRESS.contains(&name);
         if let Some(field) = rest.flat_map(fields).chain(places.iter().cloned()).find(|name| !known(name)) {
             return Err(HttpError::UnknownField { request: self.name.clone(), field });
         }
-        if let Some(field) = implied.iter().find(|name| !message::CONTENT.contains(&name.as_str())) {
+        if let Some(field) = implied.iter().find(|name| !is_content(name)) {
             let request = format!("{}.implied", self.name);
             return Err(HttpError::UnknownField { request, field: field.clone() });
         }

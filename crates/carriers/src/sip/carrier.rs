@@ -174,7 +174,7 @@ impl Carrier for Sip {
                 SipAddress::parse(address).err().map(|why| format!("to.sip: {why}"))
             }
             Content::Voice(_) => None,
-            Content::Sms(_) | Content::Viber(_) => Some("a SIP carrier makes calls only".into()),
+            _ => Some("a SIP carrier makes calls only".into()),
         }
     }
 
