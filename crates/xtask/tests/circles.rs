@@ -11,7 +11,7 @@ use source::{Crate, Module};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Crates whose circles are not untied yet. It only shrinks.
-const NOT_YET: [&str; 6] = ["carriers", "engine", "flow", "index", "simulation", "store"];
+const NOT_YET: [&str; 5] = ["carriers", "engine", "index", "simulation", "store"];
 
 /// What one file uses of others: the file to the names.
 type Uses = BTreeMap<Module, BTreeSet<String>>;
