@@ -1,6 +1,8 @@
 //! The channels: the ways a message can travel. Each has a file with everything that is of it alone; the
 //! table below lists them.
 
+#[cfg(feature = "fourth-channel")]
+pub mod push;
 pub mod rules;
 pub mod sandbox;
 pub mod sms;
@@ -75,6 +77,9 @@ channels! {
     Viber: viber, Box<viber::Viber>;
     /// Phone call.
     Voice: voice, voice::Voice;
+    /// Notification.
+    #[cfg(feature = "fourth-channel")]
+    Push: push, push::Push;
 }
 
 impl Channel {
