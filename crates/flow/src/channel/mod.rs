@@ -1,6 +1,8 @@
 //! The channels: the ways a message can travel. Each has a file with everything that is of it alone; the
 //! table below lists them.
 
+#[cfg(feature = "fourth-channel")]
+pub mod push;
 pub mod rules;
 pub mod sandbox;
 pub mod sms;
@@ -13,24 +15,24 @@ use serde::{Deserialize, Serialize};
 /// Makes [`Channel`] and [`Content`] from the table: the channel's name, the file with its `RULES`, and the
 /// type of its steps' content.
 macro_rules! channels {
-    ($($(#[doc = $doc:literal])* $(#[cfg($cfg:meta)])? $name:ident: $file:ident, $content:ty;)*) => {
+    ($($(#[doc = $doc:literal])* $(#[cfg($($cfg:tt)*)])? $name:ident: $file:ident, $content:ty;)*) => {
         /// A way a message can travel; the contract's step `type` (section 2).
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
         pub enum Channel {
-            $($(#[doc = $doc])* $(#[cfg($cfg)])? $name,)*
+            $($(#[doc = $doc])* $(#[cfg($($cfg)*)])? $name,)*
         }
 
         impl Channel {
             /// How many channels there are.
-            pub const COUNT: usize = [$($(#[cfg($cfg)])? Channel::$name,)*].len();
+            pub const COUNT: usize = [$($(#[cfg($($cfg)*)])? Channel::$name,)*].len();
 
             /// Every channel, in the contract's order.
-            pub const ALL: [Channel; Channel::COUNT] = [$($(#[cfg($cfg)])? Channel::$name,)*];
+            pub const ALL: [Channel; Channel::COUNT] = [$($(#[cfg($($cfg)*)])? Channel::$name,)*];
 
             /// What the channel fixes for all of its messages.
             pub const fn rules(self) -> &'static ChannelRules {
                 match self {
-                    $($(#[cfg($cfg)])? Channel::$name => &$file::RULES,)*
+                    $($(#[cfg($($cfg)*)])? Channel::$name => &$file::RULES,)*
                 }
             }
         }
@@ -38,14 +40,14 @@ macro_rules! channels {
         /// What a step sends, and to whom.
         #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
         pub enum Content {
-            $($(#[doc = $doc])* $(#[cfg($cfg)])? $name($content),)*
+            $($(#[doc = $doc])* $(#[cfg($($cfg)*)])? $name($content),)*
         }
 
         impl Content {
             /// The channel that carries it.
             pub const fn channel(&self) -> Channel {
                 match self {
-                    $($(#[cfg($cfg)])? Content::$name(_) => Channel::$name,)*
+                    $($(#[cfg($($cfg)*)])? Content::$name(_) => Channel::$name,)*
                 }
             }
 
@@ -53,7 +55,7 @@ macro_rules! channels {
             /// it.
             pub fn empty(channel: Channel, from: String, to: String, label: Option<String>) -> Content {
                 match channel {
-                    $($(#[cfg($cfg)])?
+                    $($(#[cfg($($cfg)*)])?
                     Channel::$name => Content::$name($file::empty(from, to, label).into()),)*
                 }
             }
@@ -61,7 +63,7 @@ macro_rules! channels {
             /// The content without its type.
             pub fn common(&self) -> &dyn ChannelContent {
                 match self {
-                    $($(#[cfg($cfg)])? Content::$name(content) => content.as_common(),)*
+                    $($(#[cfg($($cfg)*)])? Content::$name(content) => content.as_common(),)*
                 }
             }
         }
@@ -75,6 +77,9 @@ channels! {
     Viber: viber, Box<viber::Viber>;
     /// Phone call.
     Voice: voice, voice::Voice;
+    /// Notification.
+    #[cfg(feature = "fourth-channel")]
+    Push: push, push::Push;
 }
 
 impl Channel {

@@ -1,7 +1,9 @@
 //! The channels' JSON: each has a file with its steps in requests and answers, and its messages in trackings.
 //! The table below lists them.
 
-#[allow(missing_docs)] // Its members are the contract's.
+#[cfg(feature = "fourth-channel")]
+#[allow(missing_docs)] // It is of tests alone.
+pub mod push;
 pub mod rules;
 #[allow(missing_docs)] // Its members are the contract's.
 pub mod sms;
@@ -96,6 +98,9 @@ channels! {
     Viber: viber, ViberStepRequest, ViberStep, ViberView "A Viber message.";
     /// A call.
     Voice: voice, VoiceStepRequest, VoiceStep, VoiceView "A call.";
+    /// A notification.
+    #[cfg(feature = "fourth-channel")]
+    Push: push, PushStep, PushStep, PushView "A notification.";
 }
 
 impl MessageView {
