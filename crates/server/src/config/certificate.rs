@@ -6,7 +6,7 @@ use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Something that keeps a certificate from being used: the key of the configuration, and the rule.
 pub type Problem = (&'static str, String);
@@ -16,8 +16,8 @@ pub type Problem = (&'static str, String);
 /// # Errors
 /// What keeps them from being used, all of it.
 pub fn read(tls: &TlsConfig) -> Result<CertifiedKey, Vec<Problem>> {
-    let chain = certificates(&tls.cert).map_err(|rule| ("server.tls.cert", rule));
-    let key = private_key(&tls.key).map_err(|rule| ("server.tls.key", rule));
+    let chain = certificates(&tls.cert).map_err(|error| ("server.tls.cert", error.to_string()));
+    let key = private_key(&tls.key).map_err(|error| ("server.tls.key", error.to_string()));
     match (chain, key) {
         (Ok(chain), Ok(key)) => {
             let pair = CertifiedKey::from_der(chain, key, &ring::default_provider());
@@ -38,23 +38,38 @@ fn told(tls: &TlsConfig, error: &Error) -> Problem {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let at = |rule: String| format!("{}: {rule}", path.display());
-    let text = std::fs::read(path).map_err(|error| at(error.to_string()))?;
+/// Why a PEM file can't be used.
+#[derive(Debug, thiserror::Error)]
+enum PemError {
+    /// It can't be read.
+    #[error("{}: {source}", .path.display())]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    /// It is no PEM.
+    #[error("{}: {source}", .path.display())]
+    Malformed { path: PathBuf, source: pem::Error },
+    /// It lacks what it is for.
+    #[error("{}: there is no {what} (PEM) in it", .path.display())]
+    Missing { path: PathBuf, what: &'static str },
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, PemError> {
+    std::fs::read(path).map_err(|source| PemError::Unreadable { path: path.into(), source })
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemError> {
+    let text = read_file(path)?;
     let chain: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(&text).collect();
-    let chain = chain.map_err(|error| at(error.to_string()))?;
+    let chain = chain.map_err(|source| PemError::Malformed { path: path.into(), source })?;
     if chain.is_empty() {
-        return Err(at("there is no certificate (PEM) in it".into()));
+        return Err(PemError::Missing { path: path.into(), what: "certificate" });
     }
     Ok(chain)
 }
 
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    let at = |rule: String| format!("{}: {rule}", path.display());
-    let text = std::fs::read(path).map_err(|error| at(error.to_string()))?;
-    PrivateKeyDer::from_pem_slice(&text).map_err(|error| match error {
-        pem::Error::NoItemsFound => at("there is no private key (PEM) in it".into()),
-        other => at(other.to_string()),
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, PemError> {
+    PrivateKeyDer::from_pem_slice(&read_file(path)?).map_err(|error| match error {
+        pem::Error::NoItemsFound => PemError::Missing { path: path.into(), what: "private key" },
+        source => PemError::Malformed { path: path.into(), source },
     })
 }
 

@@ -6,10 +6,11 @@ use super::sections::{Config, read_key};
 use carriers::{Http, SipConfig};
 use engine::config::KindConfig;
 use rustix::fs::{Access, access};
+use std::fmt::Display;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What is wrong around a configuration, a line each.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -44,7 +45,7 @@ impl Config {
                     if let Err(error) = smpp.check_files() {
                         let text = error.to_string();
                         let (key, rule) = self.origin.split(&at, &text);
-                        survey.refuse(&key, Err(rule.to_owned()));
+                        survey.refuse(&key, rule);
                     }
                     survey.look_at_host(&at, &smpp.host, Some(smpp.port));
                 }
@@ -56,7 +57,7 @@ impl Config {
                         Err(error) => {
                             let text = error.to_string();
                             let (key, rule) = self.origin.split(&at, &text);
-                            survey.refuse(&key, Err(rule.to_owned()));
+                            survey.refuse(&key, rule);
                         }
                     }
                 }
@@ -67,9 +68,14 @@ impl Config {
 }
 
 impl Survey<'_> {
-    fn refuse(&mut self, key: &str, looked: Result<(), String>) {
-        if let Err(rule) = looked {
-            self.found.refused.push(self.config.origin.tell(key, &rule));
+    fn refuse(&mut self, key: &str, rule: &str) {
+        self.found.refused.push(self.config.origin.tell(key, rule));
+    }
+
+    /// Refuses a key if something around it can't be used.
+    fn look<T, E: Display>(&mut self, key: &str, looked: Result<T, E>) {
+        if let Err(error) = looked {
+            self.refuse(key, &error.to_string());
         }
     }
 
@@ -95,9 +101,9 @@ impl Survey<'_> {
     fn look_at_server(&mut self) {
         let config = self.config;
         let listened = listens(TcpListener::bind(config.server.listen), config.server.listen);
-        self.refuse("server.listen", listened);
+        self.look("server.listen", listened);
         for (key, rule) in config.server.tls.iter().filter_map(|tls| certificate::read(tls).err()).flatten() {
-            self.refuse(key, Err(rule));
+            self.refuse(key, &rule);
         }
         for (key, url) in [
             ("server.public_url", &config.server.public_url),
@@ -109,9 +115,9 @@ impl Survey<'_> {
     }
 
     fn look_at_store(&mut self) {
-        self.refuse("store.path", can_hold_data(&self.config.store.path));
+        self.look("store.path", can_hold_data(&self.config.store.path));
         for (key, secret) in self.config.store.named_keys() {
-            self.refuse(&key, read_key(secret).map(drop).map_err(|rule| rule.to_string()));
+            self.look(&key, read_key(secret));
         }
     }
 
@@ -119,7 +125,7 @@ impl Survey<'_> {
         let rates = match self.config.pricing.rates_of_file() {
             Ok(rates) => rates,
             Err(error) => {
-                return error.into_iter().for_each(|line| self.refuse("pricing.rates", Err(line)));
+                return error.into_iter().for_each(|line| self.refuse("pricing.rates", &line));
             }
         };
         for name in rates.carriers() {
@@ -133,14 +139,14 @@ impl Survey<'_> {
     fn look_at_sip(&mut self, at: &str, sip: &SipConfig) {
         for (key, bind) in [("bind", Some(sip.bind)), ("direct_bind", sip.direct_bind)] {
             if let Some(bind) = bind {
-                self.refuse(&format!("{at}.{key}"), listens(UdpSocket::bind(bind), bind));
+                self.look(&format!("{at}.{key}"), listens(UdpSocket::bind(bind), bind));
             }
         }
         for (i, trunk) in sip.trunk.iter().enumerate() {
             let at = format!("{at}.trunk[{i}]");
             let read = trunk.password.as_ref().map_or(Ok(()), |password| password.read().map(drop));
-            self.refuse(&format!("{at}.password"), read.map_err(|error| error.to_string()));
-            self.refuse(&format!("{at}.tls_ca"), trunk.look_at_files().map_err(|error| error.to_string()));
+            self.look(&format!("{at}.password"), read);
+            self.look(&format!("{at}.tls_ca"), trunk.look_at_files());
             self.look_at_host(&at, &trunk.host, trunk.port);
         }
         if let Some(url) = &sip.speech.url {
@@ -160,11 +166,18 @@ impl Survey<'_> {
     }
 }
 
-/// Whether an address is ours to listen on. In use it may be by a server that runs; who starts another one is
-/// told.
-fn listens<T>(bound: std::io::Result<T>, address: SocketAddr) -> Result<(), String> {
+/// This machine can't listen on an address.
+#[derive(Debug, thiserror::Error)]
+#[error("{address}: {source}")]
+struct NotOurs {
+    address: SocketAddr,
+    source: std::io::Error,
+}
+
+/// Whether an address is ours to listen on. In use it may be by a server that runs; who starts another one is told.
+fn listens<T>(bound: std::io::Result<T>, address: SocketAddr) -> Result<(), NotOurs> {
     match bound {
-        Err(error) if error.kind() != ErrorKind::AddrInUse => Err(format!("{address}: {error}")),
+        Err(source) if source.kind() != ErrorKind::AddrInUse => Err(NotOurs { address, source }),
         _ => Ok(()),
     }
 }
@@ -187,20 +200,33 @@ fn is_program(program: &str) -> bool {
         && std::env::split_paths(&path).any(|directory| is_executable(&directory.join(program)))
 }
 
+/// Why data can't be in a directory.
+#[derive(Debug, thiserror::Error)]
+enum DataError {
+    /// There is something else.
+    #[error("{}: is no directory", .0.display())]
+    NoDirectory(PathBuf),
+    /// This user lacks rights on it, or on the directory in which it would be made.
+    #[error("{}: must be a directory that this user may read and write", .0.display())]
+    NoRights(PathBuf),
+    /// The system does not say what is there.
+    #[error("{}: {source}", .directory.display())]
+    Unknown { directory: PathBuf, source: std::io::Error },
+}
+
 /// Whether a directory is there for data, or can be made.
-fn can_hold_data(path: &Path) -> Result<(), String> {
+fn can_hold_data(path: &Path) -> Result<(), DataError> {
     // A relative path of one name is in the current directory.
     let around = path.ancestors().map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path });
     for directory in around {
-        let at = |rule: &str| Err(format!("{}: {rule}", directory.display()));
         match std::fs::metadata(directory) {
-            Ok(file) if !file.is_dir() => return at("is no directory"),
+            Ok(file) if !file.is_dir() => return Err(DataError::NoDirectory(directory.into())),
             Ok(_) if access(directory, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK).is_err() => {
-                return at("must be a directory that this user may read and write");
+                return Err(DataError::NoRights(directory.into()));
             }
             Ok(_) => return Ok(()),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
-            Err(error) => return at(&error.to_string()),
+            Err(source) => return Err(DataError::Unknown { directory: directory.into(), source }),
         }
     }
     Ok(())
