@@ -33,9 +33,9 @@ static WRITTEN: LazyLock<Written> = LazyLock::new(|| {
     };
     index.put((0..FLOWS).map(|i| entry(i, FlowStatus::Queued)));
     while index.tidy() {}
-    index.save(directory.path(), "fuzz", 0, 1).expect("there is room");
+    index.save(directory.path(), "fuzz", &[1]).expect("there is room");
     index.put((0..FLOWS).step_by(3).map(|i| entry(i, FlowStatus::Failed)));
-    index.save(directory.path(), "fuzz", 0, 2).expect("there is room");
+    index.save(directory.path(), "fuzz", &[2]).expect("there is room");
     let files = std::fs::read_dir(directory.path()).expect("it is there").flatten().map(|file| file.path());
     let files = files.map(|file| (file.clone(), std::fs::read(&file).expect("it is there"))).collect();
     Written { directory, files }

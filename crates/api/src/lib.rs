@@ -44,8 +44,8 @@ pub fn router(api: Arc<Api>) -> Router {
         .merge(SwaggerUi::new("/docs").url("/openapi.json", Description::openapi()))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .fallback(async || ApiError::NotFound("path"))
-        // One layer, the first one outermost: axum copies the layers inside each one for every request. A handler that
-        // panics costs its request, not the connection of others.
+        // One layer, the first one outermost: axum copies the layers inside each one for every request. A
+        // handler that panics costs its request, not the connection of others.
         .layer((CatchPanicLayer::new(), axum::middleware::from_fn(measure), DefaultBodyLimit::max(BODY_MAX)))
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 /// What the API is told.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Requests a second that an application may make without a limit of its own, and an address before it is known as
-    /// whom it asks; 0 for no limit.
+    /// Requests a second that an application may make without a limit of its own, and an address before it is
+    /// known as whom it asks; 0 for no limit.
     pub requests_per_second: u32,
     /// Networks of the proxies whose `X-Forwarded-For` tells a client's address.
     pub trusted_proxies: Vec<IpNet>,

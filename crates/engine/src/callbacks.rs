@@ -236,7 +236,8 @@ impl Callbacks {
         let id = id.to_string();
         let timestamp = now_ms() / 1000;
         let key = self.keys.read().get(application).copied().unwrap_or_default();
-        // Each key's signature, with a blank between them: who checks takes the one it knows (Standard Webhooks).
+        // Each key's signature, with a blank between them: who checks takes the one it knows (Standard
+        // Webhooks).
         let mut signatures = Vec::new();
         for secret in key.secrets(&self.secret_key, application, now_ms()) {
             let webhook = Webhook::from_bytes(secret.into());

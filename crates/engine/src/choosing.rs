@@ -1,112 +1,104 @@
-//! Which carrier a part goes to: what the routes, the carriers' state and what was tried already come to.
+//! Which carrier a part is offered to: a pure function of the carriers' state and of what was tried.
 
-use crate::clock::now_ms;
-use crate::core::Engine;
-use crate::managed_carrier::{ManagedCarrier, Place};
-use flow::{Flow, Submit};
-use std::sync::Arc;
-
-/// How long a message waits for a carrier that is down, and for one that has enough to do.
-pub(crate) const DOWN_MS: i64 = 500;
-pub(crate) const BUSY_MS: i64 = 20;
-/// How long the later parts of a message wait for the first one to find its carrier.
-const FIRST_PART_MS: i64 = 20;
-
-/// How often a part was handed over in vain.
-#[derive(Clone, Copy)]
-pub(crate) struct Tries {
-    /// Refused for now, or of unknown outcome.
-    pub(crate) attempts: u32,
-    /// Of unknown outcome alone.
-    pub(crate) unknown: u8,
+/// A carrier that could carry a part, in the order in which the routes have them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Candidate {
+    /// It could take a message now, as far as it knows.
+    pub(crate) is_up: bool,
+    /// Enough of its last messages went well.
+    pub(crate) is_well: bool,
+    /// It takes all parts of a message at once.
+    pub(crate) takes_whole: bool,
 }
 
-/// How often a part was handed over in vain; nothing when it is not to be handed over: the flow has moved on, or the
-/// message's time is over.
-pub(crate) fn tries(flow: &Flow, message: u16, part: u16) -> Option<Tries> {
-    if flow.live() != Some(usize::from(message)) {
-        return None;
-    }
-    let state = &flow.state.messages[usize::from(message)];
-    let submit = state.parts.get(usize::from(part))?.submit;
-    let Submit::Owed { attempts, unknown, .. } = submit else { return None };
-    (state.expires_ms > now_ms()).then_some(Tries { attempts, unknown })
+/// What is done with a part. Carriers are positions among the candidates.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Choice {
+    /// It is offered to this carrier.
+    Ask { carrier: usize },
+    /// Every carrier is down; it waits for the preferred one.
+    AllDown { preferred: usize },
+    /// It goes with the first part of its message.
+    WithFirstPart,
+    /// There is no candidate.
+    None,
 }
 
-/// Where a part goes.
-pub(crate) enum Way {
-    /// To this carrier, now.
-    Now(Arc<ManagedCarrier>, Place),
-    /// Nowhere before a time.
-    Later { at_ms: i64 },
-    /// Nowhere, ever.
-    Never { why: String },
-}
-
-/// Decides where a part goes; `carriers` is how many the channel has.
-pub(crate) fn way(engine: &Engine, flow: &Flow, message: u16, part: u16, carriers: usize) -> Option<Way> {
-    let attempts = tries(flow, message, part)?.attempts;
-    let (step, state) = (&flow.steps[usize::from(message)], &flow.state.messages[usize::from(message)]);
-    let now_ms = now_ms();
-    let first = state.parts.first()?;
-    let mut order = engine.routes.order(step, &flow.application, state.id);
-    if part > 0 && carriers > 1 {
-        // All parts go one way, which the first one finds.
-        match &first.carrier {
-            Some(carrier) => order.sort_by_key(|name| *name != carrier.carrier),
-            None if first.status.status.is_final() => {}
-            None => return Some(Way::Later { at_ms: now_ms + FIRST_PART_MS }),
-        }
+/// Chooses the carrier for a part that was handed over in vain `attempts` times. Carriers that are down are
+/// left out, failing ones go last, and one that already declined the part goes after those not yet asked.
+pub(crate) fn choose(candidates: &[Candidate], part: u16, attempts: u32) -> Choice {
+    if candidates.is_empty() {
+        return Choice::None;
     }
-    let carriers_in_order: Vec<&Arc<ManagedCarrier>> =
-        order.into_iter().filter_map(|name| engine.carrier(name)).collect();
-    let mut refusals = Vec::new();
-    let mut able: Vec<&Arc<ManagedCarrier>> = Vec::new();
-    for carrier in carriers_in_order {
-        match carrier.carrier.refuses(step, flow.restrictions.as_ref()) {
-            Some(why) => refusals.push(format!("{}: {why}", carrier.config.name)),
-            None => able.push(carrier),
-        }
-    }
-    let Some(preferred) = able.first().copied() else {
-        let why = format!("No carrier for {} takes it. {}", step.channel(), refusals.join("; "));
-        return Some(Way::Never { why });
-    };
-    let mut ready: Vec<&Arc<ManagedCarrier>> =
-        able.iter().copied().filter(|carrier| carrier.carrier.is_up()).collect();
+    let mut ready: Vec<usize> = (0..candidates.len()).filter(|i| candidates[*i].is_up).collect();
     if ready.is_empty() {
-        return Some(Way::Later { at_ms: preferred.park(&flow.application, now_ms, DOWN_MS) });
+        return Choice::AllDown { preferred: 0 };
     }
-    ready.sort_by_key(|carrier| !carrier.health.is_well(now_ms));
-    // Whoever was asked last did not take it: the next one's turn.
-    let chosen = ready[attempts as usize % ready.len()];
-    if part > 0 && chosen.carrier.takes_whole() {
-        // It goes with the first part.
-        return Some(Way::Later { at_ms: now_ms + DOWN_MS });
+    // Stable: carriers that do equally well keep the order of the routes.
+    ready.sort_by_key(|i| !candidates[*i].is_well);
+    let carrier = ready[attempts as usize % ready.len()];
+    if part > 0 && candidates[carrier].takes_whole {
+        return Choice::WithFirstPart;
     }
-    Some(match chosen.enter() {
-        Some(place) => Way::Now(Arc::clone(chosen), place),
-        None => Way::Later { at_ms: chosen.park(&flow.application, now_ms, BUSY_MS) },
-    })
+    Choice::Ask { carrier }
 }
 
-/// Whether another carrier than the one that was just asked could take a part at once; each is asked once before
-/// anybody waits.
-pub(crate) fn has_untried(
-    engine: &Engine,
-    flow: &Flow,
-    message: u16,
-    attempts: u32,
-    asked: &ManagedCarrier,
-) -> bool {
-    let (step, state) = (&flow.steps[usize::from(message)], &flow.state.messages[usize::from(message)]);
-    let order = engine.routes.order(step, &flow.application, state.id);
-    let able: Vec<&Arc<ManagedCarrier>> = order
-        .into_iter()
-        .filter_map(|name| engine.carrier(name))
-        .filter(|carrier| carrier.carrier.refuses(step, flow.restrictions.as_ref()).is_none())
-        .collect();
-    let ready =
-        |carrier: &&&Arc<ManagedCarrier>| carrier.config.name != asked.config.name && carrier.carrier.is_up();
-    (attempts as usize) + 1 < able.len() && able.iter().any(|carrier| ready(&carrier))
+/// Returns whether another carrier than the one that was just asked, for the `attempts`th time before it,
+/// could take a part at once: each is asked once before anybody waits.
+pub(crate) fn has_untried(candidates: &[Candidate], asked: Option<usize>, attempts: u32) -> bool {
+    let is_another = |(i, candidate): (usize, &Candidate)| Some(i) != asked && candidate.is_up;
+    (attempts as usize) + 1 < candidates.len() && candidates.iter().enumerate().any(is_another)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WELL: Candidate = Candidate { is_up: true, is_well: true, takes_whole: false };
+    const FAILING: Candidate = Candidate { is_well: false, ..WELL };
+    const DOWN: Candidate = Candidate { is_up: false, ..WELL };
+    const WHOLE: Candidate = Candidate { takes_whole: true, ..WELL };
+
+    #[test]
+    fn the_first_that_is_up_and_well_is_asked_and_then_the_others_in_turn() {
+        let candidates = [DOWN, FAILING, WELL, WELL];
+        let asked = |attempts| choose(&candidates, 0, attempts);
+        let asked: Vec<Choice> = (0..5).map(asked).collect();
+        assert_eq!(asked, [2, 3, 1, 2, 3].map(|carrier| Choice::Ask { carrier }));
+    }
+
+    #[test]
+    fn nobody_is_asked_without_a_candidate_or_while_all_are_down() {
+        assert_eq!(choose(&[], 0, 0), Choice::None);
+        assert_eq!(choose(&[DOWN, DOWN], 0, 3), Choice::AllDown { preferred: 0 });
+        assert_eq!(choose(&[FAILING], 7, 9), Choice::Ask { carrier: 0 });
+    }
+
+    #[test]
+    fn later_parts_go_with_the_first_to_whoever_takes_all_at_once() {
+        assert_eq!(choose(&[WHOLE], 0, 0), Choice::Ask { carrier: 0 });
+        assert_eq!(choose(&[WHOLE], 1, 0), Choice::WithFirstPart);
+        assert_eq!(choose(&[WELL, WHOLE], 1, 0), Choice::Ask { carrier: 0 });
+        assert_eq!(choose(&[WELL, WHOLE], 1, 1), Choice::WithFirstPart);
+    }
+
+    #[test]
+    fn each_is_asked_once_before_anybody_waits() {
+        for (candidates, asked, attempts, expected) in [
+            (&[WELL, WELL][..], Some(0), 0, true),
+            (&[WELL, WELL], Some(1), 1, false),
+            (&[WELL, WELL, WELL], Some(1), 1, true),
+            (&[WELL, DOWN], Some(0), 0, false),
+            (&[DOWN, WELL], Some(0), 0, true),
+            (&[WELL], Some(0), 0, false),
+            (&[WELL, WELL], None, 0, true),
+            (&[], None, 0, false),
+        ] {
+            assert_eq!(
+                has_untried(candidates, asked, attempts),
+                expected,
+                "{candidates:?} {asked:?} {attempts}"
+            );
+        }
+    }
 }

@@ -30,8 +30,9 @@ pub fn new_id(now_ms: i64) -> Uuid {
 /// Letters and digits.
 const ALPHANUMERIC: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// A new code for a short link: 10 letters and digits, 59 bits. Who has it sees where it leads, so it comes from the
-/// system's random source: that of ids can be told from some ids. (In a simulation it comes from the seed.)
+/// A new code for a short link: 10 letters and digits, 59 bits. Who has it sees where it leads, so it comes
+/// from the system's random source: that of ids can be told from some ids. (In a simulation it comes from the
+/// seed.)
 ///
 /// # Errors
 /// When the system has no randomness.

@@ -1,5 +1,5 @@
-//! The engine's state, and what its lanes share: waiting, claiming, applying events. It decides nothing about a flow;
-//! [`flow::Flow::apply`] does.
+//! The engine's state, and what its lanes share: waiting, claiming, applying events. It decides nothing about
+//! a flow; [`flow::Flow::apply`] does.
 
 use crate::callbacks::Callbacks;
 use crate::clock::now_ms;
@@ -23,8 +23,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-/// How long a claimed task stays ours. Longer than any carrier's or callback's timeout, so that nobody else takes
-/// up what is still under way; it ends with the process anyhow.
+/// How long a claimed task stays ours. Longer than any carrier's or callback's timeout, so that nobody else
+/// takes up what is still under way; it ends with the process anyhow.
 pub(crate) const LEASE_MS: i64 = 300_000;
 /// Most tasks claimed at once.
 pub(crate) const CLAIM_MAX: usize = 128;
@@ -277,7 +277,8 @@ impl Engine {
     }
 }
 
-/// Waits for one permit, and takes as many more as are free, at most `most` in all: so many tasks are claimed.
+/// Waits for one permit, and takes as many more as are free, at most `most` in all: so many tasks are
+/// claimed.
 pub(crate) async fn take_permits(semaphore: &Arc<Semaphore>, most: usize) -> Vec<OwnedSemaphorePermit> {
     // It is never closed; without a permit nothing would be claimed.
     let mut permits: Vec<_> = Arc::clone(semaphore).acquire_owned().await.into_iter().collect();

@@ -1,5 +1,5 @@
-//! The search index beside the store: read or rebuilt at the start, brought up with each commit, tidied and written
-//! to disk by a thread of its own.
+//! The search index beside the store: read or rebuilt at the start, brought up with each commit, tidied and
+//! written to disk by a thread of its own.
 
 use crate::priority::come_after_others;
 use anyhow::Context;
@@ -30,8 +30,8 @@ pub struct Followed {
     pub index: Arc<Index>,
     /// Up to which change it has everything.
     position: Arc<Mutex<Position>>,
-    /// The position before the first erasure that the files may not have: they are not said to be further, so that it
-    /// is done again after a crash.
+    /// The position before the first erasure that the files may not have: they are not said to be further, so
+    /// that it is done again after a crash.
     erased_after: Arc<Mutex<Option<Position>>>,
 }
 
@@ -81,23 +81,32 @@ impl Followed {
         self.position.lock().clone_from(position);
     }
 
-    /// Reads the index and what changed since it was written; where it can't be used, everything is read from the
-    /// store.
+    /// Reads the index and what changed since it was written; where it can't be used, everything is read from
+    /// the store.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub async fn open(&self, store: &dyn Store, directory: &Path) -> anyhow::Result<Opened> {
         let read = self.index.read(directory, &identity(store));
         let from = match read {
-            Ok(report) if store.has(&position_of(&report)).await? => Some(position_of(&report)),
-            Ok(_) => {
-                tracing::warn!(
-                    "the index is of another database than this, as after a backup came back: rebuilding it"
-                );
-                self.index.clear();
-                None
+            Ok(report) => {
+                let known = known_position(store, &report.position).await?;
+                if known.is_none() {
+                    tracing::warn!(
+                        "the index is of another database than this, as after a backup came back: rebuilding it"
+                    );
+                    self.index.clear();
+                }
+                known
             }
             Err(FilesError::Missing) => None,
+            Err(FilesError::OtherFormat { found, expected }) => {
+                tracing::info!(
+                    "the index has format {found}, and this version writes format {expected}: making it anew from \
+                     the store, this once"
+                );
+                None
+            }
             Err(error) => {
                 tracing::warn!(%error, "the index can't be used: rebuilding it");
                 metrics::counter!("switchback_index_rebuilds_total").increment(1);
@@ -154,7 +163,8 @@ impl Followed {
         Ok(Opened { flows: self.index.len(), replayed, rebuilt: true })
     }
 
-    /// The flows that it does not know as the store has them; those that the store does not have are not among them.
+    /// The flows that it does not know as the store has them; those that the store does not have are not
+    /// among them.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -190,17 +200,33 @@ impl Followed {
                 _ => *erased_after = None,
             }
         }
-        let (writer, seq) = position.single().unwrap_or_default();
-        let written = self.index.save(directory, &identity(store), writer, seq);
+        let written = self.index.save(directory, &identity(store), &octets_of(&position));
         let written = written.with_context(|| format!("writing {}", directory.display()))?;
         store.forget_removals(&position).await?;
         Ok(written)
     }
 }
 
-/// Up to which change an index's files have everything.
-pub fn position_of(report: &FilesReport) -> Position {
-    Position::of(report.writer, report.position)
+/// A position of the store in the index's files: the writer and the number of its last change up to which the
+/// files have everything.
+fn octets_of(position: &Position) -> [u8; 16] {
+    let (writer, seq) = position.single().unwrap_or_default();
+    (u128::from(writer.cast_unsigned()) << 64 | u128::from(seq)).to_be_bytes()
+}
+
+/// A position in the index's files; nothing if another kind of store wrote it.
+pub fn position_of(octets: &[u8]) -> Option<Position> {
+    let position = u128::from_be_bytes(octets.try_into().ok()?);
+    Some(Position::of(((position >> 64) as u64).cast_signed(), position as u64))
+}
+
+/// A position in the index's files, if the store has it.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn known_position(store: &dyn Store, octets: &[u8]) -> anyhow::Result<Option<Position>> {
+    let Some(position) = position_of(octets) else { return Ok(None) };
+    Ok(store.has(&position).await?.then_some(position))
 }
 
 /// Tells one installation's index from another's.
@@ -242,7 +268,7 @@ impl Keeper {
                     let started = Instant::now();
                     match runtime.block_on(keeping.save(&*store, &directory)) {
                         Ok(report) => {
-                            (saved_position, failing) = (Some(position_of(&report)), false);
+                            (saved_position, failing) = (position_of(&report.position), false);
                             let milliseconds = started.elapsed().as_millis() as u64;
                             tracing::debug!(report.segments, report.bytes, milliseconds, "index written");
                         }

@@ -1,5 +1,5 @@
-//! The running service without a door: the use cases, the lanes that do what is owed, routing, callbacks, the index that
-//! follows the store, metrics and the clock.
+//! The running service without a door: the use cases, the lanes that do what is owed, routing, callbacks, the
+//! index that follows the store, metrics and the clock.
 
 mod callback_lane;
 pub mod callbacks;
@@ -8,6 +8,7 @@ pub mod clock;
 mod clocks;
 pub mod config;
 mod core;
+mod descriptions;
 mod expire_lane;
 pub mod files;
 pub mod indexing;
@@ -31,6 +32,7 @@ mod submit;
 mod submit_lane;
 mod targets;
 mod watch;
+mod way;
 
 pub use crate::core::Engine;
 pub use managed_carrier::ManagedCarrier;

@@ -16,7 +16,8 @@ const RESULTS_MIN: u32 = 20;
 const RATE_WAIT_S: usize = 1;
 /// The longest that a message which waits for a carrier is not looked at beyond its pause, microseconds.
 const PARKED_MAX_US: i64 = 60_000_000;
-/// Between two messages that wait for a carrier that takes none now, so that looking at them again costs little.
+/// Between two messages that wait for a carrier that takes none now, so that looking at them again costs
+/// little.
 const PARKED_GAP_US: i64 = 200;
 
 /// A carrier and its limits.
@@ -182,7 +183,8 @@ impl Health {
         (good + bad >= RESULTS_MIN).then(|| f64::from(good) / f64::from(good + bad))
     }
 
-    /// Whether enough went well. A carrier that gets nothing any more is tried again when its results are old.
+    /// Whether enough went well. A carrier that gets nothing any more is tried again when its results are
+    /// old.
     pub fn is_well(&self, now_ms: i64) -> bool {
         self.success(now_ms).is_none_or(|success| success >= self.success_min)
     }

@@ -1,5 +1,6 @@
 //! The counters that an operator sees at `/metrics`; docs/operating.md lists them.
 
+use crate::descriptions::describe;
 use carriers::Outcome;
 use flow::{Applied, Note};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -20,6 +21,7 @@ pub fn recorder() -> &'static PrometheusHandle {
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
         let _ = metrics::set_global_recorder(recorder);
+        describe();
         handle
     })
 }
@@ -27,7 +29,8 @@ pub fn recorder() -> &'static PrometheusHandle {
 /// How often samples are put into their buckets.
 pub const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Puts the samples of histograms into their buckets now and then: nobody may ask for the metrics, which would do it.
+/// Puts the samples of histograms into their buckets now and then: nobody may ask for the metrics, which
+/// would do it.
 pub async fn keep_up(every: Duration) {
     loop {
         tokio::time::sleep(every).await;

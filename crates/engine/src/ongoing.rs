@@ -10,8 +10,8 @@ use uuid::Uuid;
 /// A flow and what is done for it.
 type Task = (Uuid, TaskKind);
 
-/// The tasks that are being done by this process. A claim is a lease by the wall clock: when that clock is set forward,
-/// a task comes again while a carrier or a target is still being asked.
+/// The tasks that are being done by this process. A claim is a lease by the wall clock: when that clock is
+/// set forward, a task comes again while a carrier or a target is still being asked.
 #[derive(Clone, Default)]
 pub(crate) struct Ongoing(Arc<Mutex<HashSet<Task>>>);
 

@@ -1,4 +1,5 @@
-//! What the engine reaches the outside with: carriers, and the network for callbacks. A simulation has its own.
+//! What the engine reaches the outside with: carriers, and the network for callbacks. A simulation has its
+//! own.
 
 use crate::callbacks::Post;
 use crate::config::{CallbackConfig, CarrierConfig, KindConfig, Settings};

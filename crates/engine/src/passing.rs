@@ -1,7 +1,9 @@
-//! What recipients wrote, on its way to clients' servers: tried as callbacks are, until it is acknowledged or given up.
+//! What recipients wrote, on its way to clients' servers: tried as callbacks are, until it is acknowledged or
+//! given up.
 //!
-//! It waits here in memory. Meanwhile its provider keeps it as well, since it is asked to offer it again for a while;
-//! afterwards the provider is told that it is taken, so that nobody's dead server holds up what the provider posts.
+//! It waits here in memory. Meanwhile its provider keeps it as well, since it is asked to offer it again for
+//! a while; afterwards the provider is told that it is taken, so that nobody's dead server holds up what the
+//! provider posts.
 
 use crate::callbacks::{Callbacks, Failure};
 use crate::clock::now_ms;
@@ -74,7 +76,8 @@ struct Progress {
 enum Entered {
     Acknowledged,
     TooMany,
-    /// Pending since a time; what comes of the attempt that the offer caused is known when so many have ended.
+    /// Pending since a time; what comes of the attempt that the offer caused is known when so many have
+    /// ended.
     Pending {
         since_ms: i64,
         attempts: u32,
@@ -83,8 +86,8 @@ enum Entered {
 }
 
 impl Passing {
-    /// Tries to pass something on now, and goes on beside the caller where that takes until `deadline` or is in vain.
-    /// Answers whether the provider need not offer it again.
+    /// Tries to pass something on now, and goes on beside the caller where that takes until `deadline` or is
+    /// in vain. Answers whether the provider need not offer it again.
     pub async fn offer(
         self: &Arc<Passing>,
         callbacks: &Arc<Callbacks>,

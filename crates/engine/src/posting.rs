@@ -1,5 +1,5 @@
-//! Posts callbacks over the network, to where they may go. A target's answer may have more headers than usual, which
-//! reqwest has no setting for; so it is the client beneath it.
+//! Posts callbacks over the network, to where they may go. A target's answer may have more headers than
+//! usual, which reqwest has no setting for; so it is the client beneath it.
 
 use crate::callbacks::{Answer, Headers, Post, PostError};
 use crate::clock::now_ms;

@@ -27,7 +27,8 @@ pub struct UnknownSender {
 pub struct Explanation<'a> {
     /// The position of the route that was taken, and the route; none where no route holds.
     pub route: Option<(usize, &'a RouteConfig)>,
-    /// The carriers, each with its priority and its share, from 0 to 1, of what is tried first at that priority.
+    /// The carriers, each with its priority and its share, from 0 to 1, of what is tried first at that
+    /// priority.
     pub choices: Vec<(&'a str, u32, f64)>,
 }
 
@@ -42,8 +43,8 @@ impl Routes {
         }
     }
 
-    /// The names of the carriers for a step in the order in which they are tried. The same `message` gets the same
-    /// order every time.
+    /// The names of the carriers for a step in the order in which they are tried. The same `message` gets the
+    /// same order every time.
     pub fn order(&self, step: &Step, application: &str, message: Uuid) -> Vec<&str> {
         let mut ranked: Vec<(u32, f64, &str)> = self
             .explain(step, application)
@@ -140,8 +141,8 @@ fn of_route(choices: &[Choice]) -> Vec<(&str, u32, f64)> {
     chosen
 }
 
-/// A draw from an exponential distribution, the same for a message and a carrier every time: divided by weights, the
-/// least of several is each one's as often as its share says (Efraimidis and Spirakis, 2006).
+/// A draw from an exponential distribution, the same for a message and a carrier every time: divided by
+/// weights, the least of several is each one's as often as its share says (Efraimidis and Spirakis, 2006).
 fn draw(message: Uuid, carrier: &str) -> f64 {
     let hash = xxh3_64(&[message.as_bytes(), carrier.as_bytes()].concat());
     -(((hash >> 11) as f64 + 1.0) / (1u64 << 53) as f64).ln()

@@ -76,8 +76,8 @@ impl Sink {
         is_due
     }
 
-    /// Returns when nothing of a part is under way any more, or after a while. Before that its outcome may not be written
-    /// down: a refusal would find nothing to refuse, or be undone by it.
+    /// Returns when nothing of a part is under way any more, or after a while. Before that its outcome may
+    /// not be written down: a refusal would find nothing to refuse, or be undone by it.
     async fn until_written(&self, engine: &Engine, part: PartRef) {
         let is_under_way = || engine.ongoing.hands_over(part.flow, part.message, part.part);
         let until = Instant::now() + WRITTEN_MAX;

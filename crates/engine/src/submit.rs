@@ -1,11 +1,11 @@
 //! Hands one part to a carrier, and stores what came of it.
 
-use crate::choosing::{Tries, has_untried, tries};
 use crate::clock::now_ms;
 use crate::config::{CommonConfig, UnknownSubmit};
 use crate::core::{Engine, STORE_PAUSE};
 use crate::managed_carrier::{ManagedCarrier, covers};
 use crate::metrics;
+use crate::way::{Tries, has_untried, tries};
 use carriers::{Outcome, Outgoing, backoff};
 use flow::{CarrierRef, Covers, Detail, Event, Flow, Message, Rate, TaskKind};
 use futures::FutureExt;
@@ -114,7 +114,8 @@ pub(crate) async fn as_it_is(store: &dyn Store, id: Uuid) -> Result<Option<Arc<F
     }
 }
 
-/// The flow as it is now, where the part is still to be handed over: it may have been cancelled or left meanwhile.
+/// The flow as it is now, where the part is still to be handed over: it may have been cancelled or left
+/// meanwhile.
 async fn still_owed(engine: &Engine, claim: &Claim) -> Option<Arc<Flow>> {
     let TaskKind::Submit { message, part, .. } = claim.task else { return None };
     let id = claim.flow.id;

@@ -1,10 +1,10 @@
 //! The submit lanes, one a channel: each due message goes to the first of its carriers that takes it now.
 
-use crate::choosing::{BUSY_MS, DOWN_MS, Way, way};
 use crate::clock::now_ms;
 use crate::core::{CLAIM_MAX, Engine};
 use crate::managed_carrier::{ManagedCarrier, Place};
 use crate::submit;
+use crate::way::{BUSY_MS, DOWN_MS, Way, way};
 use flow::{Channel, Detail, Event, TaskKind};
 use std::sync::Arc;
 use std::time::Duration;

@@ -9,7 +9,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-/// Whether an address is on the public Internet, as far as an address tells (IANA special-purpose registries).
+/// Whether an address is on the public Internet, as far as an address tells (IANA special-purpose
+/// registries).
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => is_public_v4(v4),
@@ -79,8 +80,8 @@ pub enum TargetError {
     OwnName,
 }
 
-/// Reads a URL that a client wrote: without control characters (RFC 3986, 2), which the parser would leave out or
-/// encode, so that what is stored and shown would be another one.
+/// Reads a URL that a client wrote: without control characters (RFC 3986, 2), which the parser would leave
+/// out or encode, so that what is stored and shown would be another one.
 ///
 /// # Errors
 /// As [`check_url`], and when it is none.
@@ -154,8 +155,8 @@ impl Addresses {
     }
 }
 
-/// Resolves host names, and leaves out addresses that may not be called: the check is on the address that is then
-/// connected to, so a name that changes its mind gains nothing.
+/// Resolves host names, and leaves out addresses that may not be called: the check is on the address that is
+/// then connected to, so a name that changes its mind gains nothing.
 pub struct GuardedResolver {
     /// Whether private addresses may be called.
     pub allow_private: bool,
@@ -293,8 +294,8 @@ mod tests {
         }
     }
 
-    /// The IANA IPv4 and IPv6 special-purpose address registries: what is not globally reachable, its first and its
-    /// last address, and the public neighbours.
+    /// The IANA IPv4 and IPv6 special-purpose address registries: what is not globally reachable, its first
+    /// and its last address, and the public neighbours.
     #[test]
     fn special_purpose_addresses_are_not_public() {
         for address in [

@@ -1,9 +1,14 @@
-//! The callbacks that a flow owes or gave up. Each is kept as the moment that it tells of: what changed since then is
-//! kept beside it as what it replaced, so that the state of that moment is found again by going back from the present
-//! one. A change costs what it replaced, not another copy of the flow.
+//! The callbacks that a flow owes or gave up. Each reports the state at one moment. Later changes are kept
+//! with it, each as what it replaced, so that undoing them from the present state gives the state of that
+//! moment. A change costs the room of what it replaced, not of another copy of the flow.
 
-use crate::limits::{json_octets, words};
-use crate::{Channel, Detail, Flow, FlowStatus, Part, State, Status, StatusCode, StatusRecord};
+use crate::channel::Channel;
+use crate::detail::Detail;
+use crate::flow_status::{FlowStatus, StatusCode};
+use crate::part::{Part, StatusRecord};
+use crate::state::State;
+use crate::status::Status;
+use crate::texts::{json_octets, words};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use uuid::Uuid;
@@ -13,11 +18,11 @@ const DEAD_MAX: usize = 8;
 /// Longest reason of a failed attempt, octets.
 const ERROR_MAX: usize = 200;
 
-/// What changed a flow's tracking; the words of its history.
+/// What changed a flow's tracking; its history uses these words.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {
-    /// A carrier took a part.
+    /// A carrier accepted a part.
     Taken,
     /// A carrier refused a part.
     Refused,
@@ -31,7 +36,7 @@ pub enum ChangeKind {
     Cancelled,
 }
 
-/// Something that happened, and what it replaced. What it set is what the next change replaced, or is there still.
+/// An event and what it replaced. What it set is what the next change replaced, or the present state.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Change {
     /// When, Unix milliseconds: the flow's `updatedAt` afterwards.
@@ -40,19 +45,20 @@ pub struct Change {
     /// What happened.
     #[serde(rename = "e")]
     pub kind: ChangeKind,
-    /// The parts that became others, as they were.
+    /// The parts that changed, as they were before.
     #[serde(rename = "p", default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<PartBefore>,
-    /// Steps that were started with it.
+    /// How many steps it started.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub started: u32,
-    /// The flow's status, where it became another one.
+    /// The flow's status before, if it changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flow: Option<FlowBefore>,
 }
 
 impl Change {
-    /// Takes a later change into this one: what a part was like before the first of them is what counts.
+    /// Merges a later change into this one: of a part that both changed, the state before the first one
+    /// stays.
     fn absorb(&mut self, later: Change) {
         for part in later.parts {
             let same = |known: &PartBefore| (known.message, known.part) == (part.message, part.part);
@@ -72,7 +78,7 @@ impl Change {
     }
 }
 
-/// What a tracking shows of a part, as it was before a change.
+/// What a tracking shows of a part, before a change.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct PartBefore {
     /// The message's position.
@@ -83,7 +89,7 @@ pub struct PartBefore {
     pub part: u16,
     #[serde(rename = "s")]
     status: Status,
-    /// Absent: no more than the status itself says.
+    /// Absent: [`Detail::plain`].
     #[serde(rename = "d", default, skip_serializing_if = "Option::is_none")]
     detail: Option<Detail>,
     #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
@@ -92,7 +98,7 @@ pub struct PartBefore {
     at_ms: i64,
     #[serde(rename = "x", default, skip_serializing_if = "std::ops::Not::not")]
     provisional: bool,
-    /// A carrier had it.
+    /// A carrier had accepted it.
     #[serde(rename = "c", default, skip_serializing_if = "std::ops::Not::not")]
     taken: bool,
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
@@ -136,7 +142,7 @@ impl PartBefore {
         44 + self.status.name().len() + flags + numbers + texts + detail
     }
 
-    /// Makes a part what it was, as far as a tracking shows it.
+    /// Gives a part its old values, of those that a tracking shows.
     fn restore(&self, part: &mut Part) {
         part.status = StatusRecord {
             status: self.status,
@@ -177,7 +183,7 @@ impl FlowBefore {
 /// A callback that is owed, or was given up.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct PendingCallback {
-    /// Counts the flow's callbacks from 1: what tells it from the others.
+    /// Counts the flow's callbacks from 1, and so identifies it.
     #[serde(rename = "n", default)]
     pub number: u32,
     /// The `updatedAt` that it shows, Unix milliseconds.
@@ -195,7 +201,7 @@ pub struct PendingCallback {
     /// Why the last attempt failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// It was given up, until it is replayed.
+    /// It was given up and waits to be replayed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     dead: bool,
     /// What changed after it and up to the next callback's moment, oldest first.
@@ -232,15 +238,15 @@ impl PendingCallback {
     }
 }
 
-/// A flow's callbacks in the order of what they tell: those that were given up and those that are owed. Only the first
-/// owed one is due. It may have reached its target whatever we know, so it stays as it is; those behind it were never
-/// sent.
+/// A flow's callbacks in the order of the moments that they report: those given up and those owed. Only the
+/// first owed one is due. It may have reached its target even if every attempt seemed to fail, so it never
+/// changes; those after it were never sent, and may be merged.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Callbacks(Vec<PendingCallback>);
 
 impl Callbacks {
-    /// Whether there is none.
+    /// Whether it has none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -260,26 +266,31 @@ impl Callbacks {
         self.0.iter().filter(|callback| callback.dead)
     }
 
-    /// Whether a change has to keep what it replaces.
+    /// Whether some callback needs what a change replaces.
     pub(crate) fn keep_changes(&self) -> bool {
         self.0.last().is_some_and(|last| last.state.is_none())
     }
 
-    /// Something changed, whether or not it is told.
+    /// Keeps a change, whether or not a callback reports it.
     pub(crate) fn changed(&mut self, change: Change) {
         if let Some(last) = self.0.last_mut().filter(|last| last.state.is_none()) {
             last.later.push(change);
         }
     }
 
-    /// The present state is to be told. While the target fails, and where too much is owed (`bytes_max`), what was never
-    /// sent is told in one.
+    /// Adds a callback for the present state. While the target fails, and when those owed take more than
+    /// `bytes_max` octets, callbacks never sent are merged into the newest.
     pub(crate) fn owe(&mut self, number: u32, changed_ms: i64, bytes_max: usize) {
         self.0.push(PendingCallback { number, changed_ms, ..PendingCallback::default() });
         if self.first().is_some_and(|first| first.attempts > 0) || self.size_max() > bytes_max {
             self.merge_unsent();
             self.forget_dead(bytes_max);
         }
+    }
+
+    /// The `webhook-id` of one of the callbacks of the flow `id`: the same on every attempt, and no other's.
+    pub(crate) fn webhook_id(id: &Uuid, callback: &PendingCallback) -> Uuid {
+        callback.id.unwrap_or_else(|| Uuid::new_v5(id, &callback.number.to_be_bytes()))
     }
 
     /// Octets that all of them take in a document, at most.
@@ -291,7 +302,7 @@ impl Callbacks {
         self.0.iter().position(|callback| callback.number == number && !callback.dead)
     }
 
-    /// Leaves the newest of those that were never sent.
+    /// Removes all that were never sent but the newest.
     fn merge_unsent(&mut self) {
         let Some(first) = self.0.iter().position(|callback| !callback.dead) else { return };
         let last = self.0.len() - 1;
@@ -300,7 +311,7 @@ impl Callbacks {
         }
     }
 
-    /// Takes one out. Those before it need what changed after it.
+    /// Removes one. Its changes go to the one before it, which needs them.
     fn remove(&mut self, position: usize) {
         let removed = self.0.remove(position);
         let before = position.checked_sub(1).and_then(|position| self.0.get_mut(position));
@@ -311,7 +322,7 @@ impl Callbacks {
         before.later = vec![all];
     }
 
-    /// Forgets the oldest of those that were given up, where there are too many.
+    /// Removes the oldest of those given up, while they are too many or take too much room.
     fn forget_dead(&mut self, bytes_max: usize) {
         while let Some(oldest) = self.0.iter().position(|callback| callback.dead)
             && (self.dead().count() > DEAD_MAX || self.size_max() > bytes_max)
@@ -320,18 +331,19 @@ impl Callbacks {
         }
     }
 
-    /// One was acknowledged; answers whether it was owed.
+    /// Removes one that was acknowledged; returns whether it was owed.
     pub(crate) fn done(&mut self, number: u32) -> bool {
         let position = self.position(number);
         position.map(|position| self.remove(position)).is_some()
     }
 
-    /// One was not acknowledged: it is due again at `at_ms`, or given up; answers whether that is new.
+    /// Makes one that was not acknowledged due again at `at_ms`, or gives it up; returns whether that changed
+    /// it.
     pub(crate) fn failed(&mut self, number: u32, at_ms: Option<i64>, error: &str, bytes_max: usize) -> bool {
         let Some(position) = self.position(number) else { return false };
         let callback = &mut self.0[position];
         match at_ms {
-            // Told twice.
+            // This event was applied before.
             Some(at_ms) if at_ms <= callback.due_ms() => return false,
             Some(at_ms) => callback.at_ms = Some(at_ms),
             None => callback.dead = true,
@@ -343,7 +355,7 @@ impl Callbacks {
         true
     }
 
-    /// The target wants no more of this flow: what is owed is given up; answers whether something was.
+    /// Gives up all that are owed, since the target refuses more of them; returns whether `number` was owed.
     pub(crate) fn end(&mut self, number: u32, error: &str, bytes_max: usize) -> bool {
         let Some(position) = self.position(number) else { return false };
         self.0[position].attempts = self.0[position].attempts.saturating_add(1);
@@ -356,7 +368,7 @@ impl Callbacks {
         true
     }
 
-    /// Those that were given up are owed again; answers whether there were any.
+    /// Makes those given up owed again; returns whether there were any.
     pub(crate) fn replay(&mut self, now_ms: i64) -> bool {
         let mut any = false;
         for callback in self.0.iter_mut().filter(|callback| callback.dead) {
@@ -369,8 +381,8 @@ impl Callbacks {
         any
     }
 
-    /// The state that a callback tells of; `None` where there is no such callback.
-    fn state_at<'a>(&'a self, number: u32, now: &'a State) -> Option<Cow<'a, State>> {
+    /// The state that a callback reports; `None` if there is no such callback.
+    pub(crate) fn state_at<'a>(&'a self, number: u32, now: &'a State) -> Option<Cow<'a, State>> {
         let position = self.0.iter().position(|callback| callback.number == number)?;
         let callback = &self.0[position];
         if let Some(state) = &callback.state {
@@ -385,7 +397,7 @@ impl Callbacks {
         Some(Cow::Owned(state))
     }
 
-    /// Numbers those of a document of version 0.1, and takes up those that were given up; answers the last number.
+    /// Numbers the callbacks of a document of version 0.1, and adds those given up; returns the last number.
     pub(crate) fn adopt(&mut self, dead: Vec<PendingCallback>, mut last: u32) -> u32 {
         let dead = dead.into_iter().map(|callback| PendingCallback { dead: true, ..callback });
         self.0.splice(0..0, dead);
@@ -412,23 +424,5 @@ fn undo(state: &mut State, change: &Change) {
         state.status_code = before.status_code;
         state.cancelled = before.cancelled;
         state.termination = before.termination;
-    }
-}
-
-impl Flow {
-    /// The state that one of its callbacks tells of; `None` where there is no such callback.
-    pub fn state_at(&self, number: u32) -> Option<Cow<'_, State>> {
-        self.callbacks.state_at(number, &self.state)
-    }
-
-    /// The `webhook-id` of one of its callbacks: the same on every attempt, and no other's.
-    pub fn webhook_id(&self, callback: &PendingCallback) -> Uuid {
-        callback.id.unwrap_or_else(|| Uuid::new_v5(&self.id, &callback.number.to_be_bytes()))
-    }
-
-    /// Brings what documents of version 0.1 have into today's form.
-    pub fn adopt_old_callbacks(&mut self) {
-        let dead = std::mem::take(&mut self.old_dead_callbacks);
-        self.callbacks_made = self.callbacks.adopt(dead, self.callbacks_made);
     }
 }

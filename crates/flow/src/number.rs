@@ -9,26 +9,27 @@ pub fn is_e164(value: &str) -> bool {
     })
 }
 
-/// Reads a number: in E.164, with or without the plus, with a leading 00 instead of it, and with blanks, dashes, dots and
-/// parentheses between its digits.
+/// Reads a number: in E.164, with or without the plus, with a leading 00 instead of it, and with blanks,
+/// dashes, dots and parentheses between its digits.
 pub fn read_number(text: &str) -> Option<String> {
     let number = with_plus(&without_marks(text)?);
     is_e164(&number).then_some(number)
 }
 
-/// A term for the start of a number, or for all of it, as numbers are kept: with a plus. `None` for what can't be one.
+/// A search term for the start of a number, or for all of it, in the form of stored numbers: with a plus.
+/// `None` if no number can start like that.
 pub fn number_start(text: &str) -> Option<String> {
     without_marks(text).map(|digits| with_plus(&digits))
 }
 
-/// A term for any place of a number, as numbers are kept: without marks between the digits. `None` for what can't be
-/// in one.
+/// A search term for any place of a number, in the form of stored numbers: without marks between the digits.
+/// `None` if no number can contain it.
 pub fn number_piece(text: &str) -> Option<String> {
     without_marks(text)
 }
 
-/// The digits of a text, behind its plus where it has one; `None` where it has other characters than people write into
-/// numbers, or no digit.
+/// The digits of a text, after its plus if it has one; `None` if it has characters that people do not write
+/// into numbers, or no digit.
 fn without_marks(text: &str) -> Option<String> {
     let text = text.trim();
     let (plus, rest) = text.strip_prefix('+').map_or(("", text), |rest| ("+", rest));

@@ -1,10 +1,11 @@
 //! What carriers report.
 
-use crate::size::{detail as short_detail, part_words};
-use crate::{Detail, Status};
+use crate::detail::Detail;
+use crate::status::Status;
+use crate::texts::{detail as short_detail, part_words};
 use serde::{Deserialize, Serialize};
 
-/// What a carrier reports on one of the messages that it took.
+/// What a carrier reports on one of the messages that it accepted.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Receipt {
     /// The status reported.
@@ -14,22 +15,22 @@ pub struct Receipt {
     /// The carrier's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// When it happened, Unix milliseconds, where told.
+    /// When it happened, Unix milliseconds, if reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_ms: Option<i64>,
-    /// The recipient's network, where told.
+    /// The recipient's network, if reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<String>,
-    /// Seconds of talk, where told.
+    /// Seconds of talk, if reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_s: Option<u32>,
-    /// Who answered a call, where told: `human` or `machine`.
+    /// Who answered a call, if reported: `human` or `machine`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_by: Option<String>,
 }
 
 impl Receipt {
-    /// With a carrier's words no longer than a flow keeps of them.
+    /// This receipt with the carrier's texts no longer than a flow keeps of them.
     pub fn shortened(self) -> Receipt {
         let words = |text: Option<String>| text.map(|text| part_words(&text, 1));
         Receipt {
@@ -41,7 +42,7 @@ impl Receipt {
         }
     }
 
-    /// A receipt that tells a status and why, and no more.
+    /// A receipt with a status and its reason alone.
     pub fn new(status: Status, detail: Detail) -> Receipt {
         Receipt {
             status,

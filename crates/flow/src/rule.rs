@@ -13,15 +13,15 @@ pub enum Rule {
     Length,
     /// It is too large, too small, or between what is allowed.
     Range,
-    /// It is not written as it has to be.
+    /// It is not in the form that it must have.
     Format,
-    /// It is none of a few values.
+    /// It is none of the values that are allowed.
     Choice,
-    /// It was given before and may be given once.
+    /// It was given before, and may be given only once.
     Unique,
     /// It belongs to a step of another channel or to another endpoint.
     Foreign,
-    /// Nobody knows it, where ignoring it would answer another question.
+    /// It is not known, and ignoring it would answer another question.
     Unknown,
     /// This server does not have it.
     Unavailable,

@@ -1,6 +1,16 @@
 //! Small flows for the tests of the crates that build on this one (feature `sample`).
 
-use crate::*;
+use crate::channel::Content;
+use crate::channel::sms::Sms;
+use crate::channel::viber::{Viber, ViberBody, ViberMessage};
+use crate::channel::voice::{Verb, Voice, VoiceTarget};
+use crate::event::Event;
+use crate::flow::{CALLBACK_BYTES, Callback, CallbackStrategy, Flow, NewFlow};
+use crate::flow_status::FlowKind;
+use crate::part::{CarrierRef, Covers};
+use crate::price::{Price, Rate};
+use crate::step::Step;
+use crate::ttl::Ttl;
 use uuid::Uuid;
 
 /// An Sms to `to`.
@@ -42,9 +52,8 @@ pub fn voice(to: &str) -> Content {
 
 /// A step with the defaults of its channel and a ttl of 10 minutes.
 pub fn step(order: u32, content: Content) -> Step {
-    let mut step = Step { order, failover_on: vec![], ttl: Ttl::minutes(10), content, country: None };
-    step.failover_on = Status::failover_default(step.channel()).to_vec();
-    step
+    let failover_on = content.channel().rules().failover_default.to_vec();
+    Step { order, failover_on, ttl: Ttl::minutes(10), content, country: None }
 }
 
 /// A flow of the application `app`, accepted at `now_ms`, with minutes of 60 s.

@@ -1,6 +1,8 @@
 //! What a flow owes: a function of its state.
 
-use crate::{Channel, Flow, model::Submit};
+use crate::channel::Channel;
+use crate::flow::Flow;
+use crate::part::Submit;
 
 /// Something to be done for a flow at a time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,15 +30,15 @@ pub enum TaskKind {
         /// The message's position in the flow.
         message: u16,
     },
-    /// Make the oldest callback that is owed.
+    /// Send the oldest callback that is owed.
     Callback {
-        /// Its number: what tells it from the next one.
+        /// Its number, which no other callback of the flow has.
         number: u32,
     },
 }
 
 impl Flow {
-    /// Everything that is owed, whenever it is due. A flow that owes nothing is closed: only a late receipt can
+    /// Everything that is owed, now or later. A flow that owes nothing is closed: only a late receipt can
     /// still change it.
     pub fn tasks(&self) -> Vec<Task> {
         let mut tasks = Vec::new();

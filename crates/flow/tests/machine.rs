@@ -483,7 +483,8 @@ proptest! {
             prop_assert_eq!(flow.state.termination.is_some(), flow.state.status.is_final());
             // Totals add up.
             let sum: Price = flow.state.messages.iter().zip(&flow.steps)
-                .flat_map(|(message, step)| message.parts.iter().map(|part| part.price(step.channel()))).sum();
+                .flat_map(|(message, step)| message.parts.iter().map(|part| part.price(step.channel())))
+                .sum();
             prop_assert_eq!(flow.total_price(), sum);
             // A balance lacks prices, and what is held while they are open.
             let parts = flow.state.messages.iter().flat_map(|message| &message.parts);
@@ -582,7 +583,8 @@ fn a_cancelled_flow_ends_at_once_and_hears_only_what_was_under_way() {
     assert!(!flow.apply(&Event::Cancel, START_MS + 10, &mut ids).changed);
 }
 
-/// The largest flows that are accepted: one Sms of 255 parts, in the GSM alphabet and outside of it, and many steps.
+/// The largest flows that are accepted: one Sms of 255 parts, in the GSM alphabet and outside of it, and many
+/// steps.
 fn large_flows() -> Vec<NewFlow> {
     let new = |bodies: Vec<String>| NewFlow {
         id: Uuid::from_u128(1),
@@ -715,7 +717,8 @@ fn callbacks_of_documents_before_are_taken_up() {
     let old = serde_json::to_value(&flow.state).unwrap();
     flow.apply(&submitted(0, 0), START_MS + 5, &mut ids);
     let mut document = serde_json::to_value(&flow).unwrap();
-    let pending = |id: &str| serde_json::json!({"id": id, "since_ms": START_MS, "at_ms": START_MS + 7, "attempts": 2, "state": old});
+    let (since_ms, at_ms) = (START_MS, START_MS + 7);
+    let pending = |id: &str| serde_json::json!({"id": id, "since_ms": since_ms, "at_ms": at_ms, "attempts": 2, "state": old});
     let (due, dead) = ("00000000-0000-0000-0000-0000000000aa", "00000000-0000-0000-0000-0000000000bb");
     document["callbacks"] = serde_json::json!([pending(due)]);
     document["dead_callbacks"] = serde_json::json!([pending(dead)]);
@@ -733,4 +736,139 @@ fn callbacks_of_documents_before_are_taken_up() {
     assert_eq!(read.state_at(numbers[1]).unwrap().status, FlowStatus::Succeeded);
     let again: Flow = serde_json::from_slice(&serde_json::to_vec(&read).unwrap()).unwrap();
     assert_eq!(again, read);
+}
+
+#[test]
+fn the_part_that_was_handed_over_stands_for_the_whole_message() {
+    let mut ids = ids();
+    let mut flow = three_parts(&mut ids);
+    flow.apply(&taken(1, "all", Covers::Message), START_MS, &mut ids);
+    let parts = &flow.state.messages[0].parts;
+    let covers: Vec<_> = parts.iter().map(|part| part.covers).collect();
+    assert_eq!(covers, [Covers::Part, Covers::Message, Covers::Part]);
+    assert!(parts.iter().all(|part| part.carrier == Some(CarrierRef::new("c", "all"))));
+    // Its receipts count for all of them, whichever part they find.
+    flow.apply(&receipt(0, 1, Status::Delivered), START_MS + 1, &mut ids);
+    assert_eq!(statuses(&flow), [Status::Delivered; 3]);
+}
+
+#[test]
+fn receipts_of_a_message_are_expected_by_every_part() {
+    let mut ids = ids();
+    let mut flow = three_parts(&mut ids);
+    for part in [0, 1] {
+        flow.apply(&taken(part, &format!("{part}"), Covers::Receipts), START_MS, &mut ids);
+    }
+    let covers: Vec<_> = flow.state.messages[0].parts.iter().map(|part| part.covers).collect();
+    assert_eq!(covers, [Covers::Receipts, Covers::Receipts, Covers::Part]);
+}
+
+#[test]
+fn the_callback_that_failed_is_put_off_and_no_other() {
+    let mut ids = ids();
+    let mut flow = accept(vec![step(1, sms("hi"))], Some(CallbackStrategy::OnChange), &mut ids);
+    flow.apply(&submitted(0, 0), START_MS + 10, &mut ids);
+    flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 20, &mut ids);
+    let failed = |number, at_ms| Event::CallbackFailed { number, at_ms, error: "no".into() };
+    let dues = |flow: &Flow| -> Vec<(u32, i64, u32)> {
+        flow.callbacks.owed().map(|owed| (owed.number, owed.due_ms() - START_MS, owed.attempts)).collect()
+    };
+    assert_eq!(dues(&flow), [(1, 10, 0), (2, 20, 0)]);
+    flow.apply(&failed(1, Some(START_MS + 500)), START_MS + 30, &mut ids);
+    assert_eq!(dues(&flow), [(1, 500, 1), (2, 20, 0)]);
+    // Told twice, or about none that is owed, it changes nothing.
+    for event in [failed(1, Some(START_MS + 500)), failed(1, Some(START_MS + 499)), failed(3, None)] {
+        assert!(!flow.apply(&event, START_MS + 40, &mut ids).changed);
+    }
+    // Given up, it is kept beside those that are owed.
+    flow.apply(&failed(1, None), START_MS + 600, &mut ids);
+    assert_eq!(dues(&flow), [(2, 20, 0)]);
+    let dead: Vec<_> = flow.callbacks.dead().map(|dead| (dead.number, dead.attempts)).collect();
+    assert_eq!(dead, [(1, 2)]);
+    assert_eq!(flow.callbacks.dead().next().unwrap().error.as_deref(), Some("no"));
+    // Replayed, it is due at once and counts from then on.
+    flow.apply(&Event::CallbacksReplayed, START_MS + 700, &mut ids);
+    assert_eq!(dues(&flow), [(1, 700, 0), (2, 20, 0)]);
+    assert_eq!(flow.callbacks.first().unwrap().since_ms(), START_MS + 700);
+    assert!(!flow.apply(&Event::CallbacksReplayed, START_MS + 800, &mut ids).changed);
+}
+
+#[test]
+fn a_target_that_is_gone_is_told_no_more() {
+    let mut ids = ids();
+    let mut flow = accept(vec![step(1, sms("hi"))], Some(CallbackStrategy::OnChange), &mut ids);
+    flow.apply(&submitted(0, 0), START_MS + 10, &mut ids);
+    let ended = |number| Event::CallbacksEnded { number, error: "gone".into() };
+    assert!(!flow.apply(&ended(2), START_MS + 11, &mut ids).changed);
+    assert!(!flow.callbacks_ended);
+    assert!(flow.apply(&ended(1), START_MS + 12, &mut ids).changed && flow.callbacks_ended);
+    let dead: Vec<_> = flow.callbacks.dead().map(|dead| (dead.number, dead.attempts)).collect();
+    assert_eq!(dead, [(1, 1)]);
+    flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 20, &mut ids);
+    assert_eq!((flow.callbacks.owed().count(), flow.callbacks_made), (0, 1));
+}
+
+#[test]
+fn given_up_callbacks_are_forgotten_beyond_eight() {
+    let mut ids = ids();
+    let steps = (1..=10).map(|order| step(order, sms("hi"))).collect();
+    let mut flow = accept(steps, Some(CallbackStrategy::OnChange), &mut ids);
+    for message in 0..10 {
+        flow.apply(&submitted(message, 0), START_MS + i64::from(message), &mut ids);
+        let number = flow.callbacks.first().unwrap().number;
+        let failed = Event::CallbackFailed { number, at_ms: None, error: "no".into() };
+        flow.apply(&failed, START_MS + i64::from(message), &mut ids);
+        flow.apply(&receipt(message, 0, Status::Failed), START_MS + i64::from(message), &mut ids);
+        while let Some(number) = flow.callbacks.first().map(|first| first.number) {
+            flow.apply(&Event::CallbackDone { number }, START_MS + i64::from(message), &mut ids);
+        }
+        assert_eq!(flow.callbacks.dead().count(), usize::from(message + 1).min(8));
+    }
+}
+
+#[test]
+fn the_part_that_failed_or_is_least_far_decides() {
+    use Status::{Delivered, Failed, Queued, Sent, Undelivered};
+    let mut ids = ids();
+    let flow = three_parts(&mut ids);
+    let decisive = |statuses: [Status; 3]| {
+        let mut message = flow.state.messages[0].clone();
+        for (part, status) in message.parts.iter_mut().zip(statuses) {
+            part.status.status = status;
+        }
+        let id = message.decisive(Channel::Sms).id;
+        message.parts.iter().position(|part| part.id == id).unwrap()
+    };
+    for (statuses, position) in [
+        ([Queued, Queued, Queued], 0),
+        ([Queued, Failed, Undelivered], 1),
+        ([Delivered, Sent, Queued], 2),
+        ([Delivered, Sent, Delivered], 1),
+        ([Sent, Delivered, Undelivered], 2),
+        ([Delivered, Delivered, Delivered], 0),
+    ] {
+        assert_eq!(decisive(statuses), position, "{statuses:?}");
+    }
+}
+
+#[test]
+fn a_search_sees_the_steps_that_were_started() {
+    let mut ids = ids();
+    let other = sample::sms("+306900000009", "hi");
+    let steps = vec![step(1, viber(false)), step(2, sms("hi")), step(3, other)];
+    let mut flow = accept(steps, None, &mut ids);
+    let recipients =
+        |flow: &Flow| flow.facets().recipients.iter().map(|to| to.to_string()).collect::<Vec<_>>();
+    assert_eq!(recipients(&flow), [TO]);
+    assert_eq!(flow.facets().types, ChannelSet::default().with(Channel::Viber));
+    flow.apply(&Event::Expire { message: 0 }, START_MS + 600_000, &mut ids);
+    assert_eq!(recipients(&flow), [TO]);
+    assert_eq!(flow.facets().types, ChannelSet::default().with(Channel::Viber).with(Channel::Sms));
+    flow.apply(&Event::Expire { message: 1 }, START_MS + 1_200_000, &mut ids);
+    assert_eq!(recipients(&flow), [TO, "+306900000009"]);
+    flow.apply(&submitted(2, 0), START_MS + 1_200_001, &mut ids);
+    flow.apply(&receipt(2, 0, Status::Delivered), START_MS + 1_200_002, &mut ids);
+    let facets = flow.facets();
+    assert_eq!((facets.status, facets.termination), (FlowStatus::Succeeded, Some(Channel::Sms)));
+    assert_eq!(facets.kind, FlowKind::Plain);
 }

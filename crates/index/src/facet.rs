@@ -1,170 +1,214 @@
-//! The facet: kind, status, termination channel and types of a flow, in one byte.
+//! The facets of a flow as one number, and filters on them.
 
-use crate::query::{Filter, Predicate};
+use crate::query::language::{Filter, Predicate};
 use flow::{Channel, ChannelSet, Facets, FlowKind, FlowStatus};
 
-/// A row that was removed. No flow has this code: every flow has at least one type.
-pub(crate) const DEAD: u8 = 0;
+/// Status, termination channel, types and kind of a flow: one of the combinations that can occur.
+///
+/// It has room for 8 channels and 16 statuses, for 256 kinds, and eight bits more. Few of all combinations
+/// occur, so a segment keeps a list of its own and, for each row, a place in it ([`crate::segment::slots`]).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct Combination(u32);
 
-/// Kind (1 bit), types (3 bits), termination channel or none (2 bits), status (2 bits).
-pub(crate) fn encode(facets: &Facets) -> u8 {
-    let kind = u8::from(facets.kind == FlowKind::Transactional);
-    let types = Channel::ALL.iter().fold(0, |bits, &c| bits | u8::from(facets.types.contains(c)) << c as u8);
-    let termination = facets.termination.map_or(0, |channel| channel as u8 + 1);
-    debug_assert!(types != 0, "a flow has at least one type");
-    kind << 7 | types << 4 | termination << 2 | facets.status as u8
+/// Four bits: the status.
+const STATUS: Field = Field { shift: 0, bits: 0xf };
+/// Four bits: the termination channel's number plus one, or 0.
+const TERMINATION: Field = Field { shift: 4, bits: 0xf };
+/// Eight bits: one for each type.
+const TYPES: Field = Field { shift: 8, bits: 0xff };
+/// Eight bits: the kind.
+const KIND: Field = Field { shift: 16, bits: 0xff };
+
+/// Every number of a channel has its bit in [`TYPES`], and every status its number in [`STATUS`].
+const _: () = assert!(Channel::ALL.len() <= 8 && FlowStatus::ALL.len() <= 16);
+/// All combinations that can occur have a slot in one segment, even if all of them occur.
+const _: () = {
+    let types = (1 << Channel::ALL.len()) - 1;
+    let kinds = FlowKind::Transactional as usize + 1;
+    let combinations = types * (Channel::ALL.len() + 1) * FlowStatus::ALL.len() * kinds;
+    assert!(combinations < crate::segment::slots::SLOTS_MAX);
+};
+
+/// Some neighbouring bits of a combination.
+#[derive(Clone, Copy)]
+struct Field {
+    shift: u32,
+    bits: u32,
 }
 
-/// The facets of a code, with these recipients.
-pub(crate) fn decode(code: u8, recipients: Box<[Box<str>]>) -> Facets {
-    let kind = if code & 0x80 == 0 { FlowKind::Plain } else { FlowKind::Transactional };
-    let types = Channel::ALL.into_iter().filter(|&channel| code >> 4 & 1 << channel as u8 != 0);
-    Facets {
-        kind,
-        status: FlowStatus::ALL[usize::from(code & 3)],
-        termination: (code >> 2 & 3).checked_sub(1).map(|channel| Channel::ALL[usize::from(channel)]),
-        types: types.fold(ChannelSet::default(), ChannelSet::with),
-        recipients,
+impl Field {
+    const fn put(self, value: u32) -> u32 {
+        value << self.shift
+    }
+
+    const fn get(self, combination: Combination) -> u32 {
+        combination.0 >> self.shift & self.bits
+    }
+
+    /// Tests whether the field has a value.
+    const fn is(self, value: u32) -> Test {
+        Test { bits: self.bits << self.shift, value: value << self.shift }
     }
 }
 
-/// The codes that match.
-pub(crate) struct Mask {
-    /// What a code's bits are like,
-    like: Test,
-    /// and what they are not like.
-    unlike: Vec<Test>,
-    /// 1 for each code that matches, else 0.
-    table: [u8; 256],
-    /// Whether every code of a flow matches.
-    pub(crate) all: bool,
+impl Combination {
+    /// That of no flow: every flow has at least one type.
+    pub(crate) const NONE: Combination = Combination(0);
+
+    /// As [`Combination::number`] was.
+    pub(crate) const fn from_number(number: u32) -> Combination {
+        Combination(number)
+    }
+
+    /// It as it is written to files.
+    pub(crate) const fn number(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) fn of(facets: &Facets) -> Combination {
+        let types = Channel::ALL.iter().filter(|channel| facets.types.contains(**channel));
+        let types = types.fold(0, |types, channel| types | 1 << *channel as u32);
+        debug_assert!(types != 0, "a flow has at least one type");
+        let termination = facets.termination.map_or(0, |channel| channel as u32 + 1);
+        Combination(
+            STATUS.put(facets.status as u32)
+                | TERMINATION.put(termination)
+                | TYPES.put(types)
+                | KIND.put(facets.kind as u32),
+        )
+    }
+
+    /// The facets of a flow with these recipients.
+    pub(crate) fn facets(self, recipients: Box<[Box<str>]>) -> Facets {
+        let termination = TERMINATION.get(self).checked_sub(1);
+        let types = TYPES.get(self);
+        let types = Channel::ALL.into_iter().filter(|&channel| types & 1 << channel as u32 != 0);
+        Facets {
+            kind: if KIND.get(self) == 0 { FlowKind::Plain } else { FlowKind::Transactional },
+            status: FlowStatus::ALL[STATUS.get(self) as usize % FlowStatus::ALL.len()],
+            termination: termination.and_then(|channel| Channel::ALL.get(channel as usize).copied()),
+            types: types.fold(ChannelSet::default(), ChannelSet::with),
+            recipients,
+        }
+    }
 }
 
-/// Whether some bits of a code have a value.
+/// Whether some bits of a combination have a value.
 #[derive(Clone, Copy)]
 struct Test {
-    bits: u8,
-    value: u8,
+    bits: u32,
+    value: u32,
 }
 
-/// Codes that are counted together.
-pub(crate) const TOGETHER: usize = 64;
+impl Test {
+    const fn holds(self, combination: Combination) -> bool {
+        combination.0 & self.bits == self.value
+    }
+}
 
-impl Mask {
-    /// The codes for which every filter holds; filters on recipients don't count here.
-    pub(crate) fn of(filters: &[Filter]) -> Mask {
-        let (mut like, mut unlike) = (Test { bits: 0, value: 0 }, vec![Test { bits: 0xff, value: DEAD }]);
-        let mut all = true;
-        for Filter { predicate, negated } in filters {
-            let (bits, value) = match predicate {
-                Predicate::Type(channel) => (0x10 << *channel as u8, 0x10 << *channel as u8),
-                Predicate::Termination(channel) => (3 << 2, (*channel as u8 + 1) << 2),
-                Predicate::Status(status) => (3, *status as u8),
-                Predicate::Kind(kind) => (0x80, u8::from(*kind == FlowKind::Transactional) << 7),
-                Predicate::To(..) => continue,
+/// The filters of a query that are on facets, as tests on a combination.
+pub(crate) struct FacetFilter {
+    /// Each holds, or does not where the flag says so.
+    tests: Vec<(Test, bool)>,
+}
+
+impl FacetFilter {
+    /// Leaves out the filters on recipients.
+    pub(crate) fn new(filters: &[Filter]) -> FacetFilter {
+        let tests = filters.iter().filter_map(|Filter { predicate, negated }| {
+            let test = match predicate {
+                Predicate::Type(channel) => {
+                    let bit = TYPES.put(1 << *channel as u32);
+                    Test { bits: bit, value: bit }
+                }
+                Predicate::Termination(channel) => TERMINATION.is(*channel as u32 + 1),
+                Predicate::Status(status) => STATUS.is(*status as u32),
+                Predicate::Kind(kind) => KIND.is(*kind as u32),
+                Predicate::To(..) => return None,
             };
-            all = false;
-            if *negated {
-                unlike.push(Test { bits, value });
-            } else if (like.value ^ value) & like.bits & bits != 0 {
-                // Two values at once: nothing is like that.
-                unlike.push(Test { bits: 0, value: 0 });
-            } else {
-                like = Test { bits: like.bits | bits, value: like.value | value };
-            }
-        }
-        let table = matching(like, &unlike, &std::array::from_fn(|code| code as u8));
-        Mask { like, unlike, table, all }
-    }
-
-    /// Whether a code matches.
-    pub(crate) fn has(&self, code: u8) -> bool {
-        self.table[usize::from(code)] != 0
-    }
-
-    /// How many of these codes match.
-    pub(crate) fn count(&self, codes: &[u8]) -> usize {
-        let (whole, rest) = codes.as_chunks::<TOGETHER>();
-        let whole = whole.iter().map(|codes| matching(self.like, &self.unlike, codes).iter().sum::<u8>());
-        whole.map(usize::from).sum::<usize>() + rest.iter().filter(|code| self.has(**code)).count()
-    }
-
-    /// A bit for each of these codes, at most [`TOGETHER`], that matches.
-    pub(crate) fn bits(&self, codes: &[u8]) -> u64 {
-        let mut padded = [DEAD; TOGETHER];
-        let codes = codes.first_chunk().unwrap_or_else(|| {
-            padded[..codes.len()].copy_from_slice(codes);
-            &padded
+            Some((test, *negated))
         });
-        let matching = matching(self.like, &self.unlike, codes);
-        // The lowest bits of eight octets, gathered in the highest one.
-        let gather = |octets: &[u8; 8]| u64::from_le_bytes(*octets).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        let octets = matching.as_chunks().0.iter().enumerate();
-        octets.fold(0, |bits, (at, octets)| bits | gather(octets) << (8 * at))
+        FacetFilter { tests: tests.collect() }
     }
-}
 
-/// 1 for each code that is like this and unlike all of those, else 0; with instructions for many at a time.
-fn matching<const CODES: usize>(like: Test, unlike: &[Test], codes: &[u8; CODES]) -> [u8; CODES] {
-    let mut matching = [0; CODES];
-    for (matching, code) in matching.iter_mut().zip(codes) {
-        *matching = u8::from(code & like.bits == like.value);
+    /// Whether it matches every flow.
+    pub(crate) fn matches_all(&self) -> bool {
+        self.tests.is_empty()
     }
-    for Test { bits, value } in unlike {
-        for (matching, code) in matching.iter_mut().zip(codes) {
-            *matching &= u8::from(code & bits != *value);
-        }
+
+    /// Whether a flow with these facets matches; [`Combination::NONE`] never does.
+    pub(crate) fn matches(&self, combination: Combination) -> bool {
+        combination != Combination::NONE
+            && self.tests.iter().all(|(test, negated)| test.holds(combination) != *negated)
     }
-    matching
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// All that can occur.
+    fn all() -> Vec<Facets> {
+        let mut all = Vec::new();
+        for kind in [FlowKind::Plain, FlowKind::Transactional] {
+            for status in FlowStatus::ALL {
+                for termination in std::iter::once(None).chain(Channel::ALL.map(Some)) {
+                    for types in 1..1u8 << Channel::ALL.len() {
+                        let types =
+                            Channel::ALL.into_iter().filter(|channel| types >> *channel as u8 & 1 != 0);
+                        let types = types.fold(ChannelSet::default(), ChannelSet::with);
+                        all.push(Facets { kind, status, termination, types, recipients: Box::default() });
+                    }
+                }
+            }
+        }
+        all
+    }
+
     #[test]
-    fn counts_what_it_has() {
+    fn every_combination_comes_back_and_differs_from_all_others() {
+        let mut seen = std::collections::HashSet::from([Combination::NONE]);
+        for facets in all() {
+            let combination = Combination::of(&facets);
+            assert!(seen.insert(combination), "{facets:?}");
+            assert_eq!(combination.facets(Box::default()), facets);
+            assert_eq!(Combination::from_number(combination.number()), combination);
+        }
+    }
+
+    #[test]
+    fn matches_what_the_facets_tell() {
         let mut random = fastrand::Rng::with_seed(1);
-        for _ in 0..2000 {
+        for _ in 0..300 {
             let filters: Vec<Filter> = (0..random.usize(..4))
                 .map(|_| {
                     let channel = Channel::ALL[random.usize(..Channel::ALL.len())];
-                    let predicate = match random.u8(..4) {
+                    let predicate = match random.u8(..5) {
                         0 => Predicate::Type(channel),
                         1 => Predicate::Termination(channel),
                         2 => Predicate::Status(FlowStatus::ALL[random.usize(..4)]),
+                        3 => Predicate::Kind(FlowKind::Plain),
                         _ => Predicate::Kind(FlowKind::Transactional),
                     };
                     Filter { predicate, negated: random.bool() }
                 })
                 .collect();
-            let mask = Mask::of(&filters);
-            let holds = |code: u8| {
-                let facets = decode(code, Box::default());
-                code != DEAD
-                    && filters.iter().all(|Filter { predicate, negated }| {
-                        let holds = match predicate {
-                            Predicate::Type(channel) => facets.types.contains(*channel),
-                            Predicate::Termination(channel) => facets.termination == Some(*channel),
-                            Predicate::Status(status) => facets.status == *status,
-                            Predicate::Kind(kind) => facets.kind == *kind,
-                            Predicate::To(..) => true,
-                        };
-                        holds != *negated
-                    })
-            };
-            let codes: Vec<u8> = (0..random.usize(..300)).map(|_| random.u8(..)).collect();
-            for code in 0..=u8::MAX {
-                assert_eq!(mask.has(code), holds(code), "{filters:?}, {code:#x}");
+            let filter = FacetFilter::new(&filters);
+            assert_eq!(filter.matches_all(), filters.is_empty());
+            assert!(!filter.matches(Combination::NONE));
+            for facets in all() {
+                let expected = filters.iter().all(|Filter { predicate, negated }| {
+                    let holds = match predicate {
+                        Predicate::Type(channel) => facets.types.contains(*channel),
+                        Predicate::Termination(channel) => facets.termination == Some(*channel),
+                        Predicate::Status(status) => facets.status == *status,
+                        Predicate::Kind(kind) => facets.kind == *kind,
+                        Predicate::To(..) => true,
+                    };
+                    holds != *negated
+                });
+                assert_eq!(filter.matches(Combination::of(&facets)), expected, "{filters:?} {facets:?}");
             }
-            assert_eq!(mask.count(&codes), codes.iter().filter(|code| holds(**code)).count(), "{filters:?}");
-        }
-    }
-
-    #[test]
-    fn every_code_of_a_flow_comes_back() {
-        for code in (1..=u8::MAX).filter(|code| code & 0x70 != 0) {
-            assert_eq!(encode(&decode(code, Box::default())), code);
         }
     }
 }

@@ -38,12 +38,13 @@ pub(crate) const fn nibble(number: u64, at: usize) -> u8 {
 
 /// How many digits it has.
 pub(crate) const fn len(number: u64) -> usize {
-    DIGITS - number.trailing_zeros() as usize / 4
+    DIGITS.saturating_sub(number.trailing_zeros() as usize / 4)
 }
 
 /// Its digits from the last to the first.
 pub(crate) fn reversed(number: u64) -> u64 {
-    // Swap nibbles of each octet, then octets: the nibble above the number comes to the end and is shifted out.
+    // Swap nibbles of each octet, then octets: the nibble above the number comes to the end and is shifted
+    // out.
     let swapped = (number & 0x0f0f_0f0f_0f0f_0f0f) << 4 | (number >> 4) & 0x0f0f_0f0f_0f0f_0f0f;
     let all = swapped.swap_bytes() >> 4;
     all << (4 * (DIGITS - len(number))) & (LIMIT - 1)
@@ -130,5 +131,38 @@ mod tests {
         for no_number in ["", "+", "306", "+30a", "+1234567890123456", "sip:a@b"] {
             assert_eq!(pack(no_number), None, "{no_number}");
         }
+    }
+    #[test]
+    fn a_test_holds_where_it_holds_for_the_digits() {
+        let mut random = fastrand::Rng::with_seed(1);
+        let digits = |random: &mut fastrand::Rng, len: usize| -> String {
+            (0..len).map(|_| char::from(b'0' + random.u8(0..3))).collect()
+        };
+        for _ in 0..20_000 {
+            let len = random.usize(1..=DIGITS);
+            let number = digits(&mut random, len);
+            let most = if random.bool() { 3 } else { DIGITS };
+            let len = random.usize(0..=most);
+            let part = match random.u8(0..4) {
+                0 => number[..len.min(number.len())].to_owned(),
+                1 => number[number.len() - len.min(number.len())..].to_owned(),
+                _ => digits(&mut random, len),
+            };
+            let (packed, pattern) = (pack_digits(&number).unwrap(), Pattern::new(&part).unwrap());
+            assert_eq!(
+                NumberTest::Prefix(pattern).holds(packed),
+                number.starts_with(&part),
+                "{number} {part}"
+            );
+            assert_eq!(NumberTest::Suffix(pattern).holds(packed), number.ends_with(&part), "{number} {part}");
+            assert_eq!(NumberTest::Inside(pattern).holds(packed), number.contains(&part), "{number} {part}");
+            let (from, until) = pattern.range();
+            assert_eq!((from..until).contains(&packed), number.starts_with(&part), "{number} {part}");
+            let backwards: String = part.chars().rev().collect();
+            assert_eq!(pattern.reversed(), Pattern::new(&backwards).unwrap());
+        }
+        assert!(NumberTest::Always.holds(1) && !NumberTest::Never.holds(1));
+        let known = pack("+12").unwrap();
+        assert!(NumberTest::Is(known).holds(known) && !NumberTest::Is(known).holds(known + 1));
     }
 }

@@ -18,8 +18,8 @@ fn entry(i: usize, status: FlowStatus) -> (&'static str, i64, Uuid, Facets) {
     ("a", i as i64 / 3, Uuid::from_u128(i as u128), facets)
 }
 
-/// A change moves a flow from one status to another. A search that saw half of it would count the flow never or
-/// twice, whatever structure it is answered from.
+/// A change moves a flow from one status to another. A search that saw half of it would count the flow never
+/// or twice, whatever structure it is answered from.
 #[test]
 fn no_search_sees_half_a_change() {
     let limits = Limits { loose_rows: 100, seal_rows: 500, heavy_rows: 200, ..Limits::default() };

@@ -110,12 +110,12 @@ fn what_is_read_is_what_was_written_through_many_changes_and_restarts() {
         }
         while random.bool() && index.tidy() {}
         let before = answers(&index);
-        index.save(directory.path(), "store", 0, position).unwrap();
+        index.save(directory.path(), "store", &[position]).unwrap();
         assert_eq!(answers(&index), before, "the index goes on with its files");
         if random.bool() {
             let read = Index::with_limits(LIMITS);
             let report = read.read(directory.path(), "store").unwrap();
-            assert_eq!((report.position, read.len()), (position, known.len()));
+            assert_eq!((&*report.position, read.len()), (&[position][..], known.len()));
             assert_eq!(answers(&read), before);
             index = read;
         }
@@ -133,13 +133,13 @@ fn filled(directory: &Path) -> std::io::Result<Index> {
     let entries: Vec<Entry> = (0..1000).map(|_| entry(&mut random)).collect();
     let index = Index::with_limits(LIMITS);
     load(&index, &entries);
-    index.save(directory, "store", 0, 1)?;
+    index.save(directory, "store", &[1])?;
     index.put(entries.into_iter().step_by(7).map(|(application, created_ms, id, facets)| {
         let status = FlowStatus::Failed;
         (application, created_ms, id, Facets { status, ..facets })
     }));
     index.put((0..5).map(|_| entry(&mut random)));
-    index.save(directory, "store", 0, 2)?;
+    index.save(directory, "store", &[2])?;
     Ok(index)
 }
 
@@ -194,8 +194,8 @@ fn an_interrupted_save_leaves_the_last_one() {
     std::fs::write(directory.path().join("manifest.new"), b"half").unwrap();
     let read = Index::with_limits(LIMITS);
     let report = read.read(directory.path(), "store").unwrap();
-    assert_eq!((report.position, answers(&read)), (2, before));
-    read.save(directory.path(), "store", 0, 3).unwrap();
+    assert_eq!((&*report.position, answers(&read)), (&[2][..], before));
+    read.save(directory.path(), "store", &[3]).unwrap();
     assert!(!directory.path().join("00000099.segment").exists());
 }
 
@@ -206,12 +206,12 @@ fn removed_flows_free_their_files() {
     let entries: Vec<Entry> = (0..5000).map(|_| entry(&mut random)).collect();
     let index = Index::with_limits(LIMITS);
     load(&index, &entries);
-    let before = index.save(directory.path(), "store", 0, 1).unwrap().bytes;
+    let before = index.save(directory.path(), "store", &[1]).unwrap().bytes;
     for (application, created_ms, id, _) in &entries[..4500] {
         index.remove(application, *created_ms, *id);
     }
     while index.tidy() {}
-    let after = index.save(directory.path(), "store", 0, 2).unwrap().bytes;
+    let after = index.save(directory.path(), "store", &[2]).unwrap().bytes;
     assert_eq!(index.len(), 500);
     assert!(after * 4 < before, "{after} of {before} octets");
 }
@@ -234,7 +234,7 @@ fn nothing_is_left_of_what_was_erased() {
         let recipients = [format!("+4479{}", created_ms % 1_000_000).into_boxed_str()].into();
         (*application, *created_ms, *id, Facets { recipients, ..facets.clone() })
     }));
-    index.save(directory.path(), "store", 0, 1).unwrap();
+    index.save(directory.path(), "store", &[1]).unwrap();
     let recipients = || index::stats(directory.path()).unwrap().applications[0].recipients;
     // Those of the first 30 are in the segments and among the loose rows.
     assert_eq!(recipients(), 1000);
@@ -244,6 +244,90 @@ fn nothing_is_left_of_what_was_erased() {
     assert!(index.is_erasing());
     while index.tidy() {}
     assert!(!index.is_erasing());
-    index.save(directory.path(), "store", 0, 2).unwrap();
+    index.save(directory.path(), "store", &[2]).unwrap();
     assert_eq!((recipients(), index.len()), (950, 950));
+}
+
+/// A manifest's content with its checksum, as it stands in the file.
+fn manifest(body: &str) -> String {
+    format!("{:016x}\n{body}", xxhash_rust::xxh3::xxh3_64(body.as_bytes()))
+}
+
+/// Files of the first format, which named none and had a number as their position, are not damaged: they are
+/// only made anew. So are those of a format to come.
+#[test]
+fn files_of_another_format_are_told_from_damaged_ones() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = r#"{"identity":"store","position":7,"writer":3,"applications":[]}"#;
+    let coming = r#"{"format":3,"all":"else"}"#;
+    for (body, format) in [(first, 1), (coming, 3)] {
+        std::fs::write(directory.path().join("manifest"), manifest(body)).unwrap();
+        let read = Index::default().read(directory.path(), "store");
+        assert!(matches!(read, Err(FilesError::OtherFormat { found, expected: 2 }) if found == format));
+        let stats = index::stats(directory.path());
+        assert!(matches!(stats, Err(FilesError::OtherFormat { .. })));
+    }
+    let broken = r#"{"format":2,"identity":"store"}"#;
+    std::fs::write(directory.path().join("manifest"), manifest(broken)).unwrap();
+    let read = Index::default().read(directory.path(), "store");
+    assert!(matches!(read, Err(FilesError::Damaged { .. })));
+    // They go with the next save, and its files have names that none of them had.
+    std::fs::write(directory.path().join("00000007.segment"), b"of before").unwrap();
+    let index = filled(directory.path()).unwrap();
+    let names = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+    assert!(names.iter().all(|name| name == "manifest" || name.as_str() > "00000008"), "{names:?}");
+    assert_eq!(index::stats(directory.path()).unwrap().applications.len(), 2);
+    let read = Index::default().read(directory.path(), "store").unwrap();
+    assert_eq!(read.bytes, size_of(directory.path()).unwrap());
+    assert_eq!(index.len(), 1005);
+}
+
+fn size_of(directory: &Path) -> std::io::Result<u64> {
+    std::fs::read_dir(directory)?.map(|entry| Ok(entry?.metadata()?.len())).sum()
+}
+
+#[test]
+fn a_position_comes_back_as_it_was_and_has_a_limit() {
+    let directory = tempfile::tempdir().unwrap();
+    let index = Index::default();
+    let position: Vec<u8> = (0..index::POSITION_OCTETS_MAX).map(|at| at as u8).collect();
+    let saved = index.save(directory.path(), "store", &position).unwrap();
+    assert_eq!(*saved.position, position);
+    assert_eq!(*Index::default().read(directory.path(), "store").unwrap().position, position);
+    assert_eq!(*index::stats(directory.path()).unwrap().position, position);
+    let too_long = [&position[..], &[0]].concat();
+    let error = index.save(directory.path(), "store", &too_long).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+    assert_eq!(*index::stats(directory.path()).unwrap().position, position);
+}
+
+/// What is saved already is not written again, and its patch only if something changed in it since.
+#[test]
+fn a_save_writes_what_is_new() {
+    let directory = tempfile::tempdir().unwrap();
+    let index = filled(directory.path()).unwrap();
+    let names = |directory: &Path| {
+        let names = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+        names.retain(|name| name.ends_with(".segment") || name.ends_with(".patch"));
+        names.sort_unstable();
+        names
+    };
+    let before = names(directory.path());
+    index.save(directory.path(), "store", &[3]).unwrap();
+    assert_eq!(names(directory.path()), before);
+    let read = Index::with_limits(LIMITS);
+    read.read(directory.path(), "store").unwrap();
+    read.save(directory.path(), "store", &[4]).unwrap();
+    assert_eq!(names(directory.path()), before);
+    let mut random = fastrand::Rng::with_seed(2);
+    let (application, created_ms, id, facets) = entry(&mut random);
+    let changed = Facets { kind: FlowKind::Transactional, ..facets };
+    read.put([(application, created_ms, id, changed)]);
+    read.save(directory.path(), "store", &[5]).unwrap();
+    let after = names(directory.path());
+    let segments = |names: &[String]| names.iter().filter(|name| name.ends_with(".segment")).count();
+    assert_eq!((after.len(), segments(&after)), (before.len(), segments(&before)));
+    assert_eq!(after.iter().filter(|name| !before.contains(name)).count(), 1);
 }

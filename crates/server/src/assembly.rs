@@ -1,4 +1,5 @@
-//! The one place where the server is put together: by a server, a simulation, the fuzz targets and the command line.
+//! The one place where the server is put together: by a server, a simulation, the fuzz targets and the
+//! command line.
 
 use crate::config::Config;
 use anyhow::Context;
@@ -47,7 +48,8 @@ impl Data {
         })
     }
 
-    /// Opens the store of a data directory. `observer` of the options, if any, is replaced: the index follows.
+    /// Opens the store of a data directory. `observer` of the options, if any, is replaced: the index
+    /// follows.
     ///
     /// # Errors
     /// When the database can't be opened.
@@ -76,7 +78,8 @@ impl Data {
         Ok(Data { store: Arc::new(store), followed, report, directory: index_directory(data) })
     }
 
-    /// Reads the index, or makes it anew if it can't be used. `store` is what is read: the store, or one around it.
+    /// Reads the index, or makes it anew if it can't be used. `store` is what is read: the store, or one
+    /// around it.
     ///
     /// # Errors
     /// When the store can't be read.

@@ -1,5 +1,5 @@
-//! The data directory: its owner's alone. It has the key that secrets are hashed and callbacks signed with, and who was
-//! sent what.
+//! The data directory: its owner's alone. It has the key that secrets are hashed and callbacks signed with,
+//! and who was sent what.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;

@@ -2,15 +2,16 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Of the open files the share, and the least and the most of it, that is kept for what is no client's connection:
-/// connections to carriers and callback targets, the database, the index and files.
+/// Of the open files the share, and the least and the most of it, that is kept for what is no client's
+/// connection: connections to carriers and callback targets, the database, the index and files.
 const KEPT_SHARE: u64 = 4;
 const KEPT_MIN: u64 = 128;
 const KEPT_MAX: u64 = 4096;
 /// A server with fewer clients' connections would be of no use.
 const CONNECTIONS_MIN: usize = 16;
 
-/// Raises the limit on open files as far as this process may, and answers with it; none where there is no limit.
+/// Raises the limit on open files as far as this process may, and answers with it; none where there is no
+/// limit.
 pub fn raise_limit() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current == maximum {

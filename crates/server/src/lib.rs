@@ -1,4 +1,5 @@
-//! The composition root: configuration, data directory, listener, and the one assembly of everything behind it.
+//! The composition root: configuration, data directory, listener, and the one assembly of everything behind
+//! it.
 
 mod assembly;
 pub mod config;

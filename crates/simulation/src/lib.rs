@@ -1,11 +1,11 @@
 //! Runs whole servers in virtual time under faults drawn from a seed, and checks what the outside saw.
 //!
 //! A server is the real one: HTTP API, engine, store, index, callbacks. Its carriers and its callbacks' target belong
-//! to a [`World`], which also owns the clock and all chance, and outlives the server: a crash drops the server's
+//! to a `World`, which also owns the clock and all chance, and outlives the server: a crash drops the server's
 //! runtime with everything in it, and the next life opens the same files. Everything runs on one thread, in tokio's
 //! paused time, which moves on when nobody has anything to do; so a seed tells the whole course, and an hour takes
 //! milliseconds. (turmoil and madsim simulate networks and hosts, of which there are none here; what is needed of them
-//! is what tokio has.) Then [`check`] compares what clients were answered and what carriers and the target saw with
+//! is what tokio has.) Then `check` compares what clients were answered and what carriers and the target saw with
 //! what the trackings show. It does not know how the server works.
 
 mod api;
@@ -38,8 +38,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{
-    Accounts, Admin, Application, ApplicationSettings, Keyring, Lane, NewApplication, SqliteAdmin, SqliteOptions,
-    Tasks, Threads, Token,
+    Accounts, Admin, Application, ApplicationSettings, Keyring, Lane, NewApplication, SqliteAdmin,
+    SqliteOptions, Tasks, Threads, Token,
 };
 use target::SimulatedTarget;
 use tempfile::TempDir;

@@ -11,7 +11,7 @@ pub struct Application {
     pub id: String,
     /// What people call it.
     pub name: String,
-    /// [`secret_hash`] of its secret.
+    /// `secret_hash` of its secret.
     pub secret_hash: [u8; 32],
     /// When it was created, Unix milliseconds.
     pub created_ms: i64,

@@ -1,4 +1,5 @@
-//! What the conformance suite can't see of receipts: the rows and octets that SQLite keeps, and older databases.
+//! What the conformance suite can't see of receipts: the rows and octets that SQLite keeps, and older
+//! databases.
 #![allow(clippy::unwrap_used)] // A test that fails here has failed.
 
 use flow::sample::{self, step, submitted};

@@ -4,11 +4,10 @@ use crate::output::{complain, say};
 use crate::place::{Place, existing};
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use server::indexing::{Differences, identity, index_directory, position_of};
+use server::indexing::{Differences, identity, index_directory, known_position, position_of};
 use server::{Data, Lock, lock};
 use std::path::Path;
 use std::time::Instant;
-use store::Feed;
 
 #[derive(Subcommand)]
 pub enum Index {
@@ -70,10 +69,10 @@ async fn verify(of: &Place) -> anyhow::Result<()> {
     let (store, followed) = (&*data.store, &data.followed);
     let read = followed.index.read(data.index_directory(), &identity(store));
     let read = read.context("the server would make the index anew")?;
-    if !store.has(&position_of(&read)).await? {
+    let Some(position) = known_position(store, &read.position).await? else {
         bail!("the index is of another database than this: the server would make it anew");
-    }
-    followed.catch_up(store, &position_of(&read)).await?;
+    };
+    followed.catch_up(store, &position).await?;
     let Differences { flows, differing } = followed.differences(store).await?;
     for (application, id) in differing.iter().take(10) {
         complain!("{id} of application {application} is not as in the store");
@@ -87,8 +86,16 @@ async fn verify(of: &Place) -> anyhow::Result<()> {
             differing.len()
         );
     }
-    say!("{flows} flows, every one as in the store; the files are complete up to change {}", read.position);
+    say!(
+        "{flows} flows, every one as in the store; the files are complete up to change {}",
+        change_of(&position)
+    );
     Ok(())
+}
+
+/// The number of the last change up to which files are complete.
+fn change_of(position: &store::Position) -> u64 {
+    position.single().map_or(0, |(_, change)| change)
 }
 
 fn stats(data: &Path) -> anyhow::Result<()> {
@@ -107,6 +114,8 @@ fn stats(data: &Path) -> anyhow::Result<()> {
         ]);
     }
     say!("{table}");
-    say!("complete up to change {} of the store", stats.position);
+    if let Some(change) = position_of(&stats.position).as_ref().map(change_of) {
+        say!("complete up to change {change} of the store");
+    }
     Ok(())
 }

@@ -11,7 +11,8 @@ use tracing_subscriber::fmt::format;
 
 /// The crates of this program: what they log has no secrets, bodies or recipients at any level. Others write whole
 /// messages and passwords (SMPP, SIP, HTTP), so that a level alone is not for them.
-const CRATES: [&str; 6] = ["switchback", "server", "store", "carriers", "index", "flow"];
+const CRATES: [&str; 10] =
+    ["api", "carriers", "engine", "flow", "index", "server", "smpp", "store", "switchback", "wire"];
 /// Of other crates, where nobody asks for anything: SIP tells of trouble with a connection.
 const OTHERS: &str = "rsipstack=warn";
 
@@ -94,6 +95,16 @@ mod tests {
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn every_crate_of_the_program_is_ours() {
+        let crates = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+        let names = std::fs::read_dir(crates).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+        names.retain(|name| !["simulation", "xtask"].contains(&name.as_str()));
+        names.sort();
+        assert_eq!(names, CRATES);
     }
 
     #[test]

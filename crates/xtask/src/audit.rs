@@ -1,7 +1,8 @@
-//! `cargo xtask audit`: looks for known vulnerabilities in what we depend on, by the RustSec advisory database.
+//! `cargo xtask audit`: looks for known vulnerabilities in what we depend on, by the RustSec advisory
+//! database.
 //!
-//! A copy of the database beside the repository is taken as it is; else it is fetched. `.cargo/audit.toml` has the
-//! exceptions, in the form that cargo-audit reads as well.
+//! A copy of the database beside the repository is taken as it is; else it is fetched. `.cargo/audit.toml`
+//! has the exceptions, in the form that cargo-audit reads as well.
 
 use crate::{peers, root};
 use anyhow::{Context, bail, ensure};

@@ -1,4 +1,5 @@
-//! `cargo xtask bench lifecycle`: accepted flows and whole lifecycles a second, on loopback, everything durable.
+//! `cargo xtask bench lifecycle`: accepted flows and whole lifecycles a second, on loopback, everything
+//! durable.
 
 use crate::load::{Client, Process, Server, open_flows, post};
 use crate::{run, target};

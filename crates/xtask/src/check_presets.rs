@@ -1,5 +1,5 @@
-//! `cargo xtask check-presets DIR`: every kind of message, through the presets, to mock servers made of the providers'
-//! published descriptions, which refuse requests that break them.
+//! `cargo xtask check-presets DIR`: every kind of message, through the presets, to mock servers made of the
+//! providers' published descriptions, which refuse requests that break them.
 
 use crate::load::{Client, Process, Server, post};
 use crate::{peers, root, run, target};

@@ -1,5 +1,5 @@
-//! What others make of our description: validators read it, and generators make clients of it, which take a token, send a
-//! flow of three channels, track it and find it.
+//! What others make of our description: validators read it, and generators make clients of it, which take a
+//! token, send a flow of three channels, track it and find it.
 
 use crate::load::Server;
 use crate::{peers, root, target};

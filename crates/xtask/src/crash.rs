@@ -1,5 +1,5 @@
-//! `cargo xtask crash`: kills a gateway under load, again and again, and counts at an SMSC what became of the messages
-//! that it had taken.
+//! `cargo xtask crash`: kills a gateway under load, again and again, and counts at an SMSC what became of the
+//! messages that it had taken.
 
 use crate::load::{Client, login, post};
 use crate::{peers, root};
@@ -21,8 +21,8 @@ use tempfile::TempDir;
 const SENDERS: usize = 8;
 /// Submits that Switchback has under way at once: so many hand-overs may be of unknown outcome at each crash.
 const WINDOW: usize = 10;
-/// The time to live of Switchback's flows is 60 minutes of this length: long enough for any backlog, but what is
-/// waited for (`unknown_submit = "wait"`) has to come to its end.
+/// The time to live of Switchback's flows is 60 minutes of this length: long enough for any backlog, but what
+/// is waited for (`unknown_submit = "wait"`) has to come to its end.
 const MINUTE: Duration = Duration::from_secs(60);
 const MINUTE_WAITING: Duration = Duration::from_millis(500);
 /// How long a backlog may take.
@@ -30,8 +30,8 @@ const SETTLE_MAX: Duration = Duration::from_secs(900);
 /// How long a gateway may take to start, and to take a message.
 const START_MAX: Duration = Duration::from_secs(120);
 
-/// Kill a gateway with SIGKILL under load, again and again, and count at an SMSC what became of the messages that it
-/// had answered.
+/// Kill a gateway with SIGKILL under load, again and again, and count at an SMSC what became of the messages
+/// that it had answered.
 ///
 /// Without `--start`, the gateway is Switchback; docs/compare.md tells how to point it at another one.
 #[derive(clap::Args)]
@@ -54,7 +54,8 @@ pub struct Crash {
     /// What that gateway is asked with GET, with `{to}` and `{text}` in it: 200 says that it has the message.
     #[arg(long)]
     send: Option<String>,
-    /// Where the SMSC listens that the gateway must bind to, as anybody with the password `secret`; 0 takes a free port.
+    /// Where the SMSC listens that the gateway must bind to, as anybody with the password `secret`; 0 takes a
+    /// free port.
     #[arg(long, default_value_t = 0)]
     smsc_port: u16,
     /// Seconds without another submit after which the other gateway is said to have sent all it will.

@@ -1,5 +1,6 @@
-//! What dependencies may be: their licences, their sources, and which are not wanted. `deny.toml` says it, in the form that
-//! cargo-deny reads as well; that tool takes longer to build than everything else that the checks need.
+//! What dependencies may be: their licences, their sources, and which are not wanted. `deny.toml` says it, in
+//! the form that cargo-deny reads as well; that tool takes longer to build than everything else that the
+//! checks need.
 
 use crate::root;
 use anyhow::{Context, bail, ensure};

@@ -22,15 +22,15 @@ const TARGETS: [&str; 14] = [
     "files",
     "configurations",
 ];
-/// What tells libFuzzer which code ran and what was compared, as cargo-fuzz passes it for `--sanitizer none`: building that
-/// tool takes longer than the short runs that this is mostly used for. Without `unsafe` code there is little for
-/// sanitizers to find, and they need a nightly compiler.
+/// What tells libFuzzer which code ran and what was compared, as cargo-fuzz passes it for `--sanitizer none`:
+/// building that tool takes longer than the short runs that this is mostly used for. Without `unsafe` code
+/// there is little for sanitizers to find, and they need a nightly compiler.
 const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares -Cllvm-args=-sanitizer-coverage-stack-depth \
     -Cllvm-args=-simplifycfg-branch-fold-threshold=0 --cfg fuzzing -Cdebug-assertions";
-/// The most memory that a target may take, MiB; and the one that reads sound, which is the most that a format from outside
-/// can become.
+/// The most memory that a target may take, MiB; and the one that reads sound, which is the most that a format
+/// from outside can become.
 const MEMORY_MAX: u32 = 2048;
 const AUDIO_MEMORY_MAX: u32 = 256;
 

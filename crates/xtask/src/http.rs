@@ -15,8 +15,8 @@ const RECEIPTS_EVERY: Duration = Duration::from_millis(20);
 /// Receipts of a post.
 const RECEIPTS_MAX: usize = 500;
 
-/// Messages a second through a carrier over HTTP on loopback: accepted, on disk, posted to a provider, and its receipt
-/// taken, which the provider posts in groups. The provider is a small server in this process.
+/// Messages a second through a carrier over HTTP on loopback: accepted, on disk, posted to a provider, and
+/// its receipt taken, which the provider posts in groups. The provider is a small server in this process.
 #[derive(clap::Args)]
 pub struct Http {
     /// Messages of each run.

@@ -61,8 +61,8 @@ impl Server {
         Server::start_with(program, config, None, None)
     }
 
-    /// Starts `program serve` with a configuration, in a data directory that is kept, and on a disk whose flushes take
-    /// 100 ms where there is a shim for it.
+    /// Starts `program serve` with a configuration, in a data directory that is kept, and on a disk whose
+    /// flushes take 100 ms where there is a shim for it.
     pub fn start_with(
         program: &Path,
         config: &str,
@@ -147,7 +147,8 @@ impl Server {
     /// Seconds of a core that it has used.
     pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.0.id()))?;
-        // The name, which may hold anything, is in parentheses; user and system time are the 14th and 15th words.
+        // The name, which may hold anything, is in parentheses; user and system time are the 14th and 15th
+        // words.
         let words = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
         // In hundredths of a second, as Linux tells programs.
         Ok(words.filter_map(|word| word.parse::<f64>().ok()).sum::<f64>() / 100.0)

@@ -1,16 +1,19 @@
-//! Chores: `cargo xtask test`, `cargo xtask bench lifecycle|search|pages|overload|hostile|http|smpp|voice`, `cargo
-//! xtask check-presets DIR`.
+//! Chores: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench
+//! lifecycle|search|pages|overload|hostile|http|smpp|voice`, `cargo xtask check-presets DIR`.
 
 mod audit;
 mod bench;
+mod check;
 mod check_presets;
 mod clients;
+mod command;
 mod crash;
 mod dependencies;
 mod fuzz;
 mod hostile;
 mod http;
 mod load;
+mod mutants;
 mod overload;
 mod pages;
 mod parts;
@@ -21,10 +24,8 @@ mod smpp;
 mod test;
 mod voice;
 
-use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use command::{build, root, run, run_with, target, works};
 
 /// Chores of the Switchback repository.
 #[derive(Parser)]
@@ -35,7 +36,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Install what the tests need, then check formatting and lints and run every test.
+    /// Check what needs minutes, no peers and no network: formatting, lints, documentation, its examples, and
+    /// the unit tests of the inner crates.
+    Check,
+    /// Install what the tests need, then check formatting, lints and documentation and run every test.
     Test,
     /// The long form of what the tests try shortly: simulate, crash, overload and fuzz for hours.
     Prove,
@@ -48,10 +52,11 @@ enum Chore {
     Clients,
     /// Run schemathesis against a server of its own.
     Schema,
-    /// Send every kind of message through the presets of carriers over HTTP to mock servers made of the providers'
-    /// published descriptions.
+    /// Send every kind of message through the presets of carriers over HTTP to mock servers made of the
+    /// providers' published descriptions.
     CheckPresets(check_presets::CheckPresets),
-    /// Run whole servers in virtual time under faults drawn from seeds, and check every promise; `--help` tells more.
+    /// Run whole servers in virtual time under faults drawn from seeds, and check every promise; `--help`
+    /// tells more.
     #[command(disable_help_flag = true)]
     Simulate {
         /// What the simulation is told: `--seeds N`, `--from SEED`, `--flows N`, `--bug NAME`.
@@ -60,6 +65,7 @@ enum Chore {
     },
     Crash(crash::Crash),
     Fuzz(fuzz::Fuzz),
+    Mutants(mutants::Mutants),
     /// Measure.
     #[command(subcommand)]
     Bench(Bench),
@@ -85,6 +91,7 @@ enum Bench {
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().chore {
+        Chore::Check => check::run_checks(),
         Chore::Test => test::run_tests(),
         Chore::Prove => test::prove(),
         Chore::Audit => audit::run(),
@@ -99,6 +106,7 @@ fn main() -> anyhow::Result<()> {
         }
         Chore::Crash(crash) => crash.run(),
         Chore::Fuzz(fuzz) => fuzz.run(),
+        Chore::Mutants(mutants) => mutants.run(),
         Chore::Bench(Bench::Lifecycle(lifecycle)) => lifecycle.run(),
         Chore::Bench(Bench::Search(search)) => search.run(),
         Chore::Bench(Bench::Pages(pages)) => pages.run(),
@@ -110,48 +118,4 @@ fn main() -> anyhow::Result<()> {
         Chore::Bench(Bench::Voice(voice)) => voice.run(),
         Chore::BareEcho => bench::bare_echo(),
     }
-}
-
-/// The repository.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).map(Path::to_owned).unwrap_or_default()
-}
-
-/// Runs a command in the repository to its end; fails where it fails.
-fn run(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> anyhow::Result<()> {
-    run_with(program, arguments, &[])
-}
-
-/// Runs it with more environment.
-fn run_with(
-    program: impl AsRef<std::ffi::OsStr>,
-    arguments: &[&str],
-    environment: &[(&str, &str)],
-) -> anyhow::Result<()> {
-    let program = program.as_ref();
-    eprintln!("$ {} {}", program.display(), arguments.join(" "));
-    let mut command = Command::new(program);
-    let status = command.args(arguments).envs(environment.iter().copied()).current_dir(root()).status();
-    let status = status.with_context(|| program.display().to_string())?;
-    if !status.success() {
-        bail!("{} {} failed: {status}", program.display(), arguments.join(" "));
-    }
-    Ok(())
-}
-
-/// Whether a command can be run.
-fn works(program: &str, arguments: &[&str]) -> bool {
-    Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
-}
-
-/// Builds the program: its path.
-fn build(debug: bool) -> anyhow::Result<PathBuf> {
-    let (profile, folder) = if debug { ("dev", "debug") } else { ("release", "release") };
-    run("cargo", &["build", "--quiet", "--package", "switchback", "--profile", profile])?;
-    Ok(target().join(folder).join("switchback"))
-}
-
-/// Where cargo puts what it builds.
-fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }

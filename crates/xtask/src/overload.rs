@@ -6,7 +6,7 @@ use crate::root;
 use anyhow::ensure;
 use serde_json::Value;
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Connections while it is not overloaded, and while it is.
@@ -21,8 +21,9 @@ const GROWTH_MAX_KIB: u64 = 200 * 1024;
 /// How long the backlog may take to drain.
 const DRAIN_MAX: Duration = Duration::from_secs(120);
 
-/// Offer ten times as many flows as the server can store, on a disk whose flushes take 100 ms, and tell what became of
-/// those that it took and of those that it refused. Fails where it did not refuse, did not drain, or took memory for it.
+/// Offer ten times as many flows as the server can store, on a disk whose flushes take 100 ms, and tell what
+/// became of those that it took and of those that it refused. Fails where it did not refuse, did not drain,
+/// or took memory for it.
 #[derive(clap::Args)]
 pub struct Overload {
     /// How long it is overloaded.
@@ -65,18 +66,7 @@ impl Overload {
         let able = full.accepted.len() as f64 / 5.0;
         let before_kib = server.resident_kib()?;
         let lasting = Duration::from_secs(self.seconds);
-        let (done, most_kib) = (AtomicBool::new(false), AtomicUsize::new(0));
-        let flooded = std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while !done.load(Ordering::Relaxed) {
-                    most_kib.fetch_max(server.resident_kib().unwrap_or_default() as usize, Ordering::Relaxed);
-                    std::thread::sleep(Duration::from_millis(100));
-                }
-            });
-            let flooded = offer(&server.address, &token, MANY, lasting, Some(able * TIMES));
-            done.store(true, Ordering::Relaxed);
-            flooded
-        })?;
+        let (flooded, most_kib) = flood(&server, &token, lasting, able * TIMES)?;
         let ended = Instant::now();
         let open = post("/failover/tracking?size=1", &token, &open_flows());
         let mut client = Client::connect(&server.address)?;
@@ -85,7 +75,6 @@ impl Overload {
             std::thread::sleep(Duration::from_millis(20));
         }
         let drained = ended.elapsed();
-        let most_kib = most_kib.into_inner() as u64;
 
         let row = |name: &str, latencies: &mut Vec<u64>, seconds: u64| {
             latencies.sort_unstable();
@@ -113,6 +102,23 @@ impl Overload {
         ensure!(most_kib < before_kib + GROWTH_MAX_KIB, "it took {most_kib} KiB of memory");
         Ok(())
     }
+}
+
+/// Overloads the server for a while; returns what it answered and the most memory that it took, KiB.
+fn flood(server: &Server, token: &str, lasting: Duration, rate: f64) -> anyhow::Result<(Answers, u64)> {
+    let (done, most_kib) = (AtomicBool::new(false), AtomicU64::new(0));
+    let flooded = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                most_kib.fetch_max(server.resident_kib().unwrap_or_default(), Ordering::Relaxed);
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        let flooded = offer(&server.address, token, MANY, lasting, Some(rate));
+        done.store(true, Ordering::Relaxed);
+        flooded
+    })?;
+    Ok((flooded, most_kib.into_inner()))
 }
 
 /// Sends over some connections for a while, at a rate in all where there is one, else as fast as is answered.

@@ -1,4 +1,5 @@
-//! `cargo xtask bench pages`: whole searches over HTTP, with the documents of a page, while flows are accepted.
+//! `cargo xtask bench pages`: whole searches over HTTP, with the documents of a page, while flows are
+//! accepted.
 
 use crate::bench::{config, drive, percentile, sms_body};
 use crate::load::{Client, Server, open_flows, post};
@@ -12,8 +13,8 @@ use std::time::{Duration, Instant};
 /// Requests that are prepared at once.
 const BATCH: usize = 100_000;
 
-/// Pages of 20 documents over HTTP at a steady rate, while flows are accepted at another; latencies count from when
-/// a request was due.
+/// Pages of 20 documents over HTTP at a steady rate, while flows are accepted at another; latencies count
+/// from when a request was due.
 #[derive(clap::Args)]
 pub struct Pages {
     /// Flows to search among: some 1.4 kB of disk each, and a minute for every million.
@@ -70,32 +71,32 @@ fn pace(address: &str, connections: usize, rate: usize, requests: &[Vec<u8>]) ->
 }
 
 impl Pages {
-    pub fn run(&self) -> anyhow::Result<()> {
-        run("cargo", &["build", "--release", "--package", "switchback"])?;
-        let program = target().join("release/switchback");
-        let mut server = Server::start_with(&program, &config(""), self.data.as_deref(), None)?;
-        // The application of the flows that are there already.
+    /// A token of the application whose flows are in the data directory already, if any are.
+    fn token(&self, server: &Server) -> anyhow::Result<String> {
         let kept = self.data.as_ref().map(|data| data.join("token"));
-        let token = match kept.as_ref().map(std::fs::read_to_string) {
-            Some(Ok(token)) => token,
-            _ => {
-                let token = server.token()?;
-                if let Some(kept) = kept {
-                    std::fs::write(kept, &token)?;
-                }
-                token
-            }
-        };
-        let count = |filters: &str| -> anyhow::Result<u64> {
-            let mut client = Client::connect(&server.address)?;
-            let found = client.exchange(&post("/failover/tracking?size=1", &token, filters))?;
-            serde_json::from_slice::<Value>(found)?["totalElements"].as_u64().context("no total")
-        };
+        if let Some(Ok(token)) = kept.as_ref().map(std::fs::read_to_string) {
+            return Ok(token);
+        }
+        let token = server.token()?;
+        if let Some(kept) = kept {
+            std::fs::write(kept, &token)?;
+        }
+        Ok(token)
+    }
+
+    /// Sends the flows that are missing, and waits until all have ended; `count` counts those that a filter
+    /// finds.
+    fn fill(
+        &self,
+        server: &Server,
+        token: &str,
+        count: &dyn Fn(&str) -> anyhow::Result<u64>,
+    ) -> anyhow::Result<()> {
         let started = Instant::now();
         let present = count("[]")? as usize;
         for first in (present..self.flows).step_by(BATCH) {
             let requests =
-                (first..self.flows.min(first + BATCH)).map(|i| post("/failover", &token, &sms_body(i)));
+                (first..self.flows.min(first + BATCH)).map(|i| post("/failover", token, &sms_body(i)));
             drive(&server.address, 64, &requests.collect::<Vec<_>>())?;
         }
         while count(&open_flows())? != 0 {
@@ -106,6 +107,20 @@ impl Pages {
             self.flows.max(present),
             started.elapsed().as_secs_f64()
         );
+        Ok(())
+    }
+
+    pub fn run(&self) -> anyhow::Result<()> {
+        run("cargo", &["build", "--release", "--package", "switchback"])?;
+        let program = target().join("release/switchback");
+        let mut server = Server::start_with(&program, &config(""), self.data.as_deref(), None)?;
+        let token = self.token(&server)?;
+        let count = |filters: &str| -> anyhow::Result<u64> {
+            let mut client = Client::connect(&server.address)?;
+            let found = client.exchange(&post("/failover/tracking?size=1", &token, filters))?;
+            serde_json::from_slice::<Value>(found)?["totalElements"].as_u64().context("no total")
+        };
+        self.fill(&server, &token, &count)?;
 
         println!("\none connection, nothing beside it, 2000 requests each{:>19}{:>12}", "p50 ms", "p99 ms");
         let row = |name: &str, latencies: &[u64]| {

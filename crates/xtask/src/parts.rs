@@ -1,5 +1,5 @@
-//! `cargo xtask bench parts`: what an event costs in a flow of 20 parts and in one of a single part, where each change is
-//! owed to a callback target that hangs.
+//! `cargo xtask bench parts`: what an event costs in a flow of 20 parts and in one of a single part, where
+//! each change is owed to a callback target that hangs.
 
 use crate::bench::{config, drive, spread};
 use crate::load::{Client, Server, open_flows, post};

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 /// Beyond it, other engines take too long to fill.
 const RIVAL_FLOWS_MAX: u64 = 10_000_000;
 
-/// Searches: totals and pages, the index alone, by class, with and without updates beside them; and, up to ten
-/// million flows, what other engines take for the same questions.
+/// Searches: totals and pages, the index alone, by class, with and without updates beside them; and, up to
+/// ten million flows, what other engines take for the same questions.
 #[derive(clap::Args)]
 pub struct Search {
     /// Flows to search among; 100 million take some 10 GiB.

@@ -2,8 +2,8 @@
 
 use crate::{run_with, target};
 
-/// Submits and receipts a second through one SMPP session, the way of a submit to the SMSC, and bursts: the client in
-/// `crates/smpp` beside rusmppc.
+/// Submits and receipts a second through one SMPP session, the way of a submit to the SMSC, and bursts: the
+/// client in `crates/smpp` beside rusmppc.
 #[derive(clap::Args)]
 pub struct Smpp {
     /// Rounds; of each figure the median counts.

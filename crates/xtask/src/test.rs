@@ -1,12 +1,11 @@
 //! `cargo xtask test`.
 
-use crate::{audit, clients, dependencies, peers, run, run_with, schema, works};
+use crate::{audit, check, clients, dependencies, peers, run, run_with, schema, works};
 
 /// Installs what the tests need, then runs every check; the test runner comes last.
 pub fn run_tests() -> anyhow::Result<()> {
     peers::install()?;
-    run("cargo", &["fmt", "--all", "--check"])?;
-    run("cargo", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    check::check_sources()?;
     dependencies::check()?;
     audit::run_where_possible()?;
     clients::run()?;

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use wire::error_body::ErrorBody;
 use wire::tracking::TrackingView;
 
-/// Cancels a flow that has not ended: no part of it is handed to a carrier any more, and no further step starts. What a
-/// carrier has already may still arrive, and is shown. Cancelling twice is as good as once.
+/// Cancels a flow that has not ended: no part of it is handed to a carrier any more, and no further step
+/// starts. What a carrier has already may still arrive, and is shown. Cancelling twice is as good as once.
 #[utoipa::path(
     delete,
     path = "/failover/{trackingId}",

@@ -95,22 +95,22 @@ pub async fn issue(
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(response)).into_response())
 }
 
-/// Octets that credentials can have in base64; ours have at most 120. What is longer is nobody's, and is not even looked
-/// up.
+/// Octets that credentials can have in base64; ours have at most 120. What is longer is nobody's, and is not
+/// even looked up.
 const CREDENTIALS_BYTES_MAX: usize = 256;
 
 /// The name of an error of RFC 6749, 5.2, and why.
 type Refused = (&'static str, &'static str);
 
-/// Reads the body. RFC 6749, 3.2 allows each parameter once; what stands behind the last one, such as the end of a line,
-/// belongs to none.
+/// Reads the body. RFC 6749, 3.2 allows each parameter once; what stands behind the last one, such as the end
+/// of a line, belongs to none.
 fn read_form(body: &[u8]) -> Result<TokenRequest, Refused> {
     let form = serde_urlencoded::from_bytes(body.trim_ascii_end());
     form.map_err(|_| ("invalid_request", "the body must be a form with each parameter once"))
 }
 
-/// Reads what is asked for. What would widen a token unseen (a scope that is given twice, or in a body that can't be read)
-/// is refused.
+/// Reads what is asked for. What would widen a token unseen (a scope that is given twice, or in a body that
+/// can't be read) is refused.
 fn read(form: TokenRequest, query: &str) -> Result<Scope, Refused> {
     let query: Result<TokenRequest, _> = serde_urlencoded::from_str(query);
     let query = query.map_err(|_| ("invalid_request", "the query must have each parameter once"))?;
@@ -138,8 +138,8 @@ const BASIC: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The application's id and secret: of `Authorization: Basic` (RFC 7617), or without that header of the body (RFC 6749,
-/// 2.3.1).
+/// The application's id and secret: of `Authorization: Basic` (RFC 7617), or without that header of the body
+/// (RFC 6749, 2.3.1).
 fn credentials(headers: &HeaderMap, form: Result<&TokenRequest, &Refused>) -> Option<(String, String)> {
     let Some(header) = headers.get(header::AUTHORIZATION) else {
         let TokenRequest { client_id, client_secret, .. } = form.ok()?;

@@ -1,4 +1,5 @@
-//! `POST /carriers/{name}/receipts`: what carriers' providers tell us. The provider's file says how it is read.
+//! `POST /carriers/{name}/receipts`: what carriers' providers tell us. The provider's file says how it is
+//! read.
 
 use crate::error::ApiError;
 use crate::request::body::{Body, RECEIPTS_BODY_MAX};
@@ -21,8 +22,8 @@ pub(crate) fn router() -> Router<Arc<Api>> {
     Router::new().route("/carriers/{name}/receipts", receive)
 }
 
-/// Takes what a provider posts: receipts, messages from recipients, opt-outs. Authenticated as the carrier's provider
-/// does; answered once everything is stored.
+/// Takes what a provider posts: receipts, messages from recipients, opt-outs. Authenticated as the carrier's
+/// provider does; answered once everything is stored.
 #[utoipa::path(
     post,
     path = "/carriers/{name}/receipts",

@@ -2,8 +2,8 @@
 
 use axum::http::{HeaderMap, header};
 
-/// The first of the offered media types that the client likes best. Without a header, or where it takes none of them,
-/// that is the first of all.
+/// The first of the offered media types that the client likes best. Without a header, or where it takes none
+/// of them, that is the first of all.
 pub fn preferred<'a>(headers: &HeaderMap, offered: &[&'a str]) -> Option<&'a str> {
     let texts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let ranges: Vec<Range> = texts.flat_map(|text| text.split(',')).filter_map(Range::read).collect();

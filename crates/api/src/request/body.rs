@@ -36,7 +36,8 @@ impl<const MAX: usize> FromRequest<Arc<Api>> for Body<MAX> {
             return Err(ApiError::TooLarge(MAX));
         }
         let units = if length > SMALL_BODY { length.div_ceil(BODY_UNIT).min(api.bodies_units) } else { 0 };
-        // Until it has arrived: who sends slowly holds room that large bodies share, and small ones do not need.
+        // Until it has arrived: who sends slowly holds room that large bodies share, and small ones do not
+        // need.
         let _room = api.bodies.try_acquire_many(units as u32).map_err(|_| ApiError::Overloaded)?;
         let read = Bytes::from_request(request, api);
         let read = tokio::time::timeout(api.settings.request_timeout, read).await;

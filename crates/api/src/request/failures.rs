@@ -1,7 +1,7 @@
 //! Slows those who guess secrets.
 //!
-//! Nothing that a guesser sent is kept: a guesser is a keyed hash of fixed size, there are at most so many of them, and
-//! each is forgotten some time after its last failure.
+//! Nothing that a guesser sent is kept: a guesser is a keyed hash of fixed size, there are at most so many of
+//! them, and each is forgotten some time after its last failure.
 
 use lru::LruCache;
 use parking_lot::Mutex;

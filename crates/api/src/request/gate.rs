@@ -46,8 +46,8 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// `requests_per_second` for each application without a limit of its own, and for each address that asks before it
-    /// is known as whom; 0 for no limit.
+    /// `requests_per_second` for each application without a limit of its own, and for each address that asks
+    /// before it is known as whom; 0 for no limit.
     pub fn new(requests_per_second: u32) -> Gate {
         Gate {
             cached: RwLock::default(),
@@ -105,7 +105,8 @@ impl Gate {
         }
         let Some((token, application)) = service.token(hash).await? else {
             self.cached.write().remove(&hash);
-            // An address pays for what is no token, and not for whom it shares it with: behind one may be many.
+            // An address pays for what is no token, and not for whom it shares it with: behind one may be
+            // many.
             self.admit_address(peer)?;
             return Err(UNKNOWN_TOKEN);
         };

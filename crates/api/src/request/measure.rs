@@ -17,8 +17,8 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
 
-/// Asks for `Host`, adds the headers, and notes how long each route takes: one layer, since axum copies each for every
-/// request.
+/// Asks for `Host`, adds the headers, and notes how long each route takes: one layer, since axum copies each
+/// for every request.
 pub(crate) async fn measure(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
     let started = Instant::now();

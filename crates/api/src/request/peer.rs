@@ -6,8 +6,8 @@ use axum::http::request::Parts;
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// The address that asks, where it came over a network. Of an IPv6 address it is the network of 64 bits, which one
-/// client has to itself.
+/// The address that asks, where it came over a network. Of an IPv6 address it is the network of 64 bits,
+/// which one client has to itself.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Peer(pub Option<IpAddr>);
 

@@ -1,7 +1,8 @@
-//! What a token may do: the scope's words, their roles, and the right that an endpoint asks for (contract, section 1).
+//! What a token may do: the scope's words, their roles, and the right that an endpoint asks for (contract,
+//! section 1).
 //!
-//! An endpoint has a caller only as [`Caller<R>`](super::caller::Caller) with a [`Right`], so none can be written that
-//! forgets to ask for one.
+//! An endpoint has a caller only as [`Caller<R>`](super::caller::Caller) with a [`Right`], so none can be
+//! written that forgets to ask for one.
 
 use flow::Channel;
 
@@ -104,7 +105,8 @@ impl Grants {
     }
 }
 
-/// Words of the live service for what this server does not have: they are shown in the scope and grant nothing.
+/// Words of the live service for what this server does not have: they are shown in the scope and grant
+/// nothing.
 const WITHOUT_USE: [&str; 5] = ["account", "report", "lookup", "contact", "2step"];
 
 /// What a client asked for in the `scope` of its token.
@@ -117,8 +119,8 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// Reads a scope: words and roles in any case, between blanks or commas. `None` for one without any word that is
-    /// known; a blank one narrows nothing.
+    /// Reads a scope: words and roles in any case, between blanks or commas. `None` for one without any word
+    /// that is known; a blank one narrows nothing.
     pub fn parse(text: &str) -> Option<Scope> {
         let separates = |c: char| c == ',' || c.is_whitespace();
         if text.trim().is_empty() {

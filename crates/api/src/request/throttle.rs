@@ -8,7 +8,8 @@ use std::hash::Hash;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
-/// Those whose buckets are kept; the one who has not asked for longest is forgotten, and starts with a full one again.
+/// Those whose buckets are kept; the one who has not asked for longest is forgotten, and starts with a full
+/// one again.
 const KEPT_MAX: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
 
 /// The buckets of those who asked lately.

@@ -1,5 +1,5 @@
-//! `/suppressions/{channel}`: recipients who want no more messages of the application on a channel. Ours, beyond the
-//! contract.
+//! `/suppressions/{channel}`: recipients who want no more messages of the application on a channel. Ours,
+//! beyond the contract.
 
 use crate::error::{ApiError, CommonErrors};
 use crate::request::caller::Caller;

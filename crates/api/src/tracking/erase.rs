@@ -1,5 +1,5 @@
-//! `DELETE /failover/tracking/{trackingId}` and `DELETE /failover/tracking?to=`: leave nothing of a message; ours, beyond
-//! the contract.
+//! `DELETE /failover/tracking/{trackingId}` and `DELETE /failover/tracking?to=`: leave nothing of a message;
+//! ours, beyond the contract.
 
 use crate::error::{ApiError, CommonErrors};
 use crate::request::caller::Caller;
@@ -15,7 +15,8 @@ use wire::error_body::ErrorBody;
 use wire::parameters::recipient;
 use wire::tracking::ErasedView;
 
-/// Erases a flow: its bodies, its recipients and what became of it. Where it is under way it is cancelled first.
+/// Erases a flow: its bodies, its recipients and what became of it. Where it is under way it is cancelled
+/// first.
 #[utoipa::path(
     delete,
     path = "/failover/tracking/{trackingId}",
@@ -38,8 +39,8 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A recipient that was asked for, as steps keep it. A number may be written as people write it, where its plus was
-/// escaped or there is none.
+/// A recipient that was asked for, as steps keep it. A number may be written as people write it, where its
+/// plus was escaped or there is none.
 fn kept(to: &str) -> Option<String> {
     let unescaped = recipient(to);
     let sip = || SipAddress::parse(&unescaped).ok().map(|address| address.to_string());

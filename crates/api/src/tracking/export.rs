@@ -39,8 +39,8 @@ impl Format {
     }
 }
 
-/// Streams everything that a walk finds: each piece is read when its turn among costly searches comes, and when the
-/// client has taken those before it. An error after the first piece ends the connection.
+/// Streams everything that a walk finds: each piece is read when its turn among costly searches comes, and
+/// when the client has taken those before it. An error after the first piece ends the connection.
 ///
 /// # Errors
 /// [`ApiError::SearchOverdue`], [`ApiError::Store`].

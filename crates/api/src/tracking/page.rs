@@ -1,5 +1,5 @@
-//! A page of trackings as it is sent: read and written in pieces, so that it takes no more memory than a piece,
-//! however many trackings it has and however large they are.
+//! A page of trackings as it is sent: read and written in pieces, so that it takes no more memory than a
+//! piece, however many trackings it has and however large they are.
 
 use crate::error::ApiError;
 use axum::body::{Body, Bytes};
@@ -66,9 +66,9 @@ impl Page {
         Page { service, of, ids, counts }
     }
 
-    /// The answer. A page of one piece is sent as it is; of a larger one, the pieces behind the first are read when
-    /// their turn among costly searches comes, and when the client has taken those before. An error then ends the
-    /// connection.
+    /// The answer. A page of one piece is sent as it is; of a larger one, the pieces behind the first are
+    /// read when their turn among costly searches comes, and when the client has taken those before. An error
+    /// then ends the connection.
     ///
     /// # Errors
     /// [`ApiError::Store`]; of a page of many trackings, [`ApiError::SearchOverdue`].
@@ -128,7 +128,8 @@ impl Page {
 
     /// Adds a piece, and behind the last one what the page says of itself.
     fn write(&mut self, flows: &[Option<Flow>], piece: &mut Vec<u8>) -> Result<(), Unanswered> {
-        // A flow that was pruned between the two questions is not shown; the total was true when it was counted.
+        // A flow that was pruned between the two questions is not shown; the total was true when it was
+        // counted.
         for flow in flows.iter().flatten() {
             if self.counts.number_of_elements > 0 {
                 piece.push(b',');
@@ -147,8 +148,8 @@ impl Page {
     }
 }
 
-/// What the parts of an answer took, for the header `Server-Timing` (W3C Server Timing): of a page of several pieces,
-/// up to the first one.
+/// What the parts of an answer took, for the header `Server-Timing` (W3C Server Timing): of a page of several
+/// pieces, up to the first one.
 pub struct Timing {
     last: Instant,
     /// Milliseconds, by part.

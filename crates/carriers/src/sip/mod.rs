@@ -271,7 +271,7 @@ impl Line {
         match to {
             VoiceTarget::Phone(number) => Ok(Way::Trunks(number.clone())),
             VoiceTarget::Sip(address) => {
-                let address = SipAddress::parse(address).map_err(NotFound::Refused)?;
+                let address = SipAddress::parse(address).map_err(|why| NotFound::Refused(why.to_string()))?;
                 let located = tokio::time::timeout(LOCATE_MAX, self.guard.locate(&address)).await;
                 let late = |_| NotFound::Failed(format!("{}: no answer in time", address.host));
                 let to = located.map_err(late)??;

@@ -23,8 +23,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// An SMPP account and how the SMSC behind it likes things.
-/// It has no `Debug`: it holds a password.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SmppConfig {
     /// Host name or address.

@@ -1,6 +1,6 @@
 //! `[callbacks]`.
 
-use super::{ANSWER_MAX, AT_ONCE_MAX, BrokenKey};
+use super::rule::{ANSWER_MAX, AT_ONCE_MAX, BrokenKey};
 use carriers::config::duration;
 use serde::Deserialize;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! `[[carrier]]`: the ways out.
 
-use super::{AT_ONCE_MAX, BrokenKey};
+use super::rule::{AT_ONCE_MAX, BrokenKey};
 use crate::rates::{PRICE_MAX, ViberKind, is_price};
 use carriers::{HttpConfig, Provider, SandboxConfig, SipConfig, SmppConfig};
 use flow::{Channel, Price};
@@ -37,17 +37,19 @@ pub struct CommonConfig {
     /// What to do with a message that the carrier may have or not.
     #[serde(default)]
     pub unknown_submit: UnknownSubmit,
-    /// With [`UnknownSubmit::Resend`]: how often a part is sent again at most after outcomes that nobody knows; then it
-    /// waits.
+    /// With [`UnknownSubmit::Resend`]: how often a part is sent again at most after outcomes that nobody
+    /// knows; then it waits.
     #[serde(default = "default_unknown_resends_max")]
     pub unknown_resends_max: u8,
-    /// The share of its last minute's messages that must go well; with less, other carriers of a channel go first.
+    /// The share of its last minute's messages that must go well; with less, other carriers of a channel go
+    /// first.
     #[serde(default = "default_success_min")]
     pub success_min: f64,
     /// What it charges all its Viber messages as; by what they show when absent.
     #[serde(default)]
     pub viber_kind: Option<ViberKind>,
-    /// What a message costs where no rate table says more, by channel: an Sms part, a delivered Viber message, an answered call.
+    /// What a message costs where no rate table says more, by channel: an Sms part, a delivered Viber
+    /// message, an answered call.
     #[serde(default)]
     pub prices: BTreeMap<Channel, Price>,
 }
@@ -59,7 +61,8 @@ pub enum UnknownSubmit {
     /// Send it again, a bounded number of times: it may arrive twice.
     #[default]
     Resend,
-    /// Wait for a receipt until the time to live is over: it may be lost to this step, and never arrives twice.
+    /// Wait for a receipt until the time to live is over: it may be lost to this step, and never arrives
+    /// twice.
     Wait,
 }
 

@@ -1,6 +1,6 @@
 //! `[engine]`.
 
-use super::BrokenKey;
+use super::rule::BrokenKey;
 use carriers::config::duration;
 use serde::Deserialize;
 use std::time::Duration;

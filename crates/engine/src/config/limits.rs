@@ -1,6 +1,7 @@
-//! `[limits]`: how much anybody outside may ask for at once. docs/limits.md lists them with every other limit.
+//! `[limits]`: how much anybody outside may ask for at once. docs/limits.md lists them with every other
+//! limit.
 
-use super::BrokenKey;
+use super::rule::BrokenKey;
 use carriers::config::duration;
 use flow::Limits;
 use serde::Deserialize;

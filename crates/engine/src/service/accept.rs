@@ -37,8 +37,9 @@ pub enum AcceptError {
 }
 
 impl Service {
-    /// Accepts a flow that a door read; durable when it returns. `answer` makes the door's answer of the flow that is
-    /// stored: the new one, or, if the idempotency key was used before with the same body, that of then.
+    /// Accepts a flow that a door read; durable when it returns. `answer` makes the door's answer of the flow
+    /// that is stored: the new one, or, if the idempotency key was used before with the same body, that of
+    /// then.
     ///
     /// # Errors
     /// [`AcceptError`].
@@ -143,7 +144,8 @@ impl Service {
         problems.add(path, Rule::Carrier, format!("can't be carried: {}", refusals.join("; ")));
     }
 
-    /// Checks that a call goes to where this server may send; an address that can't be read was refused before.
+    /// Checks that a call goes to where this server may send; an address that can't be read was refused
+    /// before.
     fn check_sip(&self, step: &Step, path: &str, problems: &Problems) {
         let Content::Voice(Voice { to: VoiceTarget::Sip(address), .. }) = &step.content else { return };
         let Ok(address) = SipAddress::parse(address) else { return };

@@ -32,8 +32,8 @@ impl From<TrackError> for CancelError {
 }
 
 impl Service {
-    /// Cancels a flow that has not ended, and returns it as it is then: no part of it is handed to a carrier any more,
-    /// and no further step starts. Cancelling twice is as good as once.
+    /// Cancels a flow that has not ended, and returns it as it is then: no part of it is handed to a carrier
+    /// any more, and no further step starts. Cancelling twice is as good as once.
     ///
     /// # Errors
     /// [`CancelError`].

@@ -1,5 +1,5 @@
-//! Costly searches: few at a time, applications in turns, each with a deadline, and on threads that come after those
-//! that accept flows.
+//! Costly searches: few at a time, applications in turns, each with a deadline, and on threads that come
+//! after those that accept flows.
 
 use super::turns::{TooManyWait, Turn, Turns};
 use crate::config::LimitsConfig;
@@ -108,8 +108,8 @@ impl Searches {
         self.work(turn, deadline, work).await
     }
 
-    /// Does a part of what is being sent already. It may wait for its turn as long as it has to, and has to work within
-    /// the limit.
+    /// Does a part of what is being sent already. It may wait for its turn as long as it has to, and has to
+    /// work within the limit.
     ///
     /// # Errors
     /// [`Unanswered`].

@@ -11,8 +11,8 @@ use uuid::Uuid;
 const ERASED_MAX: usize = 200;
 
 impl Service {
-    /// Erases a flow of an application: its bodies, its recipients and what became of it. One that is under way is
-    /// cancelled first.
+    /// Erases a flow of an application: its bodies, its recipients and what became of it. One that is under
+    /// way is cancelled first.
     ///
     /// # Errors
     /// [`TrackError`].
@@ -22,8 +22,8 @@ impl Service {
         if erased == 1 { Ok(()) } else { Err(TrackError::NotFound) }
     }
 
-    /// Erases every flow of an application with a step to a recipient, also if that step was never started; returns how
-    /// many there were. `recipient` is as steps keep it: E.164, or a SIP address in full.
+    /// Erases every flow of an application with a step to a recipient, also if that step was never started;
+    /// returns how many there were. `recipient` is as steps keep it: E.164, or a SIP address in full.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]; those that were erased before it stay erased.

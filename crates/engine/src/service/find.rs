@@ -42,7 +42,8 @@ pub enum FindError {
 }
 
 impl Service {
-    /// Finds the flows of an application that match a query and filters on messages. What is costly waits for its turn.
+    /// Finds the flows of an application that match a query and filters on messages. What is costly waits for
+    /// its turn.
     ///
     /// # Errors
     /// [`FindError`].
@@ -70,8 +71,8 @@ impl Service {
         Ok(self.searches.run(application, ask).await?)
     }
 
-    /// Reads the first of these flows, as many as have at most `bytes_max` octets on disk together, and at least one;
-    /// `None` for one that is gone.
+    /// Reads the first of these flows, as many as have at most `bytes_max` octets on disk together, and at
+    /// least one; `None` for one that is gone.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -88,8 +89,8 @@ fn matches(found: Found) -> Matches {
     Matches { total: found.total, ids: found.keys.into_iter().map(|(_, id)| id).collect() }
 }
 
-/// Reads every flow that the index leaves. The flows of the page are read again for the answer, since they may be large
-/// together.
+/// Reads every flow that the index leaves. The flows of the page are read again for the answer, since they
+/// may be large together.
 async fn read_through(
     service: Arc<Service>,
     query: Query,

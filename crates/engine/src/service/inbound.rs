@@ -1,5 +1,5 @@
-//! What recipients write back over Viber: passed on to the `inboundUrl` of the step that they answer, and remembered
-//! where they want no more.
+//! What recipients write back over Viber: passed on to the `inboundUrl` of the step that they answer, and
+//! remembered where they want no more.
 
 use super::core::Service;
 use crate::clock::now_ms;
@@ -42,8 +42,8 @@ impl Answered {
         }
     }
 
-    /// What the client's server is told (contract, section 5): the members of the original service, and ours beside
-    /// them. What we have nothing to tell for is null.
+    /// What the client's server is told (contract, section 5): the members of the original service, and ours
+    /// beside them. What we have nothing to tell for is null.
     fn tell(&self, event: &str, from: &str, message: Option<&InboundMessage>, now_ms: i64) -> Value {
         let (viber, id) = (self.viber(), self.flow.state.messages[self.message].id);
         let text = message.and_then(|message| message.text.as_deref());

@@ -1,5 +1,5 @@
-//! What can be done with the server, whatever door it is asked through: one use case a file, each with its input, its
-//! result and its errors.
+//! What can be done with the server, whatever door it is asked through: one use case a file, each with its
+//! input, its result and its errors.
 
 mod accept;
 mod cancel;

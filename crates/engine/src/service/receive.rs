@@ -15,13 +15,14 @@ use tokio::time::Instant;
 const RECEIPTS_AT_ONCE: usize = 256;
 /// What recipients wrote that is passed on at once.
 const INBOUND_AT_ONCE: usize = 16;
-/// How long a post waits for the servers of clients, of all that it is passed on to; they are tried further beside it.
+/// How long a post waits for the servers of clients, of all that it is passed on to; they are tried further
+/// beside it.
 const INBOUND_MAX: Duration = Duration::from_secs(3);
 /// A body of more octets is read beside those who wait: thousands of receipts take a while.
 const LARGE_BODY: usize = 256 * 1024;
 
-/// Why a post was not taken, or not whole. The provider posts it again then: what was stored changes nothing, and what
-/// was passed on is not passed on again.
+/// Why a post was not taken, or not whole. The provider posts it again then: what was stored changes nothing,
+/// and what was passed on is not passed on again.
 #[derive(Debug, thiserror::Error)]
 pub enum ReceiveError {
     /// There is no carrier of this name, or it takes no receipts so.
@@ -75,8 +76,8 @@ impl Service {
     /// [`ReceiveError`].
     pub async fn receive(&self, name: &str, post: Post) -> Result<(), ReceiveError> {
         let Sorted { receipts, unread, inbound } = sort(name, self.read(name, post).await?);
-        // Receipts first: they wait for no client's server. Many of them share a commit. If something can't be
-        // stored or passed on, the rest is all the same.
+        // Receipts first: they wait for no client's server. Many of them share a commit. If something can't
+        // be stored or passed on, the rest is all the same.
         let sink = self.engine.sink();
         let stored = stream::iter(receipts)
             .map(|report| sink.report(report))

@@ -6,8 +6,8 @@ use flow::Channel;
 use store::{StoreError, Suppression};
 
 impl Service {
-    /// Remembers that a recipient wants no more messages; it holds for every hand-over from now on. `recipient` is
-    /// E.164.
+    /// Remembers that a recipient wants no more messages; it holds for every hand-over from now on.
+    /// `recipient` is E.164.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].

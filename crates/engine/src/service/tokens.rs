@@ -37,8 +37,8 @@ impl Service {
         Ok(application.filter(|known| known.has_secret(key, secret) && known.revoked_ms.is_none()))
     }
 
-    /// Issues a token to an application for roles, with blanks between them. Where the application has as many as it
-    /// may, the one goes that would end first.
+    /// Issues a token to an application for roles, with blanks between them. Where the application has as
+    /// many as it may, the one goes that would end first.
     ///
     /// # Errors
     /// [`IssueError`].

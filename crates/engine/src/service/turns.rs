@@ -1,5 +1,5 @@
-//! Who may do something costly next: few at a time, and applications take turns, so that nobody waits for all that
-//! another one asked for before.
+//! Who may do something costly next: few at a time, and applications take turns, so that nobody waits for all
+//! that another one asked for before.
 
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};

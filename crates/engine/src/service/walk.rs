@@ -12,7 +12,8 @@ use wire::message_filter::MessageFilter;
 const KEYS_MAX: usize = 4096;
 /// Flows that are read at once, also where they are small.
 pub const FLOWS_MAX: usize = 500;
-/// Octets of the flows' documents that are read at once for an answer: what a client that reads nothing holds.
+/// Octets of the flows' documents that are read at once for an answer: what a client that reads nothing
+/// holds.
 pub const PIECE_BYTES: usize = 256 * 1024;
 
 /// How far a walk is.
@@ -29,9 +30,9 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// Through the matches of a query whose messages the filters let through. Each flow that was there at the start
-    /// and still matches comes exactly once: the walk goes on behind the last one, not at a page's number.
-    /// Flows of at most `bytes_max` octets are read at once.
+    /// Through the matches of a query whose messages the filters let through. Each flow that was there at the
+    /// start and still matches comes exactly once: the walk goes on behind the last one, not at a page's
+    /// number. Flows of at most `bytes_max` octets are read at once.
     pub fn new(service: Arc<Service>, query: Query, filters: Vec<MessageFilter>, bytes_max: usize) -> Walk {
         let query = Query { offset: 0, limit: KEYS_MAX, ..query };
         Walk { service, query, filters, keys: Vec::new(), exhausted: false, bytes_max }
@@ -72,8 +73,8 @@ impl Walk {
     }
 }
 
-/// Whether the index answers within microseconds (docs/search.md): it looks through recipients for `contains`, and where
-/// several conditions on them meet.
+/// Whether the index answers within microseconds (docs/search.md): it looks through recipients for
+/// `contains`, and where several conditions on them meet.
 pub fn is_quick(query: &Query) -> bool {
     let mut operators = query.filters.iter().filter_map(|filter| match filter.predicate {
         Predicate::To(operator, _) => Some(operator),

@@ -1,7 +1,8 @@
 //! Septets in octets, without a gap (3GPP TS 23.038, 6.1.2.1).
 
-/// Packs septets, one in each octet of `septets`, the first one from the lowest bit on. `fill_bits`, of at most 6, stay
-/// free before it, so that it begins on a septet's boundary behind a user data header (3GPP TS 23.040, 9.2.3.24).
+/// Packs septets, one in each octet of `septets`, the first one from the lowest bit on. `fill_bits`, of at
+/// most 6, stay free before it, so that it begins on a septet's boundary behind a user data header (3GPP TS
+/// 23.040, 9.2.3.24).
 pub fn pack_septets(septets: &[u8], fill_bits: u8) -> Vec<u8> {
     let mut octets = Vec::with_capacity((septets.len() * 7 + 13) / 8);
     let (mut bits, mut count) = (0_u16, u32::from(fill_bits.min(6)));
@@ -20,8 +21,8 @@ pub fn pack_septets(septets: &[u8], fill_bits: u8) -> Vec<u8> {
     octets
 }
 
-/// Unpacks as many septets as whole ones are there. Where 7 bits are left over, the last one may be none: the octets
-/// don't say.
+/// Unpacks as many septets as whole ones are there. Where 7 bits are left over, the last one may be none: the
+/// octets don't say.
 pub fn unpack_septets(octets: &[u8], fill_bits: u8) -> Vec<u8> {
     let mut septets = Vec::with_capacity(octets.len() * 8 / 7);
     let (mut bits, mut count) = (0_u16, 0);
@@ -59,7 +60,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn unpacking_undoes_packing(septets in prop::collection::vec(0_u8..0x80, 0..200), fill_bits in 0_u8..7) {
+        fn unpacking_undoes_packing(
+            septets in prop::collection::vec(0_u8..0x80, 0..200),
+            fill_bits in 0_u8..7,
+        ) {
             let unpacked = unpack_septets(&pack_septets(&septets, fill_bits), fill_bits);
             prop_assert_eq!(&unpacked[..septets.len()], &septets[..]);
             prop_assert!(unpacked[septets.len()..].iter().all(|septet| *septet == 0));

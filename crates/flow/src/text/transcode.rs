@@ -1,10 +1,11 @@
 //! Writes a text with the characters of the GSM alphabet alone.
 //!
-//! The alphabet has the Greek capitals that no Latin letter looks like. With the Latin ones that do, it holds every Greek
-//! text in capitals, letter by letter; Greek networks send that way, and handsets show it as Greek. So Greek letters of
-//! either case become capitals, as long as before. Other scripts are written by sound.
+//! The alphabet has the Greek capitals that no Latin letter looks like. With the Latin ones that do, it holds
+//! every Greek text in capitals, letter by letter; Greek networks send that way, and handsets show it as
+//! Greek. So Greek letters of either case become capitals, as long as before. Other scripts are written by
+//! sound.
 
-use super::septets;
+use super::gsm::septets;
 use std::borrow::Cow;
 
 /// Capitals of the Cyrillic script that the GSM alphabet has a look-alike of, and that.
@@ -32,8 +33,10 @@ const CYRILLIC: [(char, char); 21] = [
     ('Ү', 'Y'),
 ];
 
-/// Replaces the characters that the GSM alphabet lacks by ones that it has: `Ά` by `A`, `“` by `"`, `?` at worst.
-pub(super) fn transcode(text: &str) -> String {
+/// Replaces the characters that the GSM alphabet lacks by ones that it has: `Ά` by `A`, `“` by `"`, `?` at
+/// worst. Greek letters become the capitals that the alphabet has or that look alike, so that the text keeps
+/// its length.
+pub fn transcode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let shouts = !text.chars().any(char::is_lowercase);
     let mut rest = text;
@@ -50,7 +53,8 @@ pub(super) fn transcode(text: &str) -> String {
     out
 }
 
-/// `shouts`: whether the text that it is from has no lower-case letter, which a word of one letter can't tell.
+/// `shouts`: whether the text that it is from has no lower-case letter, which a word of one letter can't
+/// tell.
 fn transcode_word(word: &str, shouts: bool, out: &mut String) {
     let cased = word.chars().filter(|c| c.is_uppercase() || c.is_lowercase()).count();
     let capitals = if cased > 1 { !word.chars().any(char::is_lowercase) } else { shouts };
@@ -73,8 +77,8 @@ fn known(c: char) -> char {
     if septets(c).is_some() { c } else { '?' }
 }
 
-/// The letters for a capital in the case of the word around it: all of them capitals in a word of capitals, else the
-/// first one.
+/// The letters for a capital in the case of the word around it: all of them capitals in a word of capitals,
+/// else the first one.
 fn in_case(c: char, plain: &str, capitals: bool) -> Cow<'_, str> {
     let mut letters = plain.chars();
     match letters.next() {
@@ -125,7 +129,8 @@ fn greek_capital(c: char) -> Option<char> {
     })
 }
 
-/// As [`greek_capital`], for letters with the accents and breathings of old (Unicode's block "Greek Extended").
+/// As [`greek_capital`], for letters with the accents and breathings of old (Unicode's block "Greek
+/// Extended").
 fn polytonic_capital(c: char) -> Option<char> {
     Some(match c {
         '\u{1f00}'..='\u{1f0f}'

@@ -18,8 +18,8 @@ pub struct Generated {
     pub facets: Facets,
 }
 
-/// Makes the same flows every time: 90 days with a daily cycle, equal timestamps, 0.5 % open flows, and recipients
-/// of which a few get much (the density falls with the square root of the rank).
+/// Makes the same flows every time: 90 days with a daily cycle, equal timestamps, 0.5 % open flows, and
+/// recipients of which a few get much (the density falls with the square root of the rank).
 pub struct Generator {
     random: fastrand::Rng,
     numbers: u64,

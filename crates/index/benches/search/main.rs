@@ -1,9 +1,11 @@
-//! How long a search takes: total and ids of a page, the index alone, with new parameters for every repetition; and
-//! beside it, with the same questions, what other engines take. Run by `cargo xtask bench search`.
+//! How long a search takes: total and ids of a page, the index alone, with new parameters for every
+//! repetition; and beside it, with the same questions, what other engines take. Run by `cargo xtask bench
+//! search`.
 //!
-//! Arguments: `--flows N`, `--recipients N`, `--only PART` of a class's name; `--sqlite DIR` to ask SQLite too,
-//! `--postgres PARAMETERS` of an empty database to ask PostgreSQL too, `--python PROGRAM` that has their packages to ask
-//! DuckDB and ClickHouse too, in `--sqlite`'s folder; `--files DIR` to write the index and open it again.
+//! Arguments: `--flows N`, `--recipients N`, `--only PART` of a class's name; `--sqlite DIR` to ask SQLite
+//! too, `--postgres PARAMETERS` of an empty database to ask PostgreSQL too, `--python PROGRAM` that has their
+//! packages to ask DuckDB and ClickHouse too, in `--sqlite`'s folder; `--files DIR` to write the index and
+//! open it again.
 
 mod classes;
 mod generator;
@@ -17,6 +19,7 @@ use rivals::{Database, Embedded, Postgres, Sqlite};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use uuid::Uuid;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -120,7 +123,8 @@ fn chosen() -> impl Iterator<Item = Class> {
 }
 
 fn print(title: &str, measured: &[Measured]) {
-    println!("\n{title:<52}{:>12}{:>12}{:>12}{:>20}", "matches", "median µs", "p99 µs", "p99 of the rounds");
+    let columns = ["matches", "median µs", "p99 µs", "p99 of the rounds"];
+    println!("\n{title:<52}{:>12}{:>12}{:>12}{:>20}", columns[0], columns[1], columns[2], columns[3]);
     for Measured { name, median, p99, matches } in measured {
         let (least, most) = (p99[0], p99[ROUNDS - 1]);
         println!("{name:<52}{matches:>12}{median:>12.1}{:>12.1}{least:>12.1}-{most:.1}", p99[ROUNDS / 2]);
@@ -163,15 +167,15 @@ fn compare(measured: &[Measured], rivals: &[(&str, Vec<f64>)]) {
 }
 
 /// A plain filter over a list: what a search costs without an index.
-fn plain_filter(rows: &[(i64, Facets)]) -> f64 {
+fn plain_filter(flows: &[Put]) -> f64 {
     let mut times: Vec<f64> = (0..60)
         .map(|i| {
             let from_ms = START_MS + i as i64;
             let started = Instant::now();
-            let holds = |(created_ms, facets): &&(i64, Facets)| {
+            let holds = |(_, created_ms, _, facets): &&Put| {
                 *created_ms >= from_ms && facets.status == FlowStatus::Failed
             };
-            std::hint::black_box(rows.iter().filter(holds).count());
+            std::hint::black_box(flows.iter().filter(holds).count());
             started.elapsed().as_secs_f64() * 1e6
         })
         .collect();
@@ -183,13 +187,14 @@ fn argument(name: &str) -> Option<String> {
     std::env::args().skip_while(|argument| argument != name).nth(1)
 }
 
-fn main() {
-    let number = |name: &str| argument(name).and_then(|number| number.parse::<u64>().ok());
-    let flows = number("--flows").unwrap_or(1_000_000);
-    let numbers = number("--recipients").unwrap_or((flows / 5).max(1000));
+/// A flow as the index is told of it.
+type Put = (String, i64, Uuid, Facets);
+
+/// Fills an index, and returns some of its flows too.
+fn fill(flows: u64, numbers: u64) -> (Index, Vec<Put>) {
     let before = resident_bytes();
     let index = Index::default();
-    let (mut sample, mut plain) = (Vec::new(), Vec::new());
+    let mut sample = Vec::new();
     let started = Instant::now();
     let mut loader = index.loader();
     for (i, flow) in Generator::new(flows, numbers).enumerate() {
@@ -197,32 +202,28 @@ fn main() {
         let name = application(number);
         if (i as u64).is_multiple_of((flows / 100_000).max(1)) {
             sample.push((name.clone(), created_ms, id, facets.clone()));
-            plain.push((created_ms, facets.clone()));
         }
         loader.add(&name, created_ms, id, &facets);
     }
     loader.finish();
     let spent = started.elapsed();
-    let bytes = resident_bytes() - before;
     println!(
-        "{flows} flows of {APPLICATIONS} applications over {DAYS} days, {numbers} recipients; {} bytes a flow in memory \
-         (with the sample of {}); built in {:.1} s, {:.0} flows/s",
-        bytes / flows,
+        "{flows} flows of {APPLICATIONS} applications over {DAYS} days, {numbers} recipients; {} bytes a \
+         flow in memory (with the sample of {}); built in {:.1} s, {:.0} flows/s",
+        (resident_bytes() - before) / flows,
         sample.len(),
         spent.as_secs_f64(),
         flows as f64 / spent.as_secs_f64()
     );
-    println!(
-        "a plain filter by status over a list of {} flows, for comparison: median {:.1} µs",
-        plain.len(),
-        plain_filter(&plain)
-    );
-    let alone = measure(&index, numbers);
-    print("alone", &alone);
+    (index, sample)
+}
+
+/// Asks the other engines that the arguments name.
+fn ask_rivals(index: &Index, flows: u64, numbers: u64) -> Vec<(&'static str, Vec<f64>)> {
     let mut rivals = Vec::new();
     let mut ask = |started: Instant, mut rival: Box<dyn Database>| {
         println!("{} was filled in {:.0} s", rival.name(), started.elapsed().as_secs_f64());
-        rivals.push((rival.name(), ask_rival(&mut *rival, &index, numbers)));
+        rivals.push((rival.name(), ask_rival(&mut *rival, index, numbers)));
     };
     let flows_again = || Generator::new(flows, numbers);
     if let Some(directory) = argument("--sqlite") {
@@ -242,17 +243,17 @@ fn main() {
         let postgres = Postgres::fill(&parameters, flows_again()).expect("PostgreSQL takes the flows");
         ask(started, Box::new(postgres));
     }
-    if !rivals.is_empty() {
-        compare(&alone, &rivals);
-    }
+    rivals
+}
 
+/// Measures while changes of status arrive, in groups, as the store commits.
+fn measure_beside_changes(index: &Index, sample: &[Put], numbers: u64) -> Vec<Measured> {
     let (stop, applied) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let mut random = fastrand::Rng::with_seed(3);
             let started = Instant::now();
             while !stop.load(Ordering::Relaxed) {
-                // In groups, as the store commits.
                 let due = started.elapsed().as_millis() as u64 * UPDATES / 1000;
                 if applied.load(Ordering::Relaxed) >= due {
                     std::thread::sleep(Duration::from_millis(1));
@@ -267,33 +268,60 @@ fn main() {
                 applied.fetch_add(20, Ordering::Relaxed);
             }
         });
-        print("while 20,000 status changes a second arrive", &measure(&index, numbers));
+        let measured = measure(index, numbers);
         stop.store(true, Ordering::Relaxed);
-    });
+        measured
+    })
+}
 
-    let changes = sample.len().min(200_000);
+/// How many changes of status the index takes in a second, one after the other.
+fn measure_changes(index: &Index, sample: &[Put]) {
     let started = Instant::now();
-    for (name, created_ms, id, facets) in sample.iter().take(changes) {
+    for (name, created_ms, id, facets) in sample {
         let status =
             if facets.status == FlowStatus::Failed { FlowStatus::Succeeded } else { FlowStatus::Failed };
         index.put([(name.as_str(), *created_ms, *id, Facets { status, ..facets.clone() })]);
     }
-    println!("\n{:.0} status changes a second, alone", changes as f64 / started.elapsed().as_secs_f64());
+    println!("\n{:.0} status changes a second, alone", sample.len() as f64 / started.elapsed().as_secs_f64());
+}
 
+/// Writes the index and opens it again.
+fn measure_files(index: &Index, directory: &Path, flows: u64) {
+    let started = Instant::now();
+    let report = index.save(directory, "bench", &[1]).expect("the index is written");
+    println!(
+        "written in {:.1} s: {:.1} bytes a flow on disk, {} segments",
+        started.elapsed().as_secs_f64(),
+        report.bytes as f64 / flows as f64,
+        report.segments
+    );
+    let started = Instant::now();
+    let read = Index::default();
+    read.read(directory, "bench").expect("the index is read");
+    println!("checked and opened in {:.2} s", started.elapsed().as_secs_f64());
+    assert_eq!(read.len() as u64, flows);
+}
+
+fn main() {
+    let number = |name: &str| argument(name).and_then(|number| number.parse::<u64>().ok());
+    let flows = number("--flows").unwrap_or(1_000_000);
+    let numbers = number("--recipients").unwrap_or((flows / 5).max(1000));
+    let (index, sample) = fill(flows, numbers);
+    println!(
+        "a plain filter by status over a list of {} flows, for comparison: median {:.1} µs",
+        sample.len(),
+        plain_filter(&sample)
+    );
+    let alone = measure(&index, numbers);
+    print("alone", &alone);
+    let rivals = ask_rivals(&index, flows, numbers);
+    if !rivals.is_empty() {
+        compare(&alone, &rivals);
+    }
+    let title = "while 20,000 status changes a second arrive";
+    print(title, &measure_beside_changes(&index, &sample, numbers));
+    measure_changes(&index, &sample);
     if let Some(directory) = argument("--files") {
-        let directory = Path::new(&directory);
-        let started = Instant::now();
-        let report = index.save(directory, "bench", 0, 1).expect("the index is written");
-        println!(
-            "written in {:.1} s: {:.1} bytes a flow on disk, {} segments",
-            started.elapsed().as_secs_f64(),
-            report.bytes as f64 / flows as f64,
-            report.segments
-        );
-        let started = Instant::now();
-        let read = Index::default();
-        read.read(directory, "bench").expect("the index is read");
-        println!("checked and opened in {:.2} s", started.elapsed().as_secs_f64());
-        assert_eq!(read.len() as u64, flows);
+        measure_files(&index, Path::new(&directory), flows);
     }
 }

@@ -1,4 +1,5 @@
-//! `switchback.toml`: read, overridden by the environment, checked. `switchback.example.toml` explains every key.
+//! `switchback.toml`: read, overridden by the environment, checked. `switchback.example.toml` explains every
+//! key.
 
 mod carrier;
 pub mod certificate;

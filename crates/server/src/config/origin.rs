@@ -21,7 +21,8 @@ impl Origin {
         Origin { file: file.map(Path::to_owned), lines: Lines::of_document(text), ..Origin::default() }
     }
 
-    /// From now on, a key is what something else says: an environment variable, an option of the command line.
+    /// From now on, a key is what something else says: an environment variable, an option of the command
+    /// line.
     pub fn override_key(&mut self, key: impl Into<String>, by: impl Into<String>) {
         self.overridden.push((key.into(), by.into()));
     }
@@ -57,8 +58,8 @@ impl Origin {
         inner.filter(|(key, _)| self.lines.has(key)).unwrap_or_else(|| (at.to_owned(), text))
     }
 
-    /// A text about a key, such as `carrier[0].window`: with the variable that it was set by, or the file and the line,
-    /// and with the carrier's name; one line, whatever is in keys.
+    /// A text about a key, such as `carrier[0].window`: with the variable that it was set by, or the file and
+    /// the line, and with the carrier's name; one line, whatever is in keys.
     pub fn tell(&self, key: &str, text: &str) -> String {
         let told = (self.shown(key) + text).replace(char::is_control, " ");
         if let Some((_, by)) = self.overridden.iter().rev().find(|(set, _)| self.concerns(set, key)) {

@@ -1,5 +1,5 @@
-//! What a relative path in a configuration is relative to: the directory of its file, in all keys, also where the
-//! environment sets them.
+//! What a relative path in a configuration is relative to: the directory of its file, in all keys, also where
+//! the environment sets them.
 
 use super::origin::Origin;
 use super::sections::{Config, TlsConfig};
@@ -19,9 +19,10 @@ impl<'a> Paths<'a> {
         Paths { directory, origin, warnings: Vec::new() }
     }
 
-    /// Makes every path of a configuration one that holds in the current directory; answers with what was taken from
-    /// another place than it should be. Providers' files are read already. `names_data`: whether `store.path` is
-    /// written; where it is not, the data are in the current directory, as without any configuration.
+    /// Makes every path of a configuration one that holds in the current directory; answers with what was
+    /// taken from another place than it should be. Providers' files are read already. `names_data`: whether
+    /// `store.path` is written; where it is not, the data are in the current directory, as without any
+    /// configuration.
     pub(super) fn resolve(mut self, config: &mut Config, names_data: bool) -> Vec<String> {
         // It was never relative to anything else.
         config.pricing.rates = config.pricing.rates.take().map(|path| self.directory.join(path));
@@ -86,7 +87,8 @@ impl<'a> Paths<'a> {
         }
     }
 
-    /// Tells of data of before in the current directory that are not taken, since there are some beside the file as well.
+    /// Tells of data of before in the current directory that are not taken, since there are some beside the
+    /// file as well.
     fn note_other_data(&mut self, written: &Path, taken: &Path) {
         let database = |directory: &Path| crate::database(directory).canonicalize().ok();
         if database(written).is_some_and(|other| database(taken) != Some(other)) {

@@ -176,8 +176,8 @@ enum VariableError {
     NoTable,
 }
 
-/// Sets `SECTION__KEY` (of the environment) in the table; answers with the key's path. Values are TOML where they parse
-/// as such, else text.
+/// Sets `SECTION__KEY` (of the environment) in the table; answers with the key's path. Values are TOML where
+/// they parse as such, else text.
 fn set(table: &mut toml::Table, key: &str, value: &str) -> Result<String, VariableError> {
     let (section, key) = key.split_once("__").ok_or(VariableError::Name)?;
     let (section, key) = (section.to_ascii_lowercase(), key.to_ascii_lowercase());

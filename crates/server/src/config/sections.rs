@@ -60,11 +60,11 @@ pub struct ServerConfig {
     /// Address and port.
     #[serde(deserialize_with = "super::listen::listen")]
     pub listen: SocketAddr,
-    /// What providers call this server by, such as `https://sms.example.com`; receipts come to `/carriers/NAME/receipts`
-    /// there.
+    /// What providers call this server by, such as `https://sms.example.com`; receipts come to
+    /// `/carriers/NAME/receipts` there.
     pub public_url: Option<String>,
-    /// Requests a second that an application may make where it has no limit of its own, and an address before it is
-    /// known as whom it asks; 0 for no limit.
+    /// Requests a second that an application may make where it has no limit of its own, and an address before
+    /// it is known as whom it asks; 0 for no limit.
     pub requests_per_second: u32,
     /// Networks of the proxies whose `X-Forwarded-For` tells a client's address.
     pub trusted_proxies: Vec<IpNet>,
@@ -202,8 +202,8 @@ impl PricingConfig {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ShortenerConfig {
-    /// What short links start with: a URL that leads to `/s` of this server. Without it, steps that ask for short
-    /// links are refused.
+    /// What short links start with: a URL that leads to `/s` of this server. Without it, steps that ask for
+    /// short links are refused.
     pub base_url: Option<String>,
 }
 

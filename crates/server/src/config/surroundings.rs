@@ -1,5 +1,5 @@
-//! What a configuration finds where it is: files, programs, addresses. A start and `switchback config check` look by the
-//! same function, so that they can't differ.
+//! What a configuration finds where it is: files, programs, addresses. A start and `switchback config check`
+//! look by the same function, so that they can't differ.
 
 use super::certificate;
 use super::sections::{Config, read_key};
@@ -29,8 +29,8 @@ struct Survey<'a> {
 }
 
 impl Config {
-    /// Looks whether everything is there that the configuration names. Nothing is made, nobody is called; an address
-    /// that is in use is none of it, since a server may run.
+    /// Looks whether everything is there that the configuration names. Nothing is made, nobody is called; an
+    /// address that is in use is none of it, since a server may run.
     pub fn survey(&self) -> Surroundings {
         let mut survey = Survey { config: self, found: Surroundings::default() };
         survey.look_at_server();
@@ -158,7 +158,8 @@ impl Survey<'_> {
     }
 }
 
-/// Whether an address is ours to listen on. In use it may be by a server that runs; who starts another one is told.
+/// Whether an address is ours to listen on. In use it may be by a server that runs; who starts another one is
+/// told.
 fn listens<T>(bound: std::io::Result<T>, address: SocketAddr) -> Result<(), String> {
     match bound {
         Err(error) if error.kind() != ErrorKind::AddrInUse => Err(format!("{address}: {error}")),

@@ -1,5 +1,5 @@
-//! The answers under way on an HTTP/2 connection. Of HTTP/1.1, who takes nothing is noticed by a write that can't go on;
-//! here each answer waits for room of its own, while the connection goes on.
+//! The answers under way on an HTTP/2 connection. Of HTTP/1.1, who takes nothing is noticed by a write that
+//! can't go on; here each answer waits for room of its own, while the connection goes on.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;

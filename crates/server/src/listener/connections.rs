@@ -1,8 +1,8 @@
 //! Who is connected, and which connection has to go when there is no room for another one.
 //!
-//! A connection is *idle* while the server has nothing to do for it: before its first request and between two. It is
-//! *slow* while a request waits for its client, to send the body or to take the answer. Otherwise it is *busy*, and is
-//! never closed for another one.
+//! A connection is *idle* while the server has nothing to do for it: before its first request and between
+//! two. It is *slow* while a request waits for its client, to send the body or to take the answer. Otherwise
+//! it is *busy*, and is never closed for another one.
 
 use api::request::peer::network;
 use parking_lot::Mutex;
@@ -147,8 +147,9 @@ impl Connections {
         })
     }
 
-    /// Waits until there is room for a connection from an address, for which another one is closed where need be: the
-    /// oldest idle one of that address, else of the address that has most idle ones, else the oldest slow one likewise.
+    /// Waits until there is room for a connection from an address, for which another one is closed where need
+    /// be: the oldest idle one of that address, else of the address that has most idle ones, else the oldest
+    /// slow one likewise.
     pub async fn room_for(&self, address: IpAddr) {
         let address = network(address);
         loop {
@@ -271,7 +272,8 @@ impl Seat {
         own.is_idle().then_some(own.since)
     }
 
-    /// Octets came from the client. False where they are of a head that is large while all heads take too much room.
+    /// Octets came from the client. False where they are of a head that is large while all heads take too
+    /// much room.
     pub fn takes(&self, octets: usize) -> bool {
         if !self.is_idle() {
             return true;

@@ -1,4 +1,5 @@
-//! The listener: HTTP/1.1 and HTTP/2, plain or over TLS, with bounds on what a client that is slow or means harm can hold.
+//! The listener: HTTP/1.1 and HTTP/2, plain or over TLS, with bounds on what a client that is slow or means
+//! harm can hold.
 
 mod answers;
 mod connections;
@@ -35,7 +36,8 @@ use watched::Watched;
 const SEND_BUFFER: usize = 128 * 1024;
 /// Octets of a request's head; more are answered 431.
 const HEAD_MAX: usize = 64 * 1024;
-/// Requests of an HTTP/2 connection at the same time: clients send some 100 before they know (RFC 9113, 6.5.2).
+/// Requests of an HTTP/2 connection at the same time: clients send some 100 before they know (RFC 9113,
+/// 6.5.2).
 const STREAMS_MAX: u32 = 128;
 /// Those that are worked for meanwhile. Each of them can have a piece of an answer in memory.
 const ANSWERS_MAX: usize = 16;
@@ -107,7 +109,8 @@ impl Listener {
         certificate.ok_or_else(|| anyhow!("server.tls is not set"))?.reload()
     }
 
-    /// Takes no more connections, and no more requests on those that are open; what is under way may take so long.
+    /// Takes no more connections, and no more requests on those that are open; what is under way may take so
+    /// long.
     pub fn close(&self, within: Duration) {
         self.shared.closing.send_replace(Some(within));
     }
@@ -153,7 +156,8 @@ impl Shared {
     async fn serve(self: Arc<Shared>, stream: TcpStream, address: SocketAddr, seat: Arc<Seat>) {
         // Without it, small answers wait for acknowledgements.
         let _ = stream.set_nodelay(true);
-        // Else the system enlarges it for who does not read, by megabytes, and takes that for progress for a while.
+        // Else the system enlarges it for who does not read, by megabytes, and takes that for progress for a
+        // while.
         let _ = SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER);
         let served = async {
             let patience = self.request_timeout;

@@ -19,8 +19,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Octets of a body that nobody wanted, which are read nonetheless, so that the connection can go on and its client reads
-/// the answer. (RFC 9112, 9.3: else it has to be closed.)
+/// Octets of a body that nobody wanted, which are read nonetheless, so that the connection can go on and its
+/// client reads the answer. (RFC 9112, 9.3: else it has to be closed.)
 const UNREAD_MAX: usize = 1 << 20;
 
 /// The routes, as one connection sees them.

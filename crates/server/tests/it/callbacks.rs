@@ -127,8 +127,8 @@ async fn on_change_tells_every_change_in_order() {
         let message = body["messages"].as_array().unwrap().last().unwrap();
         format!("{} {} {}", body["status"], message["type"], message["status"]["name"]).replace('"', "")
     };
-    // A target that answers gets one callback for each change; one whose first attempts fail gets them again, with the
-    // same body and id, and then what came meanwhile, perhaps in fewer.
+    // A target that answers gets one callback for each change; one whose first attempts fail gets them again,
+    // with the same body and id, and then what came meanwhile, perhaps in fewer.
     for answers in [&[200][..], &[500, 503, 200]] {
         let receiver = Receiver::start(answers).await;
         server.send(&flow("OnChange", &receiver.url, "+306900000010")).await;

@@ -1,5 +1,5 @@
-//! SMPP against Jasmin whole: its SMPP server takes our bind, its SMPP client passes messages on to an SMSC, whose
-//! receipts come back through Jasmin.
+//! SMPP against Jasmin whole: its SMPP server takes our bind, its SMPP client passes messages on to an SMSC,
+//! whose receipts come back through Jasmin.
 
 use crate::smsc::Smsc;
 use crate::support::*;
@@ -70,7 +70,8 @@ async fn outcomes(jasmin: &Smsc) {
         ("+306900000010", "Καλημέρα 👍", 100, ("Delivered", "Delivered")),
         ("+306900000001", "x", 100, ("Undelivered", "Unknown Number")),
         ("+306900000007", "x", 100, ("Undelivered", "Call Barred")),
-        // The SMSC refuses it. Jasmin has long said yes by then, and tells who asked for every receipt nothing.
+        // The SMSC refuses it. Jasmin has long said yes by then, and tells who asked for every receipt
+        // nothing.
         ("+306900000002", "x", 10, ("Undelivered", "Expired")),
     ] {
         let id = send(&server, to, body, ttl).await;
@@ -161,8 +162,8 @@ async fn killed(jasmin: &mut Smsc, unknown_submit: &str, prefix: &str) {
         server.track_to_end(id).await;
     }
     let unknown = unknown_submits(&server).await;
-    // A receipt that comes after the end counts as well. Those that Jasmin had taken from the SMSC and not yet passed
-    // on are lost with it.
+    // A receipt that comes after the end counts as well. Those that Jasmin had taken from the SMSC and not
+    // yet passed on are lost with it.
     let mut delivered = 0;
     for _ in 0..100 {
         delivered = 0;

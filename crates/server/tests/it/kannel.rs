@@ -4,8 +4,8 @@ use crate::smsc::Smsc;
 use crate::support::*;
 use serde_json::json;
 
-/// It answers submits without an id, sends messages in bursts with a request to answer after each, and numbers its
-/// requests from 0.
+/// It answers submits without an id, sends messages in bursts with a request to answer after each, and
+/// numbers its requests from 0.
 #[tokio::test]
 async fn kannels_smsc() {
     let smsc = Smsc::kannel(200);

@@ -83,7 +83,8 @@ async fn two_servers_never_share_a_data_directory() {
     assert!(error.to_string().contains("another server"), "{error}");
 }
 
-/// Starts a server, sends flows with the token of an earlier one, stops it; answers how many flows a search found.
+/// Starts a server, sends flows with the token of an earlier one, stops it; answers how many flows a search
+/// found.
 async fn go_on(data: &Path, token: &str, to: &str, flows: usize) -> u64 {
     let mut server = TestServer::start_on(data, "").await;
     server.token = token.to_owned();

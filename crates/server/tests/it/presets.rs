@@ -1,5 +1,5 @@
-//! Every preset: each kind of message as the provider wants it, field by field; a flow Viber → Sms; receipts in any
-//! order and twice. The provider is a small mock of our own.
+//! Every preset: each kind of message as the provider wants it, field by field; a flow Viber → Sms; receipts
+//! in any order and twice. The provider is a small mock of our own.
 
 use crate::provider::{Got, Provider, Reply, is_like};
 use crate::support::*;

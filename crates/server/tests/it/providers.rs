@@ -1,4 +1,5 @@
-//! The cases of carriers over HTTP, receipts, callbacks and what recipients write, each under the name of its rule.
+//! The cases of carriers over HTTP, receipts, callbacks and what recipients write, each under the name of its
+//! rule.
 
 use crate::provider::{Provider, Reply};
 use crate::smsc::Smsc;

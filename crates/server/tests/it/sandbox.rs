@@ -3,8 +3,8 @@
 use crate::support::*;
 use serde_json::{Value, json};
 
-/// Sends one-step flows to every digit at once and compares status and detailed status of each, once the flow has
-/// ended and `settled` holds.
+/// Sends one-step flows to every digit at once and compares status and detailed status of each, once the flow
+/// has ended and `settled` holds.
 async fn play(channel: &str, expected: [(&str, &str, &str); 10]) {
     let server = TestServer::start("").await;
     let mut ids = Vec::new();

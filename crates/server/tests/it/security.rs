@@ -118,7 +118,8 @@ async fn answers_all(url: &str) {
         [("--http1.1", "1.1"), ("--http2", "2"), ("--http2-prior-knowledge", "2"), ("--no-alpn", "1.1")]
     {
         let is_plain = url.starts_with("http://");
-        // Without TLS, curl asks for an upgrade to HTTP/2, which nobody has to follow (RFC 9113 has it no more).
+        // Without TLS, curl asks for an upgrade to HTTP/2, which nobody has to follow (RFC 9113 has it no
+        // more).
         let version = if is_plain && choice == "--http2" { "1.1" } else { version };
         let arguments = ["-sk", choice, "-w", " %{http_version} %{http_code}", "--max-time", "20"];
         let mut arguments: Vec<String> = arguments.map(str::to_owned).into();

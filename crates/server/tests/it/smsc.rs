@@ -48,8 +48,8 @@ impl Smsc {
         Smsc::start(command)
     }
 
-    /// The PyPI package `jasmin`, whole, which passes messages on to another SMSC; `receipts` is `deliver_sm` or
-    /// `data_sm`.
+    /// The PyPI package `jasmin`, whole, which passes messages on to another SMSC; `receipts` is `deliver_sm`
+    /// or `data_sm`.
     pub fn jasmin(folder: &Path, upstream: &Smsc, receipts: &str) -> Smsc {
         let mut command = Command::new(installed("jasmin/bin/python"));
         command.arg(root().join("crates/server/tests/peers/smsc_jasmin.py"));

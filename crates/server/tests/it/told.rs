@@ -164,7 +164,8 @@ async fn answers_that_come_late_count() {
     assert_eq!(running.flow(refused).state.messages.len(), 2, "the flow moves on");
     running.asked(3).await;
 
-    // The third hand-over, of the second step, is unknown as well; then it is throttled, and handed over again.
+    // The third hand-over, of the second step, is unknown as well; then it is throttled, and handed over
+    // again.
     let part = *running.carrier.asked.lock().unwrap().last().unwrap();
     assert_eq!((part.flow, part.message), (refused.flow, 1));
     running.sink().answered_late(part, "c", unknown()).await.unwrap();

@@ -1,4 +1,5 @@
-//! Clients as they are met in life: how they write dates, numbers, headers and bodies, and what must not be guessed.
+//! Clients as they are met in life: how they write dates, numbers, headers and bodies, and what must not be
+//! guessed.
 
 use crate::support::*;
 use reqwest::{Method, StatusCode};
@@ -152,7 +153,8 @@ async fn a_connection_that_stays_open_after_a_refusal_answers_the_next_request()
             stream.write_all(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
             assert_eq!(read_answer(&mut stream).await.0, 200, "{line}");
         }
-        // Too much to read it for nothing, and who asks first before sending (where the body is needed, it is told to).
+        // Too much to read it for nothing, and who asks first before sending (where the body is needed, it is
+        // told to).
         let asks = "expect: 100-continue\r\ncontent-length: 120\r\n";
         let needed = line == "POST /oauth/token" || line.contains("receipts") || line.starts_with("DELETE");
         for more in

@@ -58,7 +58,8 @@ pub async fn living_tokens_are_limited_and_those_that_end_first_go<B: Backend>(b
     assert!(!lives(1).await && lives(3).await && lives(4).await && lives(9).await);
 }
 
-/// Each reservation counts at once, also beside others in the same commit, and gives back what was not charged.
+/// Each reservation counts at once, also beside others in the same commit, and gives back what was not
+/// charged.
 pub async fn a_balance_is_never_promised_twice<B: Backend>(backend: &B) {
     let store = Arc::new(open(backend, &Keyring::default()).await.store);
     let admin = backend.admin(&Keyring::default());

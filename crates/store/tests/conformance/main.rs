@@ -1,5 +1,5 @@
-//! What every store promises, whatever its database: each promise of the traits once, over a way to open a store. A
-//! database that is added gets a file like `sqlite.rs`, and a line at the end of this one.
+//! What every store promises, whatever its database: each promise of the traits once, over a way to open a
+//! store. A database that is added gets a file like `sqlite.rs`, and a line at the end of this one.
 #![allow(clippy::unwrap_used)] // A test that fails here has failed.
 
 mod accounts;

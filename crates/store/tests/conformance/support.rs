@@ -34,7 +34,8 @@ pub trait Backend {
     type Store: Store;
     type Admin: Admin;
 
-    /// Opens a store that has two flows in its cache, so that others are looked up, and whose clock shows 1000.
+    /// Opens a store that has two flows in its cache, so that others are looked up, and whose clock shows
+    /// 1000.
     async fn open(&self, keys: &Keyring, observer: Observer) -> (Self::Store, usize);
 
     /// Ends a store after everything that waits is written.

@@ -126,6 +126,15 @@ fn the_index_is_described_checked_and_made_anew() {
     assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["totalElements"], 3);
     process.stop();
     assert!(index("verify").status.success());
+
+    // Files of the first format are not damaged: the log says in one line that they are made anew.
+    let first = "aa87f3b78a2febd5\n{\"identity\":\"store\",\"position\":7,\"writer\":3,\"applications\":[]}";
+    std::fs::write(data.join("index/manifest"), first).unwrap();
+    let output = index("stats");
+    assert!(text(&output.stderr).contains("format 1"), "{output:?}");
+    let mut process = Process::serve(&data, &config);
+    process.stop();
+    assert!(index("verify").status.success());
     std::fs::remove_dir_all(data.join("index")).unwrap();
     let output = index("rebuild");
     assert!(text(&output.stdout).starts_with("3 flows in"), "{output:?}");

@@ -1,6 +1,6 @@
 //! Connections, logins and answers that nobody reads: what costs before anything is sent.
 
-use super::Case;
+use super::case::Case;
 use super::peers::Peers;
 use super::stage::{Answers, Attack, Finding, Promise, Stage, private_targets, sandbox, told};
 use crate::load::post;

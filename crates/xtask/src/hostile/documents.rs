@@ -1,6 +1,6 @@
 //! Requests that make much of little: what is owed to targets that hang, documents, parameters, errors.
 
-use super::Case;
+use super::case::Case;
 use super::stage::{Answers, Attack, Finding, Stage, private_targets, sandbox, told};
 use crate::load::post;
 use anyhow::{Context as _, ensure};

@@ -1,6 +1,6 @@
 //! Sounds of a call, which its client chooses.
 
-use super::Case;
+use super::case::Case;
 use super::peers::Peers;
 use super::stage::{Answers, Attack, Finding, Promise, Stage, told};
 use crate::load::post;

@@ -1,9 +1,7 @@
-//! A server of its own for each case, two applications, and the course of a case: calm, attack, restart.
+//! A server of its own for each case with two applications, and what an attacker knows and can.
 
-use super::bystander::{self, Latencies};
 use super::peers::Peers;
 use super::watch::Watch;
-use super::{Case, Hostile, Outcome};
 use crate::load::{Client, Server, post};
 use anyhow::Context as _;
 use parking_lot::Mutex;
@@ -15,14 +13,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How long an attack may go on after its time, before the server is killed under it.
-const GRACE: Duration = Duration::from_secs(60);
 /// How long an attacker waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Octets of a refusal that are shown.
 const REFUSAL_SHOWN: usize = 160;
-/// How long a server that was started again is looked at.
-const AFTERWARDS: Duration = Duration::from_secs(3);
 
 /// The sandbox for all channels, with receipts at once.
 pub fn sandbox() -> String {
@@ -46,8 +40,8 @@ pub struct Stage {
     pub hostile: Login,
     pub other: Login,
     /// None where it did not start.
-    server: Option<Server>,
-    watch: Watch,
+    pub(super) server: Option<Server>,
+    pub(super) watch: Watch,
     program: PathBuf,
     /// What a shell does before it becomes the server.
     limits: &'static str,
@@ -59,11 +53,21 @@ pub struct Stage {
 }
 
 impl Stage {
-    fn start(program: &Path, case: &Case) -> anyhow::Result<Stage> {
+    /// Starts a server by its configuration: `limits` is what a shell does before, and with more than
+    /// `guard_mib` MiB of memory it is killed.
+    ///
+    /// # Errors
+    /// When it does not start, or gives no token.
+    pub fn start(
+        program: &Path,
+        config: fn(&Peers) -> anyhow::Result<String>,
+        limits: &'static str,
+        guard_mib: u64,
+    ) -> anyhow::Result<Stage> {
         let (directory, peers) = (tempfile::tempdir()?, Peers::start()?);
-        let config = (case.config)(&peers)?;
-        let watch = Watch::start(directory.path().join("pid"), case.guard_mib);
-        let server = launch(program, case.limits, &config, directory.path())?;
+        let config = config(&peers)?;
+        let watch = Watch::start(directory.path().join("pid"), guard_mib);
+        let server = launch(program, limits, &config, directory.path())?;
         let login = || -> anyhow::Result<Login> {
             let (basic, token) = server.login()?;
             Ok(Login { basic, token })
@@ -76,14 +80,18 @@ impl Stage {
             server: Some(server),
             watch,
             program: program.to_owned(),
-            limits: case.limits,
-            guard_mib: case.guard_mib,
+            limits,
+            guard_mib,
             config,
             directory,
         })
     }
 
-    fn server(&self) -> anyhow::Result<&Server> {
+    /// The server.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn server(&self) -> anyhow::Result<&Server> {
         self.server.as_ref().context("the server does not run")
     }
 
@@ -120,7 +128,7 @@ impl Stage {
     }
 
     /// Lines of the log that tell of a panic.
-    fn panics(&self) -> usize {
+    pub fn panics(&self) -> usize {
         let log = std::fs::read(self.directory.path().join("log")).unwrap_or_default();
         String::from_utf8_lossy(&log).lines().filter(|line| line.contains("panicked")).count()
     }
@@ -134,90 +142,6 @@ fn launch(program: &Path, limits: &str, config: &str, directory: &Path) -> anyho
     Server::start_by(command, program, config, directory.join("data"), tempfile::tempdir()?)
 }
 
-/// Plays a case: calm, attack, restart.
-pub fn play(program: &Path, case: &Case, options: &Hostile) -> anyhow::Result<Outcome> {
-    eprintln!("{} {}", case.name, case.about);
-    let mut stage = Stage::start(program, case)?;
-    let lasting = Duration::from_secs(options.calm);
-    let before = if case.prepare_is_attack { Some(calm(&stage, case, lasting)?) } else { None };
-    (case.prepare)(&mut stage, options)?;
-    let calm = match before {
-        Some(calm) => calm,
-        None => calm(&stage, case, lasting)?,
-    };
-    let (attacked, finding, hung) = attack(&stage, case, Duration::from_secs(options.seconds))?;
-    let lives = stage.server.as_mut().is_some_and(|server| server.lives().unwrap_or_default());
-    let peak_mib = stage.watch.peak_mib();
-    if !lives || hung {
-        stage.server = None;
-    }
-    let started = Instant::now();
-    let restart = match stage.restart(|_| Ok(())) {
-        Ok(()) => {
-            let took = started.elapsed();
-            std::thread::sleep(AFTERWARDS);
-            let lives = stage.server.as_mut().is_some_and(|server| server.lives().unwrap_or_default());
-            lives.then(|| (took, stage.watch.peak_mib()))
-        }
-        Err(error) => {
-            eprintln!("{}: {error:#}", case.name);
-            None
-        }
-    };
-    let panics = stage.panics();
-    let memory_max_mib = finding.memory_max_mib.unwrap_or(case.memory_max_mib);
-    let (name, about) = (case.name, case.about);
-    Ok(Outcome {
-        name,
-        about,
-        calm,
-        attacked,
-        peak_mib,
-        lives,
-        hung,
-        panics,
-        restart,
-        finding,
-        memory_max_mib,
-    })
-}
-
-fn calm(stage: &Stage, case: &Case, lasting: Duration) -> anyhow::Result<Latencies> {
-    let started = Instant::now();
-    let ended = || started.elapsed() > lasting;
-    Ok(bystander::send(&stage.server()?.address, &stage.other.token, case.rate, &ended))
-}
-
-/// The attack, with the other application beside it; the last value: whether it had to be ended.
-fn attack(stage: &Stage, case: &Case, lasting: Duration) -> anyhow::Result<(Latencies, Finding, bool)> {
-    let attack = stage.attack(lasting)?;
-    let done = AtomicBool::new(false);
-    let ended =
-        || done.load(Ordering::Relaxed) && attack.over() || attack.started.elapsed() > lasting + GRACE;
-    std::thread::scope(|scope| {
-        let other = scope.spawn(|| bystander::send(attack.address, &stage.other.token, case.rate, &ended));
-        let attacker = scope.spawn(|| {
-            let finding = (case.attack)(&attack);
-            done.store(true, Ordering::Relaxed);
-            finding
-        });
-        while !ended() {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let hung = !done.load(Ordering::Relaxed);
-        if hung {
-            // Whoever waits for it gets its answer so.
-            attack.ended.store(true, Ordering::Relaxed);
-            Command::new("kill").args(["-KILL", &attack.server.id().to_string()]).status()?;
-        }
-        let finding = attacker.join().expect("no panic").unwrap_or_else(|error| Finding {
-            promises: vec![Promise { text: format!("{error:#}"), kept: false }],
-            ..Finding::default()
-        });
-        Ok((other.join().expect("no panic"), finding, hung))
-    })
-}
-
 /// What the attacker knows and can.
 pub struct Attack<'a> {
     pub stage: &'a Stage,
@@ -225,7 +149,8 @@ pub struct Attack<'a> {
     pub address: &'a str,
     pub started: Instant,
     pub lasting: Duration,
-    ended: AtomicBool,
+    /// Set when it has to end before its time.
+    pub(super) ended: AtomicBool,
 }
 
 impl Attack<'_> {

@@ -1,9 +1,9 @@
 //! What applications share: callbacks, a carrier's queue, the processor for searches, a provider's answers.
 
 use super::bystander::body;
+use super::case::Case;
 use super::peers::Peers;
 use super::stage::{Attack, Finding, Stage, private_targets, sandbox, told};
-use super::{Case, Hostile};
 use crate::load::{open_flows, post};
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
@@ -150,11 +150,11 @@ fn unlimited() -> String {
 }
 
 /// Flows to search among, all of the attacker, all ended; then the usual limits hold.
-fn fill(stage: &mut Stage, options: &Hostile) -> anyhow::Result<()> {
+fn fill(stage: &mut Stage, flows: usize) -> anyhow::Result<()> {
     let attack = stage.attack(Duration::from_secs(600))?;
     let token = &stage.hostile.token;
-    let answers = attack.flood(64, |i| (i < options.flows).then(|| post("/failover", token, &body(i))));
-    ensure!(answers.accepted() == options.flows, "not all flows were accepted: {answers}");
+    let answers = attack.flood(64, |i| (i < flows).then(|| post("/failover", token, &body(i))));
+    ensure!(answers.accepted() == flows, "not all flows were accepted: {answers}");
     let open = || -> anyhow::Result<u64> {
         let (_, found) = attack.post(&stage.hostile, "/failover/tracking?size=1", &open_flows())?;
         serde_json::from_str::<Value>(&found)?["totalElements"].as_u64().context("no total")

@@ -1,6 +1,6 @@
 //! Other engines with the same flows, each set up as well as we know how: covering indexes, a reversed
-//! column, trigrams over the distinct recipients of the application that is asked, and hourly counts by facets from
-//! which totals and any page follow without counting rows.
+//! column, trigrams over the distinct recipients of the application that is asked, and hourly counts by
+//! facets from which totals and any page follow without counting rows.
 
 mod embedded;
 mod postgres;
@@ -19,11 +19,12 @@ use uuid::Uuid;
 const HOUR_MS: i64 = 3_600_000;
 
 const TABLES: &str = "
-    CREATE TABLE flows (app INTEGER NOT NULL, created BIGINT NOT NULL, id UUID NOT NULL, status INTEGER NOT NULL,
-        term INTEGER NOT NULL, types INTEGER NOT NULL, recipient TEXT NOT NULL, backwards TEXT NOT NULL);";
+    CREATE TABLE flows (app INTEGER NOT NULL, created BIGINT NOT NULL, id UUID NOT NULL,
+        status INTEGER NOT NULL, term INTEGER NOT NULL, types INTEGER NOT NULL,
+        recipient TEXT NOT NULL, backwards TEXT NOT NULL);";
 const ROLLUP: &str = "
-    CREATE TABLE rollup AS SELECT app, created / 3600000 AS hour, status, term, types, count(*) AS n FROM flows
-        GROUP BY 1, 2, 3, 4, 5;
+    CREATE TABLE rollup AS SELECT app, created / 3600000 AS hour, status, term, types, count(*) AS n
+        FROM flows GROUP BY 1, 2, 3, 4, 5;
     CREATE INDEX rollup_hour ON rollup (app, hour, status, term, types, n);";
 
 /// A value of a statement.
@@ -122,7 +123,8 @@ fn by_hours(database: &mut dyn Database, query: &Query, from_ms: i64, until_ms: 
     hours.integer("hour < $", last);
     hours.facets(&query.filters);
     let sql = format!(
-        "SELECT CAST(hour AS BIGINT), CAST(sum(n) AS BIGINT) FROM rollup WHERE {} GROUP BY hour ORDER BY hour DESC",
+        "SELECT CAST(hour AS BIGINT), CAST(sum(n) AS BIGINT) FROM rollup WHERE {} GROUP BY hour \
+         ORDER BY hour DESC",
         hours.sql()
     );
     let sums = database.integers(&sql, &hours.values);

@@ -30,7 +30,8 @@ impl Postgres {
              CREATE INDEX by_time ON flows (app, created, id) INCLUDE (status, term, types, recipient);
              CREATE INDEX by_status ON flows (app, status, created, id) INCLUDE (term, types);
              CREATE INDEX by_recipient ON flows (app, recipient, created, id) INCLUDE (status, term, types);
-             CREATE INDEX by_end ON flows (app, backwards, created, id) INCLUDE (status, term, types, recipient);
+             CREATE INDEX by_end ON flows (app, backwards, created, id)
+                INCLUDE (status, term, types, recipient);
              CREATE UNLOGGED TABLE recipients (recipient TEXT {c});
              INSERT INTO recipients SELECT DISTINCT recipient FROM flows WHERE app = 0;
              CREATE INDEX grams ON recipients USING gin (recipient gin_trgm_ops);"
@@ -85,9 +86,11 @@ impl Database for Postgres {
     }
 
     fn containing(&self, parameter: usize, conditions: &str) -> String {
-        // The planner knows nothing of how many recipients will contain the term: OFFSET 0 keeps it to this order.
+        // The planner knows nothing of how many recipients will contain the term: OFFSET 0 keeps it to this
+        // order.
         format!(
-            "(SELECT recipient AS wanted FROM recipients WHERE recipient LIKE '%' || ?{parameter} || '%' OFFSET 0) r
+            "(SELECT recipient AS wanted FROM recipients
+                 WHERE recipient LIKE '%' || ?{parameter} || '%' OFFSET 0) r
              CROSS JOIN LATERAL
                  (SELECT created, id FROM flows WHERE {conditions} AND recipient = wanted OFFSET 0) flows"
         )

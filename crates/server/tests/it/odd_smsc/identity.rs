@@ -67,7 +67,8 @@ fn about(from: &str, tlv: &str, text: &str) -> Vec<u8> {
     receipt.with(0x1e, &[tlv.as_bytes(), &[0]].concat()).with(0x427, &[2]).pdu()
 }
 
-/// Messages with these ids, and receipts with these TLVs and texts for one of them: which one, from 0, or none.
+/// Messages with these ids, and receipts with these TLVs and texts for one of them: which one, from 0, or
+/// none.
 async fn meet(carrier: &str, ids: &[&str], receipts: &[(&str, &str, Option<usize>)]) -> Vec<String> {
     let rules: Vec<_> = ids
         .iter()

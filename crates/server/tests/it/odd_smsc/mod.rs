@@ -1,5 +1,5 @@
-//! SMPP against an SMSC that misbehaves as it is told: `../shared/peers/smsc.py` beside the repository. Without it these
-//! tests are left out. A test is named after the rule that it holds.
+//! SMPP against an SMSC that misbehaves as it is told: `../shared/peers/smsc.py` beside the repository.
+//! Without it these tests are left out. A test is named after the rule that it holds.
 
 mod answers;
 mod bad_pdus;

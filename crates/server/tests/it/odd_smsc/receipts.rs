@@ -179,7 +179,8 @@ async fn rule_14_whatever_it_says_and_wherever() {
     rows.hold();
 }
 
-/// What a receipt's fields come to: the text, `message_state` and `network_error_code`, and the right status and detail.
+/// What a receipt's fields come to: the text, `message_state` and `network_error_code`, and the right status
+/// and detail.
 type Fields = (&'static str, &'static [u8], &'static [u8], &'static str, &'static str);
 
 async fn refine(tables: &str, fields: &[Fields]) {

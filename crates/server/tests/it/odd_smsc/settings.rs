@@ -4,7 +4,8 @@ use super::pdu::{hex, octets, packed, ucs2};
 use super::tap::c_string;
 use super::*;
 
-/// Starts with keys of the carrier, and shows the SMSC's view of one message; what keeps it from starting otherwise.
+/// Starts with keys of the carrier, and shows the SMSC's view of one message; what keeps it from starting
+/// otherwise.
 async fn with(carrier: &str, tables: &str, rules: Value, body: &str) -> Result<(Pair, Value), String> {
     let pair = Pair::try_start(&Setup { carrier, tables, rules, tap: true, ..Setup::default() }).await?;
     if !pair.is_bound().await {

@@ -1,4 +1,5 @@
-//! Stands between a server and its SMSC, and keeps what the server writes: the SMSC does not tell every field.
+//! Stands between a server and its SMSC, and keeps what the server writes: the SMSC does not tell every
+//! field.
 
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

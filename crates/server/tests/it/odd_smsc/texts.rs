@@ -6,8 +6,8 @@ use flow::text::encode_gsm;
 use futures::{StreamExt, stream};
 use std::collections::BTreeMap;
 
-/// Sends long messages to one recipient, and answers with the part numbers that came with each reference; each text
-/// tells its message.
+/// Sends long messages to one recipient, and answers with the part numbers that came with each reference;
+/// each text tells its message.
 async fn references(
     carrier: &str,
     messages: usize,

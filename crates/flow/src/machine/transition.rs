@@ -1,0 +1,32 @@
+//! An event while it is applied.
+
+use crate::callbacks::{FlowBefore, PartBefore};
+use crate::event::Applied;
+use crate::part::Part;
+use uuid::Uuid;
+
+/// An event while it is applied: the time and the ids that it is given, and what it did so far.
+pub(super) struct Transition<'a> {
+    pub(super) now_ms: i64,
+    pub(super) ids: &'a mut dyn FnMut() -> Uuid,
+    pub(super) applied: Applied,
+    /// What it replaced; absent: no callback needs it.
+    pub(super) before: Option<Before>,
+}
+
+/// What an event replaced.
+pub(super) struct Before {
+    pub(super) flow: FlowBefore,
+    pub(super) parts: Vec<PartBefore>,
+    pub(super) started: u32,
+}
+
+impl Transition<'_> {
+    /// Keeps a part as it is before it changes.
+    pub(super) fn replace(&mut self, message: u16, part: u16, now: &Part) {
+        let Some(before) = &mut self.before else { return };
+        if !before.parts.iter().any(|known| (known.message, known.part) == (message, part)) {
+            before.parts.push(PartBefore::of(message, part, now));
+        }
+    }
+}

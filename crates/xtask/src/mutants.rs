@@ -1,0 +1,39 @@
+//! `cargo xtask mutants`.
+
+use crate::{run, works};
+use anyhow::ensure;
+
+/// Change a crate in one place at a time and see whether its own tests notice (cargo-mutants). Takes minutes
+/// to hours.
+#[derive(clap::Args)]
+pub struct Mutants {
+    /// The crate: flow.
+    package: String,
+    /// Only mutants whose name matches this regular expression: `decisive`.
+    #[arg(long)]
+    only: Option<String>,
+    /// How many are built and tested at a time.
+    #[arg(long, default_value_t = 1)]
+    jobs: u16,
+}
+
+impl Mutants {
+    /// Tries every mutant; the lists of those that were caught and missed are in
+    /// `target/mutants/mutants.out`.
+    pub fn run(self) -> anyhow::Result<()> {
+        ensure!(
+            works("cargo", &["mutants", "--version"]),
+            "cargo-mutants is not installed: `cargo install --locked cargo-mutants` installs it"
+        );
+        let jobs = self.jobs.to_string();
+        let mut arguments = vec!["mutants", "--package", &self.package, "--jobs", &jobs];
+        // What a mutant changes, the crate's own tests have to notice, in time that a slow machine needs as
+        // well.
+        arguments.extend(["--test-workspace=false", "--minimum-test-timeout=60", "--cap-lints=true"]);
+        arguments.extend(["--output", "target/mutants", "--colors=never"]);
+        if let Some(only) = &self.only {
+            arguments.extend(["--re", only]);
+        }
+        run("cargo", &arguments)
+    }
+}
