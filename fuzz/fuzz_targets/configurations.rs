@@ -53,7 +53,7 @@ fuzz_target!(|data: &[u8]| {
         }
         1 => match Provider::parse(&text) {
             Ok(provider) => set_up(&provider, "0123456789abcdef"),
-            Err(error) => check(&error),
+            Err(error) => check(&error.to_string()),
         },
         2 => {
             let variable = ("SWITCHBACK__STORE__ENCRYPTION_KEY".to_owned(), text.into_owned());

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 fuzz_target!(|data: &[u8]| {
     let limits = Limits::default();
-    if let Ok(verbs) = wire::read_step::read_dial_plan(data, &limits) {
+    if let Ok(verbs) = wire::read_plan::read_dial_plan(data, &limits) {
         assert!((1..=limits.verbs_max).contains(&verbs.len()), "{}", verbs.len());
     }
     let text = String::from_utf8_lossy(data);

@@ -54,7 +54,7 @@ impl Modify for Security {
         let scheme = |scheme| SecurityScheme::Http(Http::new(scheme));
         components.add_security_scheme("token", scheme(HttpAuthScheme::Bearer));
         components.add_security_scheme("application", scheme(HttpAuthScheme::Basic));
-        let scopes = Grant::ALL.map(|grant| (grant.word(), grant.allows()));
+        let scopes = Grant::all().map(|grant| (grant.word().to_owned(), grant.allows()));
         let flow =
             OAuthFlow::ClientCredentials(ClientCredentials::new("/oauth/token", Scopes::from_iter(scopes)));
         components.add_security_scheme("oauth", SecurityScheme::OAuth2(OAuth2::new([flow])));

@@ -1,9 +1,9 @@
-//! Exponential backoff with jitter: whoever was refused together does not come back together.
+//! Exponential backoff with jitter: those refused together don't retry together.
 
 use std::time::Duration;
 
-/// How long to wait before attempt `attempt + 1` (`attempt` counts from 0): `base` doubled per attempt, at most
-/// `max`, of which a random half to whole.
+/// How long to wait before attempt `attempt + 1` (`attempt` counts from 0): `base` doubled per attempt, at
+/// most `max`, of which a random half to whole.
 pub fn delay(attempt: u32, base: Duration, max: Duration) -> Duration {
     let full = base.saturating_mul(2u32.saturating_pow(attempt)).min(max);
     full.mul_f64(0.5 + fastrand::f64() / 2.0)

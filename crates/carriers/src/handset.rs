@@ -1,7 +1,7 @@
 //! What handsets send, and the alphabets that it is written in.
 
+use data_encoding::HEXLOWER;
 use flow::text::{decode_gsm, unpack_septets};
-use std::fmt::Write as _;
 
 /// A short message that a handset sent, or one segment of a longer one.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,9 +36,10 @@ pub struct Segment {
 pub enum Encoding {
     /// GSM 7-bit default alphabet with its extension table, a septet an octet (3GPP TS 23.038, 6.2.1).
     Gsm,
-    /// The same, packed: seven septets and a bit in eight octets, beginning with a septet's first bit (6.1.2.1).
+    /// The same, packed: seven septets and a bit in eight octets, beginning with a septet's first bit
+    /// (6.1.2.1).
     GsmPacked,
-    /// ASCII; what is beyond it is UTF-8 where it can be, else ISO 8859-1.
+    /// ASCII; other octets are UTF-8 if they can be, else ISO 8859-1.
     Ascii,
     /// ISO 8859-1.
     Latin1,
@@ -76,8 +77,8 @@ impl Encoding {
         Encoding::ALL.into_iter().find(|encoding| encoding.name() == name)
     }
 
-    /// The text of a message, or of one segment. What is no character becomes U+FFFD; [`Encoding::Binary`] becomes
-    /// hexadecimal digits.
+    /// The text of a message, or of one segment. What is no character becomes U+FFFD; [`Encoding::Binary`]
+    /// becomes hexadecimal digits.
     pub fn decode(self, octets: &[u8]) -> String {
         match self {
             Encoding::Gsm => decode_gsm(octets),
@@ -85,16 +86,12 @@ impl Encoding {
             Encoding::Ascii => as_it_stands(octets),
             Encoding::Latin1 => octets.iter().copied().map(char::from).collect(),
             Encoding::Ucs2 => utf16(octets, u16::from_be_bytes),
-            Encoding::Binary => octets.iter().fold(String::new(), |mut text, octet| {
-                // Writing to a string doesn't fail.
-                let _ = write!(text, "{octet:02x}");
-                text
-            }),
+            Encoding::Binary => HEXLOWER.encode(octets),
         }
     }
 
-    /// The text of a message from all its segments in their order. They are joined before they are read, since a
-    /// character may begin in one segment and end in the next.
+    /// The text of a message from all its segments in their order. They are joined before they are read,
+    /// since a character may begin in one segment and end in the next.
     pub fn decode_segments<S: AsRef<[u8]>>(self, segments: &[S]) -> String {
         match self {
             // Each segment was packed by itself, so it ends in bits that mean nothing.
@@ -110,8 +107,8 @@ impl Encoding {
     }
 }
 
-/// The septets in packed octets. Eight of them may end in one that only fills the last octet: `@`, which is 0, or a carriage
-/// return (3GPP TS 23.038, 6.1.2.3.1).
+/// The septets in packed octets. Eight of them may end in one that only fills the last octet: `@`, which is
+/// 0, or a carriage return (3GPP TS 23.038, 6.1.2.3.1).
 fn septets(octets: &[u8]) -> Vec<u8> {
     let mut septets = unpack_septets(octets, 0);
     if octets.len().is_multiple_of(7) && matches!(septets.last(), Some(0 | b'\r')) {
@@ -120,7 +117,7 @@ fn septets(octets: &[u8]) -> Vec<u8> {
     septets
 }
 
-/// UTF-8 where it is some, else ISO 8859-1.
+/// Reads octets as UTF-8 if they are, else as ISO 8859-1.
 pub(crate) fn as_it_stands(octets: &[u8]) -> String {
     match std::str::from_utf8(octets) {
         Ok(text) => text.to_owned(),

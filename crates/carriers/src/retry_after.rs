@@ -1,16 +1,17 @@
-//! `Retry-After` (RFC 9110, 10.2.3): when whoever answered wants to be asked again.
+//! `Retry-After` (RFC 9110, 10.2.3): how long a server wants to be left alone.
 
 use std::time::Duration;
 
-/// How a date can be written besides RFC 9110's own way (5.6.7): as RFC 850 had it, and as C's `asctime` does. All are GMT.
+/// How a date can be written besides RFC 9110's own way (5.6.7): as RFC 850 had it, and as C's `asctime`
+/// does. All are GMT.
 const OLD_FORMATS: [&str; 2] = ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
 
-/// How long to wait by a value of the header, seconds or a date; nothing where it is neither. `now_ms` is the time, Unix
-/// milliseconds.
+/// How long to wait by a value of the header, seconds or a date; `None` if it is neither. `now_ms` is the
+/// time, Unix milliseconds.
 pub fn read(text: &str, now_ms: i64) -> Option<Duration> {
     let text = text.trim();
     if !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit()) {
-        // More digits than a number has mean very long.
+        // A number too large for the type means very long.
         return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
     }
     let at_ms = read_date(text)?.as_millisecond();

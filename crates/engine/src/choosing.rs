@@ -8,7 +8,7 @@ pub(crate) struct Candidate {
     /// Enough of its last messages went well.
     pub(crate) is_well: bool,
     /// It takes all parts of a message at once.
-    pub(crate) takes_whole: bool,
+    pub(crate) accepts_whole_message: bool,
 }
 
 /// What is done with a part. Carriers are positions among the candidates.
@@ -37,7 +37,7 @@ pub(crate) fn choose(candidates: &[Candidate], part: u16, attempts: u32) -> Choi
     // Stable: carriers that do equally well keep the order of the routes.
     ready.sort_by_key(|i| !candidates[*i].is_well);
     let carrier = ready[attempts as usize % ready.len()];
-    if part > 0 && candidates[carrier].takes_whole {
+    if part > 0 && candidates[carrier].accepts_whole_message {
         return Choice::WithFirstPart;
     }
     Choice::Ask { carrier }
@@ -54,10 +54,10 @@ pub(crate) fn has_untried(candidates: &[Candidate], asked: Option<usize>, attemp
 mod tests {
     use super::*;
 
-    const WELL: Candidate = Candidate { is_up: true, is_well: true, takes_whole: false };
+    const WELL: Candidate = Candidate { is_up: true, is_well: true, accepts_whole_message: false };
     const FAILING: Candidate = Candidate { is_well: false, ..WELL };
     const DOWN: Candidate = Candidate { is_up: false, ..WELL };
-    const WHOLE: Candidate = Candidate { takes_whole: true, ..WELL };
+    const WHOLE: Candidate = Candidate { accepts_whole_message: true, ..WELL };
 
     #[test]
     fn the_first_that_is_up_and_well_is_asked_and_then_the_others_in_turn() {

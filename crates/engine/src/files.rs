@@ -2,14 +2,14 @@
 
 use crate::targets::{GuardedResolver, check_url, is_public};
 use async_trait::async_trait;
-use carriers::Fetch;
 use carriers::body::{self, FILE_MAX};
+use carriers::{Fetch, FetchError, outbound};
 use flow::{Limits, Verb};
-use reqwest::{Client, RequestBuilder, Url, redirect::Policy};
+use reqwest::{Client, RequestBuilder, Url};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use wire::read_step::read_dial_plan;
+use wire::read_plan::read_dial_plan;
 
 /// The largest dial plan, octets: that of a request.
 const PLAN_MAX: usize = 256 * 1024;
@@ -29,43 +29,39 @@ impl Files {
     /// # Errors
     /// When the HTTP client can't be set up.
     pub fn new(allow_private: bool, limits: Limits) -> Result<Files, reqwest::Error> {
-        let client = Client::builder()
-            .timeout(TIMEOUT)
-            .redirect(Policy::none())
-            .no_proxy()
-            .dns_resolver(Arc::new(GuardedResolver { allow_private }))
-            .user_agent(concat!("Switchback/", env!("CARGO_PKG_VERSION")))
-            .build()?;
+        let resolver = Arc::new(GuardedResolver { allow_private });
+        // Where it may go is decided by the address: a proxy would ask for us.
+        let client = outbound::client(TIMEOUT).no_proxy().dns_resolver(resolver).build()?;
         Ok(Files { client, allow_private, limits })
     }
 
-    fn url(&self, url: &str) -> Result<Url, String> {
-        let url = Url::parse(url).map_err(|error| error.to_string())?;
-        check_url(&url, self.allow_private).map_err(|error| error.to_string())?;
+    fn url(&self, url: &str) -> Result<Url, FetchError> {
+        let url = Url::parse(url).map_err(|error| FetchError::Url(error.into()))?;
+        check_url(&url, self.allow_private).map_err(|error| FetchError::Url(error.into()))?;
         Ok(url)
     }
 }
 
 /// The body of an answer, which must be 2xx and have at most `most` octets.
-async fn fetch(request: RequestBuilder, most: usize) -> Result<Vec<u8>, String> {
-    let response = request.send().await.map_err(|error| error.without_url().to_string())?;
+async fn fetch(request: RequestBuilder, most: usize) -> Result<Vec<u8>, FetchError> {
+    let response = request.send().await.map_err(|error| FetchError::Request(error.without_url().into()))?;
     if !response.status().is_success() {
-        return Err(format!("the server answered {}", response.status()));
+        return Err(FetchError::Status(response.status()));
     }
-    body::read(response, most).await
+    Ok(body::read(response, most).await?)
 }
 
 #[async_trait]
 impl Fetch for Files {
-    async fn get(&self, url: &str) -> Result<Vec<u8>, String> {
+    async fn get(&self, url: &str) -> Result<Vec<u8>, FetchError> {
         fetch(self.client.get(self.url(url)?), FILE_MAX).await
     }
 
-    async fn dial_plan(&self, url: &str, call: &str) -> Result<Vec<Verb>, String> {
+    async fn dial_plan(&self, url: &str, call: &str) -> Result<Vec<Verb>, FetchError> {
         let event = serde_json::json!({ "event": "machine", "call": call });
         let request = self.client.post(self.url(url)?).header("content-type", "application/json");
         let answer = fetch(request.body(event.to_string()), PLAN_MAX).await?;
-        read_dial_plan(&answer, &self.limits).map_err(|error| error.to_string())
+        read_dial_plan(&answer, &self.limits).map_err(|error| FetchError::Plan(error.into()))
     }
 
     fn reaches(&self, address: IpAddr) -> bool {

@@ -89,16 +89,16 @@ impl Followed {
     pub async fn open(&self, store: &dyn Store, directory: &Path) -> anyhow::Result<Opened> {
         let read = self.index.read(directory, &identity(store));
         let from = match read {
-            Ok(report) => {
-                let known = known_position(store, &report.position).await?;
-                if known.is_none() {
+            Ok(report) => match known(store, &report.position).await? {
+                Some(position) => Some(position),
+                None => {
                     tracing::warn!(
                         "the index is of another database than this, as after a backup came back: rebuilding it"
                     );
                     self.index.clear();
+                    None
                 }
-                known
-            }
+            },
             Err(FilesError::Missing) => None,
             Err(FilesError::OtherFormat { found, expected }) => {
                 tracing::info!(
@@ -200,32 +200,19 @@ impl Followed {
                 _ => *erased_after = None,
             }
         }
-        let written = self.index.save(directory, &identity(store), &octets_of(&position));
+        let written = self.index.save(directory, &identity(store), &position.to_octets());
         let written = written.with_context(|| format!("writing {}", directory.display()))?;
         store.forget_removals(&position).await?;
         Ok(written)
     }
 }
 
-/// A position of the store in the index's files: the writer and the number of its last change up to which the
-/// files have everything.
-fn octets_of(position: &Position) -> [u8; 16] {
-    let (writer, seq) = position.single().unwrap_or_default();
-    (u128::from(writer.cast_unsigned()) << 64 | u128::from(seq)).to_be_bytes()
-}
-
-/// A position in the index's files; nothing if another kind of store wrote it.
-pub fn position_of(octets: &[u8]) -> Option<Position> {
-    let position = u128::from_be_bytes(octets.try_into().ok()?);
-    Some(Position::of(((position >> 64) as u64).cast_signed(), position as u64))
-}
-
-/// A position in the index's files, if the store has it.
+/// A position in the index's files, if the store has everything up to it.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn known_position(store: &dyn Store, octets: &[u8]) -> anyhow::Result<Option<Position>> {
-    let Some(position) = position_of(octets) else { return Ok(None) };
+pub async fn known(store: &dyn Store, octets: &[u8]) -> anyhow::Result<Option<Position>> {
+    let Some(position) = Position::from_octets(octets) else { return Ok(None) };
     Ok(store.has(&position).await?.then_some(position))
 }
 
@@ -268,7 +255,7 @@ impl Keeper {
                     let started = Instant::now();
                     match runtime.block_on(keeping.save(&*store, &directory)) {
                         Ok(report) => {
-                            (saved_position, failing) = (position_of(&report.position), false);
+                            (saved_position, failing) = (Position::from_octets(&report.position), false);
                             let milliseconds = started.elapsed().as_millis() as u64;
                             tracing::debug!(report.segments, report.bytes, milliseconds, "index written");
                         }

@@ -120,7 +120,7 @@ impl ManagedCarrier {
 
 /// What a carrier is handed at once, and what its receipts are about.
 pub(crate) fn covers(carrier: &dyn Carrier) -> Covers {
-    match (carrier.takes_whole(), carrier.receipts_cover_message()) {
+    match (carrier.accepts_whole_message(), carrier.receipts_cover_message()) {
         (true, _) => Covers::Message,
         (false, true) => Covers::Receipts,
         (false, false) => Covers::Part,

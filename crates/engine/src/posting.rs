@@ -8,7 +8,7 @@ use crate::targets::{Addresses, GuardedResolver, NotingResolver};
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use carriers::retry_after;
+use carriers::{outbound, retry_after};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, RETRY_AFTER, USER_AGENT};
@@ -20,7 +20,6 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Resolve, Resolving};
-use rustls::{ClientConfig, RootCertStore};
 use std::error::Error;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -69,11 +68,7 @@ impl HttpPost {
         let mut connector = HttpConnector::new_with_resolver(resolver);
         connector.enforce_http(false);
         connector.set_nodelay(true);
-        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let tls = outbound::tls()?;
         let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -87,9 +82,8 @@ impl HttpPost {
 impl Post for HttpPost {
     async fn post(&self, mut url: Url, headers: Headers, body: String) -> Result<Answer, PostError> {
         let credentials = take_credentials(&mut url);
-        let mut request = hyper::Request::post(url.as_str())
-            .header(ACCEPT, "*/*")
-            .header(USER_AGENT, concat!("Switchback/", env!("CARGO_PKG_VERSION")));
+        let mut request =
+            hyper::Request::post(url.as_str()).header(ACCEPT, "*/*").header(USER_AGENT, outbound::USER_AGENT);
         for (name, value) in headers.into_iter().chain(credentials) {
             request = request.header(name, value);
         }

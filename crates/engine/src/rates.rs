@@ -122,7 +122,7 @@ impl Row {
         if !is_price(*price) {
             return Some(format!("price: must not be negative, and at most {PRICE_MAX}"));
         }
-        if interval_s.is_some_and(|interval| interval == 0 || self.channel != Channel::Voice) {
+        if interval_s.is_some_and(|interval| interval == 0 || !self.channel.rules().has_duration) {
             return Some("interval_s: must be at least 1, and only for Voice".into());
         }
         None

@@ -1,7 +1,7 @@
 //! Which carriers are tried for a message, and in which order.
 
 use crate::config::{Choice, RouteConfig, SenderConfig, Settings};
-use flow::{Channel, Content, Step};
+use flow::{Channel, Step};
 use std::cmp::Ordering;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
@@ -99,19 +99,7 @@ impl Routes {
 
 /// What a client wrote as the sender.
 pub fn sender_id(step: &Step) -> &str {
-    match &step.content {
-        Content::Sms(sms) => &sms.from,
-        Content::Viber(viber) => &viber.sender,
-        Content::Voice(voice) => &voice.from,
-    }
-}
-
-fn label(step: &Step) -> Option<&str> {
-    match &step.content {
-        Content::Sms(sms) => sms.label.as_deref(),
-        Content::Viber(viber) => viber.label.as_deref(),
-        Content::Voice(_) => None,
-    }
+    step.content.common().sender()
 }
 
 fn holds(route: &RouteConfig, step: &Step, application: &str) -> bool {
@@ -123,7 +111,7 @@ fn holds(route: &RouteConfig, step: &Step, application: &str) -> bool {
         && any(&route.countries, step.country.as_deref())
         && any(&route.senders, Some(sender_id(step)))
         && any(&route.applications, Some(application))
-        && any(&route.labels, label(step))
+        && any(&route.labels, step.content.common().label())
 }
 
 fn of_route(choices: &[Choice]) -> Vec<(&str, u32, f64)> {
@@ -151,7 +139,7 @@ fn draw(message: Uuid, carrier: &str) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flow::{Sms, Ttl};
+    use flow::{Content, Sms, Ttl};
     use serde_json::json;
     use std::collections::HashMap;
 

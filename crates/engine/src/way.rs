@@ -89,7 +89,7 @@ fn candidate(carrier: &ManagedCarrier, now_ms: i64) -> Candidate {
     Candidate {
         is_up: carrier.carrier.is_up(),
         is_well: carrier.health.is_well(now_ms),
-        takes_whole: carrier.carrier.takes_whole(),
+        accepts_whole_message: carrier.carrier.accepts_whole_message(),
     }
 }
 

@@ -64,7 +64,7 @@ fn script(state: &mut State, channel: Channel, ttl_ms: i64) -> Vec<(i64, Status)
         (Channel::Voice, 2..5) => &[Ringing, Busy],
         (Channel::Voice, 5..8) => &[Ringing, NoAnswer],
         (Channel::Voice, 8) => &[Failed],
-        (Channel::Voice, _) => &[Ringing, Completed],
+        (_, _) => &[Ringing, Completed],
     };
     let mut statuses = statuses.to_vec();
     if state.happens(state.mood.disordered) {

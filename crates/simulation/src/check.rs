@@ -3,7 +3,7 @@
 
 use crate::Summary;
 use crate::api::Http;
-use crate::client::{Plan, Request};
+use crate::client::{CHANNELS, Plan, Request};
 use crate::world::{At, Called, Posted, Reply, Skews, Submission, World, statuses};
 use engine::indexing::{Followed, index_directory};
 use flow::{CallbackStrategy, Channel, Price, Status};
@@ -151,7 +151,7 @@ fn expired(channel: Channel) -> &'static str {
     match channel {
         Channel::Sms => "Undelivered",
         Channel::Viber => "Expired",
-        Channel::Voice => "NoAnswer",
+        _ => "NoAnswer",
     }
 }
 
@@ -478,7 +478,7 @@ async fn found(api: &Http, seen: &Seen) -> Checked {
             return Err(format!("a search for {status} finds {found} of {there}"));
         }
     }
-    for channel in Channel::ALL {
+    for channel in CHANNELS {
         let name = channel.name();
         let filters = json!([{"fieldName": "terminationChannel", "searchTerm": name},
             {"fieldName": "type", "searchTerm": name, "searchOperator": "is_not"}]);

@@ -383,6 +383,7 @@ impl Simulated {
         let smsc = SimulatedSmsc { name: name.to_owned(), world: Arc::clone(&self.world) };
         let sink = if self.bug == Some(Bug::ForgetLateAnswer) { Arc::new(Forgetful(sink)) } else { sink };
         Smpp::start_over(Arc::new(smsc), name.to_owned(), Arc::new(config), sink)
+            .map_err(|error| error.to_string())
     }
 }
 

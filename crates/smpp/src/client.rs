@@ -1,7 +1,7 @@
 //! A [`Session`] over a connection: a pump that moves octets, and a handle to submit by.
 //!
-//! The pump keeps nothing of its own: each round looks at the session anew, for what is to be written, read and done by
-//! when, so that no wake-up can be lost between rounds.
+//! The pump has no state of its own: each round asks the session what is to be written, read
+//! and done by when, so that no wake-up can be lost between rounds.
 
 use crate::command::CommandId;
 use crate::fields::EncodeError;
@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 /// Octets that are read at once.
 const READ_OCTETS: usize = 16 * 1024;
-/// Events that may wait beyond the requests that do; of what is odd, no more is told then.
+/// Events that may wait in addition to the requests that do; beyond half of it, oddities are dropped.
 const EVENTS_MAX: usize = 1024;
 /// Submits that may wait for room in the window.
 const WAITING_MAX: usize = 64;
@@ -42,34 +42,34 @@ pub enum SubmitError {
     Unanswered(Unanswered),
 }
 
-/// What comes in. `K` is what a submit was called by.
+/// What a session delivers. `K` is the key of a submit.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Incoming<K> {
     /// The SMSC granted the bind.
     Bound(BindResp),
     /// A message or a receipt, which waits for [`Client::answer`].
     Received(Received),
-    /// The answer to a submit that had failed as [`Unanswered::TimedOut`], or that nobody waited for any more.
+    /// The answer to a submit that had failed as [`Unanswered::TimedOut`], or whose caller no longer waits.
     Late {
         /// The submit.
         key: K,
         /// Its answer.
         answer: Answer,
     },
-    /// What the SMSC sent amiss. Where there is too much of it, not all is told.
+    /// Something irregular that the SMSC sent. If there is too much of it, some is dropped.
     Odd(Oddity),
     /// The session is over; nothing follows.
     Ended(End),
 }
 
-/// A submit that was handed to the session: what it is called by, and who waits for its answer.
+/// A submit that was handed to the session: its key, and the caller that waits for its answer.
 struct Pending<K> {
     key: K,
     waiter: Mutex<Option<oneshot::Sender<Result<Answer, SubmitError>>>>,
 }
 
 impl<K> Pending<K> {
-    /// Tells whoever waits; gives the answer back where nobody does.
+    /// Gives the answer to the caller, or back if the caller no longer waits.
     fn resolve(&self, answer: Result<Answer, SubmitError>) -> Option<Result<Answer, SubmitError>> {
         match self.waiter.lock().take() {
             Some(waiter) => waiter.send(answer).err(),
@@ -77,7 +77,7 @@ impl<K> Pending<K> {
         }
     }
 
-    /// Whether nobody waits any more, so that it had better not be submitted.
+    /// Returns whether the caller no longer waits, so that it should not be submitted.
     fn is_abandoned(&self) -> bool {
         self.waiter.lock().as_ref().is_none_or(oneshot::Sender::is_closed)
     }
@@ -132,13 +132,14 @@ impl<K: Clone + Send + Sync + 'static> Client<K> {
         Ok((Client { submits, controls, ready }, incoming_out))
     }
 
-    /// Whether messages can be submitted now: the session is bound, for that, and does not end.
+    /// Returns whether messages can be submitted now: the session is bound, for that, and does not end.
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Relaxed)
     }
 
-    /// Submits a message and waits for its answer. `key` names it in [`Incoming::Late`], which can come for `matters`
-    /// from now. Waits while the window is full; who stops waiting before it was sent sends nothing.
+    /// Submits a message and waits for its answer. `key` names it in [`Incoming::Late`], which can come for
+    /// `matters` from now. Waits while the window is full. If the future is dropped before the message was
+    /// sent, nothing is sent.
     ///
     /// # Errors
     /// [`SubmitError`].
@@ -159,7 +160,8 @@ impl<K: Clone + Send + Sync + 'static> Client<K> {
         let _ = self.controls.send(Control::Answer { command, sequence, status });
     }
 
-    /// Takes no more messages, waits for the answers that are out, unbinds, and ends: [`Incoming::Ended`] says when.
+    /// Takes no more messages, waits for the answers that are out, unbinds, and ends: [`Incoming::Ended`]
+    /// says when.
     pub fn close(&self) {
         let _ = self.controls.send(Control::Close);
     }
@@ -198,7 +200,7 @@ impl<K: Clone> Outlet<K> {
             Event::Odd(_) => return,
             Event::Ended(end) => Incoming::Ended(end),
         };
-        // Nobody may listen any more.
+        // The receiver may be gone.
         let _ = self.incoming.try_send(told);
     }
 }
@@ -216,13 +218,13 @@ async fn pump<IO, K>(
 {
     tokio::pin!(io);
     let (mut octets, mut flushed) = (vec![0; READ_OCTETS], true);
-    // Somebody has a handle.
+    // Whether a handle still exists.
     let mut held = true;
     let mut last_write = None;
     let alarm = tokio::time::sleep_until(Instant::now());
     tokio::pin!(alarm);
     loop {
-        // First all that is there, so that nobody waits for a side that is always busy.
+        // Everything that is ready first, so that a busy side starves no other.
         held &= take_controls(&mut session, &mut controls);
         take_submits(&mut session, &mut submits);
         if session.deadline().is_some_and(|deadline| deadline <= now()) {
@@ -241,7 +243,8 @@ async fn pump<IO, K>(
         } else {
             session.deadline().map(Instant::from_std)
         };
-        // Most deadlines move away with each PDU. One that rings early does no harm; to move it each time costs more.
+        // Most deadlines move away with each PDU. One that rings early does no harm; to move it each time
+        // costs more.
         if let Some(deadline) = deadline
             && (deadline < alarm.deadline() || alarm.is_elapsed())
         {
@@ -250,27 +253,7 @@ async fn pump<IO, K>(
         tokio::select! {
             biased;
             moved = move_octets(io.as_mut(), &session, flushed, &mut octets) => {
-                flushed = match moved.wrote {
-                    Poll::Pending => flushed,
-                    Poll::Ready(Ok(Some(octets @ 1..))) => {
-                        session.wrote(octets, now());
-                        false
-                    }
-                    Poll::Ready(Ok(None)) => true,
-                    Poll::Ready(failed) => {
-                        let why = failed.map_or_else(|error| error.to_string(), |_| "closed".to_owned());
-                        read_last(io.as_mut(), &mut session, &mut octets, moved.read).await;
-                        session.disconnected(why);
-                        flushed = true;
-                        continue;
-                    }
-                };
-                match moved.read {
-                    Poll::Pending => {}
-                    Poll::Ready(Ok(0)) => session.disconnected("the SMSC closed it".to_owned()),
-                    Poll::Ready(Ok(read)) => session.receive(&octets[..read], now()),
-                    Poll::Ready(Err(error)) => session.disconnected(error.to_string()),
-                }
+                flushed = take_moved(io.as_mut(), &mut session, flushed, &mut octets, moved).await;
             }
             control = controls.recv(), if is_open => match control {
                 Some(control) => control.apply(&mut session),
@@ -288,15 +271,20 @@ async fn pump<IO, K>(
         }
     }
     outlet.ready.store(false, Ordering::Relaxed);
-    submits.close();
-    while let Some(submit) = submits.recv().await {
-        submit.pending.resolve(Err(NotSubmitted::NotBound.into()));
-    }
+    refuse_rest(&mut submits).await;
     // A peer that is gone needs no end of TLS.
     let _ = tokio::time::timeout(LAST_OCTETS, io.shutdown()).await;
 }
 
-/// Does what is asked; answers whether somebody can still ask.
+/// Tells all submits that still wait that the session is not bound.
+async fn refuse_rest<K>(submits: &mut mpsc::Receiver<Submit<K>>) {
+    submits.close();
+    while let Some(submit) = submits.recv().await {
+        submit.pending.resolve(Err(NotSubmitted::NotBound.into()));
+    }
+}
+
+/// Applies what the handles ask for; returns whether a handle still exists.
 fn take_controls<K: Clone>(
     session: &mut Session<Arc<Pending<K>>>,
     controls: &mut mpsc::UnboundedReceiver<Control>,
@@ -313,7 +301,7 @@ fn take_controls<K: Clone>(
     }
 }
 
-/// Submits what waits, as far as there is room. What comes while the session is not bound is told so at once.
+/// Submits what waits, as far as there is room. While the session is not bound, submits fail at once.
 fn take_submits<K: Clone>(session: &mut Session<Arc<Pending<K>>>, submits: &mut mpsc::Receiver<Submit<K>>) {
     while !session.is_ready() || session.room() > 0 {
         let Ok(submit) = submits.try_recv() else { return };
@@ -321,7 +309,7 @@ fn take_submits<K: Clone>(session: &mut Session<Arc<Pending<K>>>, submits: &mut 
     }
 }
 
-/// What moved: octets that were written (`None`: those of before have left), and octets that were read.
+/// What moved: octets that were written (`None`: earlier ones were flushed), and octets that were read.
 struct Moved {
     wrote: Poll<io::Result<Option<usize>>>,
     read: Poll<io::Result<usize>>,
@@ -358,7 +346,38 @@ async fn move_octets<IO: AsyncRead + AsyncWrite, T: Clone>(
     .await
 }
 
-/// Nothing can be written any more, and yet answers may have arrived: they say what the SMSC has.
+/// Takes what moved into the session; returns whether all that was written has left.
+async fn take_moved<IO: AsyncRead, T: Clone>(
+    io: Pin<&mut IO>,
+    session: &mut Session<T>,
+    flushed: bool,
+    octets: &mut [u8],
+    moved: Moved,
+) -> bool {
+    let flushed = match moved.wrote {
+        Poll::Pending => flushed,
+        Poll::Ready(Ok(Some(count @ 1..))) => {
+            session.wrote(count, now());
+            false
+        }
+        Poll::Ready(Ok(None)) => true,
+        Poll::Ready(failed) => {
+            let why = failed.map_or_else(|error| error.to_string(), |_| "closed".to_owned());
+            read_last(io, session, octets, moved.read).await;
+            session.disconnected(why);
+            return true;
+        }
+    };
+    match moved.read {
+        Poll::Pending => {}
+        Poll::Ready(Ok(0)) => session.disconnected("the SMSC closed it".to_owned()),
+        Poll::Ready(Ok(read)) => session.receive(&octets[..read], now()),
+        Poll::Ready(Err(error)) => session.disconnected(error.to_string()),
+    }
+    flushed
+}
+
+/// Reads what has arrived when nothing can be written any more: answers among it say what the SMSC has.
 async fn read_last<IO: AsyncRead, T: Clone>(
     mut io: Pin<&mut IO>,
     session: &mut Session<T>,

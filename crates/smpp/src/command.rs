@@ -1,4 +1,4 @@
-//! What a PDU is: its `command_id` (SMPP 3.4, 5.1.2).
+//! The kind of a PDU: its `command_id` (SMPP 3.4, 5.1.2).
 
 use std::fmt;
 
@@ -41,17 +41,17 @@ impl CommandId {
     /// `data_sm` (4.7).
     pub const DATA_SM: CommandId = CommandId(0x103);
 
-    /// Whether it answers a request.
+    /// Returns whether it answers a request.
     pub const fn is_response(self) -> bool {
         self.0 & CommandId::RESPONSE != 0
     }
 
-    /// The response to it; itself where it is one.
+    /// Its response; itself if it is one.
     pub const fn response(self) -> CommandId {
         CommandId(self.0 | CommandId::RESPONSE)
     }
 
-    /// The request that it answers; itself where it is one.
+    /// The request that it answers; itself if it is one.
     pub const fn request(self) -> CommandId {
         CommandId(self.0 & !CommandId::RESPONSE)
     }

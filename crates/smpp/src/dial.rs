@@ -12,10 +12,10 @@ pub trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<IO: AsyncRead + AsyncWrite + Send + Unpin> Connection for IO {}
 
-/// Connects to an SMSC, over TLS where there are settings for it; its certificate must be for `host`.
+/// Connects to an SMSC, over TLS if there are settings for it; its certificate must be for `host`.
 ///
 /// # Errors
-/// When it can't be reached, or its certificate is not trusted. Nothing bounds the time: the caller does.
+/// When it can't be reached, or its certificate is not trusted. The caller bounds the time.
 pub async fn dial(host: &str, port: u16, tls: Option<Arc<ClientConfig>>) -> io::Result<Box<dyn Connection>> {
     let stream = TcpStream::connect((host, port)).await?;
     // PDUs are small, and somebody waits for each.

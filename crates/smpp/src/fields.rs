@@ -4,16 +4,16 @@ use crate::latin1::text_of;
 use crate::tlv::{Tlv, Tlvs};
 use std::borrow::Cow;
 
-/// Something in a body that is not as the specification has it. What could be read was read all the same.
+/// Something in a body that violates the specification. What could be read was read all the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Flaw {
     /// The field.
     pub field: &'static str,
-    /// What is wrong with it.
+    /// The kind of violation.
     pub kind: FlawKind,
 }
 
-/// What is wrong with a field.
+/// How a field violates the specification.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FlawKind {
     /// The body ends before it.
@@ -98,8 +98,8 @@ impl<'a> Reader<'a> {
         octets.to_vec()
     }
 
-    /// The TLVs up to the body's end (3.2.4.1). A NUL before them, which some SMSCs put behind `short_message`, is
-    /// stepped over where what follows is TLVs to the last octet.
+    /// The TLVs up to the body's end (3.2.4.1). A NUL before them, which some SMSCs put behind
+    /// `short_message`, is skipped if what follows is TLVs to the last octet.
     pub(crate) fn tlvs(&mut self) -> Tlvs {
         let (mut tlvs, mut sound) = tlvs_of(self.rest);
         if let (false, Some((0, behind))) = (sound, self.rest.split_first()) {
@@ -124,7 +124,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The TLVs in some octets, and whether they end where the octets do. The last one has what is there of it.
+/// The TLVs in some octets, and whether they end where the octets do. A last one that is cut off has the rest
+/// as its value.
 fn tlvs_of(mut octets: &[u8]) -> (Vec<Tlv>, bool) {
     let mut tlvs = Vec::new();
     while let [a, b, c, d, rest @ ..] = octets {

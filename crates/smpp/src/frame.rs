@@ -1,4 +1,4 @@
-//! A stream of octets as PDUs: `command_length` alone says where one ends (SMPP 3.4, 3.2).
+//! Splits a stream of octets into PDUs, by `command_length` alone (SMPP 3.4, 3.2).
 
 use crate::command::CommandId;
 use crate::status::CommandStatus;
@@ -22,15 +22,15 @@ pub struct Header {
 pub struct Frame<'a> {
     /// Its header.
     pub header: Header,
-    /// What is behind the header and counted by `command_length`.
+    /// The octets after the header that `command_length` counts.
     pub body: &'a [u8],
 }
 
-/// A `command_length` that no PDU can have: from here on nobody knows where the next one begins.
+/// A `command_length` that no PDU can have: where the next one begins is unknown from here on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("command_length {length} is not within 16 and {max}")]
 pub struct BadLength {
-    /// What it said.
+    /// The `command_length`.
     pub length: u32,
     /// The largest that is taken.
     pub max: u32,
@@ -80,7 +80,7 @@ impl Frames {
             return Err(bad);
         }
         if length > self.length_max {
-            // It has a header, and whoever sent it is told which it was.
+            // It has a header, so the answer can name it by its number.
             let Some(sequence) = number(octets, 12) else { return Ok(None) };
             return Err(BadLength { sequence: Some(sequence), ..bad });
         }

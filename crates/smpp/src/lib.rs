@@ -1,26 +1,28 @@
-//! SMPP 3.4 as clients meet it in life: a codec bounded by `command_length` that keeps what it can't read, and a session
-//! without I/O, driven by a thin pump.
+//! SMPP 3.4 for clients, as SMSCs speak it: a codec bounded by `command_length` that keeps what it can't
+//! read, and a session without I/O, driven by a thin pump.
 //!
-//! SMSCs differ, and the specification is what few of them keep to. So:
+//! SMSCs differ, and few of them follow the specification. So:
 //!
-//! - **Nothing within a PDU ends a session.** Fields that are missing, cut off, too long or superfluous are told as
-//!   [`Flaw`]s beside what could be read. Only a `command_length` that no PDU can have ends one, since nobody knows where
-//!   the next PDU begins.
-//! - **A header says enough.** Status 0 is an acceptance and another status a refusal, whatever the body is; an answer of
-//!   another kind with status 0 is [`Answer::Unclear`].
-//! - **Every request is answered once**: `enquire_link` and `unbind` by the session, messages by [`Client::answer`] when
-//!   they are safe, what makes no sense with an error.
-//! - **Every submit is told once**: answered, or [`Unanswered`], which means that nobody knows. What comes after all is told
-//!   as a late answer, for as long as the caller said that it matters.
-//! - **An unbind ends the submitting, not the reading**: answers that are out are waited for.
-//! - **Everything has a limit**: the window, what waits to be written, what waits to be answered, and how long.
+//! - **Nothing within a PDU ends a session.** Fields that are missing, cut off, too long or superfluous are
+//!   reported as [`Flaw`]s with what could be read. Only a `command_length` that no PDU can have ends one,
+//!   since where the next PDU begins is unknown.
+//! - **A header says enough.** Status 0 is an acceptance and another status a refusal, whatever the body is;
+//!   an answer of another kind with status 0 is [`Answer::Unclear`].
+//! - **Every request is answered once**: `enquire_link` and `unbind` by the session, messages by
+//!   [`Client::answer`] when they are durable, anything else with an error.
+//! - **Every submit gets one outcome**: answered, or [`Unanswered`], which means unknown. An answer that
+//!   comes   after all is reported as a late one, for as long as the caller said that it matters.
+//! - **An unbind ends the submitting, not the reading**: outstanding answers are waited for.
+//! - **Everything has a limit**: the window, what waits to be written, what waits to be answered, and how
+//!   long.
 //!
 //! # A client
 //!
 //! [`Client`] drives a session over any stream; [`dial`] connects one over TCP or TLS.
 //!
 //! ```
-//! use smpp::{Answer, Bind, BindKind, BindResp, Client, CommandStatus, Incoming, Message, MessageResp, Pdu, Settings};
+//! use smpp::{Answer, Bind, BindKind, BindResp, Client, CommandStatus, Incoming, Message};
+//! use smpp::{MessageResp, Pdu, Settings};
 //! use std::time::Duration;
 //! use tokio::io::{AsyncReadExt, AsyncWriteExt};
 //!
@@ -58,8 +60,8 @@
 //!
 //! # A session without I/O
 //!
-//! [`Session`] takes octets and instants, and gives octets, events and the next deadline. It can be driven by any runtime,
-//! or by a test through every split and delay.
+//! [`Session`] takes octets and instants, and gives octets, events and the next deadline. It can be driven by
+//! any runtime, or by a test through every split and delay.
 //!
 //! ```
 //! use smpp::{Bind, BindKind, BindResp, CommandStatus, Event, Message, Pdu, Session, Settings};

@@ -14,8 +14,8 @@ pub struct Address {
     pub address: String,
 }
 
-/// A message. `data_sm` has fewer fields than the others: those that it lacks are as in [`Message::default`] when it is
-/// read, and are not written.
+/// A message. `data_sm` has fewer fields than the others: those that it lacks are as in [`Message::default`]
+/// when it is read, and are not written.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Message {
     /// `service_type` (5.2.11).
@@ -53,7 +53,7 @@ const DATA_ADDRESS_MAX: usize = 65;
 const ADDRESS_MAX: usize = 21;
 
 impl Message {
-    /// The user's octets: `short_message`, or `message_payload` where that is empty (5.3.2.32).
+    /// The user's octets: `short_message`, or `message_payload` if that is empty (5.3.2.32).
     pub fn payload(&self) -> &[u8] {
         match self.tlvs.get(MESSAGE_PAYLOAD) {
             Some(payload) if self.short_message.is_empty() => payload,
@@ -61,7 +61,7 @@ impl Message {
         }
     }
 
-    /// Whether nothing in it says anything: what is left where all of its body was unreadable.
+    /// Returns whether all fields that matter are empty: nothing of its body could be read.
     pub fn is_blank(&self) -> bool {
         self.payload().is_empty()
             && self.tlvs.0.is_empty()

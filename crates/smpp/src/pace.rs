@@ -1,31 +1,32 @@
-//! The rate that an SMSC takes, found by what it says: an account is throttled as a whole, so every session of it shares
-//! one [`Pace`].
+//! Finds the rate that an SMSC accepts by its answers: an account is throttled as a whole, so every session
+//! of it shares one [`Pace`].
 //!
-//! Nothing is slowed until the SMSC throttles. Then the rate is what it took in the last second, messages go out evenly,
-//! and now and then a little more is tried; each time that it throttles again, the next trial is twice as far away.
+//! Nothing is slowed until the SMSC throttles. Then the rate is what it accepted in the last second, messages
+//! go out evenly, and now and then a little more is tried; each time that it throttles again, the next trial
+//! is twice as far away.
 
 use std::time::{Duration, Instant};
 
-/// What an SMSC took is looked at over this time.
+/// The time over which accepted messages are counted.
 const SPAN: Duration = Duration::from_secs(1);
 /// Parts of [`SPAN`] that are counted by themselves.
 const SLICES: usize = 10;
-/// So much of the rate is used, so that what arrives unevenly still fits.
+/// The share of the rate that is used, so that uneven arrival still fits.
 const MARGIN: f64 = 0.97;
 /// The least rate, messages a second: one in five seconds.
 const RATE_MIN: f64 = 0.2;
-/// Beyond this rate nothing is slowed any more.
+/// Above this rate nothing is slowed.
 const RATE_MAX: f64 = 5000.0;
-/// Messages that have their turn already reach so far ahead.
+/// How far ahead turns are given.
 const AHEAD: Duration = Duration::from_millis(250);
-/// How long a rate has to hold before more is tried, at first, and at most.
+/// How long a rate must hold before an increase is tried, at first and at most.
 const TRIAL_AFTER: Duration = Duration::from_secs(3);
 const TRIAL_AFTER_MAX: Duration = Duration::from_secs(300);
-/// A trial tries at least so much more, messages a second.
+/// The least increase that is tried, messages a second.
 const TRIAL_MIN: f64 = 1.0;
-/// Messages that were taken in the last second, of which fewer don't tell what the SMSC takes.
+/// The fewest messages accepted in the last second that show what the SMSC accepts.
 const EVIDENCE_MIN: f64 = 5.0;
-/// How long more is tried before it counts as found.
+/// How long an increase must hold before it counts as found.
 const TRIAL: Duration = Duration::from_millis(1500);
 
 /// When a message may go out.
@@ -33,7 +34,7 @@ const TRIAL: Duration = Duration::from_millis(1500);
 pub struct Turn {
     /// Not before this.
     pub at: Instant,
-    /// The finding that it is from.
+    /// The throttling that it follows.
     finding: u64,
 }
 
@@ -42,13 +43,13 @@ pub struct Turn {
 pub struct Pace {
     /// Messages a second; `None` while nothing was throttled.
     rate: Option<f64>,
-    /// What held before the trial that is under way.
+    /// The rate that held before the trial under way.
     proven: f64,
     /// When the next message may go out.
     next: Instant,
-    /// Counts how often the rate was changed for the worse: turns of before are void.
+    /// Counts how often the SMSC throttled: turns given before are void.
     finding: u64,
-    /// Answers to what was sent before this say nothing of the present rate.
+    /// Answers to messages sent before this say nothing about the present rate.
     found_at: Instant,
     /// Since when the present rate holds and is used.
     since: Instant,
@@ -56,9 +57,10 @@ pub struct Pace {
     /// How much more the next trial tries, as a share of the rate.
     step: f64,
     is_trial: bool,
-    /// Too little was taken to tell the rate: it is doubled each second until the SMSC throttles again.
+    /// Too few messages were accepted to know the rate: it doubles each second until the SMSC throttles
+    /// again.
     is_guess: bool,
-    /// What was taken in each of the last slices, and the number of the last slice.
+    /// Messages accepted in each of the last slices, and the number of the last slice.
     slices: [u32; SLICES],
     slice: u64,
     start: Instant,
@@ -89,7 +91,7 @@ impl Pace {
         self.rate
     }
 
-    /// How many more messages may ask for a turn now; the others had better go elsewhere, or wait where they are.
+    /// How many more messages may take a turn now; others should go elsewhere or wait where they are.
     pub fn room(&self, now: Instant) -> usize {
         let Some(rate) = self.rate else { return usize::MAX };
         let ahead = AHEAD.max(Duration::from_secs_f64(1.0 / rate));
@@ -97,12 +99,13 @@ impl Pace {
         (ahead.saturating_sub(taken).as_secs_f64() * rate).ceil() as usize
     }
 
-    /// Takes the next turn. Whoever waited for it asks [`Pace::holds`], and takes another one if it does not.
+    /// Takes the next turn. Its taker waits for it, then asks [`Pace::holds`], and takes another one if it
+    /// does not.
     pub fn turn(&mut self, now: Instant) -> Turn {
         let at = self.next.max(now);
         if let Some(rate) = self.rate {
             if self.next < now {
-                // It was not used up: what went well says nothing of more.
+                // The rate was not used up: success says nothing about a higher one.
                 self.since = self.since.max(now - SPAN.min(now.saturating_duration_since(self.start)));
             }
             self.next = at + Duration::from_secs_f64(1.0 / (rate * MARGIN));
@@ -110,7 +113,7 @@ impl Pace {
         Turn { at, finding: self.finding }
     }
 
-    /// Whether a turn is still one: the SMSC may have throttled since.
+    /// Returns whether a turn is still valid: the SMSC may have throttled since.
     pub fn holds(&self, turn: Turn) -> bool {
         turn.finding == self.finding
     }
@@ -183,8 +186,8 @@ mod tests {
     use super::*;
     use std::collections::BinaryHeap;
 
-    /// Plays `messages` against an SMSC that takes what `takes` says, with a window; answers how many were throttled, how
-    /// many of these after the first two seconds, and how long it took.
+    /// Plays `messages` against an SMSC that takes what `takes` says, with a window; answers how many were
+    /// throttled, how many of these after the first two seconds, and how long it took.
     fn play(
         messages: usize,
         window: usize,

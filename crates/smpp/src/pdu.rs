@@ -1,4 +1,4 @@
-//! PDUs: what a frame says, and the octets of what is said.
+//! PDUs: decoding of frames, and encoding.
 
 use crate::command::CommandId;
 use crate::fields::{EncodeError, Flaw, Reader, put_c_string, put_tlvs};
@@ -28,12 +28,12 @@ impl BindKind {
         }
     }
 
-    /// Whether messages can be submitted.
+    /// Returns whether messages can be submitted.
     pub const fn can_submit(self) -> bool {
         !matches!(self, BindKind::Receiver)
     }
 
-    /// Whether the SMSC sends messages and receipts.
+    /// Returns whether the SMSC sends messages and receipts.
     pub const fn can_receive(self) -> bool {
         !matches!(self, BindKind::Transmitter)
     }
@@ -89,13 +89,13 @@ pub struct BindResp {
 /// The answer to `submit_sm`, `deliver_sm` or `data_sm`.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct MessageResp {
-    /// `message_id`; empty where there is none.
+    /// `message_id`; empty if absent.
     pub message_id: String,
     /// Optional parameters.
     pub tlvs: Tlvs,
 }
 
-/// A PDU without what its header has.
+/// A PDU without the fields of its header.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Pdu {
     /// `bind_transmitter`, `bind_receiver` or `bind_transceiver`.
@@ -133,7 +133,7 @@ pub enum Pdu {
 pub struct Decoded {
     /// The PDU, as far as it could be read.
     pub pdu: Pdu,
-    /// What in it is not as the specification has it.
+    /// Its violations of the specification.
     pub flaws: Vec<Flaw>,
 }
 
@@ -158,8 +158,9 @@ impl Pdu {
         }
     }
 
-    /// Reads a frame. This never fails: what can't be read is left empty or kept raw, and told as a flaw. The body of an
-    /// answer with an error is not looked at, as the specification gives it none (4.4.2).
+    /// Reads a frame. This never fails: fields that can't be read are left empty or kept raw, and reported as
+    /// flaws. The body of an answer with an error is not looked at, as the specification gives it none
+    /// (4.4.2).
     pub fn decode(frame: Frame<'_>) -> Decoded {
         let Frame { header, body } = frame;
         let mut reader = Reader::new(body);
@@ -207,7 +208,7 @@ impl Pdu {
         Decoded { pdu, flaws: reader.flaws }
     }
 
-    /// Writes it behind `out`, header included; what was there stays as it was where it can't be written.
+    /// Appends it to `out`, header included; `out` stays as it was if it can't be written.
     ///
     /// # Errors
     /// [`EncodeError`], for texts that are no octets and fields that are too long for their length.

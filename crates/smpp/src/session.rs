@@ -1,7 +1,8 @@
 //! A session without I/O: octets and time go in; octets, events and the next deadline come out.
 //!
-//! It is the ESME's side of one connection: binds, submits within a window, keeps the link alive, answers every request,
-//! and ends. It holds no clock and no socket, so that a pump can drive it over anything, and a test through everything.
+//! It is the ESME's side of one connection: binds, submits within a window, keeps the link alive, answers
+//! every request, and ends. It holds no clock and no socket, so that a pump can drive it over anything, and a
+//! test through everything.
 
 use crate::command::CommandId;
 use crate::fields::{EncodeError, Flaw};
@@ -13,33 +14,33 @@ use crate::tlv::Tlvs;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// Octets that may wait to be written before nothing more is read.
+/// Octets that may wait to be written; beyond it reading stops.
 const OUTPUT_MAX: usize = 1 << 20;
 /// The longest that an `unbind` of ours waits for its answer.
 const UNBIND_TIMEOUT: Duration = Duration::from_secs(3);
-/// A wait beyond which nobody looks; longer ones could not be added to an instant.
+/// The longest wait; longer ones could not be added to an instant.
 const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 /// The largest `sequence_number` of a request (SMPP 3.4, 5.1.4).
 const SEQUENCE_MAX: u32 = 0x7fff_ffff;
 
-/// What a session is to do.
+/// The settings of a session.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What it binds for.
+    /// The kind of its bind.
     pub kind: BindKind,
-    /// What it binds with.
+    /// The fields of its bind.
     pub bind: Bind,
     /// Submits that may wait for their answer at once.
     pub window: usize,
-    /// How long nothing may come before an `enquire_link` is sent.
+    /// How long the SMSC may be silent before an `enquire_link` is sent.
     pub enquire_link: Duration,
     /// How long an answer may take.
     pub response_timeout: Duration,
     /// The largest `command_length` that is taken.
     pub command_length_max: u32,
-    /// Requests of the SMSC that may wait for [`Session::answer`]; beyond it nothing is read.
+    /// Requests of the SMSC that may wait for [`Session::answer`]; beyond it reading stops.
     pub unanswered_max: usize,
-    /// Submits that are remembered after their time, for answers that come after all.
+    /// Submits that are remembered after their time, for late answers.
     pub late_max: usize,
 }
 
@@ -73,7 +74,7 @@ pub enum Event<T> {
         /// It was [`Event::Unanswered`] before.
         late: bool,
     },
-    /// Nobody knows whether the SMSC has a submit.
+    /// It is unknown whether the SMSC has a submit.
     Unanswered {
         /// Which.
         token: T,
@@ -82,7 +83,7 @@ pub enum Event<T> {
     },
     /// The SMSC sent a message or a receipt, which waits for [`Session::answer`].
     Received(Received),
-    /// The SMSC sent what is not as it should be, or what nobody asked for. It was dealt with.
+    /// The SMSC sent something irregular, or unsolicited. It was dealt with.
     Odd(Oddity),
     /// The session is over; nothing follows.
     Ended(End),
@@ -93,7 +94,7 @@ pub enum Event<T> {
 pub enum Answer {
     /// The SMSC has the message: status 0, whatever followed it.
     Accepted {
-        /// What the SMSC calls it; empty where it told nothing.
+        /// The SMSC's id of it; empty if it gave none.
         message_id: String,
         /// Optional parameters of the answer.
         tlvs: Tlvs,
@@ -107,7 +108,7 @@ pub enum Answer {
 /// Why it is not known whether the SMSC has a submit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unanswered {
-    /// No answer came in time. One that comes later is still told.
+    /// No answer came in time. One that comes later is still reported.
     TimedOut,
     /// The session ended before.
     SessionEnded,
@@ -126,27 +127,27 @@ pub struct Received {
     pub flaws: Vec<Flaw>,
 }
 
-/// What an SMSC sent amiss.
+/// Something irregular that an SMSC sent.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Oddity {
     /// The PDU's command.
     pub command: CommandId,
     /// Its number.
     pub sequence: u32,
-    /// What is odd.
+    /// What is irregular.
     pub kind: OddKind,
 }
 
-/// What is odd about a PDU.
+/// What is irregular about a PDU.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum OddKind {
-    /// Fields that are not as the specification has them; the rest of it counted.
+    /// Fields that violate the specification; the rest of it counted.
     Flaws(Vec<Flaw>),
     /// Nothing of it could be used; it was answered with this status.
     Rejected(CommandStatus),
-    /// It answers nothing that was asked.
+    /// It answers no request of ours.
     NotAsked(CommandStatus),
-    /// It wants no answer, and nothing is done about it.
+    /// It needs no answer, and nothing is done about it.
     Ignored,
 }
 
@@ -193,7 +194,7 @@ pub enum NotSubmitted {
     Encode(#[from] EncodeError),
 }
 
-/// What was asked and not answered yet.
+/// A request of ours that is not answered yet.
 enum Asked<T> {
     EnquireLink,
     Submit {
@@ -213,7 +214,7 @@ enum State {
         until: Instant,
     },
     Bound,
-    /// No new submits; what is under way comes to its end.
+    /// No new submits; those under way are still answered.
     Draining {
         until: Instant,
         why: End,
@@ -228,7 +229,8 @@ enum State {
     Ended,
 }
 
-/// The ESME's side of one connection: it is given octets and time, and asked for octets, events and its next deadline.
+/// The ESME's side of one connection: it is given octets and time, and asked for octets, events and its next
+/// deadline.
 pub struct Session<T> {
     settings: Settings,
     state: State,
@@ -240,8 +242,8 @@ pub struct Session<T> {
     moved: Instant,
     next_sequence: u32,
     asked: HashMap<u32, Asked<T>>,
-    /// The submits that wait for their answers, in the order of their deadlines; those that were answered as well, until
-    /// they come to the front.
+    /// The submits that wait for their answers, in the order of their deadlines; those that were answered as
+    /// well, until they come to the front.
     deadlines: VecDeque<(Instant, u32)>,
     /// Those that were given up, in that order.
     late: VecDeque<(Instant, u32)>,
@@ -285,12 +287,12 @@ impl<T: Clone> Session<T> {
         Ok(session)
     }
 
-    /// Whether messages can be submitted: it is bound, for that, and does not end.
+    /// Returns whether messages can be submitted: it is bound, for that, and does not end.
     pub fn is_ready(&self) -> bool {
         self.state == State::Bound && self.settings.kind.can_submit()
     }
 
-    /// Whether nothing will happen any more. What [`Session::output`] still has is to be written all the same.
+    /// Returns whether the session is over. What [`Session::output`] still has is to be written all the same.
     pub fn is_ended(&self) -> bool {
         self.state == State::Ended
     }
@@ -300,16 +302,16 @@ impl<T: Clone> Session<T> {
         self.settings.window.saturating_sub(self.awaited)
     }
 
-    /// Whether octets are taken now; if not, reading goes on after the next answer or write.
+    /// Returns whether octets are taken now; if not, reading resumes after the next answer or write.
     pub fn wants_octets(&self) -> bool {
         let unbinds = if let State::Draining { unbinds, .. } = &self.state { unbinds.len() } else { 0 };
-        // Behind the first one there are answers; one that goes on unbinding is sent for nothing else.
+        // Answers may follow the first one; further ones count as unanswered requests.
         let unanswered = self.unanswered + unbinds.saturating_sub(1);
         !self.is_ended() && unanswered < self.settings.unanswered_max && self.output().len() < OUTPUT_MAX
     }
 
-    /// Submits a message; `token` comes back with its answer. An answer that comes late is told for `matters` from now.
-    /// Answers with its sequence number.
+    /// Submits a message; `token` comes back with its answer. A late answer is reported for `matters` from
+    /// now. Returns its sequence number.
     ///
     /// # Errors
     /// [`NotSubmitted`]; the SMSC gets nothing of it then.
@@ -388,10 +390,10 @@ impl<T: Clone> Session<T> {
         &self.output[self.written..]
     }
 
-    /// So many octets of [`Session::output`] were written.
+    /// Notes that `octets` of [`Session::output`] were written.
     pub fn wrote(&mut self, octets: usize, now: Instant) {
         let was_reading = self.wants_octets();
-        self.written = (self.written + octets).min(self.output.len());
+        self.written = self.written.saturating_add(octets).min(self.output.len());
         self.moved = now;
         if self.written == self.output.len() {
             self.output.clear();
@@ -405,7 +407,7 @@ impl<T: Clone> Session<T> {
         }
     }
 
-    /// What happened, in its order.
+    /// The next event, in the order in which they happened.
     pub fn next_event(&mut self) -> Option<Event<T>> {
         self.events.pop_front()
     }
@@ -453,7 +455,7 @@ impl<T: Clone> Session<T> {
         }
     }
 
-    /// When an `enquire_link` is to be sent, or its answer to be missed. While nothing is read, silence is no sign.
+    /// When an `enquire_link` is due, or its answer overdue. While reading is stopped, silence means nothing.
     fn enquire_deadline(&self) -> Option<Instant> {
         if matches!(self.state, State::Binding { .. } | State::Ended) || !self.wants_octets() {
             return None;
@@ -499,7 +501,7 @@ impl<T: Clone> Session<T> {
         }
     }
 
-    /// Reading was stopped, for what was no silence of the SMSC.
+    /// Resumes reading; the SMSC was not silent meanwhile.
     fn read_again(&mut self, now: Instant) {
         (self.received, self.enquired) = (now, None);
         self.process(now);
@@ -552,7 +554,7 @@ impl<T: Clone> Session<T> {
             _ if matches!(header.command, CommandId::ALERT_NOTIFICATION | CommandId::OUTBIND) => {
                 self.odd(header, OddKind::Ignored);
             }
-            // What is not known, and what no SMSC asks of an ESME (4.3).
+            // An unknown command, or one that no SMSC sends to an ESME (4.3).
             _ => {
                 let status = CommandStatus::INVALID_COMMAND_ID;
                 let _ = self.send(&Pdu::GenericNack, status, header.sequence, now);
@@ -561,7 +563,7 @@ impl<T: Clone> Session<T> {
         }
     }
 
-    /// Answers a request of which nothing could be used.
+    /// Answers a request that can't be used, with an error.
     fn reject(&mut self, header: Header, status: CommandStatus, now: Instant) {
         self.respond(header.command, status, header.sequence, now);
         self.odd(header, OddKind::Rejected(status));
@@ -589,7 +591,7 @@ impl<T: Clone> Session<T> {
         let Header { command, status, sequence } = header;
         let is_bind = matches!(pdu, Pdu::BindResp(..));
         match &self.state {
-            // Nothing else was asked, so a wrong number changes nothing.
+            // It is our only request, so a wrong number does not matter.
             State::Binding { .. } if is_bind || command == CommandId::GENERIC_NACK => {
                 match pdu {
                     _ if !status.is_ok() => self.end(End::BindRefused(status)),
@@ -610,7 +612,7 @@ impl<T: Clone> Session<T> {
             _ => {}
         }
         match self.asked.remove(&sequence) {
-            // Its caller was told a time, and may have decided since.
+            // Its caller may have decided since the time that it gave.
             Some(Asked::Submit { matters_until, late: true, .. }) if matters_until <= now => {
                 self.odd(header, OddKind::NotAsked(status));
             }
@@ -640,7 +642,8 @@ impl<T: Clone> Session<T> {
         }
     }
 
-    /// Lets go of deadlines at the front whose submits were answered, so that [`Session::deadline`] tells of no past.
+    /// Drops deadlines at the front whose submits were answered, so that [`Session::deadline`] is not in the
+    /// past.
     fn drop_answered(&mut self) {
         while let Some((due, sequence)) = self.deadlines.front() {
             match self.asked.get(sequence) {
@@ -656,7 +659,7 @@ impl<T: Clone> Session<T> {
         self.settle(now);
     }
 
-    /// Goes on with the end where nothing is under way any more, or it has taken long enough.
+    /// Continues the end once nothing is under way any more, or its time is over.
     fn settle(&mut self, now: Instant) {
         let State::Draining { until, why, unbinds } = &mut self.state else { return };
         if (self.awaited > 0 || self.unanswered > 0) && *until > now {
@@ -694,7 +697,7 @@ impl<T: Clone> Session<T> {
         self.events.push_back(Event::Ended(why));
     }
 
-    /// Before what the PDU leads to, which may be the end.
+    /// Reported before what the PDU leads to, which may be the end.
     fn tell_flaws(&mut self, header: Header, flaws: Vec<Flaw>) {
         if !flaws.is_empty() {
             self.odd(header, OddKind::Flaws(flaws));
@@ -749,7 +752,7 @@ impl<T: Clone> Session<T> {
     }
 }
 
-/// The instant that is so long after another.
+/// The instant at `wait` after another, at most [`FOREVER`].
 fn after(instant: Instant, wait: Duration) -> Instant {
     instant + wait.min(FOREVER)
 }

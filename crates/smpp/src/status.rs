@@ -83,7 +83,7 @@ statuses! {
 }
 
 impl CommandStatus {
-    /// Whether the request was taken.
+    /// Returns whether the request was taken.
     pub const fn is_ok(self) -> bool {
         self.0 == 0
     }

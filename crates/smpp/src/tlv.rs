@@ -2,7 +2,8 @@
 
 use crate::latin1::text_of;
 
-/// An optional parameter as it stands: its value may have any length, whatever the specification says of its tag.
+/// An optional parameter as it stands: its value may have any length, whatever the specification says of its
+/// tag.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tlv {
     /// Which.

@@ -131,8 +131,11 @@ proptest! {
     }
 
     #[test]
-    fn a_body_may_be_anything(command in prop_oneof![0u32..0x200, 0x8000_0000u32..0x8000_0200], status in 0u32..2,
-            body in vec(any::<u8>(), 0..200)) {
+    fn a_body_may_be_anything(
+        command in prop_oneof![0u32..0x200, 0x8000_0000u32..0x8000_0200],
+        status in 0u32..2,
+        body in vec(any::<u8>(), 0..200),
+    ) {
         let written = octets(&Pdu::Other(CommandId(command), body), CommandStatus(status), 7);
         let mut frames = Frames::new(1 << 16);
         frames.push(&written);

@@ -1,4 +1,5 @@
-//! Bursts through the pump: whatever is ready to be written is written, although the SMSC sends no further octet.
+//! Bursts through the pump: whatever is ready to be written is written, although the SMSC sends no further
+//! octet.
 #![allow(clippy::unwrap_used)] // A test that fails here has failed.
 
 mod common;

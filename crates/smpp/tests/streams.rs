@@ -72,7 +72,8 @@ proptest! {
         pdus(whole.output());
     }
 
-    /// Whatever is wrong behind a PDU's length and command costs that PDU: what stands before and behind it is told once.
+    /// Whatever is wrong behind a PDU's length and command costs that PDU: what stands before and behind it
+    /// is told once.
     #[test]
     fn what_is_wrong_in_a_pdu_costs_that_pdu(
         which in 0usize..3,
@@ -132,7 +133,8 @@ proptest! {
         for (event, token) in told[count..count + 3].iter().zip(2..) {
             prop_assert_eq!(event, &Event::Unanswered { token, why: Unanswered::SessionEnded });
         }
-        prop_assert!(matches!(&told[count + 3..], [Event::Ended(End::BadLength(bad))] if bad.length == length));
+        let ended = matches!(&told[count + 3..], [Event::Ended(End::BadLength(bad))] if bad.length == length);
+        prop_assert!(ended);
         let written = pdus(session.output());
         let (header, pdu) = &written[0];
         prop_assert_eq!((pdu, header.status), (&Pdu::GenericNack, CommandStatus::INVALID_COMMAND_LENGTH));

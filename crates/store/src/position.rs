@@ -25,6 +25,24 @@ impl Position {
         entries.next().filter(|_| entries.next().is_none())
     }
 
+    /// As octets, for whoever keeps it beside the database: of each entry the writer and the number,
+    /// big-endian.
+    pub fn to_octets(&self) -> Vec<u8> {
+        let entries = self.0.iter();
+        entries.flat_map(|(writer, seq)| [writer.to_be_bytes(), seq.to_be_bytes()].concat()).collect()
+    }
+
+    /// Reads what [`Position::to_octets`] wrote; `None` if it is something else.
+    pub fn from_octets(octets: &[u8]) -> Option<Position> {
+        let (entries, rest) = octets.as_chunks::<16>();
+        let read = |entry: &[u8; 16]| {
+            let (writer, seq) = entry.split_at(8);
+            Some((i64::from_be_bytes(writer.try_into().ok()?), u64::from_be_bytes(seq.try_into().ok()?)))
+        };
+        let position: Option<BTreeMap<i64, u64>> = entries.iter().map(read).collect();
+        position.filter(|_| rest.is_empty()).map(Position)
+    }
+
     /// The number of a writer's last change that is known; 0 if none is.
     pub fn seq(&self, writer: i64) -> u64 {
         self.0.get(&writer).copied().unwrap_or_default()
@@ -42,5 +60,9 @@ mod tests {
         assert_eq!((one.single(), one.seq(7), one.seq(8)), (Some((7, 3)), 3, 0));
         let two = Position(BTreeMap::from([(7, 3), (8, 1)]));
         assert_eq!((two.single(), two.seq(8)), (None, 1));
+        for position in [Position::START, Position::of(-7, u64::MAX), two] {
+            assert_eq!(Position::from_octets(&position.to_octets()), Some(position));
+        }
+        assert_eq!(Position::from_octets(&[0; 17]), None);
     }
 }

@@ -3,12 +3,8 @@
 use crate::output::say;
 use crate::serve::load_with_warnings;
 use anyhow::{Context, bail};
-use async_trait::async_trait;
-use carriers::{
-    Carrier, CarrierSink, HandsetMessage, NotStored, Outcome, Outgoing, PartRef, Report, Sip, SipConfig,
-    Trace, Unread,
-};
-use flow::{Content, Flow, FlowKind, NewFlow, Receipt, Step, Ttl, Verb, Voice, VoiceTarget};
+use carriers::{Carrier, Outcome, Outgoing, ReceiptsOnly, Sip, SipConfig, Trace};
+use flow::{Content, Flow, FlowKind, NewFlow, Step, Ttl, Verb, Voice, VoiceTarget};
 use server::clock::{new_id, now_ms};
 use server::config::KindConfig;
 use server::files::Files;
@@ -56,29 +52,6 @@ struct Heard {
     play: Option<String>,
 }
 
-/// Passes receipts on.
-struct Course(mpsc::UnboundedSender<Receipt>);
-
-#[async_trait]
-impl CarrierSink for Course {
-    async fn report(&self, report: Report) -> Result<(), NotStored> {
-        self.0.send(report.receipt).map_err(|_| NotStored)
-    }
-
-    // A trunk tells nothing else.
-    async fn answered_late(&self, _: PartRef, _: &str, _: Outcome) -> Result<(), NotStored> {
-        Ok(())
-    }
-
-    async fn unread(&self, _: &str, _: Unread) -> Result<(), NotStored> {
-        Ok(())
-    }
-
-    async fn handset_message(&self, _: &str, _: HandsetMessage) -> Result<(), NotStored> {
-        Ok(())
-    }
-}
-
 impl Call {
     pub async fn run(self) -> anyhow::Result<()> {
         let (course, mut receipts) = mpsc::unbounded_channel();
@@ -87,7 +60,7 @@ impl Call {
         let started = Instant::now();
         let show = move |what: &str| say!("{:>7.2} s  {what}", started.elapsed().as_secs_f64());
         let trace = self.trace.then(|| Trace::new(move |way, message| show(&format!("{way}\n{message}\n"))));
-        let course = Arc::new(Course(course));
+        let course = Arc::new(ReceiptsOnly(course));
         let sip = Sip::start_traced("call".into(), self.carrier()?, course, Arc::new(files), trace).await;
         let sip = sip.map_err(anyhow::Error::msg)?;
         let outgoing = self.outgoing();

@@ -4,10 +4,11 @@ use crate::output::{complain, say};
 use crate::place::{Place, existing};
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use server::indexing::{Differences, identity, index_directory, known_position, position_of};
+use server::indexing::{Differences, identity, index_directory, known};
 use server::{Data, Lock, lock};
 use std::path::Path;
 use std::time::Instant;
+use store::Position;
 
 #[derive(Subcommand)]
 pub enum Index {
@@ -69,7 +70,7 @@ async fn verify(of: &Place) -> anyhow::Result<()> {
     let (store, followed) = (&*data.store, &data.followed);
     let read = followed.index.read(data.index_directory(), &identity(store));
     let read = read.context("the server would make the index anew")?;
-    let Some(position) = known_position(store, &read.position).await? else {
+    let Some(position) = known(store, &read.position).await? else {
         bail!("the index is of another database than this: the server would make it anew");
     };
     followed.catch_up(store, &position).await?;
@@ -86,16 +87,9 @@ async fn verify(of: &Place) -> anyhow::Result<()> {
             differing.len()
         );
     }
-    say!(
-        "{flows} flows, every one as in the store; the files are complete up to change {}",
-        change_of(&position)
-    );
+    let (_, change) = position.single().unwrap_or_default();
+    say!("{flows} flows, every one as in the store; the files are complete up to change {change}");
     Ok(())
-}
-
-/// The number of the last change up to which files are complete.
-fn change_of(position: &store::Position) -> u64 {
-    position.single().map_or(0, |(_, change)| change)
 }
 
 fn stats(data: &Path) -> anyhow::Result<()> {
@@ -114,7 +108,7 @@ fn stats(data: &Path) -> anyhow::Result<()> {
         ]);
     }
     say!("{table}");
-    if let Some(change) = position_of(&stats.position).as_ref().map(change_of) {
+    if let Some((_, change)) = Position::from_octets(&stats.position).and_then(|position| position.single()) {
         say!("complete up to change {change} of the store");
     }
     Ok(())

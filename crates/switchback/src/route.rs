@@ -3,10 +3,11 @@
 use crate::output::say;
 use crate::serve::load_with_warnings;
 use crate::table::table;
-use flow::{Channel, Content, FlowKind, Sms, Step, Ttl, Viber, ViberBody, ViberMessage, Voice, VoiceTarget};
+use flow::{Channel, Content, FlowKind, Step, Ttl};
 use server::clock::now_ms;
 use server::routing::Routes;
 use std::path::PathBuf;
+use wire::words::one_of_channels;
 
 #[derive(clap::Subcommand)]
 pub enum Route {
@@ -88,36 +89,10 @@ impl Explain {
         if !flow::is_e164(&self.to) {
             anyhow::bail!("--to must be a phone number in E.164 form, such as +306900000001");
         }
-        let channel =
-            Channel::ALL.into_iter().find(|channel| channel.name().eq_ignore_ascii_case(&self.channel));
-        let (from, to, label) = (self.from.clone(), self.to.clone(), self.label.clone());
-        let content = match channel {
-            None => anyhow::bail!("--channel must be Sms, Viber or Voice"),
-            Some(Channel::Sms) => Content::Sms(Sms {
-                from,
-                to,
-                label,
-                body: String::new(),
-                flash: false,
-                transcode: false,
-                shortened: None,
-            }),
-            Some(Channel::Viber) => Content::Viber(Box::new(Viber {
-                sender: from,
-                sender_name: None,
-                to,
-                label,
-                inbound_url: None,
-                expire_on_delivery: false,
-                message: ViberMessage::Body(ViberBody::default()),
-            })),
-            Some(Channel::Voice) => Content::Voice(Voice {
-                from,
-                to: VoiceTarget::Phone(to),
-                verbs: vec![],
-                machine_detection: None,
-            }),
+        let Some(channel) = Channel::parse(&self.channel) else {
+            anyhow::bail!("--channel must be {}", one_of_channels());
         };
+        let content = Content::empty(channel, self.from.clone(), self.to.clone(), self.label.clone());
         let country = server::country(&self.to);
         Ok(Step { order: 1, failover_on: vec![], ttl: Ttl::minutes(1), content, country })
     }

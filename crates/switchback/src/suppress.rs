@@ -11,6 +11,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use store::{Admin, SqliteAdmin, Suppression};
 use wire::time::iso;
+use wire::words::one_of_channels;
 
 /// Rows that are read at once.
 const PAGE: usize = 1000;
@@ -70,9 +71,8 @@ pub struct Of {
 
 impl Of {
     async fn open(&self) -> anyhow::Result<(SqliteAdmin, Channel)> {
-        let channel =
-            Channel::ALL.into_iter().find(|channel| channel.name().eq_ignore_ascii_case(&self.channel));
-        let channel = channel.context("--channel must be Sms, Viber or Voice")?;
+        let rule = || format!("--channel must be {}", one_of_channels());
+        let channel = Channel::parse(&self.channel).with_context(rule)?;
         let admin = self.place.open()?;
         if admin.application(&self.application).await?.is_none() {
             bail!("there is no application {}", self.application);

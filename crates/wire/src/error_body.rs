@@ -14,7 +14,8 @@ pub struct ErrorBody {
     pub code: String,
     /// What is wrong, for developers.
     pub developer_message: String,
-    /// What the members belong to, where some break rules: as the original service has it, which clients read.
+    /// What the members belong to, where some break rules: as the original service has it, which clients
+    /// read.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "Failover")]
     pub entity: Option<&'static str>,

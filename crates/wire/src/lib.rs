@@ -1,7 +1,8 @@
-//! The API's JSON, both ways: requests into flows and searches, with every broken rule named; flows into trackings.
-//! No HTTP, no I/O.
+//! The API's JSON, both ways: requests into flows and searches, with every broken rule named; flows into
+//! trackings. No HTTP, no I/O.
 
 pub mod broken;
+pub mod channel;
 mod country;
 pub mod error_body;
 #[allow(missing_docs)] // Its members are the contract's.
@@ -9,6 +10,7 @@ pub mod health;
 pub mod message_filter;
 pub mod parameters;
 pub mod problems;
+pub mod read_plan;
 pub mod read_search;
 pub mod read_send;
 pub mod read_step;
@@ -17,10 +19,9 @@ mod reader;
 pub mod search;
 #[allow(missing_docs)] // Its members are the contract's.
 pub mod send_view;
+pub mod step_reader;
 #[allow(missing_docs)] // Its members are the contract's.
 pub mod step_request;
-#[allow(missing_docs)] // Its members are the contract's.
-pub mod step_view;
 #[allow(missing_docs)] // Its members are the contract's.
 pub mod suppression;
 pub mod time;
@@ -28,6 +29,8 @@ pub mod time;
 pub mod token;
 #[allow(missing_docs)] // Its members are the contract's.
 pub mod tracking;
+#[allow(missing_docs)] // Its members are the contract's.
+mod views;
 pub mod words;
 mod written;
 

@@ -1,7 +1,7 @@
-//! Filters on what the index does not have: sender, label, country, operator and status of a message. They are ours,
-//! beyond the contract (section 4); the flows that the index leaves are read and asked.
+//! Filters on what the index does not have: sender, label, country, operator and status of a message. They
+//! are ours, beyond the contract (section 4); the flows that the index leaves are read and asked.
 
-use flow::{Content, Flow, Message, Part, Step};
+use flow::{Flow, Message, Part, Step};
 use index::TextOperator;
 use std::borrow::Cow;
 
@@ -36,29 +36,12 @@ impl MessageField {
     /// What a part has in this field, if it has it.
     fn of<'a>(self, step: &'a Step, part: &'a Part) -> Option<Cow<'a, str>> {
         match self {
-            MessageField::From => Some(shown_sender(step).into()),
-            MessageField::Label => label(step).map(Cow::from),
+            MessageField::From => Some(step.content.common().shown_sender().into()),
+            MessageField::Label => step.content.common().label().map(Cow::from),
             MessageField::Country => step.country.as_deref().map(Cow::from),
             MessageField::Operator => part.operator.as_deref().map(Cow::from),
-            MessageField::Status => Some(part.status.status.tracking_name(step.channel()).into()),
+            MessageField::Status => Some(step.channel().rules().tracking_name(part.status.status).into()),
         }
-    }
-}
-
-/// The sender as trackings show it.
-fn shown_sender(step: &Step) -> &str {
-    match &step.content {
-        Content::Sms(sms) => &sms.from,
-        Content::Viber(viber) => viber.sender_name.as_ref().unwrap_or(&viber.sender),
-        Content::Voice(voice) => &voice.from,
-    }
-}
-
-fn label(step: &Step) -> Option<&str> {
-    match &step.content {
-        Content::Sms(sms) => sms.label.as_deref(),
-        Content::Viber(viber) => viber.label.as_deref(),
-        Content::Voice(_) => None,
     }
 }
 

@@ -1,5 +1,6 @@
-//! The parameters of a request's URL: each that the endpoint knows, at most once. One that it does not know is refused: a
-//! search that ignores what it was asked answers another question, and an erasure erases too much.
+//! The parameters of a request's URL: each that the endpoint knows, at most once. One that it does not know
+//! is refused: a search that ignores what it was asked answers another question, and an erasure erases too
+//! much.
 
 use crate::broken::BrokenRules;
 use crate::problems::Problems;

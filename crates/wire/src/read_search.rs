@@ -6,6 +6,7 @@ use crate::parameters::Parameters;
 use crate::problems::Problems;
 use crate::reader::{Reader, is_blank};
 use crate::time::{CALENDAR_END_MS, parse_iso};
+use crate::words::one_of_channels;
 use flow::{Channel, FlowKind, FlowStatus, Rule, SipAddress, number_piece, number_start};
 use index::{Filter, Order, Predicate, Query, TextOperator, place_of};
 use serde_json::Value;
@@ -96,8 +97,8 @@ fn read_range(parameters: &Given<'_>, problems: &Problems) -> (Option<i64>, Opti
     (from_ms, until_ms.filter(|until_ms| *until_ms < CALENDAR_END_MS))
 }
 
-/// A time as it was meant. A public client writes it as a JSON string; of blanks, the first one between date and time is
-/// a T, and the others were pluses before they came in a URL that was not encoded.
+/// A time as it was meant. A public client writes it as a JSON string; of blanks, the first one between date
+/// and time is a T, and the others were pluses before they came in a URL that was not encoded.
 fn full_time(text: &str) -> String {
     let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
     let has_t = text.contains(['T', 't']);
@@ -159,7 +160,7 @@ fn read_filter(reader: &Reader<'_>) -> Option<AnyFilter> {
     let channel = |name: &str| {
         let channel = Channel::parse(name);
         if channel.is_none() {
-            reader.refuse("searchTerm", Rule::Choice, "must be Sms, Viber or Voice");
+            reader.refuse("searchTerm", Rule::Choice, format!("must be {}", one_of_channels()));
         }
         channel
     };

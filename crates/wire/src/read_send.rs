@@ -1,10 +1,11 @@
 //! Reads a send from a request (contract, section 2).
 
 use crate::problems::Problems;
-use crate::read_step::{AT_ONCE, OTHER_TIME, StepContext, read_step};
+use crate::read_step::{DraftStep, read_step};
 use crate::reader::{Reader, is_blank};
+use crate::step_reader::{AT_ONCE, OTHER_TIME, StepContext};
 use crate::written::Written;
-use flow::{Callback, CallbackStrategy, FlowKind, Limits, Restrictions, Rule, Step};
+use flow::{Callback, CallbackStrategy, FlowKind, Limits, Restrictions, Rule};
 use serde_json::Value;
 
 /// Longest callback URL, in characters.
@@ -24,13 +25,13 @@ pub struct SendContext<'a> {
     pub new_code: &'a dyn Fn() -> Option<String>,
 }
 
-/// A flow as a client asked for it: what could be read, and the rules that are broken so far. It is accepted only if
-/// no rule is broken.
+/// A flow as a client asked for it: what could be read, and the rules that are broken so far. It is accepted
+/// only if no rule is broken.
 pub struct Draft {
     /// Plain or transactional.
     pub kind: FlowKind,
-    /// The steps that could be read, each with its path in the request.
-    pub steps: Vec<(Step, String)>,
+    /// The steps that could be read.
+    pub steps: Vec<DraftStep>,
     /// Where results go and when.
     pub callback: Option<Callback>,
     /// Registration ids.
@@ -63,7 +64,7 @@ fn read_steps(
     octets: &[u8],
     kind: FlowKind,
     context: &SendContext<'_>,
-) -> Vec<(Step, String)> {
+) -> Vec<DraftStep> {
     let written = match kind {
         FlowKind::Plain => Written::default(),
         FlowKind::Transactional => Written::read(octets),
@@ -80,7 +81,7 @@ fn read_steps(
             problems.add(&*path, Rule::Required, "must be a step");
             return None;
         }
-        Some((read_step(value, place, &path, &context, problems)?, path))
+        read_step(value, place, &path, &context, problems)
     };
     (1..).zip(given).take_while(|_| !problems.is_over()).filter_map(read).collect()
 }

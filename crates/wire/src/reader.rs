@@ -1,5 +1,5 @@
-//! Reads a request's JSON by hand, so that every broken rule is reported at once with its path, and so that blank
-//! is absent (contract, section 2).
+//! Reads a request's JSON by hand, so that every broken rule is reported at once with its path, and so that
+//! blank is absent (contract, section 2).
 
 use crate::problems::Problems;
 use flow::Rule;
@@ -138,8 +138,8 @@ impl<'a> Reader<'a> {
         Reader::of(value, self.path(name), self.problems)
     }
 
-    /// The first `most` elements of an array, with their paths; that there are more is noted. `what` they are is for
-    /// people.
+    /// The first `most` elements of an array, with their paths; that there are more is noted. `what` they are
+    /// is for people.
     pub fn array(&self, name: &str, most: usize, what: &str) -> Option<Vec<(String, &'a Value)>> {
         let path = self.path(name);
         let elements = self.typed(name, "an array", Value::as_array)?;
@@ -175,8 +175,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Refuses members among `names`, in whatever case and with whatever marks between their words, unless they say
-    /// nothing.
+    /// Refuses members among `names`, in whatever case and with whatever marks between their words, unless
+    /// they say nothing.
     pub fn refuse_unavailable(&self, names: &[&str], why: &str) {
         let is_mark = |octet: &u8| matches!(octet, b'_' | b'-' | b' ');
         let same = |name: &str, known: &str| {

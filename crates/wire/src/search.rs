@@ -14,8 +14,8 @@ pub struct FilterRequest {
     /// `is` (by default) and `is_not` for every field; the others for `to` and `label`.
     #[schema(nullable = false)]
     search_operator: Option<Operator>,
-    /// For `type` and `terminationChannel` a channel, for `status` a status of a flow, for `messageStatus` one of a
-    /// message, for `flowKind` `plain` or `transactional`; any text for the others.
+    /// For `type` and `terminationChannel` a channel, for `status` a status of a flow, for `messageStatus`
+    /// one of a message, for `flowKind` `plain` or `transactional`; any text for the others.
     #[schema(min_length = 1, max_length = 350)]
     search_term: String,
 }

@@ -1,6 +1,6 @@
 //! The answer to a send: the flow as accepted (contract, section 2).
 
-use crate::step_view::StepView;
+use crate::channel::StepView;
 use crate::time::iso;
 use crate::tracking::flow_kind;
 use crate::words::StrategyWord;

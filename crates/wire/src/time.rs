@@ -9,13 +9,13 @@ pub fn iso(ms: i64) -> String {
     }
 }
 
-/// The end of the calendar, Unix milliseconds. What is later in the year 9999 (some hours of its last days, by offset)
-/// counts as this.
+/// The end of the calendar, Unix milliseconds. What is later in the year 9999 (some hours of its last days,
+/// by offset) counts as this.
 pub const CALENDAR_END_MS: i64 = 253_402_207_200_999;
 
-/// Reads an ISO 8601 time: with or without seconds, with an offset or in UTC, or a date alone (its midnight). The answer
-/// is the first millisecond that is not before it: of times that have milliseconds, exactly those are before the one that
-/// are before the other.
+/// Reads an ISO 8601 time: with or without seconds, with an offset or in UTC, or a date alone (its midnight).
+/// The answer is the first millisecond that is not before it: of times that have milliseconds, exactly those
+/// are before the one that are before the other.
 pub fn parse_iso(text: &str) -> Option<i64> {
     // A time zone or a calendar behind it (RFC 9557) would be another time than its digits say.
     if text.contains('[') {

@@ -9,8 +9,9 @@ use utoipa::{IntoParams, ToSchema};
 pub struct TokenRequest {
     /// `client_credentials`
     pub grant_type: Option<String>,
-    /// What to narrow the token to, between blanks or commas: `sms`, `viber`, `voice`, `failover`, `failover:read` or
-    /// `all`, in any case, or `MT_ROLE_SMS` and so on. Words that are unknown are ignored as long as one is known.
+    /// What to narrow the token to, between blanks or commas: `sms`, `viber`, `voice`, `failover`,
+    /// `failover:read` or `all`, in any case, or `MT_ROLE_SMS` and so on. Words that are unknown are ignored
+    /// as long as one is known.
     pub scope: Option<String>,
     /// The application's id, where there is no `Authorization: Basic` (RFC 6749, 2.3.1); in the body alone.
     pub client_id: Option<String>,

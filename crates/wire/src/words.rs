@@ -1,10 +1,10 @@
 //! The words of the contract, as the description lists them.
-#![allow(dead_code)] // Of the statuses only the schemas are used.
 
-use flow::{Channel, FlowStatus, Rule, Status};
+use flow::{Channel, FlowStatus, Rule};
 use serde::Serialize;
-use utoipa::ToSchema;
-use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 fn one_of(words: impl IntoIterator<Item = impl Into<serde_json::Value>>) -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).build()
@@ -23,49 +23,15 @@ pub fn flow_statuses() -> Object {
     one_of(FlowStatus::ALL.map(FlowStatus::name))
 }
 
-/// The statuses of an Sms, as trackings spell them.
-pub fn sms_statuses() -> Object {
-    message_statuses(Channel::Sms)
-}
-
-/// The statuses of a Viber message, as trackings spell them.
-pub fn viber_statuses() -> Object {
-    message_statuses(Channel::Viber)
-}
-
-/// The statuses of a call, as trackings spell them.
-pub fn voice_statuses() -> Object {
-    message_statuses(Channel::Voice)
-}
-
-fn message_statuses(channel: Channel) -> Object {
-    one_of(Status::all_of(channel).iter().map(|status| status.tracking_name(channel)))
+/// The statuses of a channel's messages, as trackings spell them.
+pub fn message_statuses(channel: Channel) -> Object {
+    let rules = channel.rules();
+    one_of(rules.statuses().map(|status| rules.tracking_name(status)))
 }
 
 /// The rules that a request can break.
 pub fn rules() -> Object {
     one_of(Rule::ALL.map(Rule::name))
-}
-
-/// The type of an Sms.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-pub enum SmsType {
-    /// Its only value.
-    Sms,
-}
-
-/// The type of a Viber message.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-pub enum ViberType {
-    /// Its only value.
-    Viber,
-}
-
-/// The type of a call.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-pub enum VoiceType {
-    /// Its only value.
-    Voice,
 }
 
 /// When a callback is made.
@@ -80,79 +46,22 @@ pub enum StrategyWord {
     OnCompletion,
 }
 
-/// Which devices of a recipient get a Viber message.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum DeliveryScope {
-    /// The primary one.
-    PrimaryDevice,
-    /// All of them.
-    AllDevices,
-}
-
-/// A voice.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Gender {
-    /// A woman's.
-    Female,
-    /// A man's.
-    Male,
-}
-
-/// What to do when a machine answers.
-#[derive(Serialize, ToSchema)]
-pub enum MachineStrategyWord {
-    /// End the call.
-    Hangup,
-    /// Go on.
-    Continue,
-}
-
-/// The statuses of an Sms that can start the next step.
-#[derive(Serialize, ToSchema)]
-pub enum SmsFailoverStatus {
-    /// It could not be delivered, or not in time.
-    Undelivered,
-    /// The carrier refused it, or failed.
-    Failed,
-}
-
-/// The statuses of a Viber message that can start the next step.
-#[derive(Serialize, ToSchema)]
-pub enum ViberFailoverStatus {
-    /// Its time to live passed.
-    Expired,
-    /// The carrier refused it, or failed.
-    Failed,
-    /// It could not be delivered.
-    Undelivered,
-}
-
-/// The statuses of a call that can start the next step.
-#[derive(Serialize, ToSchema)]
-pub enum VoiceFailoverStatus {
-    /// It was answered and ended.
-    Completed,
-    /// The line was busy.
-    Busy,
-    /// Nobody answered.
-    NoAnswer,
-    /// It could not be made.
-    Failed,
-    /// It was never handed to a carrier.
-    Unsent,
-    /// The callee hung up before the end.
-    Terminated,
-}
-
 /// A channel.
-#[derive(ToSchema)]
-pub enum ChannelWord {
-    /// Short messages.
-    Sms,
-    /// Viber business messages.
-    Viber,
-    /// Calls.
-    Voice,
+pub struct ChannelWord;
+
+impl ToSchema for ChannelWord {}
+
+impl PartialSchema for ChannelWord {
+    fn schema() -> RefOr<Schema> {
+        let mut words = one_of(Channel::ALL.map(Channel::name));
+        words.description = Some("A channel.".to_owned());
+        words.into()
+    }
+}
+
+/// The channels' names for people: `Sms, Viber or Voice`.
+pub fn one_of_channels() -> String {
+    let [first, names @ .., last] = Channel::ALL.map(Channel::name);
+    let first = names.iter().fold(first.to_owned(), |text, name| text + ", " + name);
+    format!("{first} or {last}")
 }

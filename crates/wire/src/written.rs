@@ -1,4 +1,5 @@
-//! Numbers as a client wrote them: as JSON values they lose digits, and a recipient would read `1.2e22` or `10.5`.
+//! Numbers as a client wrote them: as JSON values they lose digits, and a recipient would read `1.2e22` or
+//! `10.5`.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;

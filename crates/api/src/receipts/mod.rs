@@ -74,8 +74,8 @@ fn refuse(api: &Api, name: &str, peer: Peer, error: ReceiveError) -> ApiError {
         }
         ReceiveError::Malformed(why) => {
             count_refused_receipt(name, "malformed");
-            tracing::warn!(carrier = name, why, "a receipt that can't be read was refused");
-            return ApiError::field("body", Rule::Receipt, why);
+            tracing::warn!(carrier = name, %why, "a receipt that can't be read was refused");
+            return ApiError::field("body", Rule::Receipt, why.to_string());
         }
         ReceiveError::Forged => ("forged", ApiError::Unauthorized("the receipt is not signed as configured")),
         ReceiveError::Encoded => ("compressed", ApiError::UnsupportedEncoding),

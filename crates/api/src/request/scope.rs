@@ -5,89 +5,87 @@
 //! written that forgets to ask for one.
 
 use flow::Channel;
+use wire::channel::wire_of;
 
 /// Something that a token can be allowed to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u8)]
 pub enum Grant {
-    /// Send Sms steps.
-    Sms = 1,
-    /// Send Viber steps.
-    Viber = 2,
-    /// Send Voice steps.
-    Voice = 4,
+    /// Send steps over a channel.
+    Send(Channel),
     /// Send, cancel, read, search and erase flows, and keep opt-outs.
-    Failover = 8,
+    Failover,
     /// Read, search and export flows; [`Grant::Failover`] includes it.
-    FailoverRead = 16,
+    FailoverRead,
 }
 
 impl Grant {
-    /// Every grant, in the order that answers show them.
-    pub const ALL: [Grant; 5] =
-        [Grant::Sms, Grant::Viber, Grant::Voice, Grant::Failover, Grant::FailoverRead];
+    /// How many grants there are: one for each channel, and two for flows.
+    const COUNT: usize = Channel::COUNT + 2;
 
-    /// The grant to send steps over a channel.
-    const fn of(channel: Channel) -> Grant {
-        match channel {
-            Channel::Sms => Grant::Sms,
-            Channel::Viber => Grant::Viber,
-            Channel::Voice => Grant::Voice,
+    /// Every grant, in the order that answers show them.
+    pub fn all() -> impl Iterator<Item = Grant> {
+        let channels = Channel::ALL.into_iter().map(Grant::Send);
+        channels.chain([Grant::Failover, Grant::FailoverRead])
+    }
+
+    /// Its bit in a set.
+    const fn bit(self) -> u16 {
+        match self {
+            Grant::Send(channel) => 1 << channel as usize,
+            Grant::Failover => 1 << Channel::COUNT,
+            Grant::FailoverRead => 1 << (Channel::COUNT + 1),
         }
     }
 
     /// Its word in a scope.
-    pub const fn word(self) -> &'static str {
+    pub fn word(self) -> &'static str {
         match self {
-            Grant::Sms => "sms",
-            Grant::Viber => "viber",
-            Grant::Voice => "voice",
+            Grant::Send(channel) => wire_of(channel).scope,
             Grant::Failover => "failover",
             Grant::FailoverRead => "failover:read",
         }
     }
 
     /// What it allows, in words.
-    pub const fn allows(self) -> &'static str {
+    pub fn allows(self) -> String {
         match self {
-            Grant::Sms => "sending Sms steps, together with failover",
-            Grant::Viber => "sending Viber steps, together with failover",
-            Grant::Voice => "sending Voice steps, together with failover",
-            Grant::Failover => "sending, cancelling, reading, searching and erasing flows, and opt-outs",
-            Grant::FailoverRead => "reading, searching and exporting flows",
+            Grant::Send(channel) => format!("sending {channel} steps, together with failover"),
+            Grant::Failover => {
+                "sending, cancelling, reading, searching and erasing flows, and opt-outs".into()
+            }
+            Grant::FailoverRead => "reading, searching and exporting flows".into(),
         }
     }
 
     /// Its role, which a token is stored with and `permissions` shows.
-    pub const fn role(self) -> &'static str {
+    pub fn role(self) -> &'static str {
         match self {
-            Grant::Sms => "MT_ROLE_SMS",
-            Grant::Viber => "MT_ROLE_VIBER",
-            Grant::Voice => "MT_ROLE_VOICE",
+            Grant::Send(channel) => wire_of(channel).role,
             Grant::Failover => "MT_ROLE_FAILOVER",
             Grant::FailoverRead => "MT_ROLE_FAILOVER_READ",
         }
     }
 }
 
+const _: () = assert!(Grant::COUNT <= u16::BITS as usize, "a set of grants has a bit for each grant");
+
 /// A set of grants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Grants(u8);
+pub struct Grants(u16);
 
 impl Grants {
     /// What a token has that was not narrowed. [`Grant::FailoverRead`] is in [`Grant::Failover`].
-    const EVERYTHING: Grants =
-        Grants(Grant::Sms as u8 | Grant::Viber as u8 | Grant::Voice as u8 | Grant::Failover as u8);
+    const EVERYTHING: Grants = Grants(Grant::FailoverRead.bit() - 1);
 
     /// Reads the roles that a token is stored with; what is unknown grants nothing.
     pub fn of_roles(roles: &str) -> Grants {
-        let known = |role: &str| Grant::ALL.into_iter().find(|grant| grant.role() == role);
+        let known = |role: &str| Grant::all().find(|grant| grant.role() == role);
         roles.split(' ').filter_map(known).fold(Grants::default(), Grants::with)
     }
 
     /// Whether these include a grant.
     pub fn include(self, grant: Grant) -> bool {
-        let by_itself = self.0 & grant as u8 != 0;
+        let by_itself = self.0 & grant.bit() != 0;
         by_itself || grant == Grant::FailoverRead && self.include(Grant::Failover)
     }
 
@@ -97,11 +95,11 @@ impl Grants {
     }
 
     fn each(self) -> impl Iterator<Item = Grant> {
-        Grant::ALL.into_iter().filter(move |grant| self.0 & *grant as u8 != 0)
+        Grant::all().filter(move |grant| self.0 & grant.bit() != 0)
     }
 
     fn with(self, grant: Grant) -> Grants {
-        Grants(self.0 | grant as u8)
+        Grants(self.0 | grant.bit())
     }
 }
 
@@ -132,9 +130,7 @@ impl Scope {
             let same = |other: &str| word.eq_ignore_ascii_case(other);
             if same("all") {
                 scope.grants = Grants(scope.grants.0 | Grants::EVERYTHING.0);
-            } else if let Some(grant) =
-                Grant::ALL.into_iter().find(|grant| same(grant.word()) || same(grant.role()))
-            {
+            } else if let Some(grant) = Grant::all().find(|grant| same(grant.word()) || same(grant.role())) {
                 scope.grants = scope.grants.with(grant);
             } else if let Some(word) = WITHOUT_USE.into_iter().find(|known| same(known)) {
                 if !scope.without_use.contains(&word) {
@@ -185,7 +181,7 @@ impl Right for Manages {
 impl Sends {
     /// What sending over a channel asks for besides.
     pub const fn channel(channel: Channel) -> Grant {
-        Grant::of(channel)
+        Grant::Send(channel)
     }
 }
 
@@ -225,7 +221,7 @@ mod tests {
     #[test]
     fn words_without_use_grant_nothing() {
         let scope = Scope::parse("account report lookup contact 2step").expect("it is known");
-        assert!(Grant::ALL.into_iter().all(|grant| !scope.grants.include(grant)));
+        assert!(Grant::all().all(|grant| !scope.grants.include(grant)));
     }
 
     #[test]
@@ -233,7 +229,7 @@ mod tests {
         let stored = Grants::of_roles("MT_ROLE_SMS MT_ROLE_VIBER MT_ROLE_VOICE MT_ROLE_FAILOVER");
         assert_eq!(stored, Grants::EVERYTHING);
         let sms = Grants::of_roles("MT_ROLE_SMS");
-        assert!(sms.include(Grant::Sms) && !sms.include(Grant::FailoverRead));
+        assert!(sms.include(Grant::Send(Channel::Sms)) && !sms.include(Grant::FailoverRead));
         assert_eq!(Grants::of_roles(""), Grants::default());
         for text in ["sms", "failover:read", "all", "account"] {
             let granted = Scope::parse(text).expect("it is known").grants;

@@ -16,7 +16,7 @@ use store::Suppression;
 use wire::parameters::recipient;
 use wire::suppression::{SuppressionView, SuppressionsView};
 use wire::time::iso;
-use wire::words::ChannelWord;
+use wire::words::{ChannelWord, one_of_channels};
 
 /// Its routes.
 pub(crate) fn router() -> Router<Arc<Api>> {
@@ -31,8 +31,8 @@ const SIZE_MAX: usize = 1000;
 const REASON_MAX: usize = 200;
 
 fn channel(name: &str) -> Result<Channel, ApiError> {
-    let found = Channel::ALL.into_iter().find(|channel| channel.name().eq_ignore_ascii_case(name));
-    found.ok_or_else(|| ApiError::field("channel", Rule::Choice, "must be Sms, Viber or Voice"))
+    let rule = || ApiError::field("channel", Rule::Choice, format!("must be {}", one_of_channels()));
+    Channel::parse(name).ok_or_else(rule)
 }
 
 fn number(text: &str) -> Result<String, ApiError> {

@@ -10,7 +10,8 @@ use flow::Flow;
 use futures::stream::{StreamExt, once, try_unfold};
 use std::sync::Arc;
 use store::Application;
-use wire::tracking::{MessageView, TrackingView};
+use wire::channel::MessageView;
+use wire::tracking::TrackingView;
 
 /// How an export is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,8 +1,9 @@
-//! Reads TOML in such a way that no error repeats a value of the document, since any of them may be a secret: an error
-//! has the line and the column, or the key, and the rule.
+//! Reads TOML in such a way that no error repeats a value of the document, since any of them may be a secret:
+//! an error has the line and the column, or the key, and the rule.
 //!
-//! The errors of `toml` show the line, and what serde makes of a wrong type shows the value. So values are read through
-//! a deserializer with an error of its own, which is told what was wrong in pieces and keeps only those that are rules.
+//! The errors of `toml` show the line, and what serde makes of a wrong type shows the value. So values are
+//! read through a deserializer with its own error type, which gets what is wrong in pieces and keeps
+//! only those that are rules.
 
 use serde::de::value::{MapAccessDeserializer, StringDeserializer};
 use serde::de::{
@@ -19,21 +20,21 @@ use toml::de::{DeTable, DeValue};
 pub struct DocumentError {
     /// The line and the column, from 1, of what is no TOML.
     position: Option<(usize, usize)>,
-    /// The way to the value, from the outermost key.
+    /// The path to the value, from the outermost key.
     path: Vec<Step>,
     rule: String,
     unknown: Option<Box<UnknownKey>>,
     missing: Option<&'static str>,
 }
 
-/// A step of the way to a value.
+/// A step of the path to a value.
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Step {
     Key(String),
     Element(usize),
 }
 
-/// A way as people write it, such as `carrier[0].window`.
+/// A path as it is written, such as `carrier[0].window`.
 fn written(path: &[Step]) -> String {
     path.iter().fold(String::new(), |text, step| match step {
         Step::Key(key) if text.is_empty() => key.clone(),
@@ -52,7 +53,7 @@ pub struct UnknownKey {
 }
 
 impl DocumentError {
-    /// The key that is not known, if that is what is wrong.
+    /// The unknown key, if that is what is wrong.
     pub fn unknown_key(&self) -> Option<&UnknownKey> {
         self.unknown.as_deref()
     }
@@ -67,7 +68,7 @@ impl DocumentError {
         &self.rule
     }
 
-    /// What was written wrong: the key, or in it the one that is not known.
+    /// The key of what is wrong: of the value, or the unknown key itself.
     pub fn culprit(&self) -> String {
         written(&self.culprits_path())
     }
@@ -102,7 +103,7 @@ impl fmt::Display for DocumentError {
 
 impl std::error::Error for DocumentError {}
 
-/// What it is, without saying it.
+/// The kind of a value, without the value.
 const fn kind(unexpected: &Unexpected<'_>) -> &'static str {
     match unexpected {
         Unexpected::Bool(_) => "true or false",
@@ -115,7 +116,7 @@ const fn kind(unexpected: &Unexpected<'_>) -> &'static str {
     }
 }
 
-/// What is expected, in words of who writes a configuration instead of Rust's.
+/// What is expected, in the words of a configuration instead of Rust's.
 fn in_words(expected: &str) -> &str {
     match expected {
         "u8" => "a whole number from 0 to 255",
@@ -135,7 +136,8 @@ fn in_words(expected: &str) -> &str {
 }
 
 impl de::Error for DocumentError {
-    /// The message must have no value in it: this is what `deserialize_with` functions of this workspace keep to.
+    /// The message must have no value in it: this is what `deserialize_with` functions of this workspace keep
+    /// to.
     fn custom<T: fmt::Display>(message: T) -> Self {
         DocumentError::new(in_words(&message.to_string()).to_owned())
     }
@@ -179,7 +181,7 @@ impl de::Error for DocumentError {
 /// Parses a document.
 ///
 /// # Errors
-/// Where it is no TOML: the line, the column and the rule.
+/// [`DocumentError`] with the line, the column and the rule, if it is no TOML.
 pub fn parse(text: &str) -> Result<toml::Table, DocumentError> {
     text.parse().map_err(|error: toml::de::Error| DocumentError {
         position: error.span().map(|span| position(text, span.start)),
@@ -203,8 +205,8 @@ pub fn read<T: DeserializeOwned>(table: toml::Table) -> Result<T, DocumentError>
     T::deserialize(Node(Value::Table(table)))
 }
 
-/// Makes a value of what was parsed, and goes on behind what is wrong, so that all of it is told: the value without
-/// what is wrong, where there can be one, and the errors.
+/// Makes a value of what was parsed, and continues after an error, so that all errors are reported: the value
+/// without what is wrong, if there can be one, and the errors.
 pub fn read_all<T: DeserializeOwned>(mut table: toml::Table) -> (Option<T>, Vec<DocumentError>) {
     let mut errors = Vec::new();
     let mut taken = Vec::new();
@@ -214,7 +216,7 @@ pub fn read_all<T: DeserializeOwned>(mut table: toml::Table) -> (Option<T>, Vec<
             Err(error) => error,
         };
         let mut path = error.culprits_path();
-        // What is wrong because something was taken away was told already.
+        // An error that follows from a removal was reported already.
         let follows = match error.missing {
             Some(key) => taken.contains(&[&path[..], &[Step::Key(key.to_owned())]].concat()),
             None => {
@@ -234,7 +236,7 @@ pub fn read_all<T: DeserializeOwned>(mut table: toml::Table) -> (Option<T>, Vec<
     }
 }
 
-/// Takes a key away, where it is there.
+/// Removes a key; returns whether it was there.
 fn take(table: &mut toml::Table, path: &[Step]) -> bool {
     let Some((Step::Key(last), way)) = path.split_last() else { return false };
     let Some((Step::Key(first), way)) = way.split_first() else { return table.remove(last).is_some() };
@@ -254,7 +256,7 @@ fn take(table: &mut toml::Table, path: &[Step]) -> bool {
 pub struct Lines(HashMap<String, usize>);
 
 impl Lines {
-    /// Those of a document; none where it is no TOML.
+    /// The lines of a document's keys; none if it is no TOML.
     pub fn of_document(text: &str) -> Lines {
         let mut lines = Lines::default();
         if let Ok(table) = DeTable::parse(text) {
@@ -270,7 +272,7 @@ impl Lines {
         std::iter::once(key).chain(around).find_map(|key| self.0.get(key).copied())
     }
 
-    /// Whether a key is written.
+    /// Returns whether a key is written.
     pub fn has(&self, key: &str) -> bool {
         self.0.contains_key(key)
     }
@@ -353,8 +355,8 @@ impl<'de> Deserializer<'de> for Node {
     }
 
     serde::forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier ignored_any
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct seq tuple tuple_struct map struct identifier ignored_any
     }
 }
 

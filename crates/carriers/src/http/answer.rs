@@ -1,16 +1,18 @@
-//! What a provider's answers mean: what its file says of them, and where that says nothing, what HTTP says. An answer that
-//! does not clearly refuse is no refusal: the provider may have taken the message.
+//! What a provider's answers mean: by its file, and for what the file does not cover, by HTTP. An answer that
+//! does not clearly refuse is no refusal: the provider may have accepted the message.
 
 use super::client::{self, Answer};
+use super::error::HttpError;
 use super::template::Templates;
-use super::{provider, refusals, text_of};
-use crate::Outcome;
+use super::value::text_of;
+use super::{failure, provider};
+use crate::carrier::Outcome;
 use flow::Detail;
 use minijinja::{Value, context};
 use std::time::Duration;
 
-/// What answers mean: names of expressions, and pointers.
-pub(super) struct Meaning {
+/// What answers mean: names of expressions, and JSON pointers.
+pub(super) struct AnswerRules {
     accepted: String,
     later: String,
     unauthorized: String,
@@ -20,80 +22,85 @@ pub(super) struct Meaning {
     retry_after: Option<String>,
 }
 
-/// What an answer says of the provider itself.
+/// What an answer shows of the provider itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum Condition {
+pub(super) enum Health {
     /// It answers messages as it should.
-    Well,
+    Healthy,
     /// It has too much to do now.
     Busy,
-    /// It said how long it wants to be left alone.
-    Away(Duration),
-    /// It is in trouble, or it is not the provider that answers.
+    /// It asked for a pause of this length.
+    Paused(Duration),
+    /// It fails, or something before it answers in its place; with why, for the log.
     Failing(String),
 }
 
-impl Meaning {
+impl AnswerRules {
     /// Compiles what the file says.
-    pub(super) fn new(answer: &provider::Answer, templates: &mut Templates) -> Result<Meaning, String> {
-        Ok(Meaning {
+    pub(super) fn new(
+        answer: &provider::Answer,
+        templates: &mut Templates,
+    ) -> Result<AnswerRules, HttpError> {
+        Ok(AnswerRules {
             accepted: templates.condition("answer.accepted".into(), &answer.accepted)?,
             later: templates.condition("answer.later".into(), &answer.later)?,
             unauthorized: templates.condition("answer.unauthorized".into(), &answer.unauthorized)?,
-            refused: refusals("answer.refused", &answer.refused, templates)?,
+            refused: failure::compile("answer.refused", &answer.refused, templates)?,
             id: answer.id.clone(),
             description: answer.description.clone(),
             retry_after: answer.retry_after.clone(),
         })
     }
 
-    /// Whether another token is wanted.
+    /// Returns whether the provider wants another token.
     pub(super) fn wants_token(&self, answer: &Answer, templates: &Templates) -> bool {
         templates.holds(&self.unauthorized, &values(answer))
     }
 
-    /// What came of a message. `own_id` is our id of it: its reference where the provider accepts it without an id.
-    pub(super) fn read(&self, answer: &Answer, own_id: &str, templates: &Templates) -> (Outcome, Condition) {
+    /// What became of a message. `own_id` is our id of it: its reference if the provider accepts it without
+    /// an id.
+    pub(super) fn read(&self, answer: &Answer, own_id: &str, templates: &Templates) -> (Outcome, Health) {
         let values = values(answer);
         let holds = |condition: &str| templates.holds(condition, &values);
         let id = answer.body.pointer(&self.id).and_then(text_of);
         if holds(&self.accepted) {
             // Without an id its receipts may not find it, and yet it was taken: never sent again.
             let reference = id.unwrap_or_else(|| own_id.to_owned());
-            return (Outcome::Accepted { reference }, Condition::Well);
+            return (Outcome::Accepted { reference }, Health::Healthy);
         }
         if let Some((_, detail)) = self.refused.iter().find(|(when, _)| holds(when)) {
-            return (self.refusal(detail.clone(), answer), Condition::Well);
+            return (self.refusal(detail.clone(), answer), Health::Healthy);
         }
         if holds(&self.later) {
             return self.later(answer, if answer.status == 429 { "throttled" } else { "provider error" });
         }
         if holds(&self.unauthorized) {
             let outcome = Outcome::Later { reason: "unauthorized", after: None };
-            return (outcome, Condition::Failing("unauthorized".into()));
+            return (outcome, Health::Failing("unauthorized".into()));
         }
         self.by_status(answer, id)
     }
 
-    /// What an answer means that the file says nothing of (RFC 9110, 15).
-    fn by_status(&self, answer: &Answer, id: Option<String>) -> (Outcome, Condition) {
+    /// What an answer means that the file does not cover (RFC 9110, 15).
+    fn by_status(&self, answer: &Answer, id: Option<String>) -> (Outcome, Health) {
         let unclear = |reason| {
-            let condition = Condition::Failing(format!("an unclear answer, HTTP {}", answer.status));
-            (Outcome::Unknown { reason }, condition)
+            let health = Health::Failing(format!("an unclear answer, HTTP {}", answer.status));
+            (Outcome::Unknown { reason }, health)
         };
         match (answer.status, id) {
-            (200..300, Some(reference)) => (Outcome::Accepted { reference }, Condition::Well),
+            (200..300, Some(reference)) => (Outcome::Accepted { reference }, Health::Healthy),
             (200..300, None) => unclear("an answer that says nothing"),
-            // It is done, and what came of it is elsewhere.
+            // It is done, and its result is elsewhere.
             (303, _) => unclear("an answer that is elsewhere"),
             // It may be there already.
             (409, _) => unclear("a conflict"),
-            // What stands before the provider had no answer from it in time.
+            // A gateway before the provider had no answer from it in time.
             (504 | 524, _) => unclear("gateway timeout"),
-            // Only these say that the message itself is wrong, and only where the provider says so: what stands
-            // before it answers like that, too.
-            (400 | 413 | 422, _) if answer.speaks => (self.refusal(Detail::FAILED, answer), Condition::Well),
-            // A wrong address, a wrong account, a redirect: nothing about the message, which nobody has.
+            // Only these say that the message itself is wrong, and only if the provider says so: a gateway
+            // before it answers with them, too.
+            (400 | 413 | 422, _) if answer.speaks => (self.refusal(Detail::FAILED, answer), Health::Healthy),
+            // A wrong address, a wrong account, a redirect: nothing about the message, which was not
+            // accepted.
             _ => self.later(answer, "unexpected status"),
         }
     }
@@ -107,21 +114,22 @@ impl Meaning {
         Outcome::Refused { detail, description: Some(words) }
     }
 
-    fn later(&self, answer: &Answer, reason: &'static str) -> (Outcome, Condition) {
+    fn later(&self, answer: &Answer, reason: &'static str) -> (Outcome, Health) {
         let told = || answer.body.pointer(self.retry_after.as_deref()?)?.as_u64();
         let after = answer.retry_after.or_else(|| told().map(client::pause));
-        let condition = match after {
-            Some(pause) => Condition::Away(pause),
+        let health = match after {
+            Some(pause) => Health::Paused(pause),
             // Too many requests, no failure of the provider's.
-            None if answer.status == 429 => Condition::Busy,
-            None => Condition::Failing(format!("HTTP {}", answer.status)),
+            None if answer.status == 429 => Health::Busy,
+            None => Health::Failing(format!("HTTP {}", answer.status)),
         };
-        (Outcome::Later { reason, after }, condition)
+        (Outcome::Later { reason, after }, health)
     }
 }
 
 fn values(answer: &Answer) -> Value {
-    context! { status => answer.status, body => Value::from_serialize(&answer.body), headers => answer.headers }
+    let body = Value::from_serialize(&answer.body);
+    context! { status => answer.status, body => body, headers => answer.headers }
 }
 
 #[cfg(test)]
@@ -135,11 +143,11 @@ mod tests {
         Answer::new(status, &headers, body.as_bytes())
     }
 
-    fn read(preset: &str, status: u16, body: &str) -> (Outcome, Condition) {
+    fn read(preset: &str, status: u16, body: &str) -> (Outcome, Health) {
         let mut templates = Templates::new();
         let provider = Provider::preset(preset).unwrap();
-        let meaning = Meaning::new(&provider.answer, &mut templates).unwrap();
-        meaning.read(&answer(status, body), "ours", &templates)
+        let rules = AnswerRules::new(&provider.answer, &mut templates).unwrap();
+        rules.read(&answer(status, body), "ours", &templates)
     }
 
     fn word(outcome: &Outcome) -> &'static str {
@@ -200,10 +208,10 @@ mod tests {
             (502, "<html>", "later"),
             (503, "", "later"),
         ] {
-            let (outcome, condition) = read("infobip-sms", status, body);
+            let (outcome, health) = read("infobip-sms", status, body);
             assert_eq!(word(&outcome), expected, "{status} {body}");
             let well = matches!(expected, "accepted" | "refused") || status == 429;
-            assert_eq!(!matches!(condition, Condition::Failing(_)), well, "{status} {body}: {condition:?}");
+            assert_eq!(!matches!(health, Health::Failing(_)), well, "{status} {body}: {health:?}");
         }
     }
 
@@ -232,7 +240,7 @@ mod tests {
         }
     }
 
-    /// No preset takes what stands before the provider for the provider.
+    /// No preset takes a gateway before the provider for the provider.
     #[test]
     fn every_preset_waits_where_nothing_is_said_of_the_message() {
         for preset in Provider::presets() {

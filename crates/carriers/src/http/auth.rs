@@ -1,25 +1,27 @@
-//! Tokens: taken by a call, kept until they end, taken anew when the provider wants another.
+//! Tokens: requested by a call, kept until they expire, renewed when the provider refuses one.
 
-use super::client::Client;
+use super::client::{Client, Failure};
+use super::error::HttpError;
 use super::provider::Auth;
-use super::template::Templates;
+use super::template::{TemplateError, Templates};
+use data_encoding::BASE64;
 use minijinja::{Value, context};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
-/// A token is taken anew so long before it ends, or after half its life where that is shorter.
+/// How long before it expires a token is renewed; after half its lifetime if that is shorter.
 const MARGIN: Duration = Duration::from_secs(30);
 
-/// A token is believed at least and at most so long, whatever the provider says.
+/// The shortest and the longest time for which a token is used, whatever the provider says.
 const LIFETIME_MIN: Duration = Duration::from_secs(1);
 const LIFETIME_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// Makes requests authentic.
 pub(super) struct Authentication {
     kind: Kind,
-    /// The lock is held while a token is taken, so that one call serves all who wait.
+    /// The lock is held while a token is requested, so that one call serves all requests that wait.
     token: Mutex<Option<Token>>,
 }
 
@@ -48,15 +50,26 @@ enum Body {
 
 struct Token {
     headers: Vec<(String, String)>,
-    /// Counts the tokens: what was refused is told from what was taken since.
+    /// Counts the tokens, so that a refused one is told from one that was requested since.
     generation: u64,
     until: Instant,
 }
 
-/// No token was to be had.
-pub(super) struct NoToken(pub(super) String);
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoToken {
+    /// The call for one got no answer.
+    #[error(transparent)]
+    Unanswered(#[from] Failure),
+    /// The answer to the call has no token, or another status than 2xx.
+    #[error("the call for a token answered {0}")]
+    Refused(u16),
+    /// A template of a header fails with the token.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+}
 
-/// Headers and which token they are of.
+/// Headers, and the token that they are of.
 pub(super) struct Credentials {
     pub(super) headers: Vec<(String, String)>,
     generation: u64,
@@ -69,7 +82,7 @@ impl Authentication {
         base_url: &str,
         settings: &Value,
         templates: &mut Templates,
-    ) -> Result<Authentication, String> {
+    ) -> Result<Authentication, HttpError> {
         let fixed = context! { settings => settings };
         let mut fill = |name: &str, source: &str| {
             let name = templates.text(format!("auth.{name}"), source)?;
@@ -80,10 +93,10 @@ impl Authentication {
             Auth::None => Kind::Fixed(vec![]),
             Auth::Header { headers } => {
                 let filled = headers.iter().map(|(name, source)| Ok((name.clone(), fill(name, source)?)));
-                Kind::Fixed(filled.collect::<Result<_, String>>()?)
+                Kind::Fixed(filled.collect::<Result<_, TemplateError>>()?)
             }
             Auth::Basic { username, password } => {
-                let value = super::basic(&fill("username", username)?, &fill("password", password)?);
+                let value = basic(&fill("username", username)?, &fill("password", password)?);
                 Kind::Fixed(vec![("authorization".into(), value)])
             }
             Auth::Login { path, body, token, expires_in, lifetime, headers } => {
@@ -124,7 +137,7 @@ impl Authentication {
         Ok(Authentication { kind, token: Mutex::new(None) })
     }
 
-    /// What a request carries. `refused`: these were not taken, get others.
+    /// What a request carries. Requests another token if the provider `refused` the present one.
     pub(super) async fn credentials(
         &self,
         client: &Client,
@@ -149,7 +162,7 @@ impl Authentication {
         Ok(credentials)
     }
 
-    /// Whether there is another token to be had.
+    /// Returns whether another token can be requested.
     pub(super) fn can_renew(&self) -> bool {
         matches!(self.kind, Kind::Call(_))
     }
@@ -159,33 +172,38 @@ impl Call {
     async fn make(&self, client: &Client, templates: &Templates, generation: u64) -> Result<Token, NoToken> {
         let mut headers = Vec::new();
         if let Some((username, password)) = &self.basic {
-            headers.push(("authorization".to_owned(), super::basic(username, password)));
+            headers.push(("authorization".to_owned(), basic(username, password)));
         }
         let answer = match &self.body {
             Body::Json(body) => client.post_json(&self.url, &headers, body).await,
             Body::Form(form) => client.post_form(&self.url, &headers, form).await,
         };
-        let answer = answer.map_err(|error| NoToken(error.to_string()))?;
+        let answer = answer?;
         let token = answer.body.pointer(&self.token).and_then(Json::as_str);
         let (200..300, Some(token)) = (answer.status, token) else {
-            return Err(NoToken(format!("the call for a token answered {}", answer.status)));
+            return Err(NoToken::Refused(answer.status));
         };
         let told = self.expires_in.as_deref().and_then(|pointer| answer.body.pointer(pointer));
         let (lifetime, margin) = lifetime(told, self.lifetime);
         let values = context! { token => token };
         let mut headers = Vec::new();
         for (name, template) in &self.headers {
-            headers.push((name.clone(), templates.render(template, &values).map_err(NoToken)?));
+            headers.push((name.clone(), templates.render(template, &values)?));
         }
         Ok(Token { headers, generation, until: Instant::now() + lifetime - margin })
     }
 }
 
-/// How long a token is believed by what the provider said, and how long before it is taken anew.
+/// The value of `Authorization` (RFC 7617).
+fn basic(username: &str, password: &str) -> String {
+    format!("Basic {}", BASE64.encode(format!("{username}:{password}").as_bytes()))
+}
+
+/// How long a token is used by what the provider said, and how long before its end it is renewed.
 fn lifetime(told: Option<&Json>, otherwise: Duration) -> (Duration, Duration) {
     let told = told.and_then(|told| match told {
         Json::String(text) => text.trim().parse::<u64>().ok(),
-        // A fraction of a second is none; what is below 0 or no number at all becomes 0.
+        // A fraction of a second is cut off; a negative number or NaN becomes 0.
         Json::Number(number) => number.as_u64().or_else(|| number.as_f64().map(|seconds| seconds as u64)),
         _ => None,
     });

@@ -1,19 +1,19 @@
-//! Keeps requests away from a provider that is in trouble.
+//! A circuit breaker: keeps requests away from a provider that fails.
 
 use parking_lot::Mutex;
 use std::time::{Duration, Instant};
 
-/// Failures one after the other that open it.
+/// Consecutive failures that open it.
 const FAILURES_MAX: u32 = 5;
 /// How long it stays open the first time; doubled until something succeeds.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
-/// The longest that a provider's word keeps it open.
+/// The longest that `Retry-After` keeps it open.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
-/// A provider that asks for less is busy; the log tells of those that ask for more.
-const TOLD_MIN: Duration = Duration::from_secs(30);
+/// The shortest requested pause that is logged: a provider that asks for less is only busy.
+const LOGGED_PAUSE_MIN: Duration = Duration::from_secs(30);
 
-/// Closed (requests go through), open until some time, then closed again for one request that decides.
+/// Closed: requests go through. Open: none does until some time, then one trial request decides.
 #[derive(Default)]
 pub(super) struct Breaker {
     /// The carrier's name, for the log.
@@ -25,16 +25,16 @@ pub(super) struct Breaker {
 struct State {
     failures: u32,
     open_until: Option<Instant>,
-    /// The request that decides is under way since then.
+    /// When the trial request began, while it is under way.
     trial: Option<Instant>,
-    /// The log has been told that the carrier is down.
-    told: bool,
+    /// Whether the log says that the carrier is down.
+    logged: bool,
 }
 
 impl State {
-    /// Tells the log, once until something succeeds.
-    fn tell_down(&mut self, carrier: &str, why: &str) {
-        if !std::mem::replace(&mut self.told, true) {
+    /// Logs that the carrier is down, once until a request succeeds.
+    fn log_down(&mut self, carrier: &str, why: &str) {
+        if !std::mem::replace(&mut self.logged, true) {
             tracing::warn!(
                 carrier,
                 why,
@@ -45,19 +45,22 @@ impl State {
 }
 
 impl Breaker {
-    /// Whether a request would go through.
+    /// Returns whether a request would go through.
     pub(super) fn is_closed(&self, now: Instant) -> bool {
         self.state.lock().open_until.is_none_or(|until| until <= now)
     }
 
-    /// Asks to make a request; without success, how long to wait.
+    /// Asks to make a request.
+    ///
+    /// # Errors
+    /// Not an error type: how long to wait.
     pub(super) fn enter(&self, now: Instant) -> Result<(), Duration> {
         let mut state = self.state.lock();
         let Some(until) = state.open_until else { return Ok(()) };
         if until > now {
             return Err(until - now);
         }
-        // One that was cut off must not keep the others out for ever.
+        // A trial that was dropped must not block the others forever.
         if state.trial.is_some_and(|since| now < since + PAUSE_MAX) {
             return Err(Duration::from_millis(200));
         }
@@ -65,33 +68,33 @@ impl Breaker {
         Ok(())
     }
 
-    /// The provider answered as it should.
+    /// The provider answered as it should: closes it.
     pub(super) fn succeed(&self) {
         let before = std::mem::take(&mut *self.state.lock());
-        if before.told {
+        if before.logged {
             tracing::warn!(carrier = self.name, "the carrier is back");
         }
     }
 
-    /// It failed.
+    /// The provider failed.
     pub(super) fn fail(&self, now: Instant, why: &str) {
         let mut state = self.state.lock();
         state.failures = state.failures.saturating_add(1);
         if state.failures >= FAILURES_MAX {
             let pause = PAUSE_MIN.saturating_mul(2u32.saturating_pow(state.failures - FAILURES_MAX));
             state.open_until = Some(now + pause.min(PAUSE_MAX));
-            state.tell_down(&self.name, why);
+            state.log_down(&self.name, why);
         }
         state.trial = None;
     }
 
-    /// It said when to come back.
+    /// The provider asked for a pause.
     pub(super) fn hold(&self, now: Instant, pause: Duration) {
         let mut state = self.state.lock();
         state.open_until = Some(now + pause.min(RETRY_AFTER_MAX));
         state.trial = None;
-        if pause >= TOLD_MIN {
-            state.tell_down(&self.name, "it asked to be left alone for a while");
+        if pause >= LOGGED_PAUSE_MIN {
+            state.log_down(&self.name, "it asked for a pause");
         }
     }
 }

@@ -1,15 +1,16 @@
 //! Makes requests and reads answers, within limits.
 
-use crate::{body, retry_after};
+use crate::body::{self, BodyError};
+use crate::{outbound, retry_after};
 use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Octets of an answer that are read.
+/// The most octets of an answer.
 const ANSWER_MAX: usize = 256 * 1024;
 
-/// The longest pause that a provider is believed to want.
+/// The longest pause that is made because a provider asks for one.
 const PAUSE_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// Makes requests to one provider.
@@ -20,9 +21,10 @@ pub(super) struct Client {
 /// An answer.
 pub(super) struct Answer {
     pub(super) status: u16,
-    /// Null where it is no JSON.
+    /// Null if it is no JSON.
     pub(super) body: Json,
-    /// The body is something that a provider says: not nothing, and no page for people of what stands before it.
+    /// Whether the body is the provider's own: neither empty nor an HTML page, which a gateway before it
+    /// sends.
     pub(super) speaks: bool,
     pub(super) headers: BTreeMap<String, String>,
     /// `Retry-After` (RFC 9110, 10.2.3).
@@ -51,28 +53,20 @@ impl Answer {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    /// The provider does not have the request.
+    /// No connection; the provider does not have the request.
     #[error("not connected")]
     NotConnected,
-    /// It may have it or not.
+    /// No answer in time; the provider may have the request.
     #[error("no answer in time")]
     Timeout,
-    /// It may have it or not.
+    /// The connection was lost, or the answer is too large; the provider may have the request.
     #[error("connection lost")]
     Lost,
 }
 
 impl Client {
-    pub(super) fn new(timeout: Duration, connect_timeout: Duration) -> Result<Client, String> {
-        let client = reqwest::Client::builder()
-            .timeout(timeout)
-            .connect_timeout(connect_timeout)
-            // A redirect would carry messages and secrets to where nobody configured.
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("Switchback/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| error.to_string())?;
-        Ok(Client { client })
+    pub(super) fn new(timeout: Duration, connect_timeout: Duration) -> Result<Client, reqwest::Error> {
+        Ok(Client { client: outbound::client(timeout).connect_timeout(connect_timeout).build()? })
     }
 
     pub(super) async fn post_json(
@@ -104,18 +98,15 @@ impl Client {
         let mut response = request.send().await.map_err(|error| failure(&error))?;
         let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
-        let mut octets = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
-            octets.extend_from_slice(&chunk);
-            if octets.len() > ANSWER_MAX {
-                return Err(Failure::Lost);
-            }
-        }
+        let octets = body::read(response, ANSWER_MAX).await.map_err(|error| match error {
+            BodyError::TooLarge(_) => Failure::Lost,
+            BodyError::Lost(error) => failure(&error),
+        })?;
         Ok(Answer::new(status, &headers, &octets))
     }
 }
 
-/// How long a provider wants to be left alone, at most [`PAUSE_MAX`].
+/// The pause that a provider asks for, at most [`PAUSE_MAX`].
 pub(super) fn pause(seconds: u64) -> Duration {
     Duration::from_secs(seconds).min(PAUSE_MAX)
 }

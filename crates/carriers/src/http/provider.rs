@@ -1,23 +1,12 @@
 //! A provider's file: how its HTTP API is spoken, in TOML. docs/carriers-http.md explains every key.
 
-use crate::config::{document, duration};
+use super::preset;
+use crate::config::document::{self, DocumentError};
+use crate::config::duration;
 use flow::{Channel, Status};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-/// The presets: their names and their files.
-pub(super) const PRESETS: [(&str, &str); 9] = [
-    ("infobip-sms", include_str!("../../presets/infobip-sms.toml")),
-    ("infobip-viber", include_str!("../../presets/infobip-viber.toml")),
-    ("route-mobile-viber", include_str!("../../presets/route-mobile-viber.toml")),
-    ("twilio-sms", include_str!("../../presets/twilio-sms.toml")),
-    ("twilio-voice", include_str!("../../presets/twilio-voice.toml")),
-    ("vonage-sms", include_str!("../../presets/vonage-sms.toml")),
-    ("vonage-viber", include_str!("../../presets/vonage-viber.toml")),
-    ("vonage-v0.1-sms", include_str!("../../presets/vonage-v0.1-sms.toml")),
-    ("vonage-v0.1-viber", include_str!("../../presets/vonage-v0.1-viber.toml")),
-];
 
 /// A provider's file. Strings with `{{ … }}` are minijinja templates.
 #[derive(Clone, Debug, Deserialize)]
@@ -39,10 +28,10 @@ pub struct Provider {
     pub request: Vec<Request>,
     /// What answers mean.
     pub answer: Answer,
-    /// What it reports, where it reports.
+    /// The receipts that it posts, if it posts any.
     #[serde(default)]
     pub receipts: Option<Receipts>,
-    /// What recipients write back, where it passes that on.
+    /// The messages from recipients that it posts, if it posts any.
     #[serde(default)]
     pub inbound: Option<Inbound>,
 }
@@ -53,10 +42,10 @@ pub struct Provider {
 pub struct Setting {
     /// What it is.
     pub about: String,
-    /// What it is when not given; without it, it must be given.
+    /// Its value if it is not given; without a default it must be given.
     #[serde(default)]
     pub default: Option<String>,
-    /// What it may be; anything when empty.
+    /// The values that it may have; any if empty.
     #[serde(default)]
     pub choices: Vec<String>,
 }
@@ -82,16 +71,16 @@ pub enum Auth {
     },
     /// A call that answers with a token.
     Login {
-        /// Where.
+        /// The path of the call, or a whole URL.
         path: String,
         /// The JSON body, a template.
         body: String,
         /// Where the token is in the answer, a JSON pointer (RFC 6901).
         token: String,
-        /// Where the answer tells how many seconds it lives, a JSON pointer.
+        /// Where the answer gives the token's lifetime in seconds, a JSON pointer.
         #[serde(default)]
         expires_in: Option<String>,
-        /// How long it lives when the answer does not tell.
+        /// Its lifetime if the answer does not give it.
         #[serde(default = "default_lifetime", deserialize_with = "duration")]
         lifetime: Duration,
         /// What requests carry, templates that know `token`.
@@ -105,7 +94,7 @@ pub enum Auth {
         client_id: String,
         /// A template.
         client_secret: String,
-        /// What to ask for, a template.
+        /// The scope that is requested, a template.
         #[serde(default)]
         scope: Option<String>,
     },
@@ -124,7 +113,7 @@ pub struct Request {
     /// A minijinja expression over the message.
     #[serde(default)]
     pub when: Option<String>,
-    /// Where; a template.
+    /// The path, a template; appended to the base URL.
     pub path: String,
     /// Headers, templates by name.
     #[serde(default)]
@@ -132,7 +121,7 @@ pub struct Request {
     /// The body: JSON, a template. Values are written as JSON; members that are null are left out.
     #[serde(default)]
     pub body: Option<String>,
-    /// Or a form, templates by name, several where a name has several values; empty values are left out.
+    /// Or a form, templates by name, several if a name has several values; empty values are left out.
     #[serde(default)]
     pub form: Option<BTreeMap<String, Values>>,
     /// Fields that the provider finds out by itself, so that leaving them out loses nothing.
@@ -150,24 +139,24 @@ pub enum Values {
     Several(Vec<String>),
 }
 
-/// What answers mean: expressions over `status`, `body` and `headers` (names in lower case).
+/// What answers mean; expressions over `status`, `body` and `headers` (names in lower case).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
-    /// It took the message.
+    /// Holds if the provider accepted the message.
     pub accepted: String,
-    /// Where its id is, a JSON pointer.
+    /// Where the id of an accepted message is, a JSON pointer.
     pub id: String,
-    /// Later, perhaps: it does not have the message.
+    /// Holds if the message was not accepted and may be later.
     #[serde(default = "default_later")]
     pub later: String,
-    /// Where an answer tells how many seconds to wait, a JSON pointer; the header `Retry-After` goes first.
+    /// Where an answer gives the seconds to wait, a JSON pointer; the header `Retry-After` has priority.
     #[serde(default)]
     pub retry_after: Option<String>,
-    /// Another token is wanted.
+    /// Holds if the provider wants another token.
     #[serde(default = "default_unauthorized")]
     pub unauthorized: String,
-    /// Where its words for a refusal are: a JSON pointer.
+    /// Where the description of a refusal is, a JSON pointer.
     #[serde(default)]
     pub description: Option<String>,
     /// What refusals mean; the first that holds.
@@ -193,22 +182,23 @@ pub struct Refusal {
     pub detail: String,
 }
 
-/// What a provider posts to `/carriers/NAME/receipts`. Values are JSON pointers into a receipt where they start with
-/// `/`, else templates that know it as `item`.
+/// What a provider posts to `/carriers/NAME/receipts`. Values are JSON pointers into a receipt where they
+/// start with `/`, else templates that know it as `item`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipts {
-    /// Where the array of receipts is in the body, a JSON pointer; without it the body is one, or an array of them.
+    /// Where the array of receipts is in the body, a JSON pointer; without it the body is one, or an array of
+    /// them.
     #[serde(default)]
     pub each: Option<String>,
-    /// The id that the answer to the request had.
+    /// The id that the answer to the request gave.
     pub id: String,
     /// The status, in the provider's word.
     pub status: String,
     /// When: ISO 8601, or Unix seconds or milliseconds.
     #[serde(default)]
     pub time: Option<String>,
-    /// The provider's words.
+    /// The provider's description.
     #[serde(default)]
     pub description: Option<String>,
     /// The recipient's network.
@@ -220,20 +210,20 @@ pub struct Receipts {
     /// Who answered a call: `human` or `machine`.
     #[serde(default)]
     pub answered_by: Option<String>,
-    /// Our statuses by the provider's words, in any case; `""` for those that tell nothing.
-    pub statuses: BTreeMap<String, Meaning>,
+    /// Our statuses by the provider's words, in any case; `""` for those that change nothing.
+    pub statuses: BTreeMap<String, MappedStatus>,
     /// What failures mean; the first that holds, over `item`.
     #[serde(default)]
     pub details: Vec<Refusal>,
-    /// How a forged one is told.
+    /// How an authentic one is told from a forged one.
     pub verify: Verify,
 }
 
-/// What a word of the provider means.
+/// Our status for a word of the provider's.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged, expecting = "must be a status, or { status = \"…\", detail = \"…\" }")]
-pub enum Meaning {
-    /// Only a status; or nothing.
+pub enum MappedStatus {
+    /// Only a status; or `""` for a word that changes nothing.
     Plain(String),
     /// A status, and why.
     Detailed {
@@ -244,7 +234,7 @@ pub enum Meaning {
     },
 }
 
-/// How a forged receipt is told.
+/// How an authentic receipt is told from a forged one.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "kind", deny_unknown_fields)]
 pub enum Verify {
@@ -276,7 +266,8 @@ pub enum Verify {
         #[serde(default)]
         encoding: Encoding,
     },
-    /// `Authorization: Bearer` has a JWT (RFC 7519) by HS256, whose claim `payload_hash` is the body's SHA-256.
+    /// `Authorization: Bearer` has a JWT (RFC 7519) by HS256, whose claim `payload_hash` is the body's
+    /// SHA-256.
     #[serde(rename = "jwt-hs256")]
     Jwt {
         /// The key, a template.
@@ -301,25 +292,25 @@ pub enum Encoding {
     Base64,
 }
 
-/// What recipients write back. Values as in [`Receipts`]; conditions are expressions over `item`.
+/// How messages from recipients are read. Values as in [`Receipts`]; conditions are expressions over `item`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Inbound {
     /// Whether an item is a message.
     #[serde(default)]
     pub message: Option<String>,
-    /// Whether it says that the recipient wants no more.
+    /// Whether it is an opt-out.
     #[serde(default)]
     pub opt_out: Option<String>,
     /// Whether it takes that back.
     #[serde(default)]
     pub opt_in: Option<String>,
-    /// Who.
+    /// The recipient who wrote it.
     pub from: String,
-    /// What.
+    /// The text.
     #[serde(default)]
     pub text: Option<String>,
-    /// A file with it.
+    /// The URL of a file sent with it.
     #[serde(default)]
     pub media_url: Option<String>,
     /// The name of that file; without it, what its URL ends in.
@@ -328,7 +319,7 @@ pub struct Inbound {
     /// When it was written: ISO 8601, or Unix seconds or milliseconds.
     #[serde(default)]
     pub time: Option<String>,
-    /// The provider's id of it; without one, all that the provider says of it tells it from others.
+    /// The provider's id of it; without one, a hash of the whole item identifies it.
     #[serde(default)]
     pub id: Option<String>,
 }
@@ -337,19 +328,19 @@ impl Provider {
     /// Reads a provider's file.
     ///
     /// # Errors
-    /// The line and the column or the key, and the rule.
-    pub fn parse(text: &str) -> Result<Provider, String> {
-        document::parse(text).and_then(document::read).map_err(|error| error.to_string())
+    /// [`DocumentError`]: the line and the column or the key, and the rule.
+    pub fn parse(text: &str) -> Result<Provider, DocumentError> {
+        document::parse(text).and_then(document::read)
     }
 
-    /// A preset.
+    /// The preset with a name.
     pub fn preset(name: &str) -> Option<Provider> {
-        let (_, text) = PRESETS.into_iter().find(|(known, _)| *known == name)?;
+        let (_, text) = preset::ALL.iter().find(|(known, _)| *known == name)?;
         Provider::parse(text).ok()
     }
 
-    /// The names of the presets.
+    /// The names of the presets, sorted.
     pub fn presets() -> impl Iterator<Item = &'static str> {
-        PRESETS.into_iter().map(|(name, _)| name)
+        preset::ALL.iter().map(|(name, _)| *name)
     }
 }

@@ -1,17 +1,21 @@
-//! Reads what a provider posts: receipts, messages from recipients, and what those want no more.
+//! Reads what a provider posts: receipts, messages from recipients, opt-outs.
 
-use super::provider::{Inbound, Meaning, Receipts};
-use super::template::Templates;
+use super::error::HttpError;
+use super::failure::{self, detail};
+use super::provider::{Inbound, MappedStatus, Receipts};
+use super::template::{TemplateError, Templates};
+use super::value::text_of;
 use super::verify::Verifier;
-use super::{detail, refusals, text_of};
-use crate::{Heard, InboundMessage, Posted, ReceiptError, body};
+use crate::posted::{Heard, InboundMessage, MalformedPost, MissingField, Posted, ReceiptError};
+use crate::{body, media_type};
+use data_encoding::HEXLOWER;
 use flow::{Detail, Receipt, Status};
 use minijinja::{Value, context};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
-/// Receipts in one body.
+/// The most receipts in one body.
 const RECEIPTS_MAX: usize = 10_000;
 
 /// Reads bodies as a provider's file says.
@@ -25,14 +29,14 @@ pub(super) struct Reader {
     operator: Option<Getter>,
     duration: Option<Getter>,
     answered_by: Option<Getter>,
-    /// By the provider's word in lower case; nothing for words that tell nothing.
+    /// By the provider's word in lower case; `None` for words that change nothing.
     statuses: BTreeMap<String, Option<(Status, Detail)>>,
-    /// Expressions, and what they tell of failures.
+    /// Expressions, and the detailed statuses of the failures for which they hold.
     details: Vec<(String, Detail)>,
     inbound: Option<Answers>,
 }
 
-/// Where messages from recipients have what.
+/// Where messages from recipients have their fields.
 struct Answers {
     message: Option<String>,
     opt_out: Option<String>,
@@ -52,7 +56,7 @@ enum Getter {
 }
 
 impl Getter {
-    fn new(key: &str, source: &str, templates: &mut Templates) -> Result<Getter, String> {
+    fn new(key: &str, source: &str, templates: &mut Templates) -> Result<Getter, TemplateError> {
         if source.starts_with('/') {
             return Ok(Getter::Pointer(source.to_owned()));
         }
@@ -63,7 +67,7 @@ impl Getter {
         key: &str,
         source: Option<&String>,
         templates: &mut Templates,
-    ) -> Result<Option<Getter>, String> {
+    ) -> Result<Option<Getter>, TemplateError> {
         source.map(|source| Getter::new(key, source, templates)).transpose()
     }
 
@@ -88,11 +92,11 @@ impl Reader {
         inbound: Option<&Inbound>,
         settings: &Value,
         templates: &mut Templates,
-    ) -> Result<Reader, String> {
+    ) -> Result<Reader, HttpError> {
         let mut statuses = BTreeMap::new();
         for (word, meaning) in &receipts.statuses {
-            let at = |error: String| format!("receipts.statuses.{word}: {error}");
-            statuses.insert(word.to_lowercase(), read_meaning(meaning).map_err(at)?);
+            let at = |source| HttpError::Status { word: word.clone(), source: Box::new(source) };
+            statuses.insert(word.to_lowercase(), status_of(meaning).map_err(at)?);
         }
         let inbound = match inbound {
             None => None,
@@ -109,7 +113,7 @@ impl Reader {
             duration: Getter::optional("receipts.duration", receipts.duration.as_ref(), templates)?,
             answered_by: Getter::optional("receipts.answered_by", receipts.answered_by.as_ref(), templates)?,
             statuses,
-            details: refusals("receipts.details", &receipts.details, templates)?,
+            details: failure::compile("receipts.details", &receipts.details, templates)?,
             inbound,
         })
     }
@@ -119,12 +123,12 @@ impl Reader {
         self.verifier.url(url)
     }
 
-    /// What is wrong with the secret that tells forged receipts, though it can be used.
+    /// What is unwise about the secret that proves receipts authentic, though it can be used.
     pub(super) fn weakness(&self) -> Option<&str> {
         self.verifier.weakness()
     }
 
-    /// Reads a body. Of many items each counts by itself: one that can't be read spoils no other.
+    /// Reads a body. Each item counts by itself: one that can't be read costs no other.
     pub(super) fn read(
         &self,
         posted: &Posted<'_>,
@@ -139,9 +143,9 @@ impl Reader {
         self.verifier.verify(posted)?;
         let body = parse(posted)?;
         let items = match &self.each {
-            Some(pointer) => body
-                .pointer(pointer)
-                .ok_or_else(|| ReceiptError::Malformed(format!("there is nothing at {pointer}")))?,
+            Some(pointer) => {
+                body.pointer(pointer).ok_or_else(|| MalformedPost::NothingAt(pointer.clone()))?
+            }
             None => &body,
         };
         let items = match items {
@@ -149,14 +153,14 @@ impl Reader {
             item => std::slice::from_ref(item),
         };
         if items.len() > RECEIPTS_MAX {
-            return Err(ReceiptError::Malformed(format!("more than {RECEIPTS_MAX} receipts")));
+            return Err(MalformedPost::TooMany(RECEIPTS_MAX).into());
         }
         let heard: Vec<Heard> = items.iter().map(|item| self.item(item, templates)).collect();
-        // Where nothing can be read, it is the post that is wrong.
+        // If no item can be read, the post is wrong.
         if let Some(Heard::Malformed { why }) = heard.first()
             && heard.iter().all(|heard| matches!(heard, Heard::Malformed { .. }))
         {
-            return Err(ReceiptError::Malformed(why.clone()));
+            return Err(MalformedPost::Receipt(*why).into());
         }
         Ok(heard)
     }
@@ -165,14 +169,14 @@ impl Reader {
         let inbound = self.inbound.as_ref().and_then(|inbound| inbound.read(item, templates));
         inbound.unwrap_or_else(|| {
             let receipt = self.receipt(item, templates);
-            receipt.unwrap_or_else(|what| Heard::Malformed { why: format!("a receipt without {what}") })
+            receipt.unwrap_or_else(|why| Heard::Malformed { why })
         })
     }
 
-    /// A receipt, or what it lacks.
-    fn receipt(&self, item: &Json, templates: &Templates) -> Result<Heard, &'static str> {
-        let reference = self.id.get(item, templates).ok_or("an id")?;
-        let word = self.status.get(item, templates).ok_or("a status")?;
+    /// Reads a receipt.
+    fn receipt(&self, item: &Json, templates: &Templates) -> Result<Heard, MissingField> {
+        let reference = self.id.get(item, templates).ok_or(MissingField::Id)?;
+        let word = self.status.get(item, templates).ok_or(MissingField::Status)?;
         let (status, detail) = match self.statuses.get(&word.to_lowercase()) {
             None => return Ok(Heard::Unknown { reference, word }),
             Some(None) => return Ok(Heard::Nothing),
@@ -195,7 +199,7 @@ impl Reader {
 }
 
 impl Answers {
-    fn new(inbound: &Inbound, templates: &mut Templates) -> Result<Answers, String> {
+    fn new(inbound: &Inbound, templates: &mut Templates) -> Result<Answers, HttpError> {
         let mut condition = |key: &str, expression: &Option<String>| {
             expression
                 .as_ref()
@@ -232,10 +236,8 @@ impl Answers {
         let from = self.from.get(item, templates)?;
         let from = if from.starts_with('+') { from } else { format!("+{from}") };
         let get = |getter: &Option<Getter>| getter.as_ref().and_then(|getter| getter.get(item, templates));
-        let key = get(&self.id).unwrap_or_else(|| {
-            let hash = Sha256::digest(item.to_string().as_bytes());
-            hash.iter().map(|octet| format!("{octet:02x}")).collect()
-        });
+        let key =
+            get(&self.id).unwrap_or_else(|| HEXLOWER.encode(&Sha256::digest(item.to_string().as_bytes())));
         if !message {
             return Some(if opt_out { Heard::OptOut { from, key } } else { Heard::OptIn { from, key } });
         }
@@ -245,29 +247,27 @@ impl Answers {
     }
 }
 
-fn read_meaning(meaning: &Meaning) -> Result<Option<(Status, Detail)>, String> {
-    let status = match meaning {
-        Meaning::Detailed { status, detail: why } => return Ok(Some((*status, detail(why)?))),
-        Meaning::Plain(word) if word.is_empty() => return Ok(None),
-        Meaning::Plain(word) => serde_json::from_value(Json::from(word.as_str()))
-            .map_err(|_| format!("there is no status \"{word}\""))?,
+/// Our status for a word of the provider's; `None` for one that changes nothing.
+fn status_of(mapped: &MappedStatus) -> Result<Option<(Status, Detail)>, HttpError> {
+    let status = match mapped {
+        MappedStatus::Detailed { status, detail: why } => return Ok(Some((*status, detail(why)?))),
+        MappedStatus::Plain(word) if word.is_empty() => return Ok(None),
+        MappedStatus::Plain(word) => serde_json::from_value(Json::from(word.as_str()))
+            .map_err(|_| HttpError::UnknownStatus(word.clone()))?,
     };
     Ok(Some((status, Detail::plain(status))))
 }
 
 /// JSON, or a form as an object of texts.
-fn parse(posted: &Posted<'_>) -> Result<Json, ReceiptError> {
-    // In any case, whatever parameters follow (RFC 9110, 8.3.1).
-    let media_type = posted.header("content-type").and_then(|text| text.split(';').next());
-    if media_type.is_some_and(|text| text.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")) {
-        let fields: BTreeMap<String, String> = serde_urlencoded::from_bytes(posted.body)
-            .map_err(|error| ReceiptError::Malformed(error.to_string()))?;
+fn parse(posted: &Posted<'_>) -> Result<Json, MalformedPost> {
+    let is_form = |text| media_type::is(text, "application/x-www-form-urlencoded");
+    if posted.header("content-type").is_some_and(is_form) {
+        let fields: BTreeMap<String, String> = serde_urlencoded::from_bytes(posted.body)?;
         return Ok(Json::Object(
             fields.into_iter().map(|(name, value)| (name, Json::String(value))).collect(),
         ));
     }
-    serde_json::from_slice(body::without_mark(posted.body))
-        .map_err(|error| ReceiptError::Malformed(error.to_string()))
+    Ok(serde_json::from_slice(body::without_mark(posted.body))?)
 }
 
 /// ISO 8601 with an offset (`+0000` too), or Unix seconds or milliseconds; as Unix milliseconds.

@@ -1,10 +1,43 @@
 //! Templates and expressions of a provider's file, compiled once.
 
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value};
 use std::collections::HashSet;
 
-/// Names of templates that make JSON end so.
+/// The end of the names of templates that make JSON.
 const JSON: &str = ".json";
+
+/// Why a template or an expression can't be used. The text begins with its name, which is its key in the
+/// file.
+#[derive(Debug, thiserror::Error)]
+pub enum TemplateError {
+    /// It is not written as one.
+    #[error("{name}: {source}")]
+    Syntax {
+        /// Its name.
+        name: String,
+        /// Where, and what is expected there.
+        source: Error,
+    },
+    /// It fails for the values that it is given. Without minijinja's own error: that may show a value, which
+    /// may be one of the operator's secrets.
+    #[error("{name}{}: {kind}", line.map(|line| format!(", line {line}")).unwrap_or_default())]
+    Values {
+        /// Its name.
+        name: String,
+        /// The line in it, from 1, if that is known.
+        line: Option<usize>,
+        /// What failed.
+        kind: ErrorKind,
+    },
+    /// It makes a text that is no JSON.
+    #[error("{name}: it makes no JSON: {source}")]
+    NotJson {
+        /// Its name.
+        name: String,
+        /// Where, and what is expected there.
+        source: serde_json::Error,
+    },
+}
 
 /// Templates by name.
 pub(super) struct Templates {
@@ -18,31 +51,31 @@ impl Templates {
         environment.set_auto_escape_callback(|name| {
             if name.ends_with(JSON) { AutoEscape::Json } else { AutoEscape::None }
         });
-        // Bodies from outside lack what they lack.
+        // Missing fields of a provider's answer evaluate to undefined.
         environment.set_undefined_behavior(UndefinedBehavior::Chainable);
         Templates { environment }
     }
 
-    /// Adds a template that makes text; answers its name.
-    pub(super) fn text(&mut self, name: String, source: &str) -> Result<String, String> {
+    /// Adds a template that makes text, and returns its name.
+    pub(super) fn text(&mut self, name: String, source: &str) -> Result<String, TemplateError> {
         self.add(name, source.to_owned())
     }
 
-    /// Adds a template that makes JSON; answers its name.
-    pub(super) fn json(&mut self, name: String, source: &str) -> Result<String, String> {
+    /// Adds a template that makes JSON, and returns its name.
+    pub(super) fn json(&mut self, name: String, source: &str) -> Result<String, TemplateError> {
         self.add(name + JSON, source.to_owned())
     }
 
-    /// Adds an expression; answers its name.
-    pub(super) fn condition(&mut self, name: String, expression: &str) -> Result<String, String> {
+    /// Adds an expression, and returns its name.
+    pub(super) fn condition(&mut self, name: String, expression: &str) -> Result<String, TemplateError> {
         self.add(name, format!("{{% if {expression} %}}1{{% endif %}}"))
     }
 
-    fn add(&mut self, name: String, source: String) -> Result<String, String> {
-        self.environment
-            .add_template_owned(name.clone(), source)
-            .map_err(|error| format!("{name}: {error}"))?;
-        Ok(name)
+    fn add(&mut self, name: String, source: String) -> Result<String, TemplateError> {
+        match self.environment.add_template_owned(name.clone(), source) {
+            Ok(()) => Ok(name),
+            Err(source) => Err(TemplateError::Syntax { name, source }),
+        }
     }
 
     /// The variables that a template uses, members of maps as `map.member`.
@@ -53,31 +86,31 @@ impl Templates {
             .unwrap_or_default()
     }
 
-    pub(super) fn render(&self, name: &str, values: &Value) -> Result<String, String> {
-        let template = self.environment.get_template(name).map_err(|error| error.to_string())?;
-        // Without the error's detail: it may show a value, and that may be one of the operator's secrets.
-        template.render(values).map_err(|error| match error.line() {
-            Some(line) => format!("{name}, line {line}: {}", error.kind()),
-            None => format!("{name}: {}", error.kind()),
+    pub(super) fn render(&self, name: &str, values: &Value) -> Result<String, TemplateError> {
+        let rendered = self.environment.get_template(name).and_then(|template| template.render(values));
+        rendered.map_err(|error| TemplateError::Values {
+            name: name.to_owned(),
+            line: error.line(),
+            kind: error.kind(),
         })
     }
 
-    /// Whether an expression holds; one that fails does not.
+    /// Returns whether an expression holds; one that fails does not.
     pub(super) fn holds(&self, name: &str, values: &Value) -> bool {
         self.render(name, values).is_ok_and(|text| text == "1")
     }
 
     /// A JSON body, without members that are null and objects that hold nothing else.
-    pub(super) fn render_json(&self, name: &str, values: &Value) -> Result<serde_json::Value, String> {
+    pub(super) fn render_json(&self, name: &str, values: &Value) -> Result<serde_json::Value, TemplateError> {
         let text = self.render(name, values)?;
-        let mut body =
-            serde_json::from_str(&text).map_err(|error| format!("{name}: it makes no JSON: {error}"))?;
+        let mut body = serde_json::from_str(&text)
+            .map_err(|source| TemplateError::NotJson { name: name.to_owned(), source })?;
         leave_out_null(&mut body);
         Ok(body)
     }
 }
 
-/// Whether something is left.
+/// Removes null members, and returns whether something is left.
 fn leave_out_null(value: &mut serde_json::Value) -> bool {
     match value {
         serde_json::Value::Null => false,
@@ -121,7 +154,7 @@ mod tests {
                 .enumerate()
         {
             let name = templates.text(format!("t{i}"), source).unwrap();
-            let error = templates.render(&name, &context! { secret => "hunter2" }).unwrap_err();
+            let error = templates.render(&name, &context! { secret => "hunter2" }).unwrap_err().to_string();
             assert!(error.starts_with(&format!("t{i}, line 1: ")) && !error.contains("hunter2"), "{error}");
         }
     }

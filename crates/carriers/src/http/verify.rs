@@ -1,10 +1,10 @@
-//! Tells a provider's receipts from forged ones.
+//! Tells a provider's authentic receipts from forged ones.
 
+use super::error::HttpError;
 use super::provider::{Encoding, Verify};
 use super::template::Templates;
-use crate::{Posted, ReceiptError};
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use crate::posted::{Posted, ReceiptError};
+use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
 use hmac::{Hmac, KeyInit, Mac};
 use minijinja::{Value, context};
 use sha1::Sha1;
@@ -15,14 +15,14 @@ use subtle::ConstantTimeEq;
 /// How far a provider's clock may be from ours, seconds.
 const SKEW_S: u64 = 300;
 
-/// Characters of a secret that nobody guesses.
+/// The fewest characters of a secret that can't be guessed.
 const SECRET_MIN: usize = 16;
 
 /// Verifies with a secret.
 pub(super) struct Verifier {
     kind: Verify,
     secret: String,
-    /// What is wrong with the secret, though it can be used.
+    /// What is unwise about the secret, though it can be used.
     weakness: Option<String>,
 }
 
@@ -31,7 +31,7 @@ impl Verifier {
         verify: &Verify,
         settings: &Value,
         templates: &mut Templates,
-    ) -> Result<Verifier, String> {
+    ) -> Result<Verifier, HttpError> {
         let source = match verify {
             Verify::Token { secret }
             | Verify::HmacSha256 { secret, .. }
@@ -42,18 +42,18 @@ impl Verifier {
         let name = templates.text("receipts.verify".into(), source)?;
         let secret = templates.render(&name, &context! { settings => settings })?;
         if secret.is_empty() {
-            return Err("receipts.verify: the secret is empty".into());
+            return Err(HttpError::EmptySecret);
         }
         let weakness = weakness(&secret, settings, &templates.variables(&name));
         Ok(Verifier { kind: verify.clone(), secret, weakness })
     }
 
-    /// What is wrong with the secret, though it can be used: the key and the rule.
+    /// What is unwise about the secret, though it can be used: the key and the rule.
     pub(super) fn weakness(&self) -> Option<&str> {
         self.weakness.as_deref()
     }
 
-    /// What the provider is told to post to.
+    /// The URL that the provider is told to post to.
     pub(super) fn url(&self, url: &str) -> String {
         match self.kind {
             Verify::Token { .. } => {
@@ -74,7 +74,7 @@ impl Verifier {
                 token.is_some_and(|(_, token)| same(token, &self.secret))
             }
             Verify::Header { name, .. } => posted.header(name).is_some_and(|value| {
-                // Whatever the case of its scheme (RFC 9110, 11.1).
+                // Its scheme has no case (RFC 9110, 11.1).
                 let is_credentials = name.eq_ignore_ascii_case("authorization");
                 let parts = if is_credentials { schemes(value, &self.secret) } else { None };
                 parts.map_or_else(|| same(value, &self.secret), |(given, expected)| same(given, expected))
@@ -82,8 +82,8 @@ impl Verifier {
             Verify::HmacSha256 { name, prefix, encoding, .. } => {
                 let code = mac::<Hmac<Sha256>>(&self.secret, &[posted.body]);
                 let expected = match encoding {
-                    Encoding::Hex => hex(&code),
-                    Encoding::Base64 => STANDARD.encode(code),
+                    Encoding::Hex => HEXLOWER.encode(&code),
+                    Encoding::Base64 => BASE64.encode(&code),
                 };
                 let value = posted.header(name).and_then(|value| value.strip_prefix(prefix.as_str()));
                 value.is_some_and(|value| match encoding {
@@ -111,9 +111,9 @@ impl Verifier {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
         let parse = |text: &str| -> Option<serde_json::Value> {
-            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+            serde_json::from_slice(&BASE64URL_NOPAD.decode(text.as_bytes()).ok()?).ok()
         };
-        let expected = URL_SAFE_NO_PAD.encode(mac::<Hmac<Sha256>>(&self.secret, &[signed.as_bytes()]));
+        let expected = BASE64URL_NOPAD.encode(&mac::<Hmac<Sha256>>(&self.secret, &[signed.as_bytes()]));
         if parse(header)?["alg"] != "HS256" || !same(signature, &expected) {
             return None;
         }
@@ -121,7 +121,7 @@ impl Verifier {
         let now_s = posted.now_ms.unsigned_abs() / 1000;
         let issued_s = claims["iat"].as_u64()?;
         let expired = claims["exp"].as_u64().is_some_and(|until_s| until_s + SKEW_S < now_s);
-        let hash = hex(&Sha256::digest(posted.body));
+        let hash = HEXLOWER.encode(&Sha256::digest(posted.body));
         let fresh = issued_s <= now_s + SKEW_S && now_s <= issued_s + SKEW_S && !expired;
         (fresh && same(claims["payload_hash"].as_str()?, &hash)).then_some(())
     }
@@ -131,7 +131,7 @@ impl Verifier {
         let fields: BTreeMap<String, String> = serde_urlencoded::from_bytes(body).unwrap_or_default();
         let mut signed = vec![url.as_bytes()];
         signed.extend(fields.iter().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]));
-        STANDARD.encode(mac::<Hmac<Sha1>>(&self.secret, &signed))
+        BASE64.encode(&mac::<Hmac<Sha1>>(&self.secret, &signed))
     }
 }
 
@@ -141,7 +141,7 @@ fn schemes<'a>(given: &'a str, expected: &'a str) -> Option<(&'a str, &'a str)> 
     scheme.eq_ignore_ascii_case(wanted).then_some((given.trim(), expected))
 }
 
-/// A URL as it stands, without a port, and with the port that its scheme stands for: Twilio signs one or another, and its
+/// A URL as it stands, without a port, and with its scheme's default port: Twilio signs one of them, and its
 /// own libraries try them all.
 fn with_and_without_port(url: &str) -> Vec<String> {
     let mut urls = vec![url.to_owned()];
@@ -157,8 +157,8 @@ fn with_and_without_port(url: &str) -> Vec<String> {
     urls
 }
 
-/// What is wrong with a secret that is made with `variables`. What the operator fills in counts, not what the
-/// provider's file puts around it.
+/// What is unwise about a secret that is made with `variables`. What the operator fills in counts, not what
+/// the provider's file puts around it.
 fn weakness(secret: &str, settings: &Value, variables: &HashSet<String>) -> Option<String> {
     let length = |name: &str| {
         let value = settings.get_attr(name).ok()?;
@@ -169,8 +169,8 @@ fn weakness(secret: &str, settings: &Value, variables: &HashSet<String>) -> Opti
     let (key, length) = longest.unwrap_or_else(|| ("receipts.verify".to_owned(), secret.chars().count()));
     (length < SECRET_MIN).then(|| {
         format!(
-            "{key}: has {length} characters; a secret that tells receipts from forged ones should have at least \
-             {SECRET_MIN}, as of `openssl rand -hex 32`"
+            "{key}: has {length} characters; a secret that tells receipts from forged ones should have at \
+             least {SECRET_MIN}, as of `openssl rand -hex 32`"
         )
     })
 }
@@ -182,13 +182,9 @@ fn mac<M: Mac + KeyInit>(secret: &str, parts: &[&[u8]]) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// Compares in a time that tells nothing about where they differ.
+/// Compares in constant time, so that timing does not show where they differ.
 fn same(given: &str, expected: &str) -> bool {
     given.as_bytes().ct_eq(expected.as_bytes()).into()
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 #[cfg(test)]

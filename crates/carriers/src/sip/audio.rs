@@ -1,8 +1,8 @@
 //! Sound files as samples: mono, 8 kHz. What a file becomes is bounded while it is decoded.
 
-use super::wav::{Wav, is_wav};
+use super::wav::{Wav, WavError, is_wav};
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{Fft, FixedSync, Resampler};
+use rubato::{Fft, FixedSync, Resampler, ResamplerConstructionError};
 use std::io::Cursor;
 use std::sync::Arc;
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
@@ -16,27 +16,61 @@ use symphonia::default::formats::MpaReader;
 pub(super) const RATE: usize = 8000;
 /// Octets at the start of an MP3 file, after its tag, in which its sound must begin.
 const LEAD_MAX: usize = 64 * 1024;
-/// More octets than two frames of MP3 have.
+/// Octets that surely hold two frames of MP3.
 const FRAMES: usize = 8 * 1024;
-/// Rates are taken as the next multiple of this, Hz. Those that are used are multiples; for others, an error
-/// that nobody hears keeps the work small, which grows with how little a rate has in common with ours.
+/// Rates are rounded to a multiple of this, Hz. Usual rates are multiples; for others, an inaudible error
+/// bounds the work, which grows as the greatest common divisor of a rate and ours falls.
 const RATE_STEP: u32 = 25;
-/// Samples that the resampler takes at a time, or the next number that its ratio allows.
+/// Samples that the resampler takes at a time; it rounds this up to what its ratio allows.
 const CHUNK: usize = 1024;
+
+/// Why a sound file is not read.
+#[derive(Debug, thiserror::Error)]
+pub enum AudioError {
+    /// It is a WAV file that is not read.
+    #[error("the sound can't be read: {0}")]
+    Wav(#[from] WavError),
+    /// It is no WAV file, and has no frames of MP3 at its beginning.
+    #[error("the sound can't be read: it is neither WAV nor MP3")]
+    Unknown,
+    /// It has no sample.
+    #[error("the sound can't be read: it has no sound")]
+    Empty,
+    /// Its MP3 frames don't give a sample rate.
+    #[error("the sound can't be read: it has no sample rate")]
+    NoRate,
+    /// Its MP3 frames can't be decoded.
+    #[error("the sound can't be read: {0}")]
+    Mp3(#[from] Error),
+    /// It has more sound than the call may still have, seconds.
+    #[error("the sound can't be read: it is longer than the {0} s that are left to the call (sound_max)")]
+    TooLong(usize),
+    /// Its sample rate can't be converted to ours.
+    #[error("the sound can't be read: {rate} Hz can't be resampled: {source}")]
+    Rate {
+        /// Its sample rate, Hz.
+        rate: u32,
+        /// Why.
+        source: ResamplerConstructionError,
+    },
+    /// Its samples can't be converted.
+    #[error("the sound can't be read: it can't be resampled: {0}")]
+    Resample(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
 
 /// Reads a WAV or MP3 file that has at most `samples_max` samples at [`RATE`].
 ///
 /// # Errors
-/// Why it can't be read, or that it is too long.
-pub(super) fn decode(octets: Vec<u8>, samples_max: usize) -> Result<Arc<[i16]>, String> {
+/// [`AudioError`].
+pub(super) fn decode(octets: Vec<u8>, samples_max: usize) -> Result<Arc<[i16]>, AudioError> {
     let read = if is_wav(&octets) { decode_wav } else { decode_mp3 };
-    let samples = read(&octets, samples_max).map_err(|why| format!("the sound can't be read: {why}"))?;
+    let samples = read(&octets, samples_max)?;
     // The copy below needs its room.
     drop(octets);
     Ok(samples.into())
 }
 
-fn decode_wav(octets: &[u8], samples_max: usize) -> Result<Vec<i16>, String> {
+fn decode_wav(octets: &[u8], samples_max: usize) -> Result<Vec<i16>, AudioError> {
     let wav = Wav::read(octets)?;
     let mut sound = Sound::new(wav.rate(), samples_max)?;
     sound.expect(wav.len())?;
@@ -44,32 +78,31 @@ fn decode_wav(octets: &[u8], samples_max: usize) -> Result<Vec<i16>, String> {
     sound.finish()
 }
 
-fn decode_mp3(octets: &[u8], samples_max: usize) -> Result<Vec<i16>, String> {
+fn decode_mp3(octets: &[u8], samples_max: usize) -> Result<Vec<i16>, AudioError> {
     let octets = &octets[lead(octets)..];
-    // Looking for the first frame takes time with the square of what has to be looked at, so little is.
+    // Finding the first frame takes time quadratic in what is searched, so little is searched.
     let start = &octets[..octets.len().min(LEAD_MAX)];
     let found = Box::new(mp3_reader(start)?).into_inner().pos() as usize;
     if start.len() < octets.len() && found + FRAMES > start.len() {
-        return Err("it is neither WAV nor MP3".into());
+        return Err(AudioError::Unknown);
     }
     let mut reader = mp3_reader(octets)?;
     let parameters = reader.tracks().first().and_then(|track| track.codec_params.as_ref()?.audio());
-    let parameters = parameters.ok_or("it has no sound")?.clone();
-    let rate = parameters.sample_rate.ok_or("it has no sample rate")?;
-    let decoder = MpaDecoder::try_new(&parameters, &AudioDecoderOptions::default());
-    let mut decoder = decoder.map_err(|error| error.to_string())?;
+    let parameters = parameters.ok_or(AudioError::Empty)?.clone();
+    let rate = parameters.sample_rate.ok_or(AudioError::NoRate)?;
+    let mut decoder = MpaDecoder::try_new(&parameters, &AudioDecoderOptions::default())?;
     let mut sound = Sound::new(rate, samples_max)?;
     let (mut frames, mut interleaved) = (0usize, Vec::<f32>::new());
     // What follows the last frame, such as a tag, is no sound.
     while let Ok(Some(packet)) = reader.next_packet() {
-        // What can't be decoded, or is cut off at the ends, costs its time, too.
+        // Frames that can't be decoded, or are trimmed at the ends, count: they take time, too.
         let whole = packet.dur.get() + packet.trim_start.get() + packet.trim_end.get();
         frames = frames.saturating_add(whole as usize);
         sound.expect(frames)?;
         let decoded = match decoder.decode(&packet) {
             Ok(decoded) => decoded,
             Err(Error::DecodeError(_)) => continue,
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Err(error.into()),
         };
         let channels = decoded.spec().channels().count().max(1);
         decoded.copy_to_vec_interleaved(&mut interleaved);
@@ -79,14 +112,14 @@ fn decode_mp3(octets: &[u8], samples_max: usize) -> Result<Vec<i16>, String> {
     sound.finish()
 }
 
-fn mp3_reader(octets: &[u8]) -> Result<MpaReader<'_>, String> {
+fn mp3_reader(octets: &[u8]) -> Result<MpaReader<'_>, AudioError> {
     let source = ReadOnlySource::new(Cursor::new(octets));
     let stream = MediaSourceStream::new(Box::new(source), Default::default());
     let reader = MpaReader::try_new(stream, FormatOptions::default());
-    reader.map_err(|_| "it is neither WAV nor MP3".into())
+    reader.map_err(|_| AudioError::Unknown)
 }
 
-/// Octets before the sound of an MP3 file: its ID3v2 tag, where it has one.
+/// Octets before the sound of an MP3 file: its ID3v2 tag, if it has one.
 fn lead(octets: &[u8]) -> usize {
     let Some(&[b'I', b'D', b'3', _, _, _, a, b, c, d]) = octets.first_chunk() else { return 0 };
     let length = [a, b, c, d].into_iter().fold(0, |length, octet| length << 7 | usize::from(octet & 0x7f));
@@ -98,7 +131,7 @@ struct Sound {
     rate: u32,
     samples: Vec<i16>,
     samples_max: usize,
-    /// None where the rate is ours already.
+    /// `None` if the rate is ours already.
     resampler: Option<Resampling>,
     /// Samples that came.
     pushed: usize,
@@ -115,24 +148,24 @@ struct Resampling {
 
 impl Sound {
     /// `rate`: samples a second that come, 4,000 to 192,000.
-    fn new(rate: u32, samples_max: usize) -> Result<Sound, String> {
+    fn new(rate: u32, samples_max: usize) -> Result<Sound, AudioError> {
         let rate = (rate + RATE_STEP / 2) / RATE_STEP * RATE_STEP;
         let resampler = (rate as usize != RATE).then(|| Resampling::new(rate)).transpose()?;
         Ok(Sound { rate, samples: Vec::new(), samples_max, resampler, pushed: 0 })
     }
 
-    /// How many samples as many of those that come are.
+    /// Samples at [`RATE`] of a number of those that come.
     fn length_of(&self, pushed: usize) -> usize {
         (pushed as u64 * RATE as u64).div_ceil(u64::from(self.rate)) as usize
     }
 
-    /// Makes room for a sound of as many samples that come, unless it would be too long.
-    fn expect(&mut self, pushed: usize) -> Result<(), String> {
+    /// Reserves room for a sound of this many samples that come, unless it would be too long.
+    fn expect(&mut self, pushed: usize) -> Result<(), AudioError> {
         let length = self.length_of(pushed);
         if length > self.samples_max {
-            return Err(too_long(self.samples_max));
+            return Err(AudioError::TooLong(self.samples_max / RATE));
         }
-        // In steps: to double it would take twice as much as the sound.
+        // In steps: doubling would take up to twice the room of the sound.
         let last_chunk = self.resampler.as_ref().map_or(0, |resampling| resampling.output.len());
         let room = length.next_multiple_of(10 * RATE) + last_chunk;
         self.samples.reserve_exact(room.saturating_sub(self.samples.len()));
@@ -140,7 +173,7 @@ impl Sound {
     }
 
     /// Takes the next sample, -1 to 1.
-    fn push(&mut self, sample: f32) -> Result<(), String> {
+    fn push(&mut self, sample: f32) -> Result<(), AudioError> {
         self.pushed += 1;
         match &mut self.resampler {
             None => self.samples.push(quantize(sample)),
@@ -149,10 +182,10 @@ impl Sound {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Vec<i16>, String> {
+    fn finish(mut self) -> Result<Vec<i16>, AudioError> {
         let length = self.length_of(self.pushed);
         if length == 0 {
-            return Err("it has no sound".into());
+            return Err(AudioError::Empty);
         }
         if let Some(resampling) = &mut self.resampler {
             while self.samples.len() < length {
@@ -165,27 +198,21 @@ impl Sound {
 }
 
 impl Resampling {
-    fn new(rate: u32) -> Result<Resampling, String> {
+    fn new(rate: u32) -> Result<Resampling, AudioError> {
         let fft = Fft::<f32>::new(rate as usize, RATE, CHUNK, 1, FixedSync::Both);
-        let fft = fft.map_err(|error| format!("{rate} Hz can't be resampled: {error}"))?;
+        let fft = fft.map_err(|source| AudioError::Rate { rate, source })?;
         let (waiting, output) =
             (Vec::with_capacity(fft.input_frames_max()), vec![0.0; fft.output_frames_max()]);
         let delay = fft.output_delay();
         Ok(Resampling { fft, waiting, output, delay })
     }
 
-    fn push(&mut self, sample: f32, samples: &mut Vec<i16>) -> Result<(), String> {
+    fn push(&mut self, sample: f32, samples: &mut Vec<i16>) -> Result<(), AudioError> {
         self.waiting.push(sample);
         if self.waiting.len() < self.fft.input_frames_next() {
             return Ok(());
         }
-        let words = |error: &dyn std::error::Error| format!("it can't be resampled: {error}");
-        let input =
-            InterleavedSlice::new(&self.waiting, 1, self.waiting.len()).map_err(|error| words(&error))?;
-        let room = self.output.len();
-        let mut output =
-            InterleavedSlice::new_mut(&mut self.output, 1, room).map_err(|error| words(&error))?;
-        let made = self.fft.process_into_buffer(&input, &mut output, None).map_err(|error| words(&error))?.1;
+        let made = self.resample().map_err(AudioError::Resample)?;
         self.waiting.clear();
         let late = self.delay.min(made);
         self.delay -= late;
@@ -194,12 +221,19 @@ impl Resampling {
     }
 }
 
-fn quantize(sample: f32) -> i16 {
-    (sample * 32_767.0).clamp(-32_768.0, 32_767.0) as i16
+impl Resampling {
+    /// Resamples a whole chunk into `output`; returns the samples that this makes.
+    fn resample(&mut self) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
+        let (came, room) = (self.waiting.len(), self.output.len());
+        let input = InterleavedSlice::new(&self.waiting, 1, came)?;
+        let mut output = InterleavedSlice::new_mut(&mut self.output, 1, room)?;
+        let (_, made) = self.fft.process_into_buffer(&input, &mut output, None)?;
+        Ok(made)
+    }
 }
 
-fn too_long(samples_max: usize) -> String {
-    format!("it is longer than the {} s that are left to the call (sound_max)", samples_max / RATE)
+fn quantize(sample: f32) -> i16 {
+    (sample * 32_767.0).clamp(-32_768.0, 32_767.0) as i16
 }
 
 /// Reads any octets as a sound file of at most a minute.
@@ -262,7 +296,7 @@ mod tests {
             wav::file(1, u16::MAX, 8000, 32, &[0; 200]),
             wav::file(1, 2, 8000, u16::MAX, &[0; 200]),
         ] {
-            let why = decode(octets, MAX).unwrap_err();
+            let why = decode(octets, MAX).unwrap_err().to_string();
             assert!(why.starts_with("the sound can't be read: it"), "{why}");
         }
         for nothing in [pcm(&[], 8000), vec![], b"RIFF".to_vec(), b"RIFF\0\0\0\0WAVE".to_vec()] {
@@ -273,12 +307,12 @@ mod tests {
     #[test]
     fn no_more_is_decoded_than_a_call_may_have() {
         let second = pcm(&tone(44_100, 1.0), 44_100);
-        assert_eq!(decode(second.clone(), RATE).map(|sound| sound.len()), Ok(RATE));
-        let why = decode(second, RATE - 1).unwrap_err();
+        assert_eq!(decode(second.clone(), RATE).unwrap().len(), RATE);
+        let why = decode(second, RATE - 1).unwrap_err().to_string();
         assert!(why.contains("longer than"), "{why}");
         // 72 ms a frame: 14 of them are a second and a little more.
         assert!(decode(mp3(13), RATE).is_ok());
-        let why = decode(mp3(14), RATE).unwrap_err();
+        let why = decode(mp3(14), RATE).unwrap_err().to_string();
         assert!(why.contains("longer than"), "{why}");
     }
 
@@ -295,7 +329,7 @@ mod tests {
     fn octets_that_look_like_frames_everywhere_are_not_searched_for_long() {
         // Each fourth octet begins what may be a frame, and none is followed by another one.
         let everywhere = [0xff, 0xfb, 0xe2, 0x00].repeat(5 << 20);
-        let why = decode(everywhere, MAX).unwrap_err();
+        let why = decode(everywhere, MAX).unwrap_err().to_string();
         assert!(why.contains("neither WAV nor MP3"), "{why}");
     }
 }

@@ -1,14 +1,16 @@
 //! A call, from the first trunk that is asked to its end.
 
-use super::changes::{Changes, Reply};
+use super::changes::{Changes, NoSound, Reply};
 use super::detect::Answerer;
-use super::dial::{Call, Dialled, Trial, passes_on, takes};
-use super::dialog::Event;
+use super::dial::{Call, Dialled, passes_on, takes};
+use super::dialog::{Attempt, Event};
 use super::early::Early;
 use super::media::{self, Heard, Order, Prompt};
-use super::prepare::Unready;
-use super::{hangs_up, sdp};
-use flow::{Detail, Receipt, Status};
+use super::sdp;
+use super::trial::Trial;
+use super::unready::Unready;
+use crate::fetch::FetchError;
+use flow::{Detail, MachineDetection, MachineStrategy, Receipt, Status};
 use rsipstack::sip::{Response, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,14 +29,28 @@ enum End {
     Machine,
     /// Nothing came back from where we spoke to.
     Silent,
-    /// Nothing can be said any more.
-    Mute(String),
+    /// There is no sound any more.
+    Mute(NoSound),
     /// It took too long.
     TooLong,
 }
 
+/// Why there is no dial plan for a machine.
+#[derive(Debug, thiserror::Error)]
+enum NoPlan {
+    /// It can't be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// What it says can't be made ready.
+    #[error(transparent)]
+    Unready(#[from] Unready),
+    /// Both took longer than [`PLAN_MAX`].
+    #[error("it took too long")]
+    TimedOut,
+}
+
 impl Call {
-    /// Follows a call to its end, and tells what became of it.
+    /// Follows a call to its end, and reports what became of it.
     pub(super) async fn follow(&mut self, mut dialled: Dialled, prompts: Vec<Prompt>) {
         let mut ringing = false;
         let mut early = Early::default();
@@ -64,15 +80,16 @@ impl Call {
                 }
                 Event::Final(response) => refusal(&response.status_code),
                 Event::Lost(why) => {
-                    Receipt { description: Some(why), ..Receipt::new(Status::Failed, Detail::SYSTEM_FAILURE) }
+                    let receipt = Receipt::new(Status::Failed, Detail::SYSTEM_FAILURE);
+                    Receipt { description: Some(why.to_string()), ..receipt }
                 }
-                // It has no answer yet, which whoever asks is told.
+                // The call is not answered yet: dropping the request answers it so.
                 Event::Asked(_) | Event::Confirmed(_) | Event::HungUp => continue,
             };
             if ringing {
                 return self.tell(failure).await;
             }
-            // That was the trunk, and not who is called.
+            // The trunk failed, not the person called.
             match self.dial_on(&mut dialled).await {
                 Ok(next) => (dialled, early) = (next, Early::default()),
                 Err(_) => return self.tell(failure).await,
@@ -85,29 +102,53 @@ impl Call {
         self.line.report(&self.reference, receipt).await;
     }
 
-    /// Speaks and listens until the call ends.
+    /// Speaks and listens until the call ends, and reports how it ended.
     async fn talk(&mut self, trial: Trial, answer: &[u8], prompts: Vec<Prompt>) {
         let Trial { mut attempt, side, local, .. } = trial;
         let answered = Instant::now();
         let mut changes = Changes::new(local, side.reach.clone());
         let agreed = match sdp::read_answer(answer) {
-            Ok(remote) => changes.agreed(remote).await,
-            Err(why) => Err(why),
+            Ok(remote) => changes.agreed(remote).await.map_err(NoSound::from),
+            Err(why) => Err(why.into()),
         };
         let agreed = match agreed {
             Ok(agreed) => agreed,
             Err(why) => {
                 attempt.leave().await;
                 let receipt = Receipt::new(Status::Failed, Detail::SYSTEM_FAILURE);
-                return self.tell(Receipt { description: Some(why), ..receipt }).await;
+                return self.tell(Receipt { description: Some(why.to_string()), ..receipt }).await;
             }
         };
         let (orders, to_do) = mpsc::channel(4);
-        let (hear, mut heard) = mpsc::channel(64);
+        let (hear, heard) = mpsc::channel(64);
         let machine = self.line.config.machine.clone();
         // It ends when `orders` is dropped.
         let pacing = Arc::clone(&self.line.pacing);
         self.line.sound.spawn(media::session(side, agreed, machine, pacing, to_do, hear));
+        let (end, answerer) = self.converse(&mut attempt, &mut changes, prompts, orders, heard).await;
+        let talked = answered.elapsed();
+        if !matches!(end, End::HungUp) {
+            attempt.leave().await;
+        }
+        let receipt = self.receipt(end);
+        self.tell(Receipt {
+            duration_s: Some(talked.as_secs_f64().ceil() as u32),
+            answered_by: answerer.map(|who| who.name().to_owned()),
+            ..receipt
+        })
+        .await;
+    }
+
+    /// Plays the prompts and answers what the other side asks for; returns why the call ended, and
+    /// who answered it.
+    async fn converse(
+        &mut self,
+        attempt: &mut Attempt,
+        changes: &mut Changes,
+        prompts: Vec<Prompt>,
+        orders: mpsc::Sender<Order>,
+        mut heard: mpsc::Receiver<Heard>,
+    ) -> (End, Option<Answerer>) {
         let mut waiting = Some(prompts);
         let mut answerer = None;
         if self.machine.is_none() {
@@ -136,7 +177,7 @@ impl Call {
                     Event::Asked(asked) => {
                         let (Reply { status, headers, body }, order) = changes.answer(&asked.request).await;
                         if let Some(order) = order {
-                            // Where the sound has ended, the call does.
+                            // If the sound has ended, the call does.
                             let _ = orders.send(order).await;
                         }
                         asked.respond(status, headers, body);
@@ -153,57 +194,53 @@ impl Call {
                 () = &mut too_long => break End::TooLong,
             }
         };
-        let talked = answered.elapsed();
-        if !matches!(end, End::HungUp) {
-            attempt.leave().await;
-        }
+        (end, answerer)
+    }
+
+    /// What the end of a call means for its message.
+    fn receipt(&self, end: End) -> Receipt {
+        let config = &self.line.config;
         let (status, detail) = match &end {
             End::Played | End::TooLong => (Status::Completed, Detail::COMPLETED),
             End::HungUp => (Status::Terminated, Detail::TERMINATED),
             End::Silent | End::Mute(_) => (Status::Failed, Detail::SYSTEM_FAILURE),
-            End::Machine => (self.line.config.machine.status, Detail::plain(self.line.config.machine.status)),
+            End::Machine => (config.machine.status, Detail::plain(config.machine.status)),
         };
-        self.tell(Receipt {
-            duration_s: Some(talked.as_secs_f64().ceil() as u32),
-            answered_by: answerer.map(|who| who.name().to_owned()),
-            description: match end {
-                End::Silent => {
-                    let seconds = self.line.config.media_timeout.as_secs_f64();
-                    let nothing = "Nothing came back from where the other side wanted its sound for";
-                    Some(format!("{nothing} {seconds} s."))
-                }
-                End::Mute(why) => Some(why),
-                End::Played | End::HungUp | End::Machine | End::TooLong => None,
-            },
-            ..Receipt::new(status, detail)
-        })
-        .await;
+        let description = match end {
+            End::Silent => {
+                let seconds = config.media_timeout.as_secs_f64();
+                Some(format!("Nothing came back from where the other side wanted its sound for {seconds} s."))
+            }
+            End::Mute(why) => Some(why.to_string()),
+            End::Played | End::HungUp | End::Machine | End::TooLong => None,
+        };
+        Receipt { description, ..Receipt::new(status, detail) }
     }
 
-    /// What is said to who answered: the dial plan; to a machine another one, where one is to be fetched.
+    /// What is said to who answered: the dial plan, or for a machine another one if one is to be fetched.
     async fn plan_for(&mut self, who: Answerer, prompts: Vec<Prompt>) -> Vec<Prompt> {
         let url = self.machine.as_ref().and_then(|machine| machine.event_url.as_deref());
         let (Answerer::Machine, Some(url)) = (who, url) else { return prompts };
         let fetched = async {
             let verbs = self.line.fetch.dial_plan(url, &self.reference).await?;
-            let prepared = self.line.prepare(&self.application, &verbs, &mut self.sounds).await;
-            prepared.map_err(|why| match why {
-                Unready::Busy(why) => why.to_owned(),
-                Unready::Never(why) => why,
-            })
+            Ok(self.line.prepare(&self.application, &verbs, &mut self.sounds).await?)
         };
-        match tokio::time::timeout(PLAN_MAX, fetched).await.unwrap_or_else(|_| Err("it took too long".into()))
-        {
+        match tokio::time::timeout(PLAN_MAX, fetched).await.unwrap_or(Err(NoPlan::TimedOut)) {
             Ok(prompts) => prompts,
-            Err(why) => {
-                tracing::warn!(why, "the dial plan for a machine could not be had; it hears the other one");
+            Err(error) => {
+                tracing::warn!(%error, "there is no dial plan for a machine; it hears the other one");
                 prompts
             }
         }
     }
 }
 
-/// Whether an answer says that the phone rings.
+/// Returns whether a machine's answer ends the call.
+fn hangs_up(machine: Option<&MachineDetection>) -> bool {
+    machine.is_some_and(|machine| machine.strategy == MachineStrategy::Hangup)
+}
+
+/// Returns whether an answer says that the phone rings.
 fn rings(response: &Response) -> bool {
     matches!(response.status_code, StatusCode::Ringing | StatusCode::SessionProgress)
 }

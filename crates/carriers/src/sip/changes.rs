@@ -1,16 +1,28 @@
-//! What the other side of a call asks for while it goes on: other sound (re-INVITE and UPDATE, RFC 3261, 14 and
-//! RFC 3311), and keys (INFO).
+//! What the other side of a call asks for while it goes on: other sound (re-INVITE and UPDATE, RFC 3261, 14
+//! and RFC 3311), and keys (INFO).
 
 use super::keys;
 use super::media::{Agreed, Order};
-use super::reach::Reach;
-use super::sdp::{Local, Remote, read_answer};
+use super::reach::{HostNotFound, Reach};
+use super::sdp::{Local, Remote, SdpError, read_answer};
 use super::wire::sequence;
+use crate::media_type;
 use rsipstack::sip::{Header, Method, Request, StatusCode};
 
 const SDP: &str = "application/sdp";
 
-/// What is answered.
+/// Why a session description leads to no sound.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum NoSound {
+    /// It offers or accepts none that we can have.
+    #[error(transparent)]
+    Description(#[from] SdpError),
+    /// It names a host that was not found.
+    #[error(transparent)]
+    Host(#[from] HostNotFound),
+}
+
+/// The answer to a request within a call.
 pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) headers: Vec<Header>,
@@ -27,7 +39,7 @@ impl Reply {
         Reply { status: StatusCode::OK, headers, body: Some(body.into_bytes()) }
     }
 
-    /// Tells that it is no body that we read, and which is (RFC 3261, 21.4.13).
+    /// Says that we don't read such a body, and which we do (RFC 3261, 21.4.13).
     fn unread(accepted: &str) -> Reply {
         let headers = vec![Header::Accept(accepted.into())];
         Reply { headers, ..Reply::new(StatusCode::UnsupportedMediaType) }
@@ -50,13 +62,14 @@ impl Changes {
     /// What was agreed on by what the other side wants.
     ///
     /// # Errors
-    /// When it names an address that is not found.
-    pub(super) async fn agreed(&self, remote: Remote) -> Result<Agreed, String> {
+    /// [`HostNotFound`].
+    pub(super) async fn agreed(&self, remote: Remote) -> Result<Agreed, HostNotFound> {
         let target = self.reach.locate(&remote.host, remote.port).await?;
         Ok(Agreed { remote, target })
     }
 
-    /// Answers what the other side asks: a re-INVITE, an UPDATE with a body, or an INFO; and tells what follows.
+    /// Answers what the other side asks: a re-INVITE, an UPDATE with a body, or an INFO; and returns what
+    /// follows.
     pub(super) async fn answer(&mut self, request: &Request) -> (Reply, Option<Order>) {
         if request.method == Method::Info {
             return note(request);
@@ -66,32 +79,32 @@ impl Changes {
             self.asked = number(request);
             return (Reply::described(self.local.offer()), None);
         }
-        if content_type(request).is_some_and(|told| !is_sdp(told)) {
+        if content_type(request).is_some_and(|told| !media_type::is(told, SDP)) {
             return (Reply::unread(SDP), None);
         }
         match self.local.answer(&request.body) {
             Ok((answer, remote)) => match self.agreed(remote).await {
                 Ok(agreed) => (Reply::described(answer), Some(Order::Agree(agreed))),
-                Err(why) => refused(&why),
+                Err(error) => refused(&error.into()),
             },
-            Err(why) => refused(&why),
+            Err(error) => refused(&error.into()),
         }
     }
 
-    /// Takes an ACK; answers with what was agreed on where it answers an offer of ours.
+    /// Takes an ACK; returns what was agreed on if it answers an offer of ours.
     ///
     /// # Errors
-    /// Why there is no sound to be had with the answer.
-    pub(super) async fn confirmed(&mut self, ack: &Request) -> Result<Option<Agreed>, String> {
+    /// [`NoSound`].
+    pub(super) async fn confirmed(&mut self, ack: &Request) -> Result<Option<Agreed>, NoSound> {
         if self.asked.is_none() || number(ack) != self.asked {
             return Ok(None);
         }
         self.asked = None;
-        self.agreed(read_answer(&ack.body)?).await.map(Some)
+        Ok(Some(self.agreed(read_answer(&ack.body)?).await?))
     }
 }
 
-/// Answers an INFO, and tells the key in it.
+/// Answers an INFO, and returns the key in it.
 fn note(request: &Request) -> (Reply, Option<Order>) {
     let told = content_type(request).unwrap_or_default();
     if keys::is_told(told) {
@@ -104,8 +117,8 @@ fn note(request: &Request) -> (Reply, Option<Order>) {
     (Reply::unread("application/dtmf-relay, application/dtmf"), None)
 }
 
-fn refused(why: &str) -> (Reply, Option<Order>) {
-    tracing::debug!(why, "other sound was refused");
+fn refused(why: &NoSound) -> (Reply, Option<Order>) {
+    tracing::debug!(%why, "other sound was refused");
     (Reply::new(StatusCode::NotAcceptableHere), None)
 }
 
@@ -118,10 +131,6 @@ fn content_type(request: &Request) -> Option<&str> {
         Header::ContentType(told) => Some(told.value()),
         _ => None,
     })
-}
-
-fn is_sdp(content_type: &str) -> bool {
-    content_type.split(';').next().is_some_and(|told| told.trim().eq_ignore_ascii_case(SDP))
 }
 
 #[cfg(test)]
@@ -140,8 +149,9 @@ mod tests {
 
     fn request(method: &str, content_type: &str, body: &str) -> Request {
         let text = format!(
-            "{method} sip:x@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n\
-             To: <sip:c@d>;tag=2\r\nCall-ID: 1\r\nCSeq: 5 {method}\r\n{content_type}Content-Length: {}\r\n\r\n{body}",
+            "{method} sip:x@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK1\r\n\
+             From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nCall-ID: 1\r\nCSeq: 5 {method}\r\n{content_type}\
+             Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
         Request::try_from(text.as_bytes()).unwrap()

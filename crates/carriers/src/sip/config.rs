@@ -1,23 +1,23 @@
-//! What a SIP carrier can be told.
+//! The configuration of a SIP carrier.
 
+use super::error::{NotAHost, TrunkError};
 use super::names;
 use crate::config::{Secret, duration};
+use crate::trust;
 use flow::Status;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::ServerCertVerifier;
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::{RootCertStore, crypto};
+use tokio_rustls::rustls::crypto;
 
 /// How long asking all trunks may take.
 const ASK_MAX: Duration = Duration::from_secs(120);
-/// More calls than any machine has at once.
+/// The most calls that can be configured.
 const CALLS_MAX: usize = 1_000_000;
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -28,46 +28,47 @@ pub struct SipConfig {
     /// The address of our side for SIP over UDP; port 0 takes a free one.
     #[serde(default = "default_bind")]
     pub bind: SocketAddr,
-    /// The address that the other side is told for media and requests; the one that reaches the trunk when absent.
+    /// The address that the other side is given for media and requests; the one that reaches the trunk if
+    /// absent.
     #[serde(default)]
     pub public_address: Option<IpAddr>,
     /// The address of our side for calls to SIP addresses of clients (`to.sip`); that of `bind`, at a free
-    /// port, when absent.
+    /// port, if absent.
     #[serde(default)]
     pub direct_bind: Option<SocketAddr>,
-    /// The first and the last port for media, two a call; any free ones when absent.
+    /// The first and the last port for media, two for each call; any free ones if absent.
     #[serde(default)]
     pub media_ports: Option<[u16; 2]>,
     /// Calls that may be under way at once.
     #[serde(default = "default_calls_max")]
     pub calls_max: usize,
-    /// Calls that are made ready (files fetched, speech made) at once; one application gets one less.
+    /// Calls that are prepared (files fetched, speech made) at once; one application gets one less.
     #[serde(default = "default_prepares_max")]
     pub prepares_max: usize,
-    /// The sound that one call may have, each sound counted once however often it is played.
+    /// The sound that one call may have; a sound that is played several times counts once.
     #[serde(default = "default_sound_max", deserialize_with = "duration")]
     pub sound_max: Duration,
-    /// The sound that all calls together may have, but for the first 30 s of each.
+    /// The sound that all calls together may have, without the first 30 s of each.
     #[serde(default = "default_sounds_max", deserialize_with = "duration")]
     pub sounds_max: Duration,
-    /// How long we speak to where nothing comes back from, neither sound (RTP) nor reports (RTCP).
+    /// How long we speak to a side that sends nothing back, neither sound (RTP) nor reports (RTCP).
     #[serde(default = "default_media_timeout", deserialize_with = "duration")]
     pub media_timeout: Duration,
-    /// How long a call may last from its answer, whatever it has to say.
+    /// How long a call may last from its answer.
     #[serde(default = "default_talk_max", deserialize_with = "duration")]
     pub talk_max: Duration,
-    /// Calls of one application that may be under way at once; one less than all when absent.
+    /// Calls of one application that may be under way at once; one less than all if absent.
     #[serde(default)]
     pub application_calls_max: Option<usize>,
-    /// How long a trunk may take to say anything before the next one is tried.
+    /// How long a trunk may take to answer anything before the next one is tried.
     #[serde(default = "default_trunk_timeout", deserialize_with = "duration")]
     pub trunk_timeout: Duration,
-    /// Where calls go out; tried in this order.
+    /// The trunks; tried in this order.
     pub trunk: Vec<TrunkConfig>,
     /// What turns texts into speech.
     #[serde(default)]
     pub speech: SpeechConfig,
-    /// How it is told whether a machine answered.
+    /// How an answering machine is recognised.
     #[serde(default)]
     pub machine: MachineConfig,
 }
@@ -78,22 +79,22 @@ pub struct SipConfig {
 pub struct TrunkConfig {
     /// Host name or address. A name without a port is looked up by SRV records (RFC 3263).
     pub host: String,
-    /// Its port; by SRV records, or 5060 (5061 over TLS), when absent.
+    /// Its port; by SRV records, or 5060 (5061 over TLS), if absent.
     #[serde(default)]
     pub port: Option<u16>,
     /// How it is reached.
     #[serde(default)]
     pub transport: TrunkTransport,
-    /// The domain in our addresses; the host when absent.
+    /// The domain in our addresses; the host if absent.
     #[serde(default)]
     pub domain: Option<String>,
-    /// The user of digest authentication (RFC 8760); none when absent.
+    /// The user of digest authentication (RFC 8760); no authentication if absent.
     #[serde(default)]
     pub username: Option<String>,
     /// The password.
     #[serde(default)]
     pub password: Option<Secret>,
-    /// A file of certificates (PEM) that vouch for it over TLS; the usual public authorities when absent.
+    /// A PEM file with the certificate authorities to trust over TLS; the usual public ones if absent.
     #[serde(default)]
     pub tls_ca: Option<PathBuf>,
     /// Whether we register there (RFC 3261, 10).
@@ -118,13 +119,13 @@ pub enum TrunkTransport {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SpeechConfig {
-    /// A program that reads the text from its standard input and writes a WAV file to its standard output. `{voice}` and
-    /// `{language}` in its arguments are filled in.
+    /// A program that reads the text from its standard input and writes a WAV file to its standard output.
+    /// `{voice}` and `{language}` in its arguments are filled in.
     pub command: Vec<String>,
-    /// Or a URL that the text is posted to, with `language`, `gender` and `voice` in the query, and that answers with a
-    /// WAV or MP3 file.
+    /// Or a URL that the text is posted to, with `language`, `gender` and `voice` in the query, and that
+    /// answers with a WAV or MP3 file.
     pub url: Option<String>,
-    /// What the engine calls a voice, by `LANGUAGE GENDER` or `LANGUAGE`, such as `el-GR female` or `el`.
+    /// The engine's name of a voice, by `LANGUAGE GENDER` or `LANGUAGE`, such as `el-GR female` or `el`.
     pub voices: BTreeMap<String, String>,
     /// How long one text may take.
     #[serde(deserialize_with = "duration")]
@@ -142,7 +143,7 @@ impl Default for SpeechConfig {
     }
 }
 
-/// How it is told whether a machine answered: people say a word and wait; machines talk on.
+/// How an answering machine is recognised: people say a word and wait; machines talk on.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MachineConfig {
@@ -157,7 +158,7 @@ pub struct MachineConfig {
     pub silence_max: Duration,
     /// Louder than this is speech: the root mean square of 20 ms, of 32,768.
     pub loudness: f64,
-    /// What a call counts as that a machine answered, with the strategy Hangup.
+    /// The status of a call that a machine answered, with the strategy Hangup.
     pub status: Status,
 }
 
@@ -206,23 +207,30 @@ const fn default_trunk_timeout() -> Duration {
 }
 
 impl SipConfig {
-    /// The program that speaks where none is configured, with its arguments.
+    /// The program that speaks if none is configured, with its arguments.
     pub fn speech_command() -> Vec<String> {
         ["espeak-ng", "--stdin", "--stdout", "-v", "{voice}"].map(String::from).into()
     }
 
-    /// A carrier with one trunk, all else as it is by default.
+    /// A carrier with one trunk, and the defaults for all else.
+    ///
+    /// ```
+    /// let config = carriers::SipConfig::through("192.0.2.1")?;
+    /// assert_eq!((config.trunk.len(), config.check()), (1, vec![]));
+    /// # Ok::<(), carriers::NotAHost>(())
+    /// ```
     ///
     /// # Errors
-    /// When it is no host.
-    pub fn through(host: &str) -> Result<SipConfig, String> {
+    /// [`NotAHost`].
+    pub fn through(host: &str) -> Result<SipConfig, NotAHost> {
+        let not_a_host = || NotAHost(host.to_owned());
         if host.is_empty() || host.contains(['"', '\\', '\n']) {
-            return Err(format!("\"{host}\" is no host"));
+            return Err(not_a_host());
         }
-        toml::from_str(&format!("[[trunk]]\nhost = \"{host}\"\n")).map_err(|error| error.to_string())
+        toml::from_str(&format!("[[trunk]]\nhost = \"{host}\"\n")).map_err(|_| not_a_host())
     }
 
-    /// Checks what no type says: the keys and the rules that are broken.
+    /// Checks what the types don't express: each key that breaks a rule, with the rule.
     pub fn check(&self) -> Vec<(String, String)> {
         let mut broken = Vec::new();
         let mut check = |holds: bool, key: &str, rule: String| {
@@ -277,39 +285,31 @@ impl SipConfig {
 }
 
 impl TrunkConfig {
-    /// Who vouches for it over TLS.
+    /// What verifies its certificate over TLS.
     ///
     /// # Errors
-    /// When `tls_ca` can't be read.
-    pub(super) fn trust(&self) -> Result<Arc<dyn ServerCertVerifier>, String> {
-        let Some(path) = &self.tls_ca else { return public_trust() };
-        let failed = |error: &dyn std::fmt::Display| format!("tls_ca {}: {error}", path.display());
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_file_iter(path).map_err(|error| failed(&error))? {
-            let certificate = certificate.map_err(|error| failed(&error))?;
-            roots.add(certificate).map_err(|error| failed(&error))?;
-        }
-        verifier(roots).map_err(|error| failed(&error))
+    /// [`TrunkError`].
+    pub(super) fn trust(&self) -> Result<Arc<dyn ServerCertVerifier>, TrunkError> {
+        verifier(self.tls_ca.as_deref())
     }
 
-    /// Checks that the files can be read which it names.
+    /// Checks the files that it names.
     ///
     /// # Errors
-    /// Which one can't, and why.
-    pub fn look_at_files(&self) -> Result<(), String> {
+    /// [`TrunkError`].
+    pub fn look_at_files(&self) -> Result<(), TrunkError> {
         self.tls_ca.as_ref().map_or(Ok(()), |_| self.trust().map(drop))
     }
 }
 
-/// The usual public authorities.
-pub(super) fn public_trust() -> Result<Arc<dyn ServerCertVerifier>, String> {
-    verifier(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })
+/// What verifies certificates by the usual public authorities.
+pub(super) fn public_trust() -> Result<Arc<dyn ServerCertVerifier>, TrunkError> {
+    verifier(None)
 }
 
-fn verifier(roots: RootCertStore) -> Result<Arc<dyn ServerCertVerifier>, String> {
-    let provider = Arc::new(crypto::ring::default_provider());
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
-    verifier.map(|verifier| verifier as Arc<dyn ServerCertVerifier>).map_err(|error| error.to_string())
+fn verifier(tls_ca: Option<&Path>) -> Result<Arc<dyn ServerCertVerifier>, TrunkError> {
+    let (roots, provider) = (Arc::new(trust::roots(tls_ca)?), Arc::new(crypto::ring::default_provider()));
+    Ok(WebPkiServerVerifier::builder_with_provider(roots, provider).build()?)
 }
 
 #[cfg(test)]

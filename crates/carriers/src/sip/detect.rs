@@ -3,9 +3,9 @@
 use super::config::MachineConfig;
 use std::time::Duration;
 
-/// The length of a piece of sound.
+/// The length of a frame of sound.
 pub(super) const FRAME: Duration = Duration::from_millis(20);
-/// Less is a click, not a word.
+/// Shorter sound is a click, not a word.
 const WORD_MIN: Duration = Duration::from_millis(60);
 
 /// Who answered.
@@ -39,7 +39,7 @@ impl Detector<'_> {
         Detector { config, heard: Duration::ZERO, greeting: Duration::ZERO, pause: Duration::ZERO }
     }
 
-    /// Takes the next 20 ms; answers once it is clear.
+    /// Takes the next 20 ms; returns who answered once that is clear.
     pub(super) fn listen(&mut self, samples: &[i16]) -> Option<Answerer> {
         self.heard += FRAME;
         if loudness(samples) >= self.config.loudness {

@@ -1,8 +1,8 @@
-//! A call as SIP sees it (RFC 3261, 12 and 13): an INVITE of ours until its end, with what the other side asks
-//! within it. All requests of a call through a trunk go where its INVITE went.
+//! A call as SIP sees it (RFC 3261, 12 and 13): an INVITE of ours until its end, with what the other side
+//! asks within it. All requests of a call through a trunk go where its INVITE went.
 
 use super::digest::Account;
-use super::wire::{Hop, Target, Wire, is_challenged, request, sequence, tag};
+use super::wire::{Hop, Target, Wire, WireError, is_challenged, request, sequence, tag};
 use parking_lot::Mutex;
 use rsipstack::platform::CancellationToken;
 use rsipstack::sip::prelude::HeadersExt;
@@ -40,7 +40,7 @@ pub(super) struct Invitation {
     /// Our address in Via.
     pub(super) own: SocketAddr,
     pub(super) hop: Hop,
-    /// The trunk that all requests go to; where there is none, they go by Contact and Record-Route
+    /// The trunk that all requests go to; without one, they go by Contact and Record-Route
     /// (RFC 3261, 12.2.1.1).
     pub(super) trunk: Option<Target>,
 }
@@ -51,14 +51,31 @@ pub(super) enum Event {
     Progress(Response),
     /// The final answer; one that takes the call has been acknowledged.
     Final(Response),
-    /// There is no answer.
-    Lost(String),
+    /// There is no final answer.
+    Lost(Lost),
     /// The other side asks something that the call answers.
     Asked(Asked),
     /// Its ACK of how the call answered a re-INVITE, which may answer an offer of ours.
     Confirmed(Request),
     /// The other side hung up.
     HungUp,
+}
+
+/// Why a call has no final answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Lost {
+    /// The task that follows it is gone.
+    #[error("the call was lost")]
+    Gone,
+    /// We gave it up before.
+    #[error("it was given up")]
+    GivenUp,
+    /// The other side did not answer.
+    #[error("no answer")]
+    NoAnswer,
+    /// The INVITE can't be sent.
+    #[error(transparent)]
+    Wire(#[from] WireError),
 }
 
 /// A request within the call: an offer, or INFO. Who drops it has it answered with 480.
@@ -95,22 +112,22 @@ pub(super) struct Attempt {
 impl Attempt {
     /// What happens next.
     pub(super) async fn next(&mut self) -> Event {
-        self.events.recv().await.unwrap_or_else(|| Event::Lost("the call was lost".into()))
+        self.events.recv().await.unwrap_or_else(|| Event::Lost(Lost::Gone))
     }
 
-    /// Whether the other side has said anything.
+    /// Returns whether the other side has said anything.
     pub(super) fn is_heard(&self) -> bool {
         self.dialog.state.lock().heard
     }
 
     /// What happens next, for who waits for several.
     pub(super) fn poll_next(&mut self, context: &mut std::task::Context<'_>) -> std::task::Poll<Event> {
-        let lost = || Event::Lost("the call was lost".into());
+        let lost = || Event::Lost(Lost::Gone);
         self.events.poll_recv(context).map(|event| event.unwrap_or_else(lost))
     }
 
-    /// Ends it: by CANCEL as soon as that may be sent (RFC 3261, 9.1), or by BYE. Waits until the other side knows,
-    /// but not for ever.
+    /// Ends it: by CANCEL as soon as that may be sent (RFC 3261, 9.1), or by BYE. Waits until the other side
+    /// knows, but not for ever.
     pub(super) async fn leave(&self) {
         self.dialog.leave().await;
     }
@@ -150,10 +167,10 @@ impl Calls {
         Attempt { dialog, events }
     }
 
-    /// Answers a request where it is of a call of ours.
+    /// Answers a request within a call of ours.
     ///
     /// # Errors
-    /// With the request where it is not.
+    /// With the request, if it is within no call of ours.
     pub(super) fn answer(&self, transaction: Transaction) -> Result<(), Box<Transaction>> {
         let own = transaction.original.to_header().ok().and_then(|to| tag(to.value())).map(str::to_owned);
         let dialog = self.of(&transaction.original).filter(|dialog| own.as_ref() == Some(&dialog.tag));
@@ -328,7 +345,7 @@ impl Dialog {
     }
 
     /// Sends an INVITE, and waits for its final answer.
-    async fn ask(self: &Arc<Self>, offer: &str) -> Result<Response, String> {
+    async fn ask(self: &Arc<Self>, offer: &str) -> Result<Response, Lost> {
         let mut transaction = {
             let mut state = self.state.lock();
             state.sequence += 1;
@@ -345,14 +362,14 @@ impl Dialog {
             }));
             transaction
         };
-        transaction.send().await.map_err(|error| error.to_string())?;
+        transaction.send().await.map_err(WireError::from)?;
         loop {
             let left = self.state.lock().left;
             let message = match left {
                 // Nothing is lost by giving up in the middle: nobody waits any more.
                 Some(since) => match timeout_at(since + LINGER, transaction.receive()).await {
                     Ok(message) => message,
-                    Err(_) => return Err("it was given up".into()),
+                    Err(_) => return Err(Lost::GivenUp),
                 },
                 None => transaction.receive().await,
             };
@@ -371,7 +388,7 @@ impl Dialog {
                     }
                 }
                 None if self.state.lock().left.is_some() => {}
-                None => return Err("no answer".into()),
+                None => return Err(Lost::NoAnswer),
             }
         }
     }
@@ -402,7 +419,7 @@ impl Dialog {
         let Some((sequence, _)) = sequence(response) else { return };
         let rack = Header::RAck(format!("{number} {sequence} INVITE").into());
         if let Err(error) = self.request(Method::PRack, &peer, vec![rack]).await {
-            tracing::debug!(error, call = self.call_id, "a provisional answer could not be confirmed");
+            tracing::debug!(%error, call = self.call_id, "a provisional answer could not be confirmed");
         }
     }
 
@@ -423,7 +440,7 @@ impl Dialog {
         let request = request(Method::Cancel, invite.uri, headers, (DESCRIPTION, vec![]), None);
         let sent = self.wire.exchange(&self.way().await, request).await;
         if let Err(error) = sent {
-            tracing::debug!(error, call = self.call_id, "a call could not be cancelled");
+            tracing::debug!(%error, call = self.call_id, "a call could not be cancelled");
         }
     }
 
@@ -455,16 +472,16 @@ impl Dialog {
             }
         };
         if let Err(error) = self.wire.send(&self.way_to(&peer).await, ack).await {
-            tracing::debug!(error, call = self.call_id, "a call could not be acknowledged");
+            tracing::debug!(%error, call = self.call_id, "a call could not be acknowledged");
         }
         if known || wanted {
             return;
         }
         if let Err(error) = self.request(Method::Bye, &peer, vec![]).await {
-            tracing::debug!(error, call = self.call_id, "a call could not be ended");
+            tracing::debug!(%error, call = self.call_id, "a call could not be ended");
         }
         if self.state.lock().left.is_some() {
-            self.end(Event::Lost("it was given up".into()));
+            self.end(Event::Lost(Lost::GivenUp));
         }
     }
 
@@ -515,7 +532,7 @@ impl Dialog {
     }
 
     /// Asks the other side something within the call, proven where that is wanted.
-    async fn request(&self, method: Method, peer: &Peer, more: Vec<Header>) -> Result<Response, String> {
+    async fn request(&self, method: Method, peer: &Peer, more: Vec<Header>) -> Result<Response, WireError> {
         let hop = self.way_to(peer).await;
         self.state.lock().account.iter_mut().for_each(Account::begin);
         loop {
@@ -554,7 +571,7 @@ impl Dialog {
             (Phase::Confirmed, Some(peer)) => {
                 tokio::spawn(async move {
                     if let Err(error) = dialog.request(Method::Bye, &peer, vec![]).await {
-                        tracing::debug!(error, call = dialog.call_id, "a call could not be ended");
+                        tracing::debug!(%error, call = dialog.call_id, "a call could not be ended");
                     }
                     dialog.end(Event::HungUp);
                 });
@@ -675,8 +692,8 @@ impl Dialog {
         }
     }
 
-    /// The other side may move (RFC 3261, 12.2.2). Where requests follow its Contact, it stays where it was found:
-    /// that address has been looked at.
+    /// The other side may move (RFC 3261, 12.2.2). Where requests follow its Contact, it stays where it was
+    /// found: that address has been looked at.
     fn retarget(&self, asked: &Request) {
         if self.trunk.is_none() {
             return;

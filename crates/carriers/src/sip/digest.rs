@@ -1,6 +1,7 @@
-//! Digest authentication (RFC 7616, RFC 8760) of who makes requests, without I/O: reads challenges, and computes
-//! what answers them.
+//! Digest authentication (RFC 7616, RFC 8760) of who makes requests, without I/O: reads challenges, and
+//! computes what answers them.
 
+use data_encoding::HEXLOWER;
 use md5::Md5;
 use sha2::{Digest, Sha256, Sha512_256};
 use std::fmt::Write;
@@ -41,18 +42,11 @@ impl Algorithm {
     /// In hexadecimal.
     fn hash(self, octets: &[u8]) -> String {
         match self.hash {
-            Hash::Md5 => hex(&Md5::digest(octets)),
-            Hash::Sha256 => hex(&Sha256::digest(octets)),
-            Hash::Sha512T256 => hex(&Sha512_256::digest(octets)),
+            Hash::Md5 => HEXLOWER.encode(&Md5::digest(octets)),
+            Hash::Sha256 => HEXLOWER.encode(&Sha256::digest(octets)),
+            Hash::Sha512T256 => HEXLOWER.encode(&Sha512_256::digest(octets)),
         }
     }
-}
-
-fn hex(octets: &[u8]) -> String {
-    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
-        let _ = write!(text, "{octet:02x}");
-        text
-    })
 }
 
 /// What is protected: the request alone, or its body as well.
@@ -228,7 +222,8 @@ impl Account {
         }
     }
 
-    /// Takes the challenges of an answer, by its headers of who asks; says whether the request is worth another try.
+    /// Takes the challenges of an answer, by its headers of who asks; says whether the request is worth
+    /// another try.
     pub(super) fn challenged<'a>(
         &mut self,
         asker: Asker,
@@ -377,7 +372,10 @@ mod tests {
 
     #[test]
     fn sessions_and_bodies_are_proven_as_the_formulas_say() {
-        let (md5, sha) = (|text: &str| hex(&Md5::digest(text)), |text: &str| hex(&Sha256::digest(text)));
+        let (md5, sha) = (
+            |text: &str| HEXLOWER.encode(&Md5::digest(text)),
+            |text: &str| HEXLOWER.encode(&Sha256::digest(text)),
+        );
         let request = Proven { method: "INVITE", uri: "sip:x@y", body: b"v=0\r\n" };
         let value = |algorithm: &str, qop: &str| {
             let header = format!("Digest realm=\"r\",nonce=\"n\",algorithm={algorithm},qop={qop}");

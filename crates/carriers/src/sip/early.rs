@@ -1,4 +1,5 @@
-//! Session descriptions of provisional answers: they count where the final answer has none (RFC 3261, 13.2.1).
+//! Session descriptions of provisional answers: they count where the final answer has none (RFC 3261,
+//! 13.2.1).
 
 use super::wire::tag;
 use rsipstack::sip::Response;
@@ -25,8 +26,8 @@ impl Early {
         self.0.push((tag, response.body.clone()));
     }
 
-    /// The description that counts for a final answer: its own, else that of the fork that answers, else the last
-    /// one, for those who change their tag.
+    /// The description that counts for a final answer: its own, else that of the fork that answers, else the
+    /// last one, for those who change their tag.
     pub(super) fn described(self, response: &Response) -> Vec<u8> {
         if !response.body.is_empty() {
             return response.body.clone();

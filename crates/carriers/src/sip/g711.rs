@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// How a sample is one octet.
+/// How a sample is coded in one octet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 pub(super) enum Law {
     /// µ-law, payload type 0 (RFC 3551, 6).
@@ -26,7 +26,7 @@ impl Law {
         }
     }
 
-    /// Nothing to hear.
+    /// The octet of silence.
     pub(super) fn silence(self) -> u8 {
         self.encode(0)
     }

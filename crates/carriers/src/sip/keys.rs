@@ -1,7 +1,12 @@
-//! Keys that the other side presses, told in its sound (RFC 4733) or beside it by INFO (application/dtmf-relay and
-//! application/dtmf, which no RFC describes).
+//! Keys that the other side presses, signalled in its sound (RFC 4733) or by INFO
+//! (application/dtmf-relay and application/dtmf, which no RFC describes).
 
-/// How a key is told.
+use crate::media_type;
+
+const RELAY: &str = "application/dtmf-relay";
+const PLAIN: &str = "application/dtmf";
+
+/// How a key is signalled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Told {
     /// As an event among the packets of sound.
@@ -10,7 +15,7 @@ pub(super) enum Told {
     ByInfo,
 }
 
-/// Counts keys. Some tell each key both ways: it is one.
+/// Counts keys. Some peers signal each key both ways: it is one.
 #[derive(Default)]
 pub(super) struct Presses {
     in_sound: u32,
@@ -18,8 +23,8 @@ pub(super) struct Presses {
 }
 
 impl Presses {
-    /// Whether a key is a new one: the second key that is told one way is the second that was pressed, whichever
-    /// way it is heard of first.
+    /// Returns whether a key is a new one: the second key signalled one way is the second that was pressed,
+    /// whichever way it is heard of first.
     pub(super) fn is_new(&mut self, told: Told) -> bool {
         let counted = self.in_sound.max(self.by_info);
         let count = match told {
@@ -31,21 +36,23 @@ impl Presses {
     }
 }
 
-/// Whether the body of an INFO tells a key.
+/// Returns whether the body of an INFO is a key.
 pub(super) fn is_told(content_type: &str) -> bool {
-    matches!(media_type(content_type).as_str(), "application/dtmf-relay" | "application/dtmf")
+    [RELAY, PLAIN].iter().any(|known| media_type::is(content_type, known))
 }
 
-/// The key of an INFO; nothing where it has none.
+/// The key of an INFO; `None` if it has none.
 pub(super) fn read_info(content_type: &str, body: &[u8]) -> Option<char> {
     let text = std::str::from_utf8(body).ok()?;
-    let signal = match media_type(content_type).as_str() {
-        "application/dtmf-relay" => text.lines().find_map(|line| {
+    let signal = if media_type::is(content_type, RELAY) {
+        text.lines().find_map(|line| {
             let (name, value) = line.split_once('=')?;
             name.trim().eq_ignore_ascii_case("signal").then_some(value)
-        })?,
-        "application/dtmf" => text,
-        _ => return None,
+        })?
+    } else if media_type::is(content_type, PLAIN) {
+        text
+    } else {
+        return None;
     };
     match signal.trim() {
         // By their numbers in RFC 4733, 3.2.
@@ -57,11 +64,6 @@ pub(super) fn read_info(content_type: &str, body: &[u8]) -> Option<char> {
             (characters.next().is_none() && "0123456789*#ABCD".contains(key)).then_some(key)
         }
     }
-}
-
-/// A media type without its parameters, in lower case.
-fn media_type(content_type: &str) -> String {
-    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 #[cfg(test)]

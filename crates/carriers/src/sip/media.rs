@@ -29,28 +29,28 @@ const WAITING_MAX: usize = 50;
 /// Our side of a call's sound.
 pub(super) struct Side {
     pub(super) sound: StdSocket,
-    /// Hears the other side's reports (RTCP), which it sends to the port beside that of the sound.
+    /// Hears the other side's reports (RTCP), which it sends to the port after that of the sound.
     pub(super) control: Option<StdSocket>,
     pub(super) reach: Reach,
-    /// How long we speak to where nothing comes from.
+    /// How long we speak to a side that sends nothing.
     pub(super) timeout: Duration,
 }
 
-/// What was agreed on.
+/// What both sides agreed on.
 #[derive(Clone, Debug)]
 pub(super) struct Agreed {
     pub(super) remote: Remote,
-    /// Where sound goes; nowhere where it may not be sent to what the other side tells.
+    /// Where sound goes; `None` if it may not be sent to where the other side wants it.
     pub(super) target: Option<SocketAddr>,
 }
 
-/// What the sound of a call is told.
+/// An order to the sound of a call.
 pub(super) enum Order {
-    /// To play these, each list once.
+    /// Play these, each list once.
     Play(Vec<Prompt>),
-    /// That something else was agreed on.
+    /// Something else was agreed on.
     Agree(Agreed),
-    /// That a key was pressed, which was told by INFO.
+    /// A key was pressed, signalled by INFO.
     Key(char),
 }
 
@@ -112,7 +112,8 @@ pub(super) async fn session(
                         return Ok(());
                     }
                 }
-                if let Some(answerer) = session.next_heard().and_then(|frame| detector.as_mut()?.listen(&frame)) {
+                let frame = session.next_heard();
+                if let Some(answerer) = frame.and_then(|frame| detector.as_mut()?.listen(&frame)) {
                     detector = None;
                     let _ = heard.send(Heard::Answerer(answerer)).await;
                 }
@@ -150,7 +151,7 @@ fn listen(socket: StdSocket) -> std::io::Result<UdpSocket> {
     UdpSocket::from_std(socket)
 }
 
-/// Who sent the next report; nothing where what came is none, or nobody listens.
+/// The sender of the next report; `None` if what came is no report, or there is no socket for them.
 async fn reported(control: Option<&UdpSocket>, packet: &mut [u8]) -> Option<SocketAddr> {
     let (length, from) = control?.recv_from(packet).await.ok()?;
     rtp::is_report(&packet[..length]).then(|| canonical(from))
@@ -161,9 +162,9 @@ struct Session {
     reach: Reach,
     /// Where sound goes.
     target: Option<SocketAddr>,
-    /// Whom we hear, once we do: nobody else from then on.
+    /// Whose packets are followed, once some were: only those from then on.
     speaker: Option<Speaker>,
-    /// Where sound went before it was told to go elsewhere: what still comes from there is late.
+    /// Where sound went before its target changed: packets that still come from there are late.
     former: Option<SocketAddr>,
     /// When something last came from there, or when it began.
     heard_at: Instant,
@@ -220,7 +221,7 @@ impl Session {
         }
     }
 
-    /// Goes on with what was agreed on now. Who is told to be elsewhere is followed there.
+    /// Continues with what was agreed on now; sound goes to the new target, if that changed.
     fn agree(&mut self, agreed: Agreed, now: Instant) {
         if agreed.target != self.agreed.target {
             (self.former, self.target, self.speaker) = (self.target, agreed.target, None);
@@ -232,12 +233,12 @@ impl Session {
         self.agreed = agreed;
     }
 
-    /// Where the next frame goes, unless the other side wants none now.
+    /// Where the next frame goes; `None` while the other side holds the call.
     fn listener(&self) -> Option<SocketAddr> {
         self.target.filter(|_| self.agreed.remote.listens)
     }
 
-    /// Whether nothing came back for too long: nobody may be there who wants what we send.
+    /// Returns whether nothing came back for too long: nobody may be there.
     fn is_alone(&self, now: Instant) -> bool {
         self.agreed.remote.listens && now.duration_since(self.heard_at) > self.timeout
     }
@@ -249,7 +250,7 @@ impl Session {
         }
     }
 
-    /// Whether a packet is the other side's. Who is heard first stays it; another source at the same address
+    /// Returns whether a packet is the other side's. The first sender stays it; another source at its address
     /// only after the first one has ended.
     fn is_theirs(&self, packet: &rtp::Packet<'_>, from: SocketAddr, now: Instant) -> bool {
         let remote = &self.agreed.remote;
@@ -262,11 +263,13 @@ impl Session {
             Some(speaker) => {
                 speaker.address == from && now.duration_since(speaker.spoke_at) > SOURCE_MIN && agreed()
             }
-            None => agreed() && self.former != Some(from) && self.reach.believes(from, self.agreed.target),
+            None => {
+                agreed() && self.former != Some(from) && self.reach.accepts_first(from, self.agreed.target)
+            }
         }
     }
 
-    /// Counts a key; answers with it where it is a new one.
+    /// Counts a key; returns it if it is a new one.
     fn press(&mut self, key: char, told: Told) -> Option<char> {
         if !self.presses.is_new(told) {
             return None;
@@ -300,14 +303,14 @@ impl Session {
         (packet, ended)
     }
 
-    /// Goes on to the next prompt; whether that was the last one.
+    /// Goes on to the next prompt; returns whether that was the last one.
     fn next_prompt(&mut self) -> bool {
         let ended = self.playing.pop_front().is_some();
         (self.at, self.rounds) = (0, 0);
         ended && self.playing.is_empty()
     }
 
-    /// Takes a packet; answers with a key that was pressed.
+    /// Takes a packet; returns a key that was pressed.
     fn receive(&mut self, octets: &[u8], from: SocketAddr, now: Instant) -> Option<char> {
         if rtp::is_report(octets) {
             self.hear_report(from, now);
@@ -338,7 +341,7 @@ impl Session {
         None
     }
 
-    /// The next 20 ms of the other side: silence where nothing comes, nothing where it may be on its way.
+    /// The next 20 ms of the other side: silence if nothing comes, `None` if it may be late.
     fn next_heard(&mut self) -> Option<Vec<i16>> {
         let frame = self.waiting.pop_front();
         if frame.is_none() {

@@ -3,10 +3,10 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
-/// What a user may hold besides letters and digits.
+/// The characters of a user besides letters and digits.
 const USER: &[u8] = b"-_.!~*'()&=+$,";
 
-/// A host as URIs have it: an IPv6 address in brackets, whether it came in any or not.
+/// A host as URIs have it: an IPv6 address in brackets, whether it had any or not.
 pub(super) fn host(text: &str) -> String {
     match address(text) {
         Some(IpAddr::V6(address)) => format!("[{address}]"),
@@ -14,13 +14,13 @@ pub(super) fn host(text: &str) -> String {
     }
 }
 
-/// The address that a host is; none where it is a name.
+/// The address that a host is; `None` if it is a name.
 pub(super) fn address(host: &str) -> Option<IpAddr> {
     let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     inside.unwrap_or(host).parse().ok()
 }
 
-/// A user, with escapes for what it may not hold.
+/// A user, with other characters escaped.
 pub(super) fn user(text: &str) -> String {
     text.bytes().fold(String::new(), |mut user, octet| {
         if octet.is_ascii_alphanumeric() || USER.contains(&octet) {
@@ -32,9 +32,9 @@ pub(super) fn user(text: &str) -> String {
     })
 }
 
-/// Who calls: a URI in angle brackets, after the name as it is where the URI can't show it.
+/// The caller: a URI in angle brackets, with a display name if the URI can't show it.
 pub(super) fn caller(name: &str, domain: &str) -> String {
-    // Who has none still needs a user.
+    // A URI needs a user, also without a caller id.
     let user = if name.is_empty() { "anonymous".to_owned() } else { user(name) };
     let uri = format!("<sip:{user}@{}>", host(domain));
     if user == name || name.is_empty() {

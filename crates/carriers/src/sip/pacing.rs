@@ -1,4 +1,4 @@
-//! How late frames are sent: counted by half milliseconds.
+//! A histogram of frame lateness, in half milliseconds.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 const STEPS: usize = 400;
 const STEP_US: u128 = 500;
 
-/// Counts frames by how late they were.
+/// Counts frames by their lateness.
 pub(super) struct Pacing {
     counts: [AtomicU64; STEPS],
 }
@@ -23,7 +23,7 @@ impl Pacing {
         self.counts[step].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// So late are the latest of a hundred, at most, milliseconds.
+    /// 99th percentile of frame lateness, milliseconds.
     pub(super) fn p99_ms(&self) -> f64 {
         let counts: Vec<u64> = self.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
         let all: u64 = counts.iter().sum();

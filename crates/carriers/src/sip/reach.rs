@@ -1,8 +1,8 @@
-//! Where the sound of a call may go, and whom it follows.
+//! Where the sound of a call may go, and whose packets it follows.
 
+use super::guard::{is_one_host, may_reach};
 use super::sdp::Host;
-use super::stack::{is_one_host, may_reach};
-use crate::Fetch;
+use crate::fetch::Fetch;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,11 @@ use std::time::Duration;
 const PORT_MIN: u16 = 1024;
 /// How long looking up a name of a session description may take.
 const LOOK_UP_MAX: Duration = Duration::from_secs(3);
+
+/// A host of a session description whose name was not looked up: it has no address, or not in time.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0}, where sound is to go, was not found")]
+pub(super) struct HostNotFound(String);
 
 /// Where sound may go.
 #[derive(Clone)]
@@ -23,7 +28,7 @@ pub(super) struct Reach {
 }
 
 impl Reach {
-    /// Whether anything may be sent to an address.
+    /// Returns whether anything may be sent to an address.
     pub(super) fn allows(&self, address: SocketAddr) -> bool {
         let ip = address.ip();
         let inside = Some(self.peer).filter(|peer| !may_reach(&*self.fetch, *peer));
@@ -35,7 +40,7 @@ impl Reach {
             && (may_reach(&*self.fetch, ip) || inside.is_some_and(is_inside))
     }
 
-    /// Whether our socket can send there: one for all addresses of IPv6 takes IPv4 as well.
+    /// Returns whether our socket can send there: one for all addresses of IPv6 takes IPv4 as well.
     fn has_family_of(&self, ip: IpAddr) -> bool {
         match self.own {
             IpAddr::V4(_) => ip.is_ipv4(),
@@ -43,28 +48,28 @@ impl Reach {
         }
     }
 
-    /// Whether the first packet may be the other side's: one from the host that its description tells, or from
-    /// where it is called, as from behind NAT. Where nothing may be sent to what is told, anybody's may be.
-    pub(super) fn believes(&self, from: SocketAddr, told: Option<SocketAddr>) -> bool {
+    /// Returns whether the first packet may be the other side's: one from the host in its description, or
+    /// from where it is called, as from behind NAT. If nothing may be sent to the host in its description,
+    /// any packet may be.
+    pub(super) fn accepts_first(&self, from: SocketAddr, told: Option<SocketAddr>) -> bool {
         let (ip, told) = (from.ip(), told.map(|told| told.ip()));
         self.allows(from)
             && told.is_none_or(|told| told == ip || self.peer == ip || is_local(told) && !is_local(ip))
     }
 
-    /// Where sound goes that a description wants at a host and port; nothing where it may not be sent there.
+    /// Finds where sound goes that a description wants at a host and port; `None` if it may not be sent
+    /// there.
     ///
     /// # Errors
-    /// When a name has no address.
-    pub(super) async fn locate(&self, host: &Host, port: u16) -> Result<Option<SocketAddr>, String> {
+    /// [`HostNotFound`].
+    pub(super) async fn locate(&self, host: &Host, port: u16) -> Result<Option<SocketAddr>, HostNotFound> {
         let found: Vec<SocketAddr> = match host {
             Host::Address(ip) => vec![SocketAddr::new(*ip, port)],
             Host::Name(name) => {
                 let lookup = tokio::net::lookup_host((name.as_str(), port));
                 match tokio::time::timeout(LOOK_UP_MAX, lookup).await {
                     Ok(Ok(found)) => found.collect(),
-                    Ok(Err(_)) | Err(_) => {
-                        return Err(format!("{name}, where sound is to go, was not found"));
-                    }
+                    Ok(Err(_)) | Err(_) => return Err(HostNotFound(name.clone())),
                 }
             }
         };
@@ -73,13 +78,13 @@ impl Reach {
     }
 }
 
-/// An address as it is compared: IPv4 as such where a socket of IPv6 tells it.
+/// An address as it is compared: a mapped IPv4 address of an IPv6 socket as IPv4.
 pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-/// Whether an address belongs to a network behind NAT (RFC 1918, 6598, 4193, 3927, 4291), where the same one may
-/// be somebody else's elsewhere.
+/// Returns whether an address belongs to a network behind NAT (RFC 1918, 6598, 4193, 3927, 4291), where the
+/// same one may be somebody else's elsewhere.
 fn is_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => {
@@ -155,10 +160,14 @@ mod tests {
         ] {
             let told = told.map(|told| told.parse().unwrap());
             let reach = reach(ALL, peer, "0.0.0.0");
-            assert_eq!(reach.believes(from.parse().unwrap(), told), believed, "{told:?} {peer:?} {from}");
+            assert_eq!(
+                reach.accepts_first(from.parse().unwrap(), told),
+                believed,
+                "{told:?} {peer:?} {from}"
+            );
         }
         let reach = reach(PUBLIC, None, "0.0.0.0");
-        assert!(!reach.believes("10.0.0.2:4000".parse().unwrap(), None));
+        assert!(!reach.accepts_first("10.0.0.2:4000".parse().unwrap(), None));
     }
 
     #[tokio::test]

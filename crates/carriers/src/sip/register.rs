@@ -1,21 +1,21 @@
-//! Keeps us registered where a trunk wants that (RFC 3261, 10), and asks those that are down whether they are back.
+//! Keeps us registered at trunks that want that (RFC 3261, 10), and probes those that are down.
 
-use super::Line;
 use super::digest::Account;
+use super::line::Line;
 use super::names;
-use super::trunk::{Registration, Trunk, own_address, uri};
-use super::wire::{Wire, is_challenged, request};
+use super::trunk::{Registration, Trunk};
+use super::wire::{Wire, WireError, is_challenged, own_address, request, uri};
 use crate::backoff;
 use rsipstack::sip::prelude::HeadersExt;
-use rsipstack::sip::{Header, Method, Response};
+use rsipstack::sip::{Header, Method, Response, StatusCode};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often a trunk that is down is asked, and how long that may take.
+/// How often a trunk that is down is probed.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
-/// The longest that a registrar may want it, seconds.
+/// The longest time that a registrar may want, seconds.
 const REGISTERED_MAX_S: u32 = 24 * 3600;
-/// The shortest and the longest pause between registrations: a registrar that forgot us is not waited for.
+/// The shortest and the longest pause between registrations: a registrar may forget us.
 const REFRESH_MIN: Duration = Duration::from_millis(500);
 const REFRESH_MAX: Duration = Duration::from_secs(3600);
 /// The first pause after a registration that failed.
@@ -24,9 +24,23 @@ const REGISTER_MAX: Duration = Duration::from_secs(60);
 /// How long ending registrations may take.
 const END_MAX: Duration = Duration::from_secs(3);
 
+/// Why a trunk does not have our registration.
+#[derive(Debug, thiserror::Error)]
+enum RegisterError {
+    /// The request was not sent, or has no answer.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// The registrar granted a registration that is over at once.
+    #[error("it keeps the registration for 0 s")]
+    Zero,
+    /// The registrar refused it.
+    #[error("{0}")]
+    Refused(StatusCode),
+}
+
 impl Registration {
-    /// Registers, or ends that; how long it lasts, as the registrar says.
-    async fn refresh(&mut self, line: &Line, trunk: &Trunk, ends: bool) -> Result<Duration, String> {
+    /// Registers, or ends the registration; returns how long it lasts, as the registrar says.
+    async fn refresh(&mut self, line: &Line, trunk: &Trunk, ends: bool) -> Result<Duration, RegisterError> {
         let stack = &line.stack;
         let target = trunk.target(stack.is_ipv6).await?;
         let hop = stack.wire.open(&target).await?;
@@ -56,16 +70,16 @@ impl Registration {
                     self.is_registered = !ends;
                     let granted_s = granted(&response, &contact).unwrap_or(wanted_s);
                     if granted_s == 0 && !ends {
-                        return Err("it keeps the registration for 0 s".into());
+                        return Err(RegisterError::Zero);
                     }
                     return Ok(Duration::from_secs(granted_s.into()));
                 }
                 (401 | 407, _) if is_challenged(self.account.as_mut(), &response) => {}
-                // It wants it longer (RFC 3261, 10.2.8).
+                // The registrar wants a longer time (RFC 3261, 10.2.8).
                 (423, Some(least_s)) if least_s > wanted_s && least_s <= REGISTERED_MAX_S && !ends => {
                     self.wanted_s = least_s;
                 }
-                _ => return Err(response.status_code.to_string()),
+                _ => return Err(RegisterError::Refused(response.status_code)),
             }
         }
     }
@@ -75,8 +89,8 @@ fn seconds(value: &str) -> Option<u32> {
     value.split(';').next()?.trim().parse().ok()
 }
 
-/// How long a registrar keeps a contact, seconds: that of our contact, or of the one that it has; where it does not
-/// say, that of all (RFC 3261, 10.2.4).
+/// How long a registrar keeps a contact, seconds: by our contact, or by the only one that it has, or by the
+/// header for all (RFC 3261, 10.2.4).
 fn granted(response: &Response, contact: &str) -> Option<u32> {
     let contacts = response.typed_contact_headers().unwrap_or_default();
     let ours = uri(contact).ok();
@@ -91,12 +105,12 @@ fn granted(response: &Response, contact: &str) -> Option<u32> {
     own.or(only).or_else(|| response.expires_header().and_then(|expires| seconds(expires.value())))
 }
 
-/// When a registration that lasts so long is made anew.
+/// The pause until a registration of this length is renewed.
 fn pause(granted: Duration) -> Duration {
     (granted / 2).clamp(REFRESH_MIN, REFRESH_MAX)
 }
 
-/// Keeps us registered where that is wanted, and asks trunks that are down whether they are back.
+/// Keeps us registered at all trunks that want that, and probes those that are down.
 pub(super) fn keep_all(line: &Arc<Line>) {
     for at in 0..line.trunks.len() {
         let line = Arc::clone(line);
@@ -127,7 +141,7 @@ async fn keep(line: &Line, trunk: &Trunk) {
                 pause(granted)
             }
             Err(error) => {
-                tracing::warn!(carrier = line.name, trunk = trunk.config.host, error, "could not register");
+                tracing::warn!(carrier = line.name, trunk = trunk.config.host, %error, "could not register");
                 trunk.note_down();
                 failures += 1;
                 backoff::delay(failures - 1, REGISTER_BASE, REGISTER_MAX)
@@ -146,7 +160,7 @@ pub(super) async fn end_all(line: &Line) {
             return;
         }
         if let Err(error) = registration.refresh(line, trunk, true).await {
-            tracing::debug!(error, trunk = trunk.config.host, "a registration was not ended");
+            tracing::debug!(%error, trunk = trunk.config.host, "a registration was not ended");
         }
     });
     let _ = tokio::time::timeout(END_MAX, futures::future::join_all(ends)).await;
@@ -161,8 +175,9 @@ mod tests {
         let contact = "sip:user@192.0.2.9:5060";
         let of = |headers: &str| {
             let text = format!(
-                "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n\
-                 To: <sip:a@b>;tag=2\r\nCall-ID: 1\r\nCSeq: 1 REGISTER\r\n{headers}Content-Length: 0\r\n\r\n"
+                "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK1\r\n\
+                 From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r\nCall-ID: 1\r\nCSeq: 1 REGISTER\r\n\
+                 {headers}Content-Length: 0\r\n\r\n"
             );
             granted(&Response::try_from(text.as_str()).unwrap(), contact)
         };

@@ -1,4 +1,4 @@
-//! Calls that may be under way: so many at all, and so many of one application.
+//! Limits the calls under way: of all applications, and of each one.
 
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ pub(super) struct Place {
 }
 
 impl Room {
-    /// Room for some calls, and of one application for some of them: without a number, all but one.
+    /// Room for `most` calls, and for `each` of one application; all but one if absent.
     pub(super) fn new(most: usize, each: Option<usize>) -> Room {
         let each = each.unwrap_or(most.saturating_sub(1)).max(1);
         Room { all: Arc::new(Semaphore::new(most)), most, each, by_application: Mutex::default() }
@@ -32,13 +32,13 @@ impl Room {
         self.most - self.all.available_permits()
     }
 
-    /// Whether a call of an application finds a place.
+    /// Returns whether there is a place for a call of an application.
     pub(super) fn has_place(&self, application: &str) -> bool {
         let own = self.by_application.lock().get(application).copied().unwrap_or_default();
         own < self.each && self.all.available_permits() > 0
     }
 
-    /// A place for a call of an application, where there is one.
+    /// Takes a place for a call of an application, if there is one.
     pub(super) fn take(self: &Arc<Self>, application: &str) -> Option<Place> {
         let mut known = self.by_application.lock();
         let own = known.get(application).copied().unwrap_or_default();
@@ -50,7 +50,7 @@ impl Room {
         Some(Place { _all: all, room: Arc::clone(self), application: application.to_owned() })
     }
 
-    /// Waits until no call is under way; none begins any more.
+    /// Waits until no call is under way; then none begins any more.
     pub(super) async fn close(&self) {
         let _ = self.all.acquire_many(self.most as u32).await;
         self.all.close();

@@ -31,12 +31,13 @@ pub(super) fn write(
     packet
 }
 
-/// Whether a packet is a report about the sound (RTCP), which may come where the sound does (RFC 5761, 4).
+/// Returns whether a packet is a report about the sound (RTCP), which may come where the sound does (RFC
+/// 5761, 4).
 pub(super) fn is_report(octets: &[u8]) -> bool {
     matches!(octets, [first, 192..=223, ..] if first >> 6 == 2)
 }
 
-/// Reads a packet; nothing where it is none.
+/// Reads a packet; `None` if it is none.
 pub(super) fn read(octets: &[u8]) -> Option<Packet<'_>> {
     let header = octets.get(..HEADER)?;
     if header[0] >> 6 != 2 {
@@ -54,7 +55,7 @@ pub(super) fn read(octets: &[u8]) -> Option<Packet<'_>> {
     Some(Packet { payload_type: header[1] & 0x7f, timestamp, source, payload: octets.get(start..end)? })
 }
 
-/// The key of an event's payload; nothing where it is another event.
+/// The key of an event's payload; `None` if it is another event.
 pub(super) fn key(payload: &[u8]) -> Option<char> {
     let keys = b"0123456789*#ABCD";
     payload.get(..4).and_then(|event| keys.get(usize::from(event[0]))).map(|key| char::from(*key))

@@ -1,4 +1,5 @@
-//! Session descriptions (RFC 8866) as offer and answer (RFC 3264), without I/O: one stream of G.711 with keys.
+//! Session descriptions (RFC 8866) as offer and answer (RFC 3264), without I/O: one stream of G.711 with
+//! keys.
 
 use super::g711::Law;
 use std::net::{IpAddr, SocketAddr};
@@ -13,18 +14,47 @@ const STREAMS_MAX: usize = 32;
 const NAME_MAX: usize = 253;
 const LAWS: [Law; 2] = [Law::A, Law::Mu];
 
+/// Why there is no sound by a session description.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum SdpError {
+    /// It has more than [`STREAMS_MAX`] streams.
+    #[error("the session description has too many streams")]
+    TooManyStreams,
+    /// An `m=` line lacks a field.
+    #[error("a stream of the session description can't be read")]
+    Stream,
+    /// The port of an `m=` line is no number.
+    #[error("a port of the session description can't be read")]
+    Port,
+    /// It has no stream of audio, or refuses it.
+    #[error("the other side takes no audio")]
+    NoAudio,
+    /// It is an offer without audio.
+    #[error("the other side offers no audio")]
+    NoAudioOffered,
+    /// Its audio has another transport, such as SRTP.
+    #[error("the other side's sound is no plain RTP")]
+    NotRtp,
+    /// Its audio is in no format of ours.
+    #[error("the other side takes neither PCMA nor PCMU")]
+    NoFormat,
+    /// It has no `c=` line that can be read.
+    #[error("the session description has no address")]
+    NoAddress,
+}
+
 /// What the other side wants.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Remote {
-    /// Where sound goes, as it is told.
+    /// Where sound goes, as the description says.
     pub(super) host: Host,
     /// The port there.
     pub(super) port: u16,
-    /// What it likes best: this is sent.
+    /// The format that it prefers: this is sent.
     pub(super) liked: Format,
-    /// All that may come, what it likes best among them.
+    /// All formats that may come, the preferred one among them.
     pub(super) formats: Vec<Format>,
-    /// The payload types of keys, where there are any.
+    /// The payload types of keys.
     pub(super) keys: Vec<u8>,
     /// Whether it wants to hear us now; it does not while it holds the call.
     pub(super) listens: bool,
@@ -106,7 +136,7 @@ struct Stream<'a> {
 }
 
 impl<'a> Description<'a> {
-    fn read(text: &'a str) -> Result<Description<'a>, String> {
+    fn read(text: &'a str) -> Result<Description<'a>, SdpError> {
         let mut description = Description::default();
         for line in text.lines() {
             let Some((kind, value)) = line.split_once('=') else { continue };
@@ -114,7 +144,7 @@ impl<'a> Description<'a> {
             match (kind, streams.last_mut()) {
                 ("m", _) => {
                     if streams.len() == STREAMS_MAX {
-                        return Err("the session description has too many streams".into());
+                        return Err(SdpError::TooManyStreams);
                     }
                     streams.push(Stream::read(value)?);
                 }
@@ -131,17 +161,17 @@ impl<'a> Description<'a> {
     }
 
     /// What a stream's author wants, where we can have the stream.
-    fn remote(&self, stream: &Stream<'_>) -> Result<(Remote, Direction), String> {
+    fn remote(&self, stream: &Stream<'_>) -> Result<(Remote, Direction), SdpError> {
         if stream.kind != "audio" || stream.port == 0 {
-            return Err("the other side takes no audio".into());
+            return Err(SdpError::NoAudio);
         }
         if stream.protocol != "RTP/AVP" {
-            return Err("the other side's sound is no plain RTP".into());
+            return Err(SdpError::NotRtp);
         }
         let formats: Vec<Format> = stream.formats.iter().filter_map(|word| stream.format(word)).collect();
-        let liked = *formats.first().ok_or("the other side takes neither PCMA nor PCMU")?;
+        let liked = *formats.first().ok_or(SdpError::NoFormat)?;
         let host = stream.host.as_ref().or(self.host.as_ref());
-        let host = host.ok_or("the session description has no address")?.clone();
+        let host = host.ok_or(SdpError::NoAddress)?.clone();
         let direction = stream.direction.or(self.direction).unwrap_or(Direction::Both);
         // An address of nowhere is how calls were held once (RFC 3264, 8.4).
         let nowhere = matches!(host, Host::Address(address) if address.is_unspecified());
@@ -152,15 +182,15 @@ impl<'a> Description<'a> {
 }
 
 impl<'a> Stream<'a> {
-    fn read(line: &'a str) -> Result<Stream<'a>, String> {
+    fn read(line: &'a str) -> Result<Stream<'a>, SdpError> {
         let mut words = line.split_whitespace();
-        let mut word = || words.next().ok_or("a stream of the session description can't be read");
+        let mut word = || words.next().ok_or(SdpError::Stream);
         let (kind, port, protocol) = (word()?, word()?, word()?);
         let mut formats = vec![word()?];
         formats.extend(words);
         // A number of ports may follow (RFC 8866, 5.14).
         let port = port.split('/').next().and_then(|port| port.parse().ok());
-        let port = port.ok_or("a port of the session description can't be read")?;
+        let port = port.ok_or(SdpError::Port)?;
         Ok(Stream { kind, port, protocol, formats, host: None, direction: None, maps: Vec::new() })
     }
 
@@ -176,7 +206,7 @@ impl<'a> Stream<'a> {
         self.maps.iter().find(|(mapped, _)| *mapped == format).map(|(_, name)| *name)
     }
 
-    /// A format, where it is one of ours; types 0 and 8 need no map (RFC 3551, 6).
+    /// A format, if it is one of ours; types 0 and 8 need no map (RFC 3551, 6).
     fn format(&self, word: &str) -> Option<Format> {
         let payload_type = payload_type(word)?;
         let law = LAWS.into_iter().find(|law| match self.map(word) {
@@ -199,7 +229,7 @@ fn payload_type(word: &str) -> Option<u8> {
     word.parse().ok().filter(|payload_type| *payload_type < PAYLOAD_TYPES)
 }
 
-/// Whether a map is that of an encoding with one channel of 8,000 Hz.
+/// Returns whether a map is that of an encoding with one channel of 8,000 Hz.
 fn is_at_8000(map: &str, name: &str) -> bool {
     let mut parts = map.trim().split('/');
     let named = parts.next().is_some_and(|first| first.eq_ignore_ascii_case(name));
@@ -227,13 +257,13 @@ fn read_connection(value: &str) -> Option<Host> {
 /// Reads an answer to an offer of ours.
 ///
 /// # Errors
-/// Why there is no sound to be had with it.
-pub(super) fn read_answer(octets: &[u8]) -> Result<Remote, String> {
+/// [`SdpError`].
+pub(super) fn read_answer(octets: &[u8]) -> Result<Remote, SdpError> {
     let text = String::from_utf8_lossy(octets);
     let description = Description::read(&text)?;
-    let mut why = Err("the other side takes no audio".to_owned());
+    let mut read = Err(SdpError::NoAudio);
     for stream in description.streams.iter().filter(|stream| stream.kind == "audio") {
-        why = description.remote(stream).map(|(mut remote, _)| {
+        read = description.remote(stream).map(|(mut remote, _)| {
             // What comes has the type that we offered, what goes the one of the answer (RFC 3264, 6.1). Some
             // name the type alone.
             let named = stream.formats.iter().any(|word| payload_type(word) == Some(KEYS));
@@ -242,19 +272,19 @@ pub(super) fn read_answer(octets: &[u8]) -> Result<Remote, String> {
             }
             remote
         });
-        if why.is_ok() {
+        if read.is_ok() {
             break;
         }
     }
-    why
+    read
 }
 
-/// Our side of a session, with what it said so far.
+/// Our side of a session, with what it described so far.
 pub(super) struct Local {
     address: SocketAddr,
     id: u64,
     version: u64,
-    /// What was said last, but for its version.
+    /// The last description without its version.
     said: String,
     /// The streams that were agreed on, in their order: ours, or one that we don't have as we write it.
     streams: Vec<Option<String>>,
@@ -266,7 +296,7 @@ impl Local {
         Local { address, id, version: id, said: String::new(), streams: vec![None] }
     }
 
-    /// What we can do. A later offer keeps the streams that there were (RFC 3264, 8).
+    /// Makes an offer. A later one keeps the streams that there were (RFC 3264, 8).
     pub(super) fn offer(&mut self) -> String {
         let [first, second] = LAWS.map(Law::payload_type);
         let maps: String = LAWS
@@ -281,15 +311,15 @@ impl Local {
         self.write("0 0", &ours)
     }
 
-    /// Answers an offer of the other side by what it offers: every stream has its place, one is ours, and it has
-    /// no format that was not offered (RFC 3264, 6).
+    /// Answers an offer of the other side by what it offers: every stream has its place, one is ours, and it
+    /// has no format that was not offered (RFC 3264, 6).
     ///
     /// # Errors
-    /// Why nothing of it can be had; all stays as it was.
-    pub(super) fn answer(&mut self, offer: &[u8]) -> Result<(String, Remote), String> {
+    /// [`SdpError`]; all stays as it was then.
+    pub(super) fn answer(&mut self, offer: &[u8]) -> Result<(String, Remote), SdpError> {
         let text = String::from_utf8_lossy(offer);
         let description = Description::read(&text)?;
-        let mut why = "the other side offers no audio".to_owned();
+        let mut why = SdpError::NoAudioOffered;
         let mut taken = None;
         for (at, stream) in description.streams.iter().enumerate() {
             match description.remote(stream) {
@@ -324,7 +354,7 @@ impl Local {
         Ok((self.write(&time, &ours), remote))
     }
 
-    /// Writes a description, with a new version where it says anything new (RFC 3264, 8).
+    /// Writes a description, with a new version if it differs from the last one (RFC 3264, 8).
     fn write(&mut self, time: &str, ours: &str) -> String {
         let Local { address, id, .. } = *self;
         let (family, ip) = (if address.is_ipv4() { "IP4" } else { "IP6" }, address.ip());
@@ -338,7 +368,8 @@ impl Local {
     }
 }
 
-/// Answers octets as an offer, and panics where the answer has what the offer lacks; whether there was one.
+/// Answers octets as an offer, and panics if the answer has what the offer lacks; returns whether there was
+/// an answer.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) fn answers_by_the_rules(offer: &[u8]) -> bool {
     let mut local = Local::new(SocketAddr::from(([192, 0, 2, 1], 4000)), 7);
@@ -389,7 +420,7 @@ mod tests {
     }
 
     /// The `m=` lines and directions of an answer to an offer after [`HEAD`].
-    fn answered(streams: &str) -> Result<Vec<String>, String> {
+    fn answered(streams: &str) -> Result<Vec<String>, SdpError> {
         let (answer, _) = local().answer(format!("{HEAD}{streams}").as_bytes())?;
         let told = answer.lines().filter(|line| {
             line.starts_with("m=")
@@ -544,7 +575,10 @@ mod tests {
     proptest! {
         /// Every answer has the streams of its offer in their order, and never what the offer lacks.
         #[test]
-        fn an_answer_has_what_was_offered(streams in prop::collection::vec(stream(), 0..6), direction in "(a=(sendonly|inactive)\r\n)?") {
+        fn an_answer_has_what_was_offered(
+            streams in prop::collection::vec(stream(), 0..6),
+            direction in "(a=(sendonly|inactive)\r\n)?",
+        ) {
             let possible = streams.iter().any(|(_, possible)| *possible);
             let streams: String = streams.into_iter().map(|(text, _)| text).collect();
             prop_assert_eq!(answers_by_the_rules(format!("{HEAD}{direction}{streams}").as_bytes()), possible);

@@ -1,20 +1,65 @@
-//! Speech from texts, by a program or over HTTP; what was made is kept.
+//! Speech from texts, by a program or over HTTP; recent speech is kept.
 
 use super::audio::RATE;
 use super::config::SpeechConfig;
-use crate::body::{self, FILE_MAX};
+use crate::body::{self, BodyError, FILE_MAX, TooLarge};
+use crate::outbound;
 use lru::LruCache;
 use parking_lot::Mutex;
 use std::io::ErrorKind;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStdin, ChildStdout, Command};
 
-/// Octets of all sounds that are kept, with their texts: some quarter of an hour.
+/// Octets of all sounds that are kept, with their texts: about a quarter of an hour.
 const KEPT_MAX: usize = 16 * 1024 * 1024;
-/// The longest of them, samples: a minute.
+/// The longest sound that is kept, samples: a minute.
 const KEPT_SAMPLES_MAX: usize = 60 * RATE;
+
+/// Why there is no speech.
+#[derive(Debug, thiserror::Error)]
+pub enum SpeechError {
+    /// Neither a program nor a URL is configured.
+    #[error("no speech engine is configured")]
+    None,
+    /// It took longer than `timeout`.
+    #[error("the speech engine takes too long")]
+    TooSlow,
+    /// The program can't be run, or its input or output failed.
+    #[error("{program}: {source}")]
+    Program {
+        /// The program.
+        program: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The program writes more than a sound file may have.
+    #[error("{program}: its sound is {source}")]
+    TooLarge {
+        /// The program.
+        program: String,
+        /// The limit.
+        source: TooLarge,
+    },
+    /// The program ended with an error.
+    #[error("{program} failed: {status}")]
+    Failed {
+        /// The program.
+        program: String,
+        /// How it ended.
+        status: ExitStatus,
+    },
+    /// The query for the engine's URL can't be written.
+    #[error(transparent)]
+    Query(#[from] serde_urlencoded::ser::Error),
+    /// The engine's URL gave no answer, or one with another status than 2xx.
+    #[error("the speech engine: {0}")]
+    Request(#[from] reqwest::Error),
+    /// The body of the answer could not be read.
+    #[error("the speech engine: {0}")]
+    Body(#[from] BodyError),
+}
 
 /// What is said, and how.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -31,7 +76,7 @@ pub(super) struct Speech {
     kept: Mutex<Kept>,
 }
 
-/// The sounds that were wanted last.
+/// The most recently used sounds.
 struct Kept {
     sounds: LruCache<Saying, Arc<[i16]>>,
     /// Octets of all of them, and the most that there may be.
@@ -65,13 +110,13 @@ impl Kept {
 }
 
 impl Speech {
-    pub(super) fn new(config: SpeechConfig) -> Result<Speech, String> {
-        let client = reqwest::Client::builder().timeout(config.timeout).build();
-        let client = client.map_err(|error| error.to_string())?;
+    pub(super) fn new(config: SpeechConfig) -> Result<Speech, reqwest::Error> {
+        let client =
+            outbound::client(config.timeout).redirect(reqwest::redirect::Policy::default()).build()?;
         Ok(Speech { config, client, kept: Mutex::new(Kept::new(KEPT_MAX)) })
     }
 
-    /// The sound of a text that was said lately.
+    /// The sound of a text, if it is kept.
     pub(super) fn kept(&self, saying: &Saying) -> Option<Arc<[i16]>> {
         self.kept.lock().sounds.get(saying).cloned()
     }
@@ -84,16 +129,16 @@ impl Speech {
     }
 
     /// A sound file of a text.
-    pub(super) async fn make(&self, saying: &Saying) -> Result<Vec<u8>, String> {
+    pub(super) async fn make(&self, saying: &Saying) -> Result<Vec<u8>, SpeechError> {
         match &self.config.url {
             Some(url) => self.ask(url, saying).await,
             None => tokio::time::timeout(self.config.timeout, self.run(saying))
                 .await
-                .map_err(|_| "the speech engine takes too long")?,
+                .map_err(|_| SpeechError::TooSlow)?,
         }
     }
 
-    /// What the engine calls the voice: the configured name, else one that espeak-ng knows.
+    /// The engine's name of the voice: the configured one, else one that espeak-ng knows.
     fn voice(&self, saying: &Saying) -> String {
         let Saying { language, gender, .. } = saying;
         let primary = language.split('-').next().unwrap_or_default();
@@ -104,15 +149,15 @@ impl Speech {
         known.cloned().unwrap_or_else(|| format!("{}+{variant}", language.to_ascii_lowercase()))
     }
 
-    async fn run(&self, saying: &Saying) -> Result<Vec<u8>, String> {
+    async fn run(&self, saying: &Saying) -> Result<Vec<u8>, SpeechError> {
         let voice = self.voice(saying);
         let mut words = self
             .config
             .command
             .iter()
             .map(|word| word.replace("{voice}", &voice).replace("{language}", &saying.language));
-        let program = words.next().ok_or("no speech engine is configured")?;
-        let at = |error: std::io::Error| format!("{program}: {error}");
+        let program = words.next().ok_or(SpeechError::None)?;
+        let at = |source| SpeechError::Program { program: program.clone(), source };
         let mut child = Command::new(&program)
             .args(words)
             .stdin(Stdio::piped())
@@ -125,29 +170,27 @@ impl Speech {
         // It may write before it has read everything.
         let (written, read) = tokio::join!(write_text(input, &saying.text), read_sound(output));
         written.map_err(at)?;
-        let sound = read
-            .map_err(at)?
-            .ok_or_else(|| format!("{program}: its sound is {}", body::too_large(FILE_MAX)))?;
+        let too_large = || SpeechError::TooLarge { program: program.clone(), source: TooLarge(FILE_MAX) };
+        let sound = read.map_err(at)?.ok_or_else(too_large)?;
         let status = child.wait().await.map_err(at)?;
         if !status.success() {
-            return Err(format!("{program} failed: {status}"));
+            return Err(SpeechError::Failed { program, status });
         }
         Ok(sound)
     }
 
-    async fn ask(&self, url: &str, saying: &Saying) -> Result<Vec<u8>, String> {
+    async fn ask(&self, url: &str, saying: &Saying) -> Result<Vec<u8>, SpeechError> {
         let voice = self.voice(saying);
         let query = [("language", &saying.language), ("gender", &saying.gender), ("voice", &voice)];
-        let query = serde_urlencoded::to_string(query).map_err(|error| error.to_string())?;
+        let query = serde_urlencoded::to_string(query)?;
         let separator = if url.contains('?') { '&' } else { '?' };
         let request = self.client.post(format!("{url}{separator}{query}")).body(saying.text.clone());
-        let answer = request.send().await.and_then(reqwest::Response::error_for_status);
-        let answer = answer.map_err(|error| format!("the speech engine: {error}"))?;
-        body::read(answer, FILE_MAX).await.map_err(|error| format!("the speech engine: {error}"))
+        let answer = request.send().await?.error_for_status()?;
+        Ok(body::read(answer, FILE_MAX).await?)
     }
 }
 
-/// Writes a text to a program. One that does not read it all may still know what to say: how it ends tells.
+/// Writes a text to a program. One that does not read all of it may have succeeded: its exit status decides.
 async fn write_text(input: Option<ChildStdin>, text: &str) -> std::io::Result<()> {
     let Some(mut input) = input else { return Ok(()) };
     let written = async {
@@ -160,7 +203,7 @@ async fn write_text(input: Option<ChildStdin>, text: &str) -> std::io::Result<()
     }
 }
 
-/// What a program writes; nothing where that is more than a sound file may have.
+/// What a program writes; `None` if that is more than a sound file may have.
 async fn read_sound(output: Option<ChildStdout>) -> std::io::Result<Option<Vec<u8>>> {
     let mut sound = Vec::new();
     if let Some(output) = output {
@@ -189,18 +232,18 @@ mod tests {
         // More than a pipe holds, so that some of it is written after the program has gone.
         let long = saying(&"a".repeat(1 << 20));
         let silent = speech(&["sh", "-c", "exec <&-; printf sound"]);
-        assert_eq!(silent.make(&long).await, Ok(b"sound".to_vec()));
+        assert_eq!(silent.make(&long).await.unwrap(), b"sound");
         let echo = speech(&["cat"]);
-        assert_eq!(echo.make(&long).await.map(|sound| sound.len()), Ok(1 << 20));
+        assert_eq!(echo.make(&long).await.unwrap().len(), 1 << 20);
         // How it ends still counts.
         let failing = speech(&["sh", "-c", "exec <&-; printf sound; exit 3"]);
-        assert!(failing.make(&long).await.is_err_and(|why| why.contains("exit status: 3")));
+        assert!(failing.make(&long).await.is_err_and(|why| why.to_string().contains("exit status: 3")));
     }
 
     #[tokio::test]
     async fn a_command_that_writes_for_ever_is_ended() {
         let endless = speech(&["cat", "/dev/zero"]);
-        let why = endless.make(&saying("x")).await.unwrap_err();
+        let why = endless.make(&saying("x")).await.unwrap_err().to_string();
         assert!(why.contains("20 MiB"), "{why}");
     }
 

@@ -5,7 +5,7 @@ use rsipstack::transport::SipAddr;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Stands where a secret was.
+/// Replaces a secret.
 const MASK: &str = "***";
 /// What credentials may show: none of it helps who does not know the password (RFC 7616, 3.4).
 const SHOWN: [&str; 5] = ["realm", "algorithm", "qop", "nc", "uri"];
@@ -27,7 +27,7 @@ impl Trace {
     }
 
     pub(super) fn received(&self, message: &SipMessage, from: Option<&SipAddr>) {
-        // Where there is nobody, it is our own, such as a timeout.
+        // A message without an origin is our own, such as a timeout.
         if from.is_some() {
             self.take(message, "received from", from);
         }
@@ -65,7 +65,7 @@ fn is_secret(header: &str) -> bool {
     header.eq_ignore_ascii_case("Authorization") || header.eq_ignore_ascii_case("Proxy-Authorization")
 }
 
-/// Credentials with what may be shown of them; nothing but their scheme where they are not digest.
+/// Credentials with what may be shown of them: only a mask if they are not digest.
 fn without_proof(value: &str) -> String {
     let (scheme, rest) = value.trim().split_once(' ').unwrap_or((value.trim(), ""));
     if !scheme.eq_ignore_ascii_case("Digest") {
@@ -84,7 +84,7 @@ fn without_proof(value: &str) -> String {
     format!("{scheme} {}", shown.join(", "))
 }
 
-/// What is between commas that are not in quotes.
+/// Splits at commas that are not in quotes.
 fn parameters(text: &str) -> Vec<&str> {
     let (mut quoted, mut escaped) = (false, false);
     let is_comma = |c: char| {
@@ -135,13 +135,16 @@ mod tests {
     #[test]
     fn secrets_are_masked_and_nothing_else() {
         let plain = "INVITE sip:+306900000000@192.0.2.1 SIP/2.0\nFrom: \"x@y: z\" <sip:a@b>;tag=1\n\
-            Contact: <sip:a@192.0.2.9:5060>\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\n\nv=0\nc=IN IP4 192.0.2.9";
+            Contact: <sip:a@192.0.2.9:5060>\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n\"\n\nv=0\n\
+            c=IN IP4 192.0.2.9";
         assert_eq!(masked(plain), plain);
         assert_eq!(masked(&plain.replace('\n', "\r\n")), plain);
         for (line, shown) in [
             (
-                "Authorization: Digest username=\"u\", realm=\"a, \\\"b\", nonce=\"n\", uri=\"sip:x\", response=\"0f\", algorithm=MD5",
-                "Authorization: Digest username=\"***\", realm=\"a, \\\"b\", nonce=\"***\", uri=\"sip:x\", response=\"***\", algorithm=MD5",
+                "Authorization: Digest username=\"u\", realm=\"a, \\\"b\", nonce=\"n\", uri=\"sip:x\", \
+                 response=\"0f\", algorithm=MD5",
+                "Authorization: Digest username=\"***\", realm=\"a, \\\"b\", nonce=\"***\", uri=\"sip:x\", \
+                 response=\"***\", algorithm=MD5",
             ),
             (
                 "proxy-authorization:DIGEST response=0f,cnonce=\"c\",qop=auth",

@@ -2,42 +2,43 @@
 
 use super::config::{TrunkConfig, TrunkTransport};
 use super::digest::Account;
+use super::error::{SipError, TrunkError};
 use super::names;
-use super::wire::Target;
+use super::wire::{Target, WireError, uri};
 use rsipstack::resolver::SipResolver;
 use rsipstack::sip::{Port, Transport, Uri};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio_rustls::rustls::client::danger::ServerCertVerifier;
 
-/// Calls one after the other that a trunk did not answer, before it counts as down.
+/// Consecutive calls that a trunk did not answer, before it counts as down.
 const SILENT_MAX: u32 = 3;
-/// How long looking up its name may take.
+/// How long looking up a trunk's name may take.
 const LOOK_UP_MAX: Duration = Duration::from_secs(2);
 
-/// How long a registration is to last, seconds, unless the registrar wants it longer.
+/// The requested time of a registration, seconds, unless the registrar wants a longer one.
 const REGISTERED_S: u32 = 300;
 
-/// Where calls go out.
+/// A trunk: where calls go out.
 pub(super) struct Trunk {
     pub(super) config: TrunkConfig,
     pub(super) account: Option<Account>,
-    /// How it knows us, where it wants to.
+    /// Our registration there, if it wants one.
     pub(super) registration: tokio::sync::Mutex<Registration>,
     resolver: SipResolver,
     trust: Option<Arc<dyn ServerCertVerifier>>,
-    /// Calls that it did not answer since it last did.
+    /// Consecutive calls that it did not answer.
     silent: AtomicU32,
 }
 
 impl Trunk {
-    pub(super) fn new(config: &TrunkConfig) -> Result<Trunk, String> {
-        let failed = |error: String| format!("trunk {}: {error}", config.host);
+    pub(super) fn new(config: &TrunkConfig) -> Result<Trunk, SipError> {
+        let failed = |source: TrunkError| SipError::Trunk { host: config.host.clone(), source };
         let account = match (&config.username, &config.password) {
             (Some(username), Some(password)) => {
-                let password = password.read().map_err(|error| failed(error.to_string()))?;
+                let password = password.read().map_err(|error| failed(error.into()))?;
                 Some(Account::new(username.clone(), password))
             }
             _ => None,
@@ -53,12 +54,12 @@ impl Trunk {
         })
     }
 
-    /// Whether it answered lately.
+    /// Returns whether it answered lately.
     pub(super) fn is_up(&self) -> bool {
         self.silent.load(Ordering::Relaxed) < SILENT_MAX
     }
 
-    /// It answered a call, or did not.
+    /// Notes whether it answered a call.
     pub(super) fn note(&self, answered: bool) {
         if answered {
             self.silent.store(0, Ordering::Relaxed);
@@ -67,12 +68,12 @@ impl Trunk {
         }
     }
 
-    /// It takes no calls until it says something.
+    /// Notes that it takes no calls until it answers something.
     pub(super) fn note_down(&self) {
         self.silent.store(SILENT_MAX, Ordering::Relaxed);
     }
 
-    /// One that is down is asked once more.
+    /// Has it asked once more if it is down.
     pub(super) fn give_a_chance(&self) {
         if !self.is_up() {
             self.silent.store(SILENT_MAX - 1, Ordering::Relaxed);
@@ -91,8 +92,8 @@ impl Trunk {
         self.config.domain.as_deref().unwrap_or(&self.config.host)
     }
 
-    /// Where its requests go, by an address of a family: looked up (RFC 3263) where it is a name.
-    pub(super) async fn target(&self, is_ipv6: bool) -> Result<Target, String> {
+    /// Finds where its requests go, in a family of addresses: a name is looked up (RFC 3263).
+    pub(super) async fn target(&self, is_ipv6: bool) -> Result<Target, WireError> {
         let transport = self.transport();
         let target = |address| Target {
             address,
@@ -108,13 +109,13 @@ impl Trunk {
         let port = self.config.port.map(Port::from);
         let looked_up = self.resolver.lookup(&name, port, Some(transport), transport == Transport::Tls);
         let found = tokio::time::timeout(LOOK_UP_MAX, looked_up).await;
-        let found = found.map_err(|_| "its name was not found in time")??;
+        let found = found.map_err(|_| WireError::LookUpTimedOut)?.map_err(WireError::LookUp)?;
         let address = found.iter().map(|found| found.addr).find(|address| address.is_ipv6() == is_ipv6);
         let family = if is_ipv6 { "IPv6" } else { "IPv4" };
-        address.map(target).ok_or_else(|| format!("its name has no {family} address"))
+        address.map(target).ok_or(WireError::NoAddress(family))
     }
 
-    /// What URIs of ours there say about the transport.
+    /// The transport parameter of our URIs there.
     pub(super) fn transport_parameter(&self) -> &'static str {
         match self.config.transport {
             TrunkTransport::Udp => "",
@@ -123,30 +124,30 @@ impl Trunk {
         }
     }
 
-    /// Our address there, with a name where the address can't show it.
+    /// Our address there, with a display name if the address can't show it.
     pub(super) fn caller(&self, from: &str) -> String {
         names::caller(from, self.domain())
     }
 
     /// A phone number there.
-    pub(super) fn callee(&self, number: &str) -> Result<Uri, String> {
+    pub(super) fn callee(&self, number: &str) -> Result<Uri, WireError> {
         let host = names::host(self.domain());
         uri(&format!("sip:{}@{host}{}", names::user(number), self.transport_parameter()))
     }
 
-    /// Where it takes registrations.
-    pub(super) fn registrar(&self) -> Result<Uri, String> {
+    /// The URI of its registrar.
+    pub(super) fn registrar(&self) -> Result<Uri, WireError> {
         uri(&format!("sip:{}{}", names::host(self.domain()), self.transport_parameter()))
     }
 }
 
-/// How a trunk knows us: one registration has one Call-ID, and its requests are counted (RFC 3261, 10.2.4).
+/// A registration: one Call-ID, and a count of its requests (RFC 3261, 10.2.4).
 pub(super) struct Registration {
     pub(super) call_id: String,
     pub(super) tag: String,
     pub(super) sequence: u32,
     pub(super) account: Option<Account>,
-    /// How long it is to last, seconds.
+    /// The requested time, seconds.
     pub(super) wanted_s: u32,
     pub(super) is_registered: bool,
 }
@@ -162,21 +163,4 @@ impl Registration {
             is_registered: false,
         }
     }
-}
-
-pub(super) fn uri(text: &str) -> Result<Uri, String> {
-    Uri::try_from(text).map_err(|error| format!("{text}: {error}"))
-}
-
-/// Which of our addresses leads to another one; nothing is sent.
-pub(super) fn own_address(bound: IpAddr, to: SocketAddr) -> Result<IpAddr, String> {
-    if !bound.is_unspecified() {
-        return Ok(bound);
-    }
-    let socket = std::net::UdpSocket::bind((bound, 0)).map_err(|error| error.to_string())?;
-    let connected = socket.connect(to);
-    connected
-        .and_then(|()| socket.local_addr())
-        .map(|address| address.ip())
-        .map_err(|error| format!("{to}: {error}"))
 }

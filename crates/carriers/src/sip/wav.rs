@@ -30,13 +30,47 @@ struct Format {
     rate: u32,
 }
 
+/// Why a WAV file is not read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum WavError {
+    /// It has no `data` chunk.
+    #[error("it has no sound")]
+    NoSound,
+    /// Its `data` chunk comes before a `fmt ` chunk.
+    #[error("it has no format before its sound")]
+    NoFormat,
+    /// Its `fmt ` chunk is shorter than its format tag needs.
+    #[error("its format is cut off")]
+    CutOff,
+    /// Its sample rate is not one that is read.
+    #[error("its sample rate must be {} to {} Hz, not {rate}", RATES.start(), RATES.end())]
+    Rate {
+        /// Its sample rate, Hz.
+        rate: u32,
+    },
+    /// Its number of channels is not one that is read.
+    #[error("it must have 1 or 2 channels, not {0}")]
+    Channels(u16),
+    /// Its samples are in a format that is not read.
+    #[error(
+        "it must be PCM of 8, 16, 24 or 32 bits, floats of 32, A-law or µ-law of 8, not format {tag} of \
+         {depth} bits"
+    )]
+    Coding {
+        /// The format tag (RFC 2361).
+        tag: u16,
+        /// Bits of a sample.
+        depth: u16,
+    },
+}
+
 /// A WAV file.
 pub(super) struct Wav<'a> {
     format: Format,
     data: &'a [u8],
 }
 
-/// Whether octets begin as a WAV file does.
+/// Returns whether octets begin as a WAV file does.
 pub(super) fn is_wav(octets: &[u8]) -> bool {
     octets.starts_with(b"RIFF") && octets.get(8..12) == Some(b"WAVE")
 }
@@ -45,8 +79,8 @@ impl<'a> Wav<'a> {
     /// Reads the head of a file that [`is_wav`].
     ///
     /// # Errors
-    /// What is missing, or out of its limits.
-    pub(super) fn read(octets: &'a [u8]) -> Result<Wav<'a>, String> {
+    /// [`WavError`].
+    pub(super) fn read(octets: &'a [u8]) -> Result<Wav<'a>, WavError> {
         let mut rest = octets.get(12..).unwrap_or_default();
         let mut format = None;
         while let Some((head, body)) = rest.split_at_checked(8) {
@@ -56,7 +90,7 @@ impl<'a> Wav<'a> {
             match &head[..4] {
                 b"fmt " => format = Some(Format::read(chunk)?),
                 b"data" => {
-                    let format = format.ok_or("it has no format before its sound")?;
+                    let format = format.ok_or(WavError::NoFormat)?;
                     return Ok(Wav { format, data: chunk });
                 }
                 _ => {}
@@ -64,7 +98,7 @@ impl<'a> Wav<'a> {
             // Chunks begin at even positions.
             rest = body.get(length.saturating_add(length & 1)..).unwrap_or_default();
         }
-        Err("it has no sound".into())
+        Err(WavError::NoSound)
     }
 
     /// Samples a second.
@@ -88,23 +122,22 @@ impl<'a> Wav<'a> {
 }
 
 impl Format {
-    fn read(chunk: &[u8]) -> Result<Format, String> {
+    fn read(chunk: &[u8]) -> Result<Format, WavError> {
         let short = |at: usize| u16::from_le_bytes([chunk[at], chunk[at + 1]]);
         if chunk.len() < FORMAT {
-            return Err("its format is cut off".into());
+            return Err(WavError::CutOff);
         }
         let (channels, depth) = (short(2), short(14));
         let rate = u32::from_le_bytes([chunk[4], chunk[5], chunk[6], chunk[7]]);
         if !RATES.contains(&rate) {
-            let (least, most) = RATES.into_inner();
-            return Err(format!("its sample rate must be {least} to {most} Hz, not {rate}"));
+            return Err(WavError::Rate { rate });
         }
         if !CHANNELS.contains(&channels) {
-            return Err(format!("it must have 1 or 2 channels, not {channels}"));
+            return Err(WavError::Channels(channels));
         }
         let coding = match (short(0), depth) {
             // WAVE_FORMAT_EXTENSIBLE has the tag in its sub-format.
-            (0xfffe, _) if chunk.len() < EXTENDED_FORMAT => return Err("its format is cut off".into()),
+            (0xfffe, _) if chunk.len() < EXTENDED_FORMAT => return Err(WavError::CutOff),
             (0xfffe, _) => Coding::of(short(EXTENDED_FORMAT - 2), depth),
             (tag, _) => Coding::of(tag, depth),
         };
@@ -119,7 +152,7 @@ impl Format {
 
 impl Coding {
     /// By the format tag of RFC 2361 and the bits of a sample.
-    fn of(tag: u16, depth: u16) -> Result<Coding, String> {
+    fn of(tag: u16, depth: u16) -> Result<Coding, WavError> {
         match (tag, depth) {
             (1, 8) => Ok(Coding::Unsigned8),
             (1, 16) => Ok(Coding::Signed16),
@@ -128,10 +161,7 @@ impl Coding {
             (3, 32) => Ok(Coding::Float32),
             (6, 8) => Ok(Coding::G711(Law::A)),
             (7, 8) => Ok(Coding::G711(Law::Mu)),
-            _ => Err(format!(
-                "it must be PCM of 8, 16, 24 or 32 bits, floats of 32, A-law or µ-law of 8, not format {tag} of \
-                 {depth} bits"
-            )),
+            _ => Err(WavError::Coding { tag, depth }),
         }
     }
 
@@ -213,7 +243,7 @@ mod tests {
     #[test]
     fn what_nobody_uses_is_refused_by_its_head() {
         let refused = |octets: &[u8], word: &str| {
-            let why = Wav::read(octets).err().unwrap();
+            let why = Wav::read(octets).err().unwrap().to_string();
             assert!(why.contains(word), "{why}");
         };
         let data = [0; 64];
@@ -232,7 +262,7 @@ mod tests {
         refused(&file(0xfffe, 1, 8000, 16, &data), "cut off");
         let good = file(1, 1, 8000, 16, &data);
         for cut in 12..44 {
-            assert!(Wav::read(&good[..cut]).is_err_and(|why| !why.is_empty()), "{cut}");
+            assert!(Wav::read(&good[..cut]).is_err_and(|why| !why.to_string().is_empty()), "{cut}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! The way of requests: over which connection, to which address; and what every request of ours carries.
+//! Sends requests: over which connection, to which address, and with the headers that all of them carry.
 
 use super::digest::{Account, Asker, Proven};
 use parking_lot::Mutex;
@@ -12,9 +12,62 @@ use rsipstack::transaction::transaction::Transaction;
 use rsipstack::transport::tls::{TlsConfig, TlsConnection};
 use rsipstack::transport::{SipAddr, SipConnection};
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use tokio_rustls::rustls::client::danger::ServerCertVerifier;
+
+/// Why a request was not sent, or has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WireError {
+    /// The name of its target was not looked up in time.
+    #[error("its name was not found in time")]
+    LookUpTimedOut,
+    /// The name of its target could not be looked up; with what the resolver says.
+    #[error("{0}")]
+    LookUp(String),
+    /// The name of its target has no address of our socket's family.
+    #[error("its name has no {0} address")]
+    NoAddress(&'static str),
+    /// A URI in it can't be written so that it is read.
+    #[error("{text}: {source}")]
+    Uri {
+        /// The URI.
+        text: String,
+        /// Why.
+        source: rsipstack::sip::Error,
+    },
+    /// No address of ours leads to its target.
+    #[error("{to}: {source}")]
+    OwnAddress {
+        /// The target.
+        to: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is no socket to find our address by.
+    #[error(transparent)]
+    Socket(#[from] std::io::Error),
+    /// Its target can't be connected to.
+    #[error("{to}: {source}")]
+    Connect {
+        /// The target.
+        to: String,
+        /// Why.
+        source: Box<rsipstack::Error>,
+    },
+    /// The SIP stack refuses it.
+    #[error(transparent)]
+    Stack(Box<rsipstack::Error>),
+    /// Its transaction ended without an answer.
+    #[error("the transaction ended")]
+    Ended,
+}
+
+impl From<rsipstack::Error> for WireError {
+    fn from(error: rsipstack::Error) -> WireError {
+        WireError::Stack(Box::new(error))
+    }
+}
 
 /// Hops that a request may take.
 const FORWARDS_MAX: u32 = 70;
@@ -24,9 +77,9 @@ const FORWARDS_MAX: u32 = 70;
 pub(super) struct Target {
     pub(super) address: SocketAddr,
     pub(super) transport: Transport,
-    /// Whose certificate it must have.
+    /// The name that its certificate must have.
     pub(super) name: String,
-    /// Who vouches for it; there is none where TLS is not used.
+    /// Verifies its certificate; `None` without TLS.
     pub(super) trust: Option<Arc<dyn ServerCertVerifier>>,
 }
 
@@ -38,17 +91,17 @@ pub(super) struct Hop {
 }
 
 impl Hop {
-    /// Our end, where that is a connection of its own, which the other side's requests come by as well.
+    /// Our end, if it is a connection of its own, by which the other side's requests come as well.
     pub(super) fn own_end(&self) -> Option<SocketAddr> {
         self.is_stream().then(|| self.connection.get_addr().get_socketaddr().ok()).flatten()
     }
 
-    /// Whether it is a connection of its own, and not a socket that many go by.
+    /// Returns whether it is a connection of its own, and not a socket that many share.
     pub(super) fn is_stream(&self) -> bool {
         self.connection.is_reliable()
     }
 
-    /// Whether requests still go by it: a stream may have ended.
+    /// Returns whether requests still go by it: a stream may have ended.
     pub(super) fn is_open(&self) -> bool {
         self.connection.cancel_token().is_none_or(|token| !token.is_cancelled())
     }
@@ -59,7 +112,7 @@ type Slot = Arc<tokio::sync::Mutex<Option<Hop>>>;
 /// Sends requests.
 pub(super) struct Wire {
     pub(super) endpoint: EndpointInnerRef,
-    /// Streams by where they lead, transport and name: all calls through a trunk share one.
+    /// Streams by target, transport and name: all calls through a trunk share one.
     streams: Mutex<HashMap<(SocketAddr, Transport, String), Slot>>,
 }
 
@@ -68,8 +121,8 @@ impl Wire {
         Wire { endpoint, streams: Mutex::default() }
     }
 
-    /// The way to a target; connects where there is no connection.
-    pub(super) async fn open(&self, target: &Target) -> Result<Hop, String> {
+    /// Opens the way to a target; connects if there is no connection.
+    pub(super) async fn open(&self, target: &Target) -> Result<Hop, WireError> {
         let key = (target.address, target.transport, target.name.clone());
         let address = SipAddr { r#type: Some(target.transport), addr: target.address.into() };
         if target.transport == Transport::Udp {
@@ -86,8 +139,10 @@ impl Wire {
                 let token = rsipstack::platform::CancellationToken::new();
                 let connected =
                     TlsConnection::connect(&address, Some(&config), target.trust.clone(), Some(token)).await;
-                let connection =
-                    SipConnection::Tls(connected.map_err(|error| format!("{}: {error}", target.address))?);
+                let to = target.address.to_string();
+                let connected =
+                    connected.map_err(|error| WireError::Connect { to, source: Box::new(error) })?;
+                let connection = SipConnection::Tls(connected);
                 self.endpoint.transport_layer.add_connection(connection.clone());
                 Hop { connection, address }
             }
@@ -98,17 +153,19 @@ impl Wire {
     }
 
     /// The way to a URI, whose host may be a name.
-    pub(super) async fn to_uri(&self, uri: &Uri) -> Result<Hop, String> {
-        self.look_up(&SipAddr::try_from(uri).map_err(|error| error.to_string())?).await
+    pub(super) async fn to_uri(&self, uri: &Uri) -> Result<Hop, WireError> {
+        self.look_up(&SipAddr::try_from(uri)?).await
     }
 
-    async fn look_up(&self, address: &SipAddr) -> Result<Hop, String> {
+    async fn look_up(&self, address: &SipAddr) -> Result<Hop, WireError> {
         let found = self.endpoint.transport_layer.lookup(address, None).await;
-        let (connection, address) = found.map_err(|error| format!("{}: {error}", address.addr))?;
+        let to = address.addr.to_string();
+        let (connection, address) =
+            found.map_err(|error| WireError::Connect { to, source: Box::new(error) })?;
         Ok(Hop { connection, address })
     }
 
-    /// A Via header for a hop (RFC 3261, 8.1.1.7), which tells our address.
+    /// A Via header for a hop (RFC 3261, 8.1.1.7), with our address.
     pub(super) fn via(hop: &Hop, own: SocketAddr) -> Header {
         let transport = hop.connection.transport();
         Header::Via(
@@ -116,13 +173,12 @@ impl Wire {
         )
     }
 
-    /// A transaction for a request by a hop. It is sent when it is told to.
+    /// A transaction for a request by a hop; it is not sent yet.
     ///
     /// # Errors
-    /// When the request lacks what tells it from others.
-    pub(super) fn transaction(&self, hop: &Hop, request: Request) -> Result<Transaction, String> {
-        let key = TransactionKey::from_request(&request, TransactionRole::Client);
-        let key = key.map_err(|error| error.to_string())?;
+    /// When the request lacks what identifies it.
+    pub(super) fn transaction(&self, hop: &Hop, request: Request) -> Result<Transaction, WireError> {
+        let key = TransactionKey::from_request(&request, TransactionRole::Client)?;
         let connection = Some(hop.connection.clone());
         let mut transaction = Transaction::new_client(key, request, Arc::clone(&self.endpoint), connection);
         transaction.destination = Some(hop.address.clone());
@@ -130,15 +186,15 @@ impl Wire {
     }
 
     /// Sends a request that is not answered (ACK).
-    pub(super) async fn send(&self, hop: &Hop, request: Request) -> Result<(), String> {
-        // It repeats nothing once it is dropped.
-        self.transaction(hop, request)?.send().await.map_err(|error| error.to_string())
+    pub(super) async fn send(&self, hop: &Hop, request: Request) -> Result<(), WireError> {
+        // The transaction repeats nothing once it is dropped.
+        Ok(self.transaction(hop, request)?.send().await?)
     }
 
-    /// Sends a request other than INVITE, and waits for its final answer; that is 408 where none comes.
-    pub(super) async fn exchange(&self, hop: &Hop, request: Request) -> Result<Response, String> {
+    /// Sends a request other than INVITE, and waits for its final answer, which is 408 if none comes.
+    pub(super) async fn exchange(&self, hop: &Hop, request: Request) -> Result<Response, WireError> {
         let mut transaction = self.transaction(hop, request)?;
-        transaction.send().await.map_err(|error| error.to_string())?;
+        transaction.send().await?;
         while let Some(message) = transaction.receive().await {
             if let SipMessage::Response(response) = message
                 && response.status_code.kind() != StatusCodeKind::Provisional
@@ -146,11 +202,11 @@ impl Wire {
                 return Ok(response);
             }
         }
-        Err("the transaction ended".into())
+        Err(WireError::Ended)
     }
 }
 
-/// A request with what it says of itself, and of who has to be shown who we are.
+/// A request with the headers that every one has, and with credentials if the account has been challenged.
 pub(super) fn request(
     method: Method,
     uri: Uri,
@@ -176,10 +232,11 @@ pub(super) fn request(
     Request { method, uri, headers: Headers::from(all), body: body.1, version: Version::V2 }
 }
 
-/// What we call ourselves.
+/// The value of `User-Agent`.
 pub(super) const USER_AGENT: &str = concat!("Switchback/", env!("CARGO_PKG_VERSION"));
 
-/// Whether an answer asks for proof that the account can give; the request is then worth another try.
+/// Returns whether an answer is a challenge that the account can answer; the request is then worth another
+/// try.
 pub(super) fn is_challenged(account: Option<&mut Account>, response: &Response) -> bool {
     let (Some(account), 401 | 407) = (account, response.status_code.code()) else { return false };
     let of = |asker: Asker| {
@@ -197,6 +254,21 @@ pub(super) fn is_challenged(account: Option<&mut Account>, response: &Response) 
     let asker = if of(first).next().is_some() { first } else { second };
     let challenges: Vec<String> = of(asker).collect();
     account.challenged(asker, challenges.iter().map(String::as_str))
+}
+
+/// Reads a URI.
+pub(super) fn uri(text: &str) -> Result<Uri, WireError> {
+    Uri::try_from(text).map_err(|source| WireError::Uri { text: text.to_owned(), source })
+}
+
+/// Finds which of our addresses leads to another one; nothing is sent.
+pub(super) fn own_address(bound: IpAddr, to: SocketAddr) -> Result<IpAddr, WireError> {
+    if !bound.is_unspecified() {
+        return Ok(bound);
+    }
+    let socket = std::net::UdpSocket::bind((bound, 0))?;
+    let local = socket.connect(to).and_then(|()| socket.local_addr());
+    local.map(|address| address.ip()).map_err(|source| WireError::OwnAddress { to, source })
 }
 
 /// The tag of a To or a From header's value (RFC 3261, 19.3).

@@ -1,6 +1,6 @@
 //! Alphabets of SMPP: what `data_coding` (SMPP 3.4, 5.2.19) means, and texts in it.
 
-use crate::Encoding;
+use crate::handset::Encoding;
 use flow::text::{encode_gsm, pack_septets};
 use serde::Deserialize;
 
@@ -39,7 +39,8 @@ impl DefaultAlphabet {
         }
     }
 
-    /// Encodes a text of which it lacks nothing. Septets begin `fill_bits` behind the first bit where they are packed.
+    /// Encodes a text that it can express. Septets begin `fill_bits` behind the first bit where they
+    /// are packed.
     pub(super) fn encode(self, text: &str, fill_bits: u8) -> Vec<u8> {
         match self {
             DefaultAlphabet::Gsm => encode_gsm(text),

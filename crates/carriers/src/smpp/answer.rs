@@ -2,10 +2,11 @@
 
 use super::command_status::{self, Verdict};
 use super::config::SmppConfig;
-use crate::{Outcome, PartRef};
+use crate::carrier::Outcome;
+use crate::outgoing::PartRef;
 use smpp::{Answer, CommandStatus};
 
-/// What became of handing over `part`, and whether the SMSC wants to be given less.
+/// What became of handing over `part`, and whether the SMSC throttles.
 pub(super) fn understand(answer: Answer, part: PartRef, config: &SmppConfig) -> (Outcome, bool) {
     match answer {
         Answer::Accepted { message_id, .. } => {

@@ -1,15 +1,15 @@
 //! References that join the parts of a long message on the handset.
 //!
-//! A handset joins parts of one sender that have the same reference, also those of two messages where one came shortly
-//! after the other. So long messages to a number count upwards: none of 256 in a row, or 65536 with 16 bits, has the
-//! reference of another.
+//! A handset joins parts of one sender that have the same reference, also those of two messages where one
+//! came shortly after the other. So long messages to a number count upwards: none of 256 in a row, or 65536
+//! with 16 bits, has the reference of another.
 
 use lru::LruCache;
 use parking_lot::Mutex;
 use std::num::NonZeroUsize;
 
-/// Messages and recipients that are remembered. A part that is tried again after so many other long messages may get
-/// another reference than the parts before it.
+/// Messages and recipients that are remembered. A part that is retried after this many other long messages
+/// may get another reference than the parts before it.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(32 * 1024).unwrap();
 
 /// The references of the messages of a carrier.
@@ -32,8 +32,8 @@ impl References {
         References(Mutex::new(Given { messages: LruCache::new(count), recipients: LruCache::new(count) }))
     }
 
-    /// The reference of all parts of a message, 16 bits; its lower 8 bits are one of 8 bits. The first message to a
-    /// recipient gets it from its id, so that it has the same one after a restart.
+    /// The reference of all parts of a message, 16 bits; its lower 8 bits are one of 8 bits. The first
+    /// message to a recipient gets it from its id, so that it has the same one after a restart.
     pub(super) fn of(&self, message: &[u8; 16], recipient: &str) -> u16 {
         let mut given = self.0.lock();
         if let Some(reference) = given.messages.get(message) {

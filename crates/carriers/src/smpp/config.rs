@@ -1,28 +1,51 @@
-//! What an SMPP carrier can be told.
+//! The configuration of an SMPP carrier.
 
 use super::alphabet::DefaultAlphabet;
 use super::id::IdForm;
-use crate::config::{Secret, duration};
+use crate::config::{Secret, SecretError, duration};
+use crate::trust::{self, TrustError};
 use flow::{Channel, Detail, Status};
 use serde::{Deserialize, Deserializer, de::Error};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{self, ClientConfig};
 
-/// The longest text of a bind or a submit, octets: more than any SMSC takes. SMPP 3.4 has less (5.2.1 to 5.2.3), and
-/// providers hand out more; the SMSC judges.
+/// The longest text of a bind or a submit, octets: more than any SMSC takes. SMPP 3.4 has less (5.2.1 to
+/// 5.2.3), and providers hand out more; the SMSC judges.
 const TEXT_MAX: usize = 255;
 /// The most sessions that one carrier opens.
 const BINDS_MAX: u8 = 16;
-/// The most sessions of an account that can be counted with.
+/// The most sessions of an account.
 const SESSIONS_MAX: u16 = 1000;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// An SMPP account and how the SMSC behind it likes things.
+/// Why the files and variables of a carrier's configuration can't be used. The text begins with the key and
+/// has no value in it.
+#[derive(Debug, thiserror::Error)]
+pub enum SmppConfigError {
+    /// A text of the bind is in a variable or a file that can't be read.
+    #[error("{key}: {source}")]
+    Secret {
+        /// The key.
+        key: &'static str,
+        /// Why.
+        source: SecretError,
+    },
+    /// A text of the bind is too long, or has a character that SMPP can't carry.
+    #[error("{0}: {rule}", rule = octets_rule())]
+    Octets(&'static str),
+    /// The certificate authorities of `tls_ca` can't be used.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// TLS can't be set up.
+    #[error(transparent)]
+    Tls(#[from] rustls::Error),
+}
+
+/// An SMPP account, and the ways of the SMSC behind it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SmppConfig {
@@ -50,10 +73,10 @@ pub struct SmppConfig {
     /// One session for both directions, or two.
     #[serde(default)]
     pub bind: Bind,
-    /// How many sessions this server opens, or pairs of them.
+    /// Sessions that this server opens, or pairs of them.
     #[serde(default = "one")]
     pub binds: u8,
-    /// How many the account allows; `binds` when absent.
+    /// Sessions that the account allows; `binds` if absent.
     #[serde(default)]
     pub sessions: Option<u16>,
     /// TLS.
@@ -62,7 +85,7 @@ pub struct SmppConfig {
     /// A PEM file with the certificate authorities to trust, instead of the public ones.
     #[serde(default)]
     pub tls_ca: Option<PathBuf>,
-    /// Between two `enquire_link`s on an idle session.
+    /// The time between two `enquire_link`s on an idle session.
     #[serde(default = "default_enquire_link", deserialize_with = "duration")]
     pub enquire_link: Duration,
     /// How long an answer may take; afterwards its submit counts as unknown.
@@ -80,7 +103,7 @@ pub struct SmppConfig {
     /// How long messages are split.
     #[serde(default)]
     pub concatenation: Concatenation,
-    /// What a receipt speaks for.
+    /// What a receipt covers.
     #[serde(default)]
     pub receipts: ReceiptScope,
     /// Whether `validity_period` carries the time to live.
@@ -92,7 +115,7 @@ pub struct SmppConfig {
     /// How the texts of receipts write them.
     #[serde(default)]
     pub receipt_id: IdForm,
-    /// How the TLV `receipted_message_id` writes them; as `submit_id` when absent (SMPP 3.4, 5.3.2.12).
+    /// How the TLV `receipted_message_id` writes them; as `submit_id` if absent (SMPP 3.4, 5.3.2.12).
     #[serde(default)]
     pub receipt_tlv_id: Option<IdForm>,
     /// `[ton, npi]` of alphanumeric senders.
@@ -129,14 +152,14 @@ pub enum Bind {
     Separate,
 }
 
-/// How the parts of a long message say that they belong together.
+/// How the parts of a long message are marked as belonging together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Concatenation {
     /// A user data header with a reference of 8 bits (3GPP TS 23.040, 9.2.3.24.1) in `short_message`.
     #[default]
     Udh,
-    /// One with a reference of 16 bits (9.2.3.24.8), for texts of which no part is too long beside it.
+    /// One with a reference of 16 bits (9.2.3.24.8), if the text needs no more parts with it.
     Udh16,
     /// `sar_msg_ref_num`, `sar_total_segments` and `sar_segment_seqnum`.
     Sar,
@@ -144,7 +167,7 @@ pub enum Concatenation {
     Payload,
 }
 
-/// What a receipt speaks for.
+/// What a receipt covers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReceiptScope {
@@ -282,7 +305,7 @@ const fn short_code() -> (u8, u8) {
     (3, 0)
 }
 
-/// Whether SMPP can carry it: a C-octet string has no NUL (SMPP 3.4, 3.1).
+/// Returns whether SMPP can carry a text: a C-octet string has no NUL (SMPP 3.4, 3.1).
 fn is_octets(text: &str) -> bool {
     text.chars().count() <= TEXT_MAX && text.chars().all(|c| c != '\0' && u8::try_from(c).is_ok())
 }
@@ -292,7 +315,7 @@ fn octets_rule() -> String {
 }
 
 impl SmppConfig {
-    /// Checks what no type says.
+    /// Checks what the types don't express.
     ///
     /// # Errors
     /// Not an error type: each key that breaks a rule, with the rule.
@@ -328,8 +351,8 @@ impl SmppConfig {
     /// Checks the files and variables that it names.
     ///
     /// # Errors
-    /// The key and the rule, as `key: rule`, without any value.
-    pub fn check_files(&self) -> Result<(), String> {
+    /// [`SmppConfigError`].
+    pub fn check_files(&self) -> Result<(), SmppConfigError> {
         self.account()?;
         self.tls_config().map(drop)
     }
@@ -353,10 +376,10 @@ impl SmppConfig {
     ///
     /// # Errors
     /// As [`SmppConfig::check_files`].
-    pub(super) fn account(&self) -> Result<smpp::Bind, String> {
+    pub(super) fn account(&self) -> Result<smpp::Bind, SmppConfigError> {
         let [system_id, password, system_type] = self.texts().map(|(key, secret)| {
-            let text = secret.read().map_err(|rule| format!("{key}: {rule}"))?;
-            if is_octets(&text) { Ok(text) } else { Err(format!("{key}: {}", octets_rule())) }
+            let text = secret.read().map_err(|source| SmppConfigError::Secret { key, source })?;
+            if is_octets(&text) { Ok(text) } else { Err(SmppConfigError::Octets(key)) }
         });
         let (addr_ton, addr_npi) = self.bind_ton_npi;
         Ok(smpp::Bind {
@@ -383,30 +406,12 @@ impl SmppConfig {
     /// The TLS settings; `None` without TLS.
     ///
     /// # Errors
-    /// When `tls_ca` can't be read.
-    pub(super) fn tls_config(&self) -> Result<Option<Arc<ClientConfig>>, String> {
+    /// As [`SmppConfig::check_files`].
+    pub(super) fn tls_config(&self) -> Result<Option<Arc<ClientConfig>>, SmppConfigError> {
         if !self.tls {
             return Ok(None);
         }
-        let mut roots = RootCertStore::empty();
-        match &self.tls_ca {
-            None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
-            Some(path) => {
-                let failed = |error: &dyn std::fmt::Display| format!("tls_ca {}: {error}", path.display());
-                for certificate in CertificateDer::pem_file_iter(path).map_err(|e| failed(&e))? {
-                    roots.add(certificate.map_err(|e| failed(&e))?).map_err(|e| failed(&e))?;
-                }
-                if roots.is_empty() {
-                    return Err(failed(&"there is no certificate (PEM) in it"));
-                }
-            }
-        }
-        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|e| e.to_string())?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = trust::client(trust::roots(self.tls_ca.as_deref())?)?;
         Ok(Some(Arc::new(config)))
     }
 }
@@ -446,12 +451,12 @@ pub(super) mod tests {
         std::fs::write(&path, "from-a-file\n").unwrap();
         let mut config = config("");
         config.password = Secret::File { file: path.clone() };
-        assert_eq!(config.account().map(|account| account.password), Ok("from-a-file".to_owned()));
+        assert_eq!(config.account().unwrap().password, "from-a-file");
         assert_eq!(config.secret_files().map(|(key, _)| key).collect::<Vec<_>>(), ["password"]);
         std::fs::write(&path, "x".repeat(256)).unwrap();
-        assert!(config.check_files().unwrap_err().starts_with("password: must be at most 255"));
+        assert!(config.check_files().unwrap_err().to_string().starts_with("password: must be at most 255"));
         std::fs::remove_file(&path).unwrap();
-        assert!(config.check_files().unwrap_err().starts_with("password: "));
+        assert!(config.check_files().unwrap_err().to_string().starts_with("password: "));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The fields of a receipt's text (SMPP 3.4, appendix B), as SMSCs write them in life: in any order and case, some of
-//! them absent, with other names and between other marks than the specification's.
+//! The fields of a receipt's text (SMPP 3.4, appendix B), as SMSCs write them in life: in any order and case,
+//! some of them absent, with other names and between other marks than the specification's.
 
 use super::meaning;
 
@@ -16,7 +16,7 @@ pub(super) struct Fields {
     pub(super) has_usual_names: bool,
 }
 
-/// Names of fields; the first of them goes before the others, which some SMSCs have beside it.
+/// Names of fields; the first one has priority, since some SMSCs send others as well.
 const ID: [&str; 7] = ["id", "message_id", "messageid", "msg_id", "msgid", "sms_id", "smsid"];
 const STATE: [&str; 9] = [
     "stat",
@@ -104,7 +104,7 @@ fn names_before(text: &str) -> [String; 2] {
     [name, pair]
 }
 
-/// The value that a text begins with; empty where the next field comes first.
+/// The value that a text begins with; empty if the next field comes first.
 fn value_behind(text: &str) -> &str {
     let text = text.trim_start_matches(is_mark);
     let end = text.find(is_mark).unwrap_or(text.len());
@@ -115,7 +115,7 @@ fn value_behind(text: &str) -> &str {
     if is_name_of_two { "" } else { &value[..next_field(value)] }
 }
 
-/// Where in a value another field begins, as in `1/stat:DELIVRD`; its length where none does.
+/// Where in a value another field begins, as in `1/stat:DELIVRD`; its length if none does.
 fn next_field(value: &str) -> usize {
     let mut from = 0;
     while let Some(mark) = value[from..].find([':', '=']).map(|at| from + at) {
@@ -146,8 +146,8 @@ mod tests {
     fn reads_what_smscs_write() {
         for (text, id, state, error) in [
             (
-                "id:0123456789 sub:001 dlvrd:001 submit date:2603010915 done date:2603010916 stat:DELIVRD err:000 \
-                 text:stat:REJECTD",
+                "id:0123456789 sub:001 dlvrd:001 submit date:2603010915 done date:2603010916 stat:DELIVRD \
+                 err:000 text:stat:REJECTD",
                 "0123456789",
                 "DELIVRD",
                 "000",

@@ -1,7 +1,7 @@
 //! A message that a handset sent.
 
 use super::config::SmppConfig;
-use crate::{Encoding, HandsetMessage, Segment};
+use crate::handset::{Encoding, HandsetMessage, Segment};
 use flow::text::{pack_septets, unpack_septets};
 use smpp::{Message, tlv};
 
@@ -14,8 +14,8 @@ fn segment(reference: u16, total: u8, sequence: u8) -> Option<Segment> {
     is_one_of_several.then_some(Segment { reference, total, sequence })
 }
 
-/// The segment of a user data header: of its information elements, the one that joins parts (3GPP TS 23.040, 9.2.3.24.1
-/// and 9.2.3.24.8).
+/// The segment of a user data header: of its information elements, the one that joins parts (3GPP TS 23.040,
+/// 9.2.3.24.1 and 9.2.3.24.8).
 fn segment_of_header(mut elements: &[u8]) -> Option<Segment> {
     while let [kind, length, rest @ ..] = elements {
         let value = rest.get(..usize::from(*length))?;
@@ -41,8 +41,8 @@ fn segment_of_tlvs(tlvs: &tlv::Tlvs) -> Option<Segment> {
     segment(reference, octet(tlv::SAR_TOTAL_SEGMENTS)?, octet(tlv::SAR_SEGMENT_SEQNUM)?)
 }
 
-/// The information elements of a message's user data header, and what comes behind it. A header that is longer than the
-/// message is none.
+/// The information elements of a message's user data header, and what follows it. A header that is
+/// longer than the message is none.
 pub(super) fn split_header(message: &Message) -> (&[u8], &[u8]) {
     let payload = message.payload();
     if message.esm_class & UDHI == 0 {

@@ -36,7 +36,7 @@ impl IdForm {
     }
 }
 
-/// `None` where it has anything but digits (`from_str_radix` takes a sign), or too many.
+/// `None` if it has anything but digits (`from_str_radix` takes a sign), or too many.
 fn number(digits: &str, radix: u32) -> Option<u128> {
     let is_number = digits.chars().all(|c| c.is_digit(radix));
     is_number.then(|| u128::from_str_radix(digits, radix).ok()).flatten()

@@ -1,14 +1,16 @@
-//! A session that keeps itself bound: connects, comes back after a loss, and passes on what the SMSC sends.
+//! A session that keeps itself bound: connects, reconnects after a loss, and passes on what the SMSC sends.
 
 use super::answer;
 use super::config::SmppConfig;
 use super::receipt::{self, Delivered};
-use crate::{CarrierSink, NotStored, PartRef, Report, backoff};
+use crate::backoff;
+use crate::outgoing::PartRef;
+use crate::sink::{CarrierSink, NotStored, Report};
 use async_trait::async_trait;
 use flow::CarrierRef;
 use smpp::{
-    Answer, Bind, BindKind, Client, CommandStatus, Connection, End, Incoming, OddKind, Oddity, Received,
-    Settings,
+    Answer, Bind, BindKind, Client, CommandStatus, Connection, EncodeError, End, Incoming, OddKind, Oddity,
+    Received, Settings,
 };
 use std::io;
 use std::sync::Arc;
@@ -22,23 +24,43 @@ use tokio_rustls::rustls::ClientConfig;
 const RECONNECT_BASE: Duration = Duration::from_millis(200);
 /// How long connecting and binding may take together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-/// A session that lasted so long ends no worse than another: the next one is tried at once. It is `reconnect_max` within
-/// these.
+/// After a session of this length the next one is tried without a longer pause: `reconnect_max`, within these
+/// limits.
 const LASTED_MIN: Duration = Duration::from_secs(1);
 const LASTED_MAX: Duration = Duration::from_secs(30);
-/// How much longer than an answer the end of a session may take.
+/// How much longer than `response_timeout` the end of a session may take.
 const CLOSE_MARGIN: Duration = Duration::from_secs(5);
 /// Between two attempts to store a late answer, at first and at most.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
 const STORE_PAUSE_MAX: Duration = Duration::from_secs(30);
 
+/// Why a session was not bound.
+#[derive(Debug, thiserror::Error)]
+enum NotBound {
+    /// The SMSC could not be reached, or its certificate is not trusted.
+    #[error(transparent)]
+    Connect(#[from] io::Error),
+    /// The bind has a text that SMPP can't carry.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The session ended before the SMSC granted the bind.
+    #[error("{}", words(.0))]
+    Ended(End),
+    /// The session's task is gone.
+    #[error("the session ended")]
+    Gone,
+    /// The SMSC did not grant the bind in time.
+    #[error("no answer in time")]
+    TimedOut,
+}
+
 /// Connects to an SMSC.
 #[async_trait]
 pub trait Dial: Send + Sync + 'static {
-    /// A new connection.
+    /// Makes a new connection.
     ///
     /// # Errors
-    /// When there is none to be had.
+    /// When the SMSC can't be reached.
     async fn dial(&self) -> io::Result<Box<dyn Connection>>;
 }
 
@@ -90,7 +112,7 @@ impl Link {
         Link { client, closing, under_way: AtomicUsize::new(0), kind }
     }
 
-    /// Whether the session is bound, and does not end.
+    /// Returns whether the session is bound, and does not end.
     pub(super) fn is_bound(&self) -> bool {
         self.client.borrow().as_ref().is_some_and(|client| !self.kind.can_submit() || client.is_ready())
     }
@@ -110,7 +132,7 @@ impl Link {
         let client = self.client.borrow().clone();
         let Some(client) = client else { return Err(smpp::NotSubmitted::NotBound.into()) };
         self.under_way.fetch_add(1, Ordering::Relaxed);
-        // Whoever waits may stop waiting.
+        // The caller may drop this future.
         let _under_way = UnderWay(&self.under_way);
         client.submit(part, message, matters).await
     }
@@ -140,7 +162,7 @@ impl Keeper {
         while !*closing.borrow() {
             let connected = tokio::time::timeout(CONNECT_TIMEOUT, self.connect());
             let connected = tokio::select! {
-                connected = connected => connected.unwrap_or_else(|_| Err("no answer in time".into())),
+                connected = connected => connected.unwrap_or(Err(NotBound::TimedOut)),
                 _ = closing.changed() => return,
             };
             match connected {
@@ -160,7 +182,7 @@ impl Keeper {
                         carrier = self.context.name,
                         smsc,
                         kind = ?self.kind,
-                        error,
+                        %error,
                         "could not bind"
                     );
                 }
@@ -175,17 +197,16 @@ impl Keeper {
     }
 
     /// Connects and waits until the SMSC has granted the bind.
-    async fn connect(&self) -> Result<(Client<PartRef>, mpsc::Receiver<Incoming<PartRef>>), String> {
-        let connection = self.context.dial.dial().await.map_err(|error| error.to_string())?;
+    async fn connect(&self) -> Result<(Client<PartRef>, mpsc::Receiver<Incoming<PartRef>>), NotBound> {
+        let connection = self.context.dial.dial().await?;
         let settings = self.context.settings(self.kind);
-        let started = Client::start(connection, settings).map_err(|error| error.to_string())?;
-        let (client, mut incoming) = started;
+        let (client, mut incoming) = Client::start(connection, settings)?;
         loop {
             match incoming.recv().await {
                 Some(Incoming::Bound(_)) => return Ok((client, incoming)),
-                Some(Incoming::Ended(end)) => return Err(words(&end)),
+                Some(Incoming::Ended(end)) => return Err(NotBound::Ended(end)),
                 Some(other) => self.take(&client, other),
-                None => return Err("the session ended".into()),
+                None => return Err(NotBound::Gone),
             }
         }
     }
@@ -232,7 +253,7 @@ impl Keeper {
         }
     }
 
-    /// Stores what came, beside what else does, and acknowledges it once it is safe.
+    /// Stores what came on a task of its own, and acknowledges it once it is durable.
     fn deliver(&self, client: &Client<PartRef>, received: Received) {
         let Received { command, sequence, message, flaws } = received;
         if !flaws.is_empty() {
@@ -261,7 +282,7 @@ async fn until(at: Option<Instant>) {
 impl Context {
     fn settings(&self, kind: BindKind) -> Settings {
         Settings {
-            // The carrier's window is kept before.
+            // The engine keeps the carrier's window.
             window: usize::MAX,
             enquire_link: self.config.enquire_link,
             response_timeout: self.config.response_timeout,
@@ -286,7 +307,8 @@ impl Context {
         }
     }
 
-    /// An answer that comes after its submit counted as unknown. It is offered until it is stored: the SMSC sends it once.
+    /// Passes on an answer that came after its submit counted as unknown. Tries until it is stored: the SMSC
+    /// sends it once.
     async fn answered_late(&self, part: PartRef, answer: Answer) {
         let (outcome, _) = answer::understand(answer, part, &self.config);
         for attempt in 0u32.. {
@@ -297,13 +319,14 @@ impl Context {
         }
     }
 
-    /// Leaves a trace of what the SMSC sends amiss: no text and no numbers of it.
+    /// Logs and counts what the SMSC sends amiss, without any text or number of it.
     fn note_odd(&self, odd: &Oddity) {
         let Oddity { command, kind, .. } = odd;
         match kind {
             OddKind::Flaws(flaws) => {
                 let flaws: Vec<_> = flaws.iter().map(smpp::Flaw::words).collect();
-                tracing::debug!(carrier = self.name, %command, flaws = flaws.join(", "), "read as far as it could be");
+                let (carrier, flaws) = (&self.name, flaws.join(", "));
+                tracing::debug!(carrier, %command, flaws, "read as far as it could be");
                 self.count("flawed");
             }
             OddKind::Rejected(status) => {
@@ -311,7 +334,8 @@ impl Context {
                 self.count("rejected");
             }
             OddKind::NotAsked(status) => {
-                tracing::info!(carrier = self.name, %command, %status, "the SMSC answered what was not asked");
+                let carrier = &self.name;
+                tracing::info!(carrier, %command, %status, "the SMSC answered what was not asked");
                 self.count("not asked");
             }
             OddKind::Ignored => self.count("ignored"),
@@ -325,7 +349,7 @@ impl Context {
     }
 }
 
-/// Why a session ended, in words that tell an operator what to look at.
+/// Why a session ended, with what an operator should check.
 fn words(end: &End) -> String {
     let End::BindRefused(status) = end else { return end.to_string() };
     let why = match *status {

@@ -1,20 +1,20 @@
-//! What the words and codes of receipts mean: the words of SMPP 3.4 (appendix B and 5.2.28) and those that SMSCs made of
-//! them, and the network's error codes.
+//! What the words and codes of receipts mean: the words of SMPP 3.4 (appendix B and 5.2.28) and those that
+//! SMSCs made of them, and the network's error codes.
 
 use super::config::{Meaning, SmppConfig};
 use flow::{Detail, Status};
 use std::collections::HashMap;
 
-/// What a word means.
+/// What the word of a receipt means.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Said {
     /// The message is at its end.
     End(Meaning),
     /// It is on its way.
     OnItsWay,
-    /// The SMSC does not know.
+    /// The SMSC does not know the message's state.
     NotKnown,
-    /// We have no word for it.
+    /// The word is in no table.
     NoWord,
 }
 
@@ -52,7 +52,7 @@ const NO_SUCH_NUMBER: [&str; 6] = [
     "INVALIDDESTINATION",
     "INVALIDMSISDN",
 ];
-/// Where one of these is in a word, it means a failure, in this order.
+/// A word that contains one of these means a failure; the first one counts.
 const FAILURES: [(&str, Status, Option<Detail>); 18] = [
     // UNDELIV, UNDELIVRD, UNDELIVERABLE, DELIVERY_FAILED and so on. Why may be in the error code.
     ("UNDELIV", Status::Undelivered, None),
@@ -74,7 +74,7 @@ const FAILURES: [(&str, Status, Option<Detail>); 18] = [
     ("SKIPPED", Status::Failed, Some(Detail::FAILED)),
     ("NOROUTE", Status::Failed, Some(Detail::FAILED)),
 ];
-/// Words that mean a failure only where they are the whole of it.
+/// Words that mean a failure only as a whole word.
 const WHOLE_FAILURES: [&str; 4] = ["ERROR", "NACK", "NOCREDIT", "UNROUTABLE"];
 
 /// Understands a word; what the carrier's configuration says goes first.
@@ -100,7 +100,8 @@ pub(super) fn of_word(word: &str, config: &SmppConfig) -> Said {
     }
 }
 
-/// The word for a `message_state` (SMPP 3.4, 5.2.28; 0 and 9 are SMPP 5.0, 4.7.15); `None` for numbers that say nothing.
+/// The word for a `message_state` (SMPP 3.4, 5.2.28; 0 and 9 are SMPP 5.0, 4.7.15); `None` for numbers that
+/// say nothing.
 pub(super) const fn word_of_state(state: u32) -> Option<&'static str> {
     Some(match state {
         1 => "ENROUTE",
@@ -121,7 +122,7 @@ pub(super) const fn word_of_state(state: u32) -> Option<&'static str> {
 pub(super) struct ErrorCode {
     /// As the SMSC wrote it.
     pub(super) text: String,
-    /// Whether it may be one of GSM: a TLV says so, and a text does not say that it is another one.
+    /// Whether it may be a code of GSM: by the network type of a TLV; always in a text.
     is_gsm: bool,
 }
 
@@ -143,7 +144,7 @@ impl ErrorCode {
         Some(ErrorCode { text: format!("{code:03}"), is_gsm: network == GSM })
     }
 
-    /// Whether it says that something went wrong.
+    /// Returns whether it says that something went wrong.
     pub(super) fn is_error(&self) -> bool {
         number(&self.text) != Some(0)
     }
@@ -169,7 +170,8 @@ impl ErrorCode {
     }
 }
 
-/// A failure with the error code that came with it. A code changes nothing else: SMSCs send some with good news.
+/// A failure with the error code that came with it. A code changes nothing else: SMSCs send some with good
+/// news.
 pub(super) fn refined(meaning: Meaning, error: Option<&ErrorCode>, config: &SmppConfig) -> Meaning {
     let Some(error) = error.filter(|_| !meaning.status.is_success()) else { return meaning };
     match error.configured(config) {
@@ -178,7 +180,7 @@ pub(super) fn refined(meaning: Meaning, error: Option<&ErrorCode>, config: &Smpp
     }
 }
 
-/// The failure that an error code alone tells, beside a word that says nothing.
+/// The failure by an error code alone, if the word says nothing.
 pub(super) fn of_error(error: &ErrorCode, config: &SmppConfig) -> Option<Meaning> {
     let built_in = || Some(Meaning { status: Status::Undelivered, detail: Some(error.detail()?) });
     error.configured(config).filter(|meaning| meaning.status.is_final()).or_else(built_in)
@@ -188,7 +190,7 @@ fn configured<'a>(table: &'a HashMap<String, Meaning>, value: &str) -> Option<&'
     table.iter().find(|(key, _)| key.eq_ignore_ascii_case(value)).map(|(_, meaning)| meaning)
 }
 
-/// The number of a code: decimal, or hexadecimal where it can be nothing else.
+/// The number of a code: decimal, or hexadecimal if it can't be decimal.
 fn number(code: &str) -> Option<u32> {
     let hex = |digits: &str| digits.bytes().all(|b| b.is_ascii_hexdigit()).then_some(16);
     let (digits, radix) = match code.strip_prefix("0x").or_else(|| code.strip_prefix("0X")) {

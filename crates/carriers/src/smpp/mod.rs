@@ -13,12 +13,14 @@ mod meaning;
 mod receipt;
 mod submit;
 
-pub use config::SmppConfig;
+pub use config::{SmppConfig, SmppConfigError};
 pub use link::Dial;
 #[cfg(feature = "fuzzing")]
 pub(crate) use receipt::fuzz as fuzz_receipt;
 
-use crate::{Carrier, CarrierSink, Outcome, Outgoing};
+use crate::carrier::{Carrier, Outcome};
+use crate::outgoing::Outgoing;
+use crate::sink::CarrierSink;
 use async_trait::async_trait;
 use concatenation::References;
 use config::{Bind, Concatenation, ReceiptScope};
@@ -40,27 +42,31 @@ pub struct Smpp {
 }
 
 impl Smpp {
-    /// Starts the carrier `name`, which keeps itself bound; what it hears goes to `sink`.
+    /// Starts the carrier `name`, which keeps itself bound; what it receives goes to `sink`.
     ///
     /// # Errors
-    /// When the TLS files can't be read.
-    pub fn start(name: String, config: SmppConfig, sink: Arc<dyn CarrierSink>) -> Result<Smpp, String> {
+    /// [`SmppConfigError`].
+    pub fn start(
+        name: String,
+        config: SmppConfig,
+        sink: Arc<dyn CarrierSink>,
+    ) -> Result<Smpp, SmppConfigError> {
         let config = Arc::new(config);
         let tls = config.tls_config()?;
         let dial = Arc::new(Network { config: Arc::clone(&config), tls });
         Smpp::start_over(dial, name, config, sink)
     }
 
-    /// The same over connections that come from `dial`.
+    /// Starts it as [`Smpp::start`] does, over connections that `dial` makes.
     ///
     /// # Errors
-    /// When what the bind says can't be read.
+    /// [`SmppConfigError`], for what the bind says.
     pub fn start_over(
         dial: Arc<dyn Dial>,
         name: String,
         config: Arc<SmppConfig>,
         sink: Arc<dyn CarrierSink>,
-    ) -> Result<Smpp, String> {
+    ) -> Result<Smpp, SmppConfigError> {
         let bind = config.account()?;
         let kinds: &[BindKind] = match config.bind {
             Bind::Transceiver => &[BindKind::Transceiver],
@@ -73,7 +79,7 @@ impl Smpp {
         Ok(Smpp { config, links, pace, references: References::new() })
     }
 
-    /// The bound session with the fewest messages under way.
+    /// The bound session with the fewest unanswered messages.
     fn link(&self) -> Option<&Link> {
         let able = self.links.iter().filter(|link| link.kind.can_submit() && link.is_bound());
         able.min_by_key(|link| link.under_way())
@@ -86,7 +92,9 @@ impl Carrier for Smpp {
         let Some(link) = self.link() else { return Outcome::Later { reason: "not bound", after: None } };
         let message = match submit::build(outgoing, &self.config, &self.references) {
             Ok(message) => message,
-            Err(why) => return Outcome::Refused { detail: Detail::FAILED, description: Some(why) },
+            Err(why) => {
+                return Outcome::Refused { detail: Detail::FAILED, description: Some(why.to_string()) };
+            }
         };
         let sent = Instant::now().into_std();
         let answered = link.submit(outgoing.part_ref(), message, outgoing.time_left).await;
@@ -117,7 +125,7 @@ impl Carrier for Smpp {
         }
     }
 
-    fn takes_whole(&self) -> bool {
+    fn accepts_whole_message(&self) -> bool {
         self.config.concatenation == Concatenation::Payload
     }
 

@@ -1,18 +1,18 @@
-//! What a `deliver_sm` or a `data_sm` is: a receipt, in TLVs (SMPP 3.4, 5.3.2) or in text (appendix B), or a message from
-//! a handset.
+//! What a `deliver_sm` or a `data_sm` is: a receipt, in TLVs (SMPP 3.4, 5.3.2) or in text (appendix B), or a
+//! message from a handset.
 
 use super::config::{Meaning, SmppConfig};
 use super::fields::{self, Fields};
 use super::handset;
 use super::meaning::{self, ErrorCode, Said};
-use crate::handset::{as_it_stands, utf16};
-use crate::{Encoding, HandsetMessage, Unread, UnreadReason};
+use crate::handset::{Encoding, HandsetMessage, as_it_stands, utf16};
+use crate::sink::{Unread, UnreadReason};
 use flow::text::{decode_gsm, unpack_septets};
 use flow::{Detail, Receipt};
 use smpp::{Message, tlv};
 
-/// `esm_class` bits 5 to 2 (5.2.12): a receipt, and news of a message on its way. Acknowledgements of handsets (0x08 and
-/// 0x10) are written by people; they are receipts only where they say of which message.
+/// `esm_class` bits 5 to 2 (5.2.12): a receipt, and news of a message on its way. Acknowledgements of
+/// handsets (0x08 and 0x10) are written by people; they are receipts only if they name a message.
 const RECEIPT: u8 = 0x04;
 const INTERMEDIATE: u8 = 0x20;
 /// Octets of a receipt that are read: none is as long.
@@ -50,7 +50,7 @@ pub(super) fn read(message: &Message, config: &SmppConfig) -> Delivered {
     // An id alone makes no receipt: Kannel's SMSC sends it with messages that people write.
     let tells_state = tlv_state.is_some() || (tlv_id.is_some() && fields.state.is_some());
     let is_marked = message.esm_class & RECEIPT != 0 || tells_state;
-    // Some SMSCs mark none. A person who types one gains nothing: nobody tells them an id.
+    // Some SMSCs mark none. A person who types one gains nothing: they don't know any id.
     let reads_like_one = || {
         fields.has_usual_names
             && fields.state.as_ref().is_some_and(|word| meaning::of_word(word, config) != Said::NoWord)
@@ -136,7 +136,8 @@ fn read_text(message: &Message, config: &SmppConfig) -> (String, Fields) {
     best.unwrap_or_default()
 }
 
-/// The word of the TLV `message_state`, whatever its length: a number, its digit or a word. `None` where it says nothing.
+/// The word of the TLV `message_state`, whatever its length: a number, its digit or a word. `None` where it
+/// says nothing.
 fn word_of_tlv(value: &[u8]) -> Option<String> {
     let number = |octets: &[u8]| {
         let number = octets.iter().try_fold(0_u32, |number, &octet| {
@@ -160,8 +161,8 @@ fn word_of_tlv(value: &[u8]) -> Option<String> {
     })
 }
 
-/// Which of two words counts: the one that says more, and of two that say as much the TLV's, since TLVs are exact where
-/// the text is a custom.
+/// Which of two words counts: the more definite one, and of two equal ones the TLV's, since TLVs are
+/// specified and texts are not.
 fn chosen_word(tlv: Option<String>, text: Option<String>, config: &SmppConfig) -> Option<String> {
     let (Some(tlv), Some(text)) = (&tlv, &text) else { return tlv.or(text) };
     let weight = |word: &String| match meaning::of_word(word, config) {
@@ -173,7 +174,7 @@ fn chosen_word(tlv: Option<String>, text: Option<String>, config: &SmppConfig) -
     Some(if weight(text) > weight(tlv) { text } else { tlv }.clone())
 }
 
-/// The error code of the text, or of the TLV where the text has none or one of no error.
+/// The error code of the text, or of the TLV if the text has none or one that is no error.
 fn chosen_error(text: Option<String>, message: &Message) -> Option<ErrorCode> {
     let text = text.map(ErrorCode::of_text);
     let tlv = message.tlvs.get(tlv::NETWORK_ERROR_CODE).and_then(ErrorCode::of_tlv);

@@ -3,7 +3,7 @@
 use super::concatenation::References;
 use super::config::{Concatenation, SmppConfig};
 use super::handset::UDHI;
-use crate::Outgoing;
+use crate::outgoing::Outgoing;
 use flow::text::{self, Alphabet, HEADER_8_BIT, HEADER_16_BIT};
 use flow::{Content, Flow, Sms};
 use smpp::tlv::{self, Tlv};
@@ -16,7 +16,8 @@ const OCTETS_MAX: usize = 140;
 const ADDRESS_MAX: usize = 20;
 /// `registered_delivery`: a receipt for the final outcome (5.2.17).
 const FINAL_RECEIPT: u8 = 1;
-/// Bit 4 of a `data_coding` of 3GPP TS 23.038: bits 1 and 0 are a message class, and class 0 is shown at once.
+/// Bit 4 of a `data_coding` of 3GPP TS 23.038: bits 1 and 0 are a message class, and class 0 is shown at
+/// once.
 const HAS_CLASS: u8 = 0x10;
 /// `dest_addr_subunit` (5.3.2.1), and the one that shows a message at once.
 const DEST_ADDR_SUBUNIT: u16 = 0x0005;
@@ -25,23 +26,50 @@ const MS_DISPLAY: u8 = 1;
 const ENTITY_ID_TAG: u16 = 0x1400;
 const TEMPLATE_ID_TAG: u16 = 0x1401;
 
+/// Why a part can't be sent over SMPP; the text is for the tracking.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub(super) enum Unsendable {
+    /// It is no Sms.
+    #[error("an SMPP carrier takes Sms only")]
+    NotSms,
+    /// Its message has fewer parts.
+    #[error("the message has no such part")]
+    NoPart,
+    /// The alphabet of the SMSC lacks a character, and in UCS-2 a part would be too long.
+    #[error(
+        "the carrier's alphabet ({alphabet}) lacks {lacking:?}, and in UCS-2 a part would take {octets} \
+         octets of at most {OCTETS_MAX}"
+    )]
+    Alphabet {
+        /// The alphabet's name in the configuration.
+        alphabet: &'static str,
+        /// The first character that it lacks.
+        lacking: char,
+        /// The octets that the longest part would take in UCS-2.
+        octets: usize,
+    },
+    /// The sender or the recipient is too long, or has a character that SMPP can't carry.
+    #[error("the address {0} does not fit into the {ADDRESS_MAX} characters of ISO 8859-1 that SMPP has")]
+    Address(String),
+}
+
 /// Builds the message of a part.
 ///
 /// # Errors
-/// Why the part can't be sent over SMPP, for the tracking.
+/// [`Unsendable`].
 pub(super) fn build(
     outgoing: &Outgoing,
     config: &SmppConfig,
     references: &References,
-) -> Result<Message, String> {
+) -> Result<Message, Unsendable> {
     let Content::Sms(sms) = &outgoing.step().content else {
-        return Err("an SMPP carrier takes Sms only".into());
+        return Err(Unsendable::NotSms);
     };
     let text = sms.sent_text();
     let parts = Parts::of(&text, config);
     let body = match config.concatenation {
         Concatenation::Payload => &*text,
-        _ => parts.texts.get(usize::from(outgoing.part)).ok_or("the message has no such part")?,
+        _ => parts.texts.get(usize::from(outgoing.part)).ok_or(Unsendable::NoPart)?,
     };
     let reference = || references.of(outgoing.message().id.as_bytes(), &sms.to);
     let joined = parts.texts.len() > 1;
@@ -95,8 +123,8 @@ struct Parts {
 }
 
 impl Parts {
-    /// The parts that the flow counted when it was accepted. The header of a 16-bit reference takes an octet more; where
-    /// the text would need another part for it, the parts have the 8-bit one.
+    /// The parts that the flow counted when it was accepted. The header of a 16-bit reference takes an octet
+    /// more; if the text would need another part for it, the parts have the 8-bit one.
     fn of(text: &str, config: &SmppConfig) -> Parts {
         let texts = text::split(text);
         if config.concatenation == Concatenation::Udh16 {
@@ -119,17 +147,18 @@ impl Parts {
     }
 }
 
-/// The octets of a part and their `data_coding`, alike for all parts of a text, or the handset could not join them.
+/// The octets of a part and their `data_coding`: the same for all parts of a text, since a handset joins no
+/// others.
 ///
 /// # Errors
-/// The character that the SMSC's alphabet lacks, where UCS-2 takes more than a part has room for.
+/// [`Unsendable::Alphabet`].
 fn encode(
     body: &str,
     text: &str,
     parts: &Parts,
     written_header: usize,
     config: &SmppConfig,
-) -> Result<(Vec<u8>, u8), String> {
+) -> Result<(Vec<u8>, u8), Unsendable> {
     let unicode = |body| Ok((text::encode_ucs2(body), config.data_coding.unicode));
     let alphabet = config.alphabet;
     if Alphabet::of(text) == Alphabet::Ucs2 {
@@ -144,15 +173,12 @@ fn encode(
     let longest = parts.texts.iter().map(|part| text::encode_ucs2(part).len() + header_octets).max();
     match longest.unwrap_or_default() {
         octets if octets <= OCTETS_MAX => unicode(body),
-        octets => Err(format!(
-            "the carrier's alphabet ({}) lacks {lacking:?}, and in UCS-2 a part would take {octets} octets of at most \
-             {OCTETS_MAX}",
-            alphabet.name()
-        )),
+        octets => Err(Unsendable::Alphabet { alphabet: alphabet.name(), lacking, octets }),
     }
 }
 
-/// Has the message shown at once: by message class 0, where the `data_coding` can say so, else by the TLV for it.
+/// Has the message shown at once: by message class 0 if the `data_coding` can express it, else by the TLV for
+/// it.
 fn flash(message: &mut Message) {
     match message.data_coding {
         0x00 | 0x04 | 0x08 => message.data_coding |= HAS_CLASS,
@@ -164,8 +190,8 @@ fn flash(message: &mut Message) {
 /// Source and destination, the sender as this carrier knows it.
 ///
 /// # Errors
-/// Which one SMPP has no room for.
-fn addresses(sms: &Sms, sender: &str, config: &SmppConfig) -> Result<(Address, Address), String> {
+/// [`Unsendable::Address`].
+fn addresses(sms: &Sms, sender: &str, config: &SmppConfig) -> Result<(Address, Address), Unsendable> {
     let sender_kind = Sender::of(sender);
     let (ton, npi) = match sender_kind {
         Sender::Alphanumeric => config.alphanumeric_sender,
@@ -179,10 +205,9 @@ fn addresses(sms: &Sms, sender: &str, config: &SmppConfig) -> Result<(Address, A
     Ok((source, destination))
 }
 
-fn address(text: &str) -> Result<String, String> {
+fn address(text: &str) -> Result<String, Unsendable> {
     let fits = text.chars().count() <= ADDRESS_MAX && text.chars().all(|c| ('\u{1}'..='\u{ff}').contains(&c));
-    let rule = "does not fit into the 20 characters of ISO 8859-1 that SMPP has";
-    if fits { Ok(text.to_owned()) } else { Err(format!("the address {text} {rule}")) }
+    if fits { Ok(text.to_owned()) } else { Err(Unsendable::Address(text.to_owned())) }
 }
 
 /// What a sender is.
@@ -248,7 +273,7 @@ mod tests {
         }
     }
 
-    fn built(body: &str, part: u16, more: &str) -> Result<Message, String> {
+    fn built(body: &str, part: u16, more: &str) -> Result<Message, Unsendable> {
         build(&outgoing(body, "Acme", part), &config(more), &References::new())
     }
 
@@ -276,7 +301,7 @@ mod tests {
         }
         for sender in ["a sender of many letters", "Άκμη"] {
             let refused = build(&outgoing("hi", sender, 0), &config(""), &References::new());
-            assert!(refused.unwrap_err().contains("does not fit"));
+            assert!(refused.unwrap_err().to_string().contains("does not fit"));
         }
     }
 
@@ -312,7 +337,7 @@ mod tests {
         }
         let text = format!("{}€", "a".repeat(69));
         assert_eq!(built(&text, 0, r#""alphabet": "latin1""#).unwrap().short_message.len(), 140);
-        let why = built(&format!("a{text}"), 0, r#""alphabet": "latin1""#).unwrap_err();
+        let why = built(&format!("a{text}"), 0, r#""alphabet": "latin1""#).unwrap_err().to_string();
         assert!(why.contains("(latin1) lacks '€'") && why.contains("142 octets"), "{why}");
         // A part would have 306 octets; there are two of them.
         assert!(built(&format!("é{}", "a".repeat(160)), 1, r#""alphabet": "ascii""#).is_err());

@@ -107,11 +107,7 @@ pub const COMMON_KEYS: [&str; 9] = [
 impl CarrierConfig {
     /// The carrier of a server without any `[[carrier]]`: the sandbox. The prices let a demo show totals.
     pub fn sandbox() -> CarrierConfig {
-        let prices = [
-            (Channel::Sms, Price::new(45, 3)),
-            (Channel::Viber, Price::new(20, 3)),
-            (Channel::Voice, Price::new(60, 3)),
-        ];
+        let prices = Channel::ALL.map(|channel| (channel, channel.rules().sandbox.price));
         CarrierConfig {
             position: 0,
             common: CommonConfig {

@@ -10,9 +10,10 @@ use std::collections::HashSet;
 use store::{Accepted, Application, IdempotencyKey, StoreError};
 use uuid::Uuid;
 use wire::broken::BrokenRules;
+use wire::channel::wire_of;
 use wire::problems::Problems;
 use wire::read_send::Draft;
-use wire::read_step::check_step;
+use wire::read_step::{DraftStep, check_step};
 
 /// Who sends a flow.
 pub struct Sender<'a> {
@@ -76,7 +77,7 @@ impl Service {
         {
             problems.add("callback.url", Rule::Format, error.to_string());
         }
-        for (step, path) in &mut steps {
+        for DraftStep { step, path, .. } in &mut steps {
             if problems.is_over() {
                 break;
             }
@@ -94,7 +95,7 @@ impl Service {
             check_orders(&steps, &problems);
         }
         problems.finish()?;
-        let mut steps: Vec<Step> = steps.into_iter().map(|(step, _)| step).collect();
+        let mut steps: Vec<Step> = steps.into_iter().map(|draft| draft.step).collect();
         // Stable: equal orders stay in the order of the array.
         steps.sort_by_key(|step| step.order);
         let mut new = NewFlow {
@@ -129,7 +130,7 @@ impl Service {
                 }
             }
             Err(unknown) => {
-                let member = if step.channel() == Channel::Viber { "senderInfoTrackingId" } else { "from" };
+                let member = wire_of(step.channel()).sender;
                 problems.add(format!("{path}.{member}"), Rule::Registered, unknown.to_string());
             }
         }
@@ -155,12 +156,13 @@ impl Service {
     }
 }
 
-fn check_orders(steps: &[(Step, String)], problems: &Problems) {
+fn check_orders(steps: &[DraftStep], problems: &Problems) {
     let mut taken = HashSet::new();
-    // 0 stands for an order that was refused already.
-    for (step, path) in steps.iter().filter(|(step, _)| step.order != 0) {
-        if !taken.insert(step.order) {
-            let message = format!("must be unique; {} was given before", step.order);
+    for DraftStep { path, order, .. } in steps {
+        if let Some(order) = order
+            && !taken.insert(order)
+        {
+            let message = format!("must be unique; {order} was given before");
             problems.add(format!("{path}.order"), Rule::Unique, message);
         }
     }

@@ -38,7 +38,7 @@ impl Answered {
     fn viber(&self) -> Option<&Viber> {
         match &self.flow.steps[self.message].content {
             Content::Viber(viber) => Some(viber),
-            Content::Sms(_) | Content::Voice(_) => None,
+            _ => None,
         }
     }
 

@@ -3,7 +3,7 @@
 use super::core::Service;
 use super::inbound::{self, NotTaken};
 use crate::metrics::count_refused_receipt;
-use carriers::{Heard, Posted, ReceiptError, Report, Unread, UnreadReason};
+use carriers::{Heard, MalformedPost, Posted, ReceiptError, Report, Unread, UnreadReason};
 use flow::CarrierRef;
 use futures::{StreamExt, stream};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub enum ReceiveError {
     NoCarrier,
     /// It can't be read.
     #[error("it can't be read: {0}")]
-    Malformed(String),
+    Malformed(#[from] MalformedPost),
     /// It is not signed as configured.
     #[error("it is not signed as configured")]
     Forged,
@@ -154,7 +154,7 @@ fn sort(name: &str, heard: Vec<Heard>) -> Sorted {
                 malformed += 1;
                 // There may be thousands.
                 if malformed == 1 {
-                    tracing::warn!(carrier = name, why, "a receipt among others can't be read");
+                    tracing::warn!(carrier = name, %why, "a receipt among others can't be read");
                 }
             }
             Heard::Nothing => {}

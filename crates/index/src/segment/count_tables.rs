@@ -11,6 +11,9 @@ use crate::segment::slots::{Code, Slot, Slots};
 pub(crate) const CHUNK: usize = 1024;
 /// Children of a node.
 pub(crate) const FAN: usize = 64;
+/// The fewest spare slots of an image. A flow whose facets find none leaves its segment, and every search
+/// looks at it.
+const SPARE: usize = 16;
 
 /// The combinations that have a slot in an image: the first slot's is none, those that occur follow in their
 /// order, and some slots are spare, for combinations that come later.
@@ -26,7 +29,7 @@ impl Combinations {
         numbers.sort_unstable();
         numbers.dedup();
         let occurring = numbers.len();
-        numbers.resize((occurring + 7).next_multiple_of(16), Combination::NONE.number());
+        numbers.resize((occurring + SPARE).next_multiple_of(16), Combination::NONE.number());
         Combinations { numbers, occurring }
     }
 

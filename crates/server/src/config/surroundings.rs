@@ -42,7 +42,8 @@ impl Config {
                 KindConfig::Sandbox(_) => {}
                 KindConfig::Smpp(smpp) => {
                     if let Err(error) = smpp.check_files() {
-                        let (key, rule) = self.origin.split(&at, &error);
+                        let text = error.to_string();
+                        let (key, rule) = self.origin.split(&at, &text);
                         survey.refuse(&key, Err(rule.to_owned()));
                     }
                     survey.look_at_host(&at, &smpp.host, Some(smpp.port));
@@ -53,7 +54,8 @@ impl Config {
                     match Http::new(&http.1, &http.0, url.as_deref()) {
                         Ok(made) => survey.warn(&at, made.warning()),
                         Err(error) => {
-                            let (key, rule) = self.origin.split(&at, &error);
+                            let text = error.to_string();
+                            let (key, rule) = self.origin.split(&at, &text);
                             survey.refuse(&key, Err(rule.to_owned()));
                         }
                     }
@@ -137,8 +139,8 @@ impl Survey<'_> {
         for (i, trunk) in sip.trunk.iter().enumerate() {
             let at = format!("{at}.trunk[{i}]");
             let read = trunk.password.as_ref().map_or(Ok(()), |password| password.read().map(drop));
-            self.refuse(&format!("{at}.password"), read);
-            self.refuse(&format!("{at}.tls_ca"), trunk.look_at_files());
+            self.refuse(&format!("{at}.password"), read.map_err(|error| error.to_string()));
+            self.refuse(&format!("{at}.tls_ca"), trunk.look_at_files().map_err(|error| error.to_string()));
             self.look_at_host(&at, &trunk.host, trunk.port);
         }
         if let Some(url) = &sip.speech.url {

@@ -155,6 +155,7 @@ fn no_error_of_the_configuration_repeats_a_value() {
                 errors.push(check(EVERYTHING, vec![(name, value.to_owned())]));
             }
             for error in errors.into_iter().filter_map(Result::err) {
+                let error = error.to_string();
                 assert!(!error.contains("hunter2") && !error.contains("7732"), "{key} = {value}: {error}");
                 refused += 1;
             }
@@ -178,6 +179,7 @@ fn no_error_of_a_providers_file_repeats_a_value() {
             let mut lines: Vec<String> = preset.lines().map(str::to_owned).collect();
             lines[at] = format!("{key} = {value}");
             if let Err(error) = Provider::parse(&lines.join("\n")) {
+                let error = error.to_string();
                 assert!(!error.contains("hunter2") && !error.contains("7732"), "{key} = {value}: {error}");
                 refused += 1;
             }

@@ -3,10 +3,7 @@
 use crate::puppet::{Puppet, describe, hear, silent};
 use crate::voice::silence;
 use async_trait::async_trait;
-use carriers::{
-    Carrier, CarrierSink, Fetch, HandsetMessage, NotStored, Outcome, Outgoing, PartRef, Report, Sip,
-    SipConfig, Unread,
-};
+use carriers::{Carrier, Fetch, FetchError, Outcome, Outgoing, ReceiptsOnly, Sip, SipConfig};
 use flow::{Content, Flow, FlowKind, NewFlow, Receipt, Status, Step, Ttl, Verb, Voice, VoiceTarget};
 use server::clock::{new_id, now_ms};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
@@ -25,37 +22,16 @@ struct World;
 
 #[async_trait]
 impl Fetch for World {
-    async fn get(&self, _: &str) -> Result<Vec<u8>, String> {
+    async fn get(&self, _: &str) -> Result<Vec<u8>, FetchError> {
         Ok(silence(8))
     }
 
-    async fn dial_plan(&self, _: &str, _: &str) -> Result<Vec<Verb>, String> {
-        Err("there is none".into())
+    async fn dial_plan(&self, _: &str, _: &str) -> Result<Vec<Verb>, FetchError> {
+        Err(FetchError::Plan("there is none".into()))
     }
 
     fn reaches(&self, address: IpAddr) -> bool {
         address.to_canonical().to_string() == OUTSIDE
-    }
-}
-
-struct Receipts(mpsc::UnboundedSender<Receipt>);
-
-#[async_trait]
-impl CarrierSink for Receipts {
-    async fn report(&self, report: Report) -> Result<(), NotStored> {
-        self.0.send(report.receipt).map_err(|_| NotStored)
-    }
-
-    async fn answered_late(&self, _: PartRef, _: &str, _: Outcome) -> Result<(), NotStored> {
-        Ok(())
-    }
-
-    async fn unread(&self, _: &str, _: Unread) -> Result<(), NotStored> {
-        Ok(())
-    }
-
-    async fn handset_message(&self, _: &str, _: HandsetMessage) -> Result<(), NotStored> {
-        Ok(())
     }
 }
 
@@ -103,7 +79,7 @@ async fn carrier(trunk: SocketAddr) -> (Arc<Sip>, mpsc::UnboundedReceiver<Receip
     );
     let config: SipConfig = toml::from_str(&config).unwrap();
     let (sender, receiver) = mpsc::unbounded_channel();
-    let sip = Sip::start("voice".into(), config, Arc::new(Receipts(sender)), Arc::new(World)).await;
+    let sip = Sip::start("voice".into(), config, Arc::new(ReceiptsOnly(sender)), Arc::new(World)).await;
     (Arc::new(sip.unwrap()), receiver)
 }
 

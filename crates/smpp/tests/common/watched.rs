@@ -251,8 +251,8 @@ impl Watched {
         !self.is_broken && self.sent.pending() == 0
     }
 
-    /// The application does its part, the SMSC reads, and whatever is owed must be paid; then it still submits and comes
-    /// to an end in time.
+    /// The application does its part, the SMSC reads, and whatever is owed must be paid; then it still
+    /// submits and comes to an end in time.
     pub fn conclude(mut self) {
         while !self.received.is_empty() || !self.session.output().is_empty() {
             self.write(usize::MAX);
@@ -311,6 +311,43 @@ impl Script<'_> {
     }
 }
 
+/// Any PDU with any body.
+fn any_pdu(script: &mut Script<'_>) -> Vec<u8> {
+    let command = [0x8000_0000, 0][script.number() % 2] | u32::from(script.octet());
+    let (status, sequence, length) = (script.octet(), script.octet(), script.number() % 64);
+    let body = (0..length).map(|_| script.octet()).collect();
+    encoded(&Pdu::Other(CommandId(command), body), status.into(), sequence.into())
+}
+
+/// Plays what may end the session; returns whether the connection is still there.
+fn play_end(script: &mut Script<'_>, watched: &mut Watched, inbox: &mut VecDeque<u8>) -> bool {
+    match script.octet() % 16 {
+        0 => inbox.extend(encoded(&Pdu::Unbind, 0, script.octet().into())),
+        1 => watched.close(),
+        2 => {
+            if let Some(sequence) = watched.unbound {
+                inbox.extend(encoded(&Pdu::UnbindResp, 0, sequence));
+            }
+        }
+        3 => {
+            // Octets that may be no PDU at all.
+            let length = script.number() % 64;
+            inbox.extend((0..length).map(|_| script.octet()));
+        }
+        4 => {
+            watched.disconnect();
+            return false;
+        }
+        5 => {
+            let status = u32::from(script.octet());
+            let resp = Pdu::BindResp(BindKind::Transceiver, Default::default());
+            inbox.extend(encoded(&resp, status, 1));
+        }
+        _ => {}
+    }
+    true
+}
+
 /// Plays what a script says, each octet a deed of the application, the SMSC, the network or the clock.
 pub fn play(script: &[u8]) {
     let mut script = Script(script);
@@ -362,34 +399,9 @@ pub fn play(script: &[u8]) {
                     inbox.extend(encoded(&Pdu::EnquireLinkResp, 0, sequence));
                 }
             }
-            13 => {
-                // Any PDU with any body.
-                let command = [0x8000_0000, 0][script.number() % 2] | u32::from(script.octet());
-                let (status, sequence, length) = (script.octet(), script.octet(), script.number() % 64);
-                let body = (0..length).map(|_| script.octet()).collect();
-                inbox.extend(encoded(&Pdu::Other(CommandId(command), body), status.into(), sequence.into()));
-            }
-            14 => match script.octet() % 16 {
-                0 => inbox.extend(encoded(&Pdu::Unbind, 0, script.octet().into())),
-                1 => watched.close(),
-                2 => {
-                    if let Some(sequence) = watched.unbound {
-                        inbox.extend(encoded(&Pdu::UnbindResp, 0, sequence));
-                    }
-                }
-                3 => {
-                    // Octets that may be no PDU at all.
-                    let length = script.number() % 64;
-                    inbox.extend((0..length).map(|_| script.octet()));
-                }
-                4 => return watched.disconnect(),
-                5 => {
-                    let status = u32::from(script.octet());
-                    let resp = Pdu::BindResp(BindKind::Transceiver, Default::default());
-                    inbox.extend(encoded(&resp, status, 1));
-                }
-                _ => {}
-            },
+            13 => inbox.extend(any_pdu(&mut script)),
+            14 if !play_end(&mut script, &mut watched, &mut inbox) => return,
+            14 => {}
             15 => watched.write(script.number()),
             16 => watched.write(usize::MAX),
             17 => piece = script.number() + 1,

@@ -64,7 +64,7 @@ pub(super) fn forget_old(
 fn codes(flow: &Flow) -> impl Iterator<Item = &str> {
     let shortened = flow.steps.iter().filter_map(|step| match &step.content {
         Content::Sms(sms) => sms.shortened.as_ref(),
-        Content::Viber(_) | Content::Voice(_) => None,
+        _ => None,
     });
     shortened.flat_map(|shortened| &shortened.links).map(|link| link.code.as_str())
 }

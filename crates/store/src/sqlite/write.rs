@@ -128,7 +128,7 @@ fn write_flows(
 fn write_beside(connection: &Connection, secret_key: &[u8; 32], flow: &Flow) -> rusqlite::Result<()> {
     let shortened = flow.steps.iter().filter_map(|step| match &step.content {
         Content::Sms(sms) => sms.shortened.as_ref(),
-        Content::Viber(_) | Content::Voice(_) => None,
+        _ => None,
     });
     for Shortened { validity_s, links } in shortened {
         let expires_ms = flow.created_ms.saturating_add(i64::from(*validity_s) * 1000);
