@@ -44,6 +44,7 @@ impl Counters {
 
 /// The position of the last change.
 pub(super) fn last_change(connection: &Connection) -> rusqlite::Result<i64> {
-    let sql = "SELECT max((SELECT ifnull(max(change), 0) FROM flows), (SELECT ifnull(max(change), 0) FROM removals))";
+    let sql = "SELECT max((SELECT ifnull(max(change), 0) FROM flows),
+                          (SELECT ifnull(max(change), 0) FROM removals))";
     connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
 }

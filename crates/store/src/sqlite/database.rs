@@ -94,7 +94,10 @@ impl SqliteDatabase {
             "BEGIN IMMEDIATE; INSERT OR REPLACE INTO probe (row, filler) VALUES (1, randomblob(64)); COMMIT";
         if let Err(second) = self.connection.execute_batch(sql) {
             self.roll_back();
-            tracing::error!(%error, %second, "a flush failed, and what it was to store can't be taken back: ending");
+            tracing::error!(
+                %error, %second,
+                "a flush failed, and what it was to store can't be taken back: ending"
+            );
             std::process::abort();
         }
     }

@@ -24,7 +24,8 @@ pub(super) fn begin(connection: &Connection) -> rusqlite::Result<i64> {
 
 /// Whether everything up to `position` that the life `writer` wrote or found is in this database.
 pub(super) fn has(connection: &Connection, writer: i64, position: i64) -> rusqlite::Result<bool> {
-    let sql = "SELECT (SELECT later.began FROM writers later WHERE later.life > one.life ORDER BY later.life LIMIT 1)
+    let sql = "SELECT (SELECT later.began FROM writers later WHERE later.life > one.life
+                       ORDER BY later.life LIMIT 1)
                FROM writers one WHERE one.writer = ?1";
     let next: Option<Option<i64>> =
         connection.prepare_cached(sql)?.query_row([writer], |row| row.get(0)).optional()?;

@@ -103,7 +103,8 @@ fn migrate(connection: &mut Connection) -> Result<()> {
     let version = version as usize;
     if version > MIGRATIONS.len() {
         return Err(StoreError::unavailable(format!(
-            "the database has version {version}, and this program knows versions up to {}: use a newer program",
+            "the database has version {version}, and this program knows versions up to {}: use a newer \
+             program",
             MIGRATIONS.len()
         )));
     }

@@ -85,7 +85,8 @@ fn add_key(connection: &Connection, new: &NewKey) -> rusqlite::Result<()> {
 
 fn add_token(connection: &Connection, token: &Token, tokens_max: usize) -> rusqlite::Result<()> {
     let sql = "DELETE FROM tokens WHERE hash IN (
-                   SELECT hash FROM tokens WHERE application = ?1 ORDER BY expires_ms DESC LIMIT -1 OFFSET ?2)";
+                   SELECT hash FROM tokens WHERE application = ?1 ORDER BY expires_ms DESC
+                   LIMIT -1 OFFSET ?2)";
     let others = i64::try_from(tokens_max.saturating_sub(1)).unwrap_or(i64::MAX);
     connection.prepare_cached(sql)?.execute(params![token.application, others])?;
     let sql = "INSERT INTO tokens (hash, application, expires_ms, scope) VALUES (?1, ?2, ?3, ?4)";
