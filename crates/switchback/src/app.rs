@@ -21,7 +21,8 @@ const AMOUNT_MAX: i64 = 1_000_000_000_000_000;
 
 #[derive(clap::Subcommand)]
 pub enum App {
-    /// Create an application; prints its credentials as JSON. The secret is not stored and can't be shown again.
+    /// Create an application; prints its credentials as JSON. The secret is not stored and can't be shown
+    /// again.
     Create {
         /// What people call it.
         #[arg(long)]
@@ -85,8 +86,8 @@ pub enum App {
     Rotate {
         /// Its id.
         id: String,
-        /// Instead change the key of its callbacks' signatures, and print the new one: for a day callbacks have the
-        /// signatures of both. Secret and tokens stay.
+        /// Instead change the key of its callbacks' signatures, and print the new one: for a day callbacks
+        /// have the signatures of both. Secret and tokens stay.
         #[arg(long)]
         callback_secret: bool,
         #[command(flatten)]

@@ -174,7 +174,8 @@ struct NotOurs {
     source: std::io::Error,
 }
 
-/// Whether an address is ours to listen on. In use it may be by a server that runs; who starts another one is told.
+/// Whether an address is ours to listen on. In use it may be by a server that runs; who starts another one is
+/// told.
 fn listens<T>(bound: std::io::Result<T>, address: SocketAddr) -> Result<(), NotOurs> {
     match bound {
         Err(source) if source.kind() != ErrorKind::AddrInUse => Err(NotOurs { address, source }),
