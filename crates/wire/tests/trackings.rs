@@ -63,7 +63,7 @@ impl Course {
         self.then(Event::Expire { message })
     }
 
-    fn is_shown_as(self, name: &str) {
+    fn assert_shown_as(self, name: &str) {
         let tracking = TrackingView::of(&self.flow, &self.flow.state);
         let text = serde_json::to_string_pretty(&tracking).expect("JSON") + "\n";
         snapshot::compare(env!("CARGO_MANIFEST_DIR"), &format!("tests/trackings/{name}.json"), &text);
@@ -80,34 +80,34 @@ fn viber(expire_on_delivery: bool) -> Content {
 
 #[test]
 fn a_flow_that_no_carrier_has_yet() {
-    Course::start(vec![sms()]).is_shown_as("queued");
+    Course::start(vec![sms()]).assert_shown_as("queued");
 }
 
 #[test]
 fn an_sms_of_two_parts() {
     let course = Course::start(vec![sample::sms(TO, &"a".repeat(200))]).submitted(0, 0).submitted(0, 1);
     let course = course.receipt(0, 0, Status::Delivered, Detail::DELIVERED);
-    course.receipt(0, 1, Status::Delivered, Detail::DELIVERED).is_shown_as("sms_delivered");
+    course.receipt(0, 1, Status::Delivered, Detail::DELIVERED).assert_shown_as("sms_delivered");
 }
 
 #[test]
 fn viber_fails_over_to_sms() {
     let course = Course::start(vec![viber(false), sms()]).submitted(0, 0);
     let course = course.receipt(0, 0, Status::Undelivered, Detail::NOT_VIBER_USER).submitted(1, 0);
-    course.receipt(1, 0, Status::Delivered, Detail::DELIVERED).is_shown_as("viber_sms_delivered");
+    course.receipt(1, 0, Status::Delivered, Detail::DELIVERED).assert_shown_as("viber_sms_delivered");
 }
 
 #[test]
 fn viber_is_delivered_and_not_seen_in_time() {
     let course = Course::start(vec![viber(true)]).submitted(0, 0);
     let course = course.receipt(0, 0, Status::Delivered, Detail::DELIVERED);
-    course.expired(0).is_shown_as("viber_expired_on_delivery");
+    course.expired(0).assert_shown_as("viber_expired_on_delivery");
 }
 
 #[test]
 fn viber_is_seen() {
     let course = Course::start(vec![viber(false)]).submitted(0, 0);
-    course.receipt(0, 0, Status::Seen, Detail::SEEN).is_shown_as("viber_seen");
+    course.receipt(0, 0, Status::Seen, Detail::SEEN).assert_shown_as("viber_seen");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_template_is_sent() {
     }
     let mut course = Course::start(vec![content]);
     course.flow.kind = FlowKind::Transactional;
-    course.submitted(0, 0).is_shown_as("transactional");
+    course.submitted(0, 0).assert_shown_as("transactional");
 }
 
 #[test]
@@ -135,12 +135,12 @@ fn a_machine_answers_a_call() {
         ..Receipt::new(Status::Completed, Detail::COMPLETED)
     };
     let course = Course::start(vec![sample::voice(TO)]).submitted(0, 0);
-    course.then(Event::Receipt { message: 0, part: 0, receipt: call }).is_shown_as("voice_completed");
+    course.then(Event::Receipt { message: 0, part: 0, receipt: call }).assert_shown_as("voice_completed");
 }
 
 #[test]
 fn the_last_step_ends_in_a_failover_status() {
-    Course::start(vec![sms()]).submitted(0, 0).expired(0).is_shown_as("failed_no_next_step");
+    Course::start(vec![sms()]).submitted(0, 0).expired(0).assert_shown_as("failed_no_next_step");
 }
 
 #[test]
@@ -148,15 +148,15 @@ fn a_status_does_not_fail_over() {
     let mut step = sample::step(1, sms());
     step.failover_on = vec![Status::Failed];
     let course = Course::of(vec![step]).submitted(0, 0);
-    course.receipt(0, 0, Status::Undelivered, Detail::CALL_BARRED).is_shown_as("failed_not_triggered");
+    course.receipt(0, 0, Status::Undelivered, Detail::CALL_BARRED).assert_shown_as("failed_not_triggered");
 }
 
 #[test]
 fn the_balance_cant_pay() {
-    Course::start(vec![sms()]).then(Event::Unaffordable { message: 0 }).is_shown_as("failed_unpaid");
+    Course::start(vec![sms()]).then(Event::Unaffordable { message: 0 }).assert_shown_as("failed_unpaid");
 }
 
 #[test]
 fn a_flow_is_cancelled() {
-    Course::start(vec![sms()]).then(Event::Cancel).is_shown_as("cancelled");
+    Course::start(vec![sms()]).then(Event::Cancel).assert_shown_as("cancelled");
 }
