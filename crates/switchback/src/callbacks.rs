@@ -20,7 +20,8 @@ pub enum Callbacks {
         #[arg(long)]
         json: bool,
     },
-    /// Make callbacks that were given up again: a running server takes them up within a second, else the next one.
+    /// Make callbacks that were given up again: a running server takes them up within a second, else the next
+    /// one.
     Replay {
         #[command(flatten)]
         of: Of,

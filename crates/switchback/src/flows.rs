@@ -13,8 +13,8 @@ const LISTED_MAX: usize = 1000;
 
 #[derive(clap::Subcommand)]
 pub enum Flows {
-    /// List the flows that were set aside, the 1000 oldest: they can't be read, changed or stored, and nothing is done for
-    /// them any more.
+    /// List the flows that were set aside, the 1000 oldest: they can't be read, changed or stored, and
+    /// nothing is done for them any more.
     Quarantined {
         /// Let this one be tried again, from the server's next start on.
         #[arg(long, value_name = "TRACKING_ID")]

@@ -81,7 +81,8 @@ impl Listed {
     }
 }
 
-/// The text of a message. Segments of one encoding are joined before they are read: a character may lie in two of them.
+/// The text of a message. Segments of one encoding are joined before they are read: a character may lie in
+/// two of them.
 fn text(message: &StoredInbound) -> String {
     let alike = message.segments.chunk_by(|one, other| one.encoding == other.encoding);
     alike

@@ -14,9 +14,11 @@ use store::Position;
 pub enum Index {
     /// Make the search index anew from the store; the server must not run.
     ///
-    /// Never needed: a server makes it anew by itself where it is missing or damaged. This does it beforehand.
+    /// Never needed: a server makes it anew by itself where it is missing or damaged. This does it
+    /// beforehand.
     Rebuild(Place),
-    /// Hold the index on disk against the store, flow by flow; the server must not run. Fails where they differ.
+    /// Hold the index on disk against the store, flow by flow; the server must not run. Fails where they
+    /// differ.
     Verify(Place),
     /// Tell what the index on disk has, by application; works while a server runs.
     Stats(Place),

@@ -9,8 +9,8 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt;
 use tracing_subscriber::fmt::format;
 
-/// The crates of this program: what they log has no secrets, bodies or recipients at any level. Others write whole
-/// messages and passwords (SMPP, SIP, HTTP), so that a level alone is not for them.
+/// The crates of this program: what they log has no secrets, bodies or recipients at any level. Others write
+/// whole messages and passwords (SMPP, SIP, HTTP), so that a level alone is not for them.
 const CRATES: [&str; 10] =
     ["api", "carriers", "engine", "flow", "index", "server", "smpp", "store", "switchback", "wire"];
 /// Of other crates, where nobody asks for anything: SIP tells of trouble with a connection.
@@ -66,8 +66,8 @@ fn directives(asked: &str) -> String {
     for_ours.collect::<Vec<_>>().join(",")
 }
 
-/// Writes a field of a line of the log. Its value may come from outside, and `%value` is written as it stands: whatever
-/// would steer a terminal, or begin a line of its own, is escaped.
+/// Writes a field of a line of the log. Its value may come from outside, and `%value` is written as it
+/// stands: whatever would steer a terminal, or begin a line of its own, is escaped.
 fn write_field(writer: &mut format::Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
     let value = format!("{value:?}");
     let value = printable(&value);

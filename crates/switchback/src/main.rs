@@ -40,11 +40,12 @@ struct Cli {
 enum Command {
     /// Run the server.
     ///
-    /// Without a configuration it keeps its data in ./switchback-data, listens on 127.0.0.1:8080, and lets the
-    /// sandbox play all three channels. Prints `listening on http://ADDRESS` when it is ready. SIGTERM and Ctrl-C
-    /// stop it after what is in flight.
+    /// Without a configuration it keeps its data in ./switchback-data, listens on 127.0.0.1:8080, and lets
+    /// the sandbox play all three channels. Prints `listening on http://ADDRESS` when it is ready. SIGTERM
+    /// and Ctrl-C stop it after what is in flight.
     Serve(serve::Serve),
-    /// Show the main job in one go: a server, an application, 500 flows over all outcomes, and what became of them.
+    /// Show the main job in one go: a server, an application, 500 flows over all outcomes, and what became of
+    /// them.
     Demo(demo::Demo),
     /// Create, list and revoke applications; works while a server runs on the same data.
     #[command(subcommand)]
@@ -91,7 +92,8 @@ enum Command {
 enum ConfigCommand {
     /// Read a configuration file with the environment's overrides, and say all that is wrong with it.
     ///
-    /// It finds what `serve` would refuse, and what would fail later for certain: files, certificates, programs, addresses.
+    /// It finds what `serve` would refuse, and what would fail later for certain: files, certificates,
+    /// programs, addresses.
     Check {
         /// The file.
         file: PathBuf,

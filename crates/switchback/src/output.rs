@@ -1,8 +1,8 @@
 //! The only way to standard output and standard error.
 //!
-//! What is shown may come from clients, recipients and carriers: URLs, names, errors. None of it may steer the terminal
-//! of whoever reads it (move the cursor, set the title, answer for the keyboard), so control characters are written as
-//! `\u{1b}`. Elsewhere in this crate `println!` and its like are refused by a lint.
+//! What is shown may come from clients, recipients and carriers: URLs, names, errors. None of it may steer
+//! the terminal of whoever reads it (move the cursor, set the title, answer for the keyboard), so control
+//! characters are written as `\u{1b}`. Elsewhere in this crate `println!` and its like are refused by a lint.
 
 use serde::Serialize;
 use std::borrow::Cow;
@@ -48,12 +48,14 @@ fn write(mut to: impl Write, text: fmt::Arguments<'_>) {
 /// Whether some output could not be written, for another reason than that its reader left.
 static FAILED: AtomicBool = AtomicBool::new(false);
 
-/// Whether some output could not be written, so that the command has failed: a reader that leaves is no failure.
+/// Whether some output could not be written, so that the command has failed: a reader that leaves is no
+/// failure.
 pub fn failed() -> bool {
     FAILED.load(Ordering::Relaxed)
 }
 
-/// Standard output for data that others read: a terminal gets it in lines that don't steer it, a pipe or a file as it is.
+/// Standard output for data that others read: a terminal gets it in lines that don't steer it, a pipe or a
+/// file as it is.
 pub fn data() -> Box<dyn Write> {
     let stdout = io::stdout().lock();
     if stdout.is_terminal() { Box::new(Lines::new(stdout)) } else { Box::new(stdout) }
@@ -71,7 +73,8 @@ pub fn heard(written: io::Result<()>) -> io::Result<bool> {
     }
 }
 
-/// JSON, as people read it. Characters that JSON leaves as they are and terminals heed are escaped as JSON does it.
+/// JSON, as people read it. Characters that JSON leaves as they are and terminals heed are escaped as JSON
+/// does it.
 ///
 /// # Errors
 /// When the value is none that JSON has.

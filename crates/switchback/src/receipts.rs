@@ -9,8 +9,8 @@ use wire::time::iso;
 
 #[derive(clap::Subcommand)]
 pub enum Receipts {
-    /// List receipts that reached no message, newest first: those that a carrier could not make sense of, and those whose
-    /// id no message had for a minute (no-message).
+    /// List receipts that reached no message, newest first: those that a carrier could not make sense of, and
+    /// those whose id no message had for a minute (no-message).
     Unmatched {
         /// Most that are listed.
         #[arg(long, value_name = "N", default_value_t = 100)]

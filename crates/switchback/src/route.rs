@@ -13,7 +13,8 @@ use wire::words::one_of_channels;
 pub enum Route {
     /// Say which carriers are tried for a message, in which order, why, and what they charge.
     ///
-    /// By the configuration alone: a carrier that is down or does badly goes last while it is so (`/metrics` tells).
+    /// By the configuration alone: a carrier that is down or does badly goes last while it is so (`/metrics`
+    /// tells).
     Explain(Explain),
 }
 

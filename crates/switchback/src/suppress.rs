@@ -47,7 +47,8 @@ pub enum Suppress {
     },
     /// Add the recipients of a CSV file, as `list --csv` writes it, or one a line; - for standard input.
     ///
-    /// The first column is the recipient, E.164, the second one the reason, if there is one. A header row is taken, too.
+    /// The first column is the recipient, E.164, the second one the reason, if there is one. A header row is
+    /// taken, too.
     Import {
         #[command(flatten)]
         of: Of,

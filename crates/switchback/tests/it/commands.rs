@@ -181,7 +181,8 @@ fn rule_14_an_id_that_is_not_there_is_an_error_that_names_it() {
     }
 }
 
-/// An SMSC that takes whatever comes (SMPP 3.4): each request is answered with status 0, submits with a message id.
+/// An SMSC that takes whatever comes (SMPP 3.4): each request is answered with status 0, submits with a
+/// message id.
 fn smsc() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
