@@ -88,6 +88,22 @@ fn trackings_and_sends_are_read_as_they_were_written() {
 }
 
 #[test]
+fn a_message_is_read_by_its_type_alone() {
+    let flow = flow();
+    for message in TrackingView::of(&flow, &flow.state).messages {
+        let mut json = serde_json::to_value(&message).unwrap();
+        let read: MessageView = serde_json::from_value(json.clone()).unwrap();
+        assert_eq!(json["type"], read.channel().name());
+        for other in
+            ["Sms", "Viber", "Voice", "Fax"].into_iter().filter(|name| *name != read.channel().name())
+        {
+            json["type"] = other.into();
+            assert!(serde_json::from_value::<MessageView>(json.clone()).is_err(), "{json}");
+        }
+    }
+}
+
+#[test]
 fn a_page_in_pieces_is_the_page() {
     let flow = flow();
     let mut page = PageView::empty(7, 1, 3);
