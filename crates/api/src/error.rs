@@ -287,7 +287,7 @@ impl IntoResponse for ApiError {
         for error in &errors {
             properties.entry(error.field.clone()).or_insert_with(|| error.message.clone());
         }
-        let entity = (!errors.is_empty()).then_some("Failover");
+        let entity = (!errors.is_empty()).then_some("Failover".into());
         let body = ErrorBody { code, developer_message, entity, properties, errors, request_id };
         let mut response = (status, Json(body)).into_response();
         if let Some(seconds) = retry_after {

@@ -6,12 +6,16 @@ use crate::table::{Table, table};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::{Method, Url};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error as UnknownWord, StrDeserializer};
 use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use uuid::Uuid;
+use wire::search::{FieldName, FilterRequest, Operator, PageView};
+use wire::tracking::{ErasedView, MessageView};
 
 #[derive(clap::Args)]
 pub struct Send {
@@ -84,16 +88,14 @@ struct Which {
 
 impl Which {
     /// The filters of a search.
-    fn filters(&self) -> String {
+    fn filters(&self) -> Vec<FilterRequest> {
         let named = [
-            ("to", &self.to),
-            ("status", &self.status),
-            ("type", &self.kind),
-            ("terminationChannel", &self.termination),
+            (FieldName::To, &self.to),
+            (FieldName::Status, &self.status),
+            (FieldName::Type, &self.kind),
+            (FieldName::TerminationChannel, &self.termination),
         ];
-        let filters: Vec<Value> =
-            named.iter().flat_map(|(field, terms)| terms.iter().map(|term| filter(field, term))).collect();
-        json!(filters).to_string()
+        named.iter().flat_map(|(field, terms)| terms.iter().map(|term| filter(*field, term))).collect()
     }
 
     /// The path and query of a search.
@@ -152,7 +154,7 @@ impl Send {
         let body = read_file(&self.file)?;
         let path = if self.transactional { "/failover/transactional" } else { "/failover" };
         let answer = self.account.login().await?.call(Method::POST, path, Some(body)).await?;
-        say!("{}", output::json(&answer)?);
+        say!("{}", answer.json()?);
         Ok(())
     }
 }
@@ -161,7 +163,7 @@ impl Track {
     pub async fn run(self) -> anyhow::Result<()> {
         let path = format!("/failover/tracking/{}", self.id);
         let answer = self.account.login().await?.call(Method::GET, &path, None).await?;
-        say!("{}", output::json(&answer)?);
+        say!("{}", answer.json()?);
         Ok(())
     }
 }
@@ -170,7 +172,7 @@ impl Cancel {
     pub async fn run(self) -> anyhow::Result<()> {
         let path = format!("/failover/{}", self.id);
         let answer = self.account.login().await?.call(Method::DELETE, &path, None).await?;
-        say!("{}", output::json(&answer)?);
+        say!("{}", answer.json()?);
         Ok(())
     }
 }
@@ -187,7 +189,12 @@ impl Erase {
             None => format!("{}?{}", url.path(), url.query().unwrap_or_default()),
         };
         let answer = self.account.login().await?.call(Method::DELETE, &path, None).await?;
-        say!("{} flows erased", answer["erased"].as_u64().unwrap_or(1));
+        // One flow that is named by its id is answered without a body.
+        let erased = match &self.whom.id {
+            Some(_) => 1,
+            None => answer.read::<ErasedView>("a number of flows")?.erased,
+        };
+        say!("{erased} flows erased");
         Ok(())
     }
 }
@@ -197,20 +204,16 @@ impl Search {
         let path = self.which.path(self.page, self.size)?;
         let api = self.account.login().await?;
         let started = Instant::now();
-        let answer = api.call(Method::POST, &path, Some(self.which.filters())).await?;
-        let took = started.elapsed();
+        let answer = api.search(&path, &self.which.filters()).await?;
+        let took_ms = started.elapsed().as_secs_f64() * 1000.0;
         if self.json {
-            say!("{}", output::json(&answer)?);
+            say!("{}", answer.json()?);
             return Ok(());
         }
-        say!("{}", trackings_table(&answer));
-        say!(
-            "{} flows, page {} of {}, {:.1} ms",
-            answer["totalElements"],
-            answer["number"],
-            answer["totalPages"],
-            took.as_secs_f64() * 1000.0
-        );
+        let page: PageView = answer.read("a page of trackings")?;
+        say!("{}", trackings_table(&page));
+        let PageView { total_elements, number, total_pages, .. } = page;
+        say!("{total_elements} flows, page {number} of {total_pages}, {took_ms:.1} ms");
         Ok(())
     }
 }
@@ -219,8 +222,8 @@ impl Export {
     pub async fn run(self) -> anyhow::Result<()> {
         let api = self.account.login().await?;
         let (path, filters) = (self.which.path(0, 1)?, self.which.filters());
-        let total = api.call(Method::POST, &path, Some(filters.clone())).await?;
-        let progress = ProgressBar::new(total["totalElements"].as_u64().unwrap_or_default());
+        let page: PageView = api.search(&path, &filters).await?.read("a page of trackings")?;
+        let progress = ProgressBar::new(page.total_elements as u64);
         let style = "{pos} of {len} [{bar:40}] {per_sec} {elapsed}";
         progress.set_style(ProgressStyle::with_template(style)?.progress_chars("=> "));
         let mut output: Box<dyn Write> = if self.output == Path::new("-") {
@@ -233,7 +236,7 @@ impl Export {
             Format::Ndjson => ("application/x-ndjson", 0),
             Format::Csv => ("text/csv", 1),
         };
-        let mut response = api.stream(&path, filters, accept).await?;
+        let mut response = api.export(&path, &filters, accept).await?;
         let mut lines = 0u64;
         while let Some(chunk) = response.chunk().await? {
             if !output::heard(output.write_all(&chunk)).context("writing the output")? {
@@ -252,13 +255,14 @@ impl Export {
 }
 
 /// A filter from a term, or from an operator, a colon and a term.
-fn filter(field: &str, term: &str) -> Value {
-    const OPERATORS: [&str; 5] = ["is", "is_not", "contains", "starts_with", "ends_with"];
-    match term.split_once(':') {
-        Some((operator, term)) if OPERATORS.contains(&operator) => {
-            json!({"fieldName": field, "searchOperator": operator, "searchTerm": term})
-        }
-        _ => json!({"fieldName": field, "searchTerm": term}),
+fn filter(field: FieldName, term: &str) -> FilterRequest {
+    let operator = |word: &str| {
+        let word: StrDeserializer<'_, UnknownWord> = word.into_deserializer();
+        Operator::deserialize(word).ok()
+    };
+    match term.split_once(':').and_then(|(word, term)| Some((operator(word)?, term))) {
+        Some((operator, term)) => FilterRequest::by(field, operator, term),
+        None => FilterRequest::is(field, term),
     }
 }
 
@@ -272,26 +276,38 @@ fn read_file(file: &Path) -> anyhow::Result<String> {
 }
 
 /// A page of trackings as a table.
-pub fn trackings_table(page: &Value) -> Table {
+pub fn trackings_table(page: &PageView) -> Table {
     let mut table = table(["created", "tracking", "to", "status", "ended by", "messages", "price"]);
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    for tracking in page["content"].as_array().into_iter().flatten() {
-        let messages = tracking["messages"].as_array().cloned().unwrap_or_default();
-        let shown: Vec<_> =
-            messages.iter().map(|m| format!("{} {}", text(&m["type"]), text(&m["status"]["name"]))).collect();
-        let to = messages.first().map(|m| match &m["to"] {
-            Value::Object(target) => target.values().next().map(text).unwrap_or_default(),
-            to => text(to),
-        });
+    for tracking in &page.content {
+        let messages: Vec<_> = tracking.messages.iter().map(MessageView::summary).collect();
         table.add_row([
-            text(&tracking["createdAt"]),
-            text(&tracking["trackingId"]),
-            to.unwrap_or_default(),
-            text(&tracking["status"]),
-            text(&tracking["terminationChannel"]),
-            shown.join(", "),
-            tracking["totalPrice"].to_string(),
+            tracking.created_at.clone(),
+            tracking.tracking_id.to_string(),
+            tracking.messages.first().map(MessageView::to).unwrap_or_default().to_owned(),
+            tracking.status.clone().into_owned(),
+            tracking.termination_channel.clone().unwrap_or_default().into_owned(),
+            messages.join(", "),
+            format!("{:?}", tracking.total_price),
         ]);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_term_may_have_an_operator_in_front() {
+        for (term, operator, rest) in [
+            ("ends_with:10", Some(Operator::EndsWith), "10"),
+            ("is_not:Voice", Some(Operator::IsNot), "Voice"),
+            ("sip:alice@acme.example", None, "sip:alice@acme.example"),
+            ("+306900000010", None, "+306900000010"),
+            ("contains:sip:alice", Some(Operator::Contains), "sip:alice"),
+        ] {
+            let filter = filter(FieldName::To, term);
+            assert_eq!((filter.search_operator, filter.search_term.as_str()), (operator, rest));
+        }
+    }
 }

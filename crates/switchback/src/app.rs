@@ -6,7 +6,7 @@ use crate::place::{Place, open_or_create};
 use crate::table::table;
 use anyhow::bail;
 use flow::Price;
-use serde_json::{Value, json};
+use serde::Serialize;
 use server::clock::now_ms;
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -162,10 +162,8 @@ impl App {
                     },
                 )
                 .await?;
-                say!(
-                    "{}",
-                    json!({"applicationId": id, "applicationSecret": secret, "callbackSecret": callback_secret})
-                );
+                let (application_secret, callback_secret) = (Some(secret), Some(callback_secret));
+                say!("{}", Shown { application_secret, callback_secret, ..Shown::of(id) }.json()?);
             }
             App::List { place, json } => list(&place.open()?, json).await?,
             App::Balance { id, set, add, none, place } => {
@@ -186,16 +184,14 @@ impl App {
                 };
                 let secret = webhook_secret(&admin.secret_key().await?, &id, key);
                 let until = iso(key.changed_ms.saturating_add(CallbackKey::GRACE_MS));
-                say!(
-                    "{}",
-                    json!({"applicationId": id, "callbackSecret": secret, "previousSignsUntil": until})
-                );
+                let (callback_secret, previous_signs_until) = (Some(secret), Some(until));
+                say!("{}", Shown { callback_secret, previous_signs_until, ..Shown::of(id) }.json()?);
             }
             App::Rotate { id, place, .. } => {
                 let Some(secret) = place.open()?.rotate_secret(&id).await? else {
                     bail!("there is no application {id} that could have a secret");
                 };
-                say!("{}", json!({"applicationId": id, "applicationSecret": secret}));
+                say!("{}", Shown { application_secret: Some(secret), ..Shown::of(id) }.json()?);
             }
             App::Revoke { id, place } => {
                 if !place.open()?.revoke_application(&id, now_ms()).await? {
@@ -205,6 +201,69 @@ impl App {
             }
         }
         Ok(())
+    }
+}
+
+/// What is printed of an application's secrets, as programs read it.
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown {
+    application_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    application_secret: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    callback_secret: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous_signs_until: Option<String>,
+}
+
+impl Shown {
+    fn of(application_id: String) -> Shown {
+        Shown { application_id, ..Shown::default() }
+    }
+
+    fn json(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self)
+    }
+}
+
+/// An application in a list, as programs read it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed<'a> {
+    application_id: &'a str,
+    name: &'a str,
+    created_at: String,
+    revoked_at: Option<String>,
+    token_seconds: u32,
+    transcode: bool,
+    limits: ListedLimits,
+    callback_secret: String,
+}
+
+/// Limits as programs read them; null where the server's configuration says.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ListedLimits {
+    requests_per_second: Option<u32>,
+    searches_max: Option<NonZeroU32>,
+    tokens_max: Option<NonZeroU32>,
+}
+
+impl Listed<'_> {
+    fn of<'a>(application: &'a Application, key: &[u8; 32]) -> Listed<'a> {
+        let Application { id, name, created_ms, revoked_ms, settings, .. } = application;
+        let ApplicationLimits { requests_per_second, searches_max, tokens_max } = settings.limits;
+        Listed {
+            application_id: id,
+            name,
+            created_at: iso(*created_ms),
+            revoked_at: revoked_ms.map(iso),
+            token_seconds: settings.token_ttl.seconds(),
+            transcode: settings.transcode,
+            limits: ListedLimits { requests_per_second, searches_max, tokens_max },
+            callback_secret: webhook_secret(key, id, settings.callback_key),
+        }
     }
 }
 
@@ -260,12 +319,6 @@ async fn limits(
     Ok(describe(&limits))
 }
 
-/// Limits as programs read them; null where the server's configuration says.
-fn limits_of(limits: &ApplicationLimits) -> Value {
-    let ApplicationLimits { requests_per_second, searches_max, tokens_max } = limits;
-    json!({"requestsPerSecond": requests_per_second, "searchesMax": searches_max, "tokensMax": tokens_max})
-}
-
 /// Limits as people read them.
 fn describe(limits: &ApplicationLimits) -> String {
     let ApplicationLimits { requests_per_second, searches_max, tokens_max } = *limits;
@@ -283,21 +336,7 @@ async fn list(admin: &dyn Admin, as_json: bool) -> anyhow::Result<()> {
     let key = admin.secret_key().await?;
     let applications = admin.applications().await?;
     if as_json {
-        let rows: Vec<_> = applications
-            .iter()
-            .map(|a| {
-                json!({
-                    "applicationId": a.id,
-                    "name": a.name,
-                    "createdAt": iso(a.created_ms),
-                    "revokedAt": a.revoked_ms.map(iso),
-                    "tokenSeconds": a.settings.token_ttl.seconds(),
-                    "transcode": a.settings.transcode,
-                    "limits": limits_of(&a.settings.limits),
-                    "callbackSecret": webhook_secret(&key, &a.id, a.settings.callback_key),
-                })
-            })
-            .collect();
+        let rows: Vec<_> = applications.iter().map(|of| Listed::of(of, &key)).collect();
         say!("{}", output::json(&rows)?);
         return Ok(());
     }

@@ -1,9 +1,15 @@
 //! A small client of the API.
 
+use crate::output;
 use anyhow::{Context, bail};
 use reqwest::{Client, Method, Response, StatusCode, Url};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::time::Duration;
+use wire::error_body::ErrorBody;
+use wire::search::FilterRequest;
+use wire::token::{TokenError, TokenResponse};
 
 /// Where the API is and who calls it.
 #[derive(clap::Args, Clone)]
@@ -25,6 +31,9 @@ impl Account {
     }
 
     /// Takes a token.
+    ///
+    /// # Errors
+    /// When `--url` is no URL, the server can't be reached, or it gives no token.
     pub async fn login(&self) -> anyhow::Result<Api> {
         let client = Client::builder().timeout(Duration::from_secs(60)).no_proxy().build()?;
         let url = base_url(&self.url)?;
@@ -33,10 +42,9 @@ impl Account {
             .basic_auth(&self.app_id, Some(&self.app_secret))
             .header("content-type", "application/x-www-form-urlencoded")
             .body("grant_type=client_credentials");
-        let answer = read(request.send().await.with_context(|| format!("asking {url}"))?).await?;
-        let token =
-            answer["access_token"].as_str().context("the server answered without a token")?.to_owned();
-        Ok(Api { client, url, token })
+        let response = request.send().await.with_context(|| format!("asking {url}"))?;
+        let token: TokenResponse = Answer::of(response).await?.read("a token")?;
+        Ok(Api { client, url, token: token.access_token })
     }
 }
 
@@ -61,48 +69,106 @@ pub struct Api {
 }
 
 impl Api {
-    /// Calls the API and reads its JSON.
-    pub async fn call(&self, method: Method, path: &str, body: Option<String>) -> anyhow::Result<Value> {
+    /// Calls the API.
+    ///
+    /// # Errors
+    /// When the server can't be reached, or refuses what is asked for.
+    pub async fn call(&self, method: Method, path: &str, body: Option<String>) -> anyhow::Result<Answer> {
         let mut request = self.client.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token);
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
         }
-        read(request.send().await?).await
+        Answer::of(request.send().await?).await
     }
 
-    /// Posts a body, and answers with the response as it comes.
-    pub async fn stream(&self, path: &str, body: String, accept: &str) -> anyhow::Result<Response> {
+    /// Searches by filters that all have to hold. `path` has the query.
+    ///
+    /// # Errors
+    /// As [`Api::call`].
+    pub async fn search(&self, path: &str, filters: &[FilterRequest]) -> anyhow::Result<Answer> {
+        self.call(Method::POST, path, Some(serde_json::to_string(filters)?)).await
+    }
+
+    /// Searches, and returns the response while it comes, in the format `accept`.
+    ///
+    /// # Errors
+    /// As [`Api::call`].
+    pub async fn export(
+        &self,
+        path: &str,
+        filters: &[FilterRequest],
+        accept: &str,
+    ) -> anyhow::Result<Response> {
         let request = self.client.post(format!("{}{path}", self.url)).bearer_auth(&self.token);
-        let request = request.header("content-type", "application/json").header("accept", accept).body(body);
+        let request = request.header("content-type", "application/json").header("accept", accept);
         // However long it takes, as long as something comes.
-        let response = request.timeout(Duration::from_secs(24 * 3600)).send().await?;
-        if response.status() != StatusCode::OK {
-            read(response).await?;
-            bail!("the server did not answer as expected");
+        let request = request.timeout(Duration::from_secs(24 * 3600)).body(serde_json::to_string(filters)?);
+        let response = request.send().await?;
+        if response.status() == StatusCode::OK {
+            return Ok(response);
         }
-        Ok(response)
+        let answer = Answer::of(response).await?;
+        bail!("the server answered with something else than an export: {}", answer.start());
     }
 }
 
-async fn read(response: Response) -> anyhow::Result<Value> {
-    let status = response.status();
-    let text = response.text().await?;
-    if status == StatusCode::NO_CONTENT {
-        return Ok(Value::Null);
+/// The body of an answer that says yes, as the server sent it.
+pub struct Answer {
+    body: String,
+}
+
+impl Answer {
+    async fn of(response: Response) -> anyhow::Result<Answer> {
+        let status = response.status();
+        let body = response.text().await?;
+        if matches!(status, StatusCode::OK | StatusCode::NO_CONTENT) {
+            return Ok(Answer { body });
+        }
+        bail!("{status}{}", refusal(&body));
     }
-    if status == StatusCode::OK {
-        return serde_json::from_str(&text).context("the server answered with something else than JSON");
+
+    /// Reads it; members that this version does not know are ignored.
+    ///
+    /// # Errors
+    /// When it is something else than `what`.
+    pub fn read<T: DeserializeOwned>(&self, what: &str) -> anyhow::Result<T> {
+        let read = serde_json::from_str(&self.body);
+        read.with_context(|| format!("the server answered with something else than {what}: {}", self.start()))
     }
-    let body: Value = serde_json::from_str(&text).unwrap_or_default();
-    if let Some(errors) = body["errors"].as_array() {
-        let lines: Vec<_> = errors
-            .iter()
-            .map(|e| format!("{} {}", e["field"].as_str().unwrap_or(""), e["message"].as_str().unwrap_or("")))
-            .collect();
-        bail!("{status}\n{}", lines.join("\n"));
+
+    /// Its JSON for people: its members in their order, those that this version does not know as well.
+    ///
+    /// # Errors
+    /// When it is no JSON.
+    pub fn json(&self) -> anyhow::Result<String> {
+        Ok(output::json(&self.read::<Value>("JSON")?)?)
     }
-    let message = body["developerMessage"].as_str().or(body["error_description"].as_str());
-    bail!("{status} {}", message.unwrap_or(&text));
+
+    fn start(&self) -> Cow<'_, str> {
+        start_of(&self.body)
+    }
+}
+
+/// So much of a body that nobody expected is shown, characters.
+const SHOWN_MAX: usize = 200;
+
+fn start_of(body: &str) -> Cow<'_, str> {
+    match body.char_indices().nth(SHOWN_MAX) {
+        Some((end, _)) => format!("{}…", body.get(..end).unwrap_or_default()).into(),
+        None => body.into(),
+    }
+}
+
+/// Why the server refused, as it stands behind the status: an error body, an error of OAuth, or any text.
+fn refusal(body: &str) -> String {
+    if let Ok(ErrorBody { developer_message, errors, .. }) = serde_json::from_str(body) {
+        let lines = errors.iter().map(|error| format!("\n{} {}", error.field, error.message));
+        return if errors.is_empty() { format!(" {developer_message}") } else { lines.collect() };
+    }
+    match serde_json::from_str::<TokenError>(body) {
+        Ok(error) => format!(" {}", error.error_description),
+        Err(_) => format!(" {}", start_of(body)),
+    }
 }
 
 /// Base64 as Standard Webhooks secrets have it.
@@ -133,5 +199,32 @@ mod tests {
                 "{wrong}: {error}"
             );
         }
+    }
+
+    #[test]
+    fn a_refusal_is_shown_whatever_it_is() {
+        let body = r#"{"code":"400022001","developerMessage":"invalid","requestId":"1","errors":
+            [{"field":"to","rule":"format","message":"is wrong"},{"field":"from","rule":"length","message":"is long"}]}"#;
+        assert_eq!(refusal(body), "\nto is wrong\nfrom is long");
+        assert_eq!(
+            refusal(r#"{"code":"4","developerMessage":"no such flow","requestId":"1"}"#),
+            " no such flow"
+        );
+        let oauth = r#"{"error":"invalid_client","error_description":"the secret is wrong"}"#;
+        assert_eq!(refusal(oauth), " the secret is wrong");
+        assert_eq!(refusal("<html>Bad gateway"), " <html>Bad gateway");
+        assert_eq!(refusal(&"é".repeat(300)).chars().count(), 202);
+    }
+
+    #[test]
+    fn an_answer_that_is_something_else_is_an_error_that_says_so() {
+        for body in ["", "<html>", "null", "[1]", r#"{"content": 7}"#] {
+            let answer = Answer { body: body.to_owned() };
+            let error = answer.read::<wire::search::PageView>("a page of trackings").unwrap_err();
+            assert!(error.to_string().contains("something else than a page of trackings"), "{error}");
+        }
+        let answer = Answer { body: r#"{"zebra":1,"apple":{"new":[true]}}"#.to_owned() };
+        let shown = answer.json().unwrap();
+        assert!(shown.find("zebra") < shown.find("apple") && shown.contains("new"), "{shown}");
     }
 }

@@ -4,12 +4,11 @@ use crate::api::trackings_table;
 use crate::app::{self, Credentials};
 use crate::client::{Account, Api};
 use crate::log::start_log;
-use crate::output::{self, say};
+use crate::output::say;
 use crate::serve;
 use crate::table::{Table, table};
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Method;
-use serde_json::{Value, json};
 use server::Server;
 use server::config::{Config, parse_listen};
 use std::collections::BTreeMap;
@@ -17,6 +16,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use store::ApplicationSettings;
+use wire::search::{FieldName, FilterRequest, Operator, PageView};
+use wire::send_view::SendResponse;
+use wire::tracking::MessageView;
 
 /// Flows that the demo sends.
 const FLOWS: u64 = 500;
@@ -99,18 +101,18 @@ async fn show(api: &Api) -> anyhow::Result<()> {
         sends.spawn(async move {
             // The semaphore is never closed.
             let _slot = slots.acquire_owned().await;
-            let answer = api.call(Method::POST, "/failover", Some(flow(i).to_string())).await;
+            let answer = api.call(Method::POST, "/failover", Some(flow(i))).await;
             progress.inc(1);
             answer
         });
     }
-    let mut ids = Vec::new();
     while let Some(sent) = sends.join_next().await {
-        ids.push(sent??["trackingId"].as_str().unwrap_or_default().to_owned());
+        sent??.read::<SendResponse>("an accepted flow")?;
     }
     progress.set_message("waiting");
     loop {
-        let open = total(api, json!([is_not("status", "Succeeded"), is_not("status", "Failed")])).await?;
+        let ended = ["Succeeded", "Failed"].map(|status| is_not(FieldName::Status, status));
+        let open = search(api, "size=1", &ended).await?.0.total_elements as u64;
         progress.set_position(FLOWS + FLOWS.saturating_sub(open));
         if open == 0 {
             break;
@@ -119,94 +121,113 @@ async fn show(api: &Api) -> anyhow::Result<()> {
     }
     progress.finish_and_clear();
 
-    let page = search(api, "size=1000", json!([])).await?.0;
-    say!("What became of {} messages in {FLOWS} flows:\n{}\n", count_messages(&page), outcomes(&page));
+    let page = search(api, "size=1000", &[]).await?.0;
+    let count = messages(&page).count();
+    say!("What became of {count} messages in {FLOWS} flows:\n{}\n", outcomes(&page));
 
     let searches = [
-        ("all flows", json!([])),
-        ("failed, and ended by Voice", json!([is("status", "Failed"), is("terminationChannel", "Voice")])),
+        ("all flows", vec![]),
+        (
+            "failed, and ended by Voice",
+            vec![
+                FilterRequest::is(FieldName::Status, "Failed"),
+                FilterRequest::is(FieldName::TerminationChannel, "Voice"),
+            ],
+        ),
         (
             "to a number ending in 10, with no call made",
-            json!([
-                {"fieldName": "to", "searchOperator": "ends_with", "searchTerm": "10"},
-                is_not("type", "Voice"),
-            ]),
+            vec![
+                FilterRequest::by(FieldName::To, Operator::EndsWith, "10"),
+                is_not(FieldName::Type, "Voice"),
+            ],
         ),
     ];
     for (name, filters) in searches {
-        let (page, took) = search(api, "size=3", filters).await?;
-        say!("{} {name}, found in {:.2} ms; the newest:", page["totalElements"], took.as_secs_f64() * 1000.0);
+        let (page, took) = search(api, "size=3", &filters).await?;
+        say!("{} {name}, found in {:.2} ms; the newest:", page.total_elements, took.as_secs_f64() * 1000.0);
         say!("{}\n", trackings_table(&page));
     }
 
-    let filters = json!([is("type", "Viber"), is("terminationChannel", "Sms"), is("status", "Succeeded")]);
-    let page = search(api, "size=1", filters).await?.0;
-    if let Some(id) = page["content"][0]["trackingId"].as_str() {
-        let tracking = api.call(Method::GET, &format!("/failover/tracking/{id}"), None).await?;
-        say!("One that Viber could not deliver and Sms did:\n{}", output::json(&tracking)?);
+    let wanted = [
+        (FieldName::Type, "Viber"),
+        (FieldName::TerminationChannel, "Sms"),
+        (FieldName::Status, "Succeeded"),
+    ];
+    let page = search(api, "size=1", &wanted.map(|(field, term)| FilterRequest::is(field, term))).await?.0;
+    if let Some(found) = page.content.first() {
+        let path = format!("/failover/tracking/{}", found.tracking_id);
+        let tracking = api.call(Method::GET, &path, None).await?;
+        say!("One that Viber could not deliver and Sms did:\n{}", tracking.json()?);
     }
     Ok(())
 }
 
-/// The `i`th flow: Viber, then Sms, then Voice, to a number whose last digits are all outcomes in turn.
-fn flow(i: u64) -> Value {
+/// The `i`th flow as JSON: Viber, then Sms, then Voice, to a number whose last digits are all outcomes in
+/// turn.
+fn flow(i: u64) -> String {
     let to = format!("+30690{:07}", i * 7 % 1000 + (i / 1000) * 1000);
-    json!({"flow": [
-        {"type": "Viber", "order": 1, "senderInfoTrackingId": "acme", "to": to, "ttl": 2,
-         "message": {"text": "Your parcel is here.",
-                     "action": {"caption": "Track", "targetUrl": "https://acme.example/t/1"}}},
-        {"type": "Sms", "order": 2, "from": "Acme", "to": to, "ttl": 4, "message": {"body": "Your parcel is here."}},
-        {"type": "Voice", "order": 3, "from": "+302100000000", "to": {"phone": to}, "ttl": 4,
-         "dialPlan": {"verbs": [{"type": "SAY", "message": {"language": "en-US", "gender": "female",
-                                                            "text": "Your parcel is here."}}]}},
-    ]})
+    FLOW.replace("{to}", &to)
 }
 
-fn is(field: &str, term: &str) -> Value {
-    json!({"fieldName": field, "searchTerm": term})
+/// The flow that is sent to every recipient.
+const FLOW: &str = r#"{"flow": [
+    {"type": "Viber", "order": 1, "senderInfoTrackingId": "acme", "to": "{to}", "ttl": 2,
+     "message": {"text": "Your parcel is here.",
+                 "action": {"caption": "Track", "targetUrl": "https://acme.example/t/1"}}},
+    {"type": "Sms", "order": 2, "from": "Acme", "to": "{to}", "ttl": 4, "message": {"body": "Your parcel is here."}},
+    {"type": "Voice", "order": 3, "from": "+302100000000", "to": {"phone": "{to}"}, "ttl": 4,
+     "dialPlan": {"verbs": [{"type": "SAY", "message": {"language": "en-US", "gender": "female",
+                                                        "text": "Your parcel is here."}}]}}
+]}"#;
+
+fn is_not(field: FieldName, term: &str) -> FilterRequest {
+    FilterRequest::by(field, Operator::IsNot, term)
 }
 
-fn is_not(field: &str, term: &str) -> Value {
-    json!({"fieldName": field, "searchOperator": "is_not", "searchTerm": term})
-}
-
-async fn search(api: &Api, query: &str, filters: Value) -> anyhow::Result<(Value, Duration)> {
+async fn search(api: &Api, query: &str, filters: &[FilterRequest]) -> anyhow::Result<(PageView, Duration)> {
     let started = Instant::now();
-    let path = format!("/failover/tracking?{query}");
-    let page = api.call(Method::POST, &path, Some(filters.to_string())).await?;
-    Ok((page, started.elapsed()))
+    let answer = api.search(&format!("/failover/tracking?{query}"), filters).await?;
+    let took = started.elapsed();
+    Ok((answer.read("a page of trackings")?, took))
 }
 
-async fn total(api: &Api, filters: Value) -> anyhow::Result<u64> {
-    Ok(search(api, "size=1", filters).await?.0["totalElements"].as_u64().unwrap_or_default())
-}
-
-fn messages(page: &Value) -> impl Iterator<Item = &Value> {
-    let content = page["content"].as_array().into_iter().flatten();
-    content.flat_map(|tracking| tracking["messages"].as_array().into_iter().flatten())
-}
-
-fn count_messages(page: &Value) -> usize {
-    messages(page).count()
+fn messages(page: &PageView) -> impl Iterator<Item = &MessageView> {
+    page.content.iter().flat_map(|tracking| &tracking.messages)
 }
 
 /// Messages by channel and status, with their price.
-fn outcomes(page: &Value) -> Table {
-    let mut rows: BTreeMap<(String, String, String), (u64, f64)> = BTreeMap::new();
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+fn outcomes(page: &PageView) -> Table {
+    let mut rows: BTreeMap<_, (u64, f64)> = BTreeMap::new();
     for message in messages(page) {
-        let status = &message["status"];
-        let key = (text(&message["type"]), text(&status["name"]), text(&status["reason"]["detailedStatus"]));
+        let status = message.status();
+        let key = (message.channel().name(), status.name.as_str(), status.reason.detailed_status.as_str());
         let row = rows.entry(key).or_default();
         row.0 += 1;
-        row.1 += message["price"].as_f64().unwrap_or_default();
+        row.1 += message.price();
     }
     let mut table = table(["channel", "status", "detailed status", "messages", "price"]);
     for ((channel, status, detail), (count, price)) in rows {
+        let [channel, status, detail] = [channel, status, detail].map(str::to_owned);
         table.add_row([channel, status, detail, count.to_string(), format!("{price:.3}")]);
     }
     for column in [3, 4] {
         table.align_right(column);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    #[test]
+    fn the_flows_of_the_demo_are_json_with_their_recipients() {
+        for i in [0, 1, FLOWS - 1] {
+            let sent: Value = serde_json::from_str(&flow(i)).unwrap();
+            let steps = sent["flow"].as_array().unwrap();
+            let to = steps[0]["to"].as_str().unwrap();
+            assert!(flow::is_e164(to) && steps[1]["to"] == to && steps[2]["to"]["phone"] == to, "{to}");
+        }
+    }
 }

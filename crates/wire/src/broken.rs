@@ -1,16 +1,17 @@
 //! The rules that a request breaks, as answers tell them (contract, section 8).
 
 use flow::Rule;
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 /// A member of a request that breaks a rule.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
     /// The member's path: `flow[1].message.text`.
     pub field: String,
     /// The rule's name.
-    #[serde(serialize_with = "rule_name")]
+    #[serde(serialize_with = "rule_name", deserialize_with = "rule_named")]
     #[schema(schema_with = crate::words::rules)]
     pub rule: Rule,
     /// The rule in words.
@@ -19,6 +20,12 @@ pub struct FieldError {
 
 fn rule_name<S: Serializer>(rule: &Rule, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(rule.name())
+}
+
+fn rule_named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Rule, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let named = Rule::ALL.into_iter().find(|rule| rule.name() == name);
+    named.ok_or_else(|| D::Error::custom(format_args!("no rule has the name {name:?}")))
 }
 
 /// Longest path of a member in an answer, octets: it can have names that the client chose.

@@ -1,12 +1,13 @@
 //! The body of every answer that says no (contract, section 8).
 
 use crate::broken::FieldError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// The error body.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorBody {
     /// Nine digits: HTTP status, module, number.
@@ -18,12 +19,12 @@ pub struct ErrorBody {
     /// read.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "Failover")]
-    pub entity: Option<&'static str>,
+    pub entity: Option<Cow<'static, str>>,
     /// The first broken rule of each member, by its path: as the original service has it, which clients read.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, String>,
     /// The members that break rules.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
     /// Names this answer in the logs.
     pub request_id: String,

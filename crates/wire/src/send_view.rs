@@ -5,15 +5,16 @@ use crate::time::iso;
 use crate::tracking::flow_kind;
 use crate::words::StrategyWord;
 use flow::{CallbackStrategy, Flow};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// A flow that was accepted.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SendResponse {
-    tracking_id: Uuid,
+    pub tracking_id: Uuid,
     /// The steps as accepted, with every default filled in.
     flow: Vec<StepView>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -22,20 +23,20 @@ pub struct SendResponse {
     restrictions: Option<RestrictionsView>,
     /// `transactional` for a transactional flow.
     #[serde(skip_serializing_if = "Option::is_none")]
-    flow_kind: Option<&'static str>,
+    flow_kind: Option<Cow<'static, str>>,
     #[schema(format = DateTime)]
     created_at: String,
 }
 
 /// Where results go and when.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct CallbackView {
     strategy: StrategyWord,
     url: String,
 }
 
 /// Registration ids that Indian carriers ask for.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RestrictionsView {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,7 +61,7 @@ impl From<&Flow> for SendResponse {
                 content_template_id: ids.content_template_id.clone(),
                 principal_entity_id: ids.principal_entity_id.clone(),
             }),
-            flow_kind: flow_kind(flow.kind),
+            flow_kind: flow_kind(flow.kind).map(Cow::from),
             created_at: iso(flow.created_ms),
         }
     }

@@ -1,10 +1,10 @@
 //! Recipients who want no more messages, as the API shows them. Ours, beyond the contract.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Recipients who want no more messages.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct SuppressionsView {
     pub content: Vec<SuppressionView>,
     /// What to ask for as `after` next; none at the end.
@@ -13,7 +13,7 @@ pub struct SuppressionsView {
 }
 
 /// A recipient who wants no more messages.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct SuppressionView {
     pub recipient: String,
     pub reason: String,

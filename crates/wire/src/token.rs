@@ -1,6 +1,7 @@
 //! The request and the answers of `POST /oauth/token` (contract, section 1; RFC 6749, 4.4 and 5).
 
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use utoipa::{IntoParams, ToSchema};
 
 /// What a client asks for, in the body or the query.
@@ -20,23 +21,23 @@ pub struct TokenRequest {
 }
 
 /// A token.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct TokenResponse {
     pub access_token: String,
     /// `bearer`
-    pub token_type: &'static str,
+    pub token_type: Cow<'static, str>,
     /// Seconds.
     pub expires_in: u32,
     /// What it is narrowed to, in words with blanks between them.
     pub scope: String,
     /// The roles.
-    pub permissions: Vec<&'static str>,
+    pub permissions: Vec<Cow<'static, str>>,
 }
 
 /// Why there is no token (RFC 6749, 5.2).
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct TokenError {
     /// `invalid_client`, `invalid_request`, `unsupported_grant_type`, `invalid_scope`
-    pub error: &'static str,
-    pub error_description: &'static str,
+    pub error: Cow<'static, str>,
+    pub error_description: Cow<'static, str>,
 }

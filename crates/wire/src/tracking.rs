@@ -4,24 +4,25 @@ use crate::channel::MessageView;
 use crate::time::iso;
 use crate::views::{ReasonView, price};
 use crate::words;
-use flow::{Channel, Detail, Flow, FlowKind};
-use serde::Serialize;
+use flow::{Detail, Flow, FlowKind};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// How many flows were erased.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct ErasedView {
     pub erased: usize,
 }
 
 /// What became of a flow.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TrackingView {
     pub tracking_id: Uuid,
     #[schema(schema_with = words::flow_statuses)]
-    pub status: &'static str,
+    pub status: Cow<'static, str>,
     /// Why it failed: 0 server error, 1 insufficient balance, 2 no next step, 3 failover not triggered.
     pub status_code: Option<u8>,
     /// Only when the application cancelled it; ours, beyond the contract.
@@ -29,14 +30,14 @@ pub struct TrackingView {
     pub reason: Option<ReasonView>,
     /// The channel of the step that ended it.
     #[schema(schema_with = words::channel_or_null)]
-    pub termination_channel: Option<&'static str>,
+    pub termination_channel: Option<Cow<'static, str>>,
     pub total_price: f64,
     /// Always `Failover`.
-    pub originating_service: &'static str,
+    pub originating_service: Cow<'static, str>,
     pub application_id: String,
     /// `transactional` for a transactional flow.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub flow_kind: Option<&'static str>,
+    pub flow_kind: Option<Cow<'static, str>>,
     #[schema(format = DateTime)]
     pub created_at: String,
     #[schema(format = DateTime)]
@@ -51,14 +52,14 @@ impl TrackingView {
         let messages = state.messages.iter().zip(&flow.steps);
         TrackingView {
             tracking_id: flow.id,
-            status: state.status.name(),
+            status: state.status.name().into(),
             status_code: state.status_code.map(|code| code as u8),
             reason: state.cancelled.then(|| ReasonView::of(&Detail::CANCELLED, None)),
-            termination_channel: state.termination.map(Channel::name),
+            termination_channel: state.termination.map(|channel| channel.name().into()),
             total_price: price(state.total_price(&flow.steps)),
-            originating_service: "Failover",
+            originating_service: "Failover".into(),
             application_id: flow.application.clone(),
-            flow_kind: flow_kind(flow.kind),
+            flow_kind: flow_kind(flow.kind).map(Cow::from),
             created_at: iso(flow.created_ms),
             updated_at: iso(state.updated_ms),
             messages: messages.flat_map(|(message, step)| MessageView::all_of(message, step)).collect(),

@@ -3,24 +3,25 @@
 use crate::time::iso;
 use flow::{Channel, Detail, Part, Price, Step};
 use rust_decimal::prelude::ToPrimitive;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use utoipa::ToSchema;
 
 /// A status, why, and since when.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusView {
-    pub(crate) name: String,
-    reason: ReasonView,
-    updated_date: String,
+    pub name: String,
+    pub reason: ReasonView,
+    pub updated_date: String,
 }
 
 /// Why a message, or a flow, has its status.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReasonView {
-    detailed_status: String,
-    description: String,
+    pub detailed_status: String,
+    pub description: String,
 }
 
 impl ReasonView {
@@ -45,8 +46,8 @@ pub fn ttl_minutes(step: &Step) -> f64 {
 }
 
 /// The spellings of a step's failover statuses.
-pub fn failover_names(step: &Step) -> Vec<&'static str> {
-    step.failover_on.iter().map(|status| status.name()).collect()
+pub fn failover_names(step: &Step) -> Vec<Cow<'static, str>> {
+    step.failover_on.iter().map(|status| status.name().into()).collect()
 }
 
 /// An amount, as trackings show it.

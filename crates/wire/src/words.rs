@@ -1,7 +1,7 @@
 //! The words of the contract, as the description lists them.
 
 use flow::{Channel, FlowStatus, Rule};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -35,7 +35,7 @@ pub fn rules() -> Object {
 }
 
 /// When a callback is made.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[allow(clippy::enum_variant_names)] // They are the contract's words.
 pub enum StrategyWord {
     /// On every change of a status.

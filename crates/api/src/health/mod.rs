@@ -30,7 +30,7 @@ pub(crate) fn router() -> Router<Arc<Api>> {
     security(())
 )]
 pub async fn live() -> Json<Health> {
-    Json(Health { status: "ok", carriers: BTreeMap::new() })
+    Json(Health { status: "ok".into(), carriers: BTreeMap::new() })
 }
 
 /// The server takes flows: something like a flow can be written now.
@@ -46,7 +46,7 @@ pub async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, Json<Health>) {
     let carriers = api.service.carriers().into_iter().map(|carrier| (carrier.name, carrier.is_up)).collect();
     let status = api.service.readiness().await;
     let code = if status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, Json(Health { status, carriers }))
+    (code, Json(Health { status: status.into(), carriers }))
 }
 
 /// Counters in Prometheus' text format.

@@ -15,6 +15,7 @@ use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use engine::clock::now_ms;
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use wire::token::{TokenError, TokenRequest, TokenResponse};
@@ -25,7 +26,9 @@ pub(crate) fn router() -> Router<Arc<Api>> {
 }
 
 fn refuse(status: StatusCode, error: &'static str, error_description: &'static str) -> Response {
-    let mut response = (status, Json(TokenError { error, error_description })).into_response();
+    let mut response =
+        (status, Json(TokenError { error: error.into(), error_description: error_description.into() }))
+            .into_response();
     if status == StatusCode::UNAUTHORIZED {
         let challenge = header::HeaderValue::from_static("Basic realm=\"switchback\"");
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
@@ -91,7 +94,9 @@ pub async fn issue(
     let issued = api.service.issue_token(&application, permissions.join(" ")).await?;
     let (access_token, expires_in) = (issued.text, issued.expires_in_s);
     let scope = scope.words();
-    let response = TokenResponse { access_token, token_type: "bearer", expires_in, scope, permissions };
+    let permissions = permissions.into_iter().map(Cow::from).collect();
+    let token_type = "bearer".into();
+    let response = TokenResponse { access_token, token_type, expires_in, scope, permissions };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(response)).into_response())
 }
 

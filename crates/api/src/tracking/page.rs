@@ -8,11 +8,11 @@ use axum::response::{IntoResponse, Response};
 use engine::service::{FLOWS_MAX, PIECE_BYTES, Service, Unanswered};
 use flow::Flow;
 use futures::stream::{StreamExt, once, try_unfold};
-use serde::Serialize;
 use std::sync::Arc;
 use std::time::Instant;
 use store::{Application, StoreError};
 use uuid::Uuid;
+use wire::search::PageView;
 use wire::tracking::TrackingView;
 
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -26,20 +26,8 @@ pub struct Page {
     of: Arc<Application>,
     /// Its flows, the next one last.
     ids: Vec<Uuid>,
-    counts: Counts,
-}
-
-/// What a page says behind its trackings.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Counts {
-    total_pages: usize,
-    total_elements: usize,
-    number: usize,
-    size: usize,
-    number_of_elements: usize,
-    first: bool,
-    last: bool,
+    /// Without its content, which is written piece by piece.
+    view: PageView,
 }
 
 impl Page {
@@ -53,17 +41,7 @@ impl Page {
         size: usize,
     ) -> Page {
         ids.reverse();
-        let total_pages = total.div_ceil(size);
-        let counts = Counts {
-            total_pages,
-            total_elements: total,
-            number,
-            size,
-            number_of_elements: 0,
-            first: number == 0 || total == 0,
-            last: number + 1 >= total_pages,
-        };
-        Page { service, of, ids, counts }
+        Page { service, of, ids, view: PageView::empty(total, number, size) }
     }
 
     /// The answer. A page of one piece is sent as it is; of a larger one, the pieces behind the first are
@@ -92,7 +70,7 @@ impl Page {
     async fn begin(mut self, mut timing: Timing) -> Result<(Option<Page>, Vec<u8>, Timing), Unanswered> {
         let flows = self.load().await?;
         timing.note("documents");
-        let mut first = b"{\"content\":[".to_vec();
+        let mut first = PageView::OPENING.as_bytes().to_vec();
         self.write(&flows, &mut first)?;
         timing.note("json");
         let goes_on = !self.ids.is_empty();
@@ -131,18 +109,16 @@ impl Page {
         // A flow that was pruned between the two questions is not shown; the total was true when it was
         // counted.
         for flow in flows.iter().flatten() {
-            if self.counts.number_of_elements > 0 {
+            if self.view.number_of_elements > 0 {
                 piece.push(b',');
             }
-            self.counts.number_of_elements += 1;
+            self.view.number_of_elements += 1;
             let tracking = TrackingView::of(flow, &flow.state);
             serde_json::to_writer(&mut *piece, &tracking).map_err(|_| Unanswered::Failed)?;
         }
         if self.ids.is_empty() {
-            // The counts are members of the same object as the trackings.
-            let counts = serde_json::to_vec(&self.counts).map_err(|_| Unanswered::Failed)?;
-            piece.extend(b"],");
-            piece.extend(counts.get(1..).unwrap_or_default());
+            let closing = self.view.closing().map_err(|_| Unanswered::Failed)?;
+            piece.extend(closing.into_bytes());
         }
         Ok(())
     }

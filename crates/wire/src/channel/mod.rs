@@ -14,9 +14,10 @@ pub mod voice;
 
 use crate::reader::Reader;
 use crate::step_reader::{StepContext, StepReader};
+use crate::views::StatusView;
 use flow::{Channel, Content, Message, Step};
 use rules::{ChannelWire, MessageFields};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// Makes the enums and their readers from the table: the channel's name, its file, and the types of a step in
@@ -35,14 +36,14 @@ macro_rules! channels {
         }
 
         /// A step as accepted, with every default filled in.
-        #[derive(Clone, Debug, Serialize, ToSchema)]
+        #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
         #[serde(untagged)]
         pub enum StepView {
             $(#[doc = $doc] $(#[cfg($($cfg)*)])? $name(Box<$file::$step>),)*
         }
 
         /// What became of a started step, or of a part of it.
-        #[derive(Debug, Serialize, ToSchema)]
+        #[derive(Debug, Serialize, Deserialize, ToSchema)]
         #[serde(untagged)]
         pub enum MessageView {
             $(#[doc = $about] $(#[cfg($($cfg)*)])? $name(Box<$file::$message>),)*
@@ -109,10 +110,24 @@ impl MessageView {
         self.channel_and_fields().1.to()
     }
 
-    /// Its type and status in a few words.
+    /// The channel that it went over.
+    pub fn channel(&self) -> Channel {
+        self.channel_and_fields().0
+    }
+
+    /// Its status, why, and since when.
+    pub fn status(&self) -> &StatusView {
+        self.channel_and_fields().1.status()
+    }
+
+    /// What it costs, in the installation's currency.
+    pub fn price(&self) -> f64 {
+        self.channel_and_fields().1.price()
+    }
+
+    /// Its channel and status: `Sms Delivered`.
     pub fn summary(&self) -> String {
-        let (channel, fields) = self.channel_and_fields();
-        format!("{channel} {}", fields.status().name)
+        format!("{} {}", self.channel(), self.status().name)
     }
 }
 

@@ -23,4 +23,7 @@ pub trait MessageFields {
 
     /// The status.
     fn status(&self) -> &StatusView;
+
+    /// What it costs, in the installation's currency.
+    fn price(&self) -> f64;
 }

@@ -7,7 +7,8 @@ use crate::time::iso;
 use crate::views::{ReasonView, StatusView, carrier, failover_names, price, status, ttl_minutes, whole};
 use crate::words::message_statuses;
 use flow::{Channel, Message, Part, Rule, ShortLink, Shortened, Sms, Step};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use uuid::Uuid;
@@ -28,7 +29,7 @@ const URL_VALIDITY_MIN_S: u32 = 3600;
 const URL_VALIDITY_MAX_S: u32 = 2_592_000;
 
 /// The type of an Sms.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 pub enum SmsType {
     /// Its only value.
     Sms,
@@ -95,7 +96,7 @@ pub struct SmsMessageRequest {
 }
 
 /// An Sms step.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SmsStep {
     #[serde(rename = "type")]
@@ -112,7 +113,7 @@ pub struct SmsStep {
     #[serde(serialize_with = "whole")]
     ttl: f64,
     #[schema(value_type = Vec<SmsFailoverStatus>)]
-    failover_on_statuses: Vec<&'static str>,
+    failover_on_statuses: Vec<Cow<'static, str>>,
     message: SmsMessage,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -120,7 +121,7 @@ pub struct SmsStep {
 }
 
 /// Replaces every link of the body by a short one.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UrlShortenerView {
     /// How long the short links work, seconds.
@@ -129,7 +130,7 @@ pub struct UrlShortenerView {
 }
 
 /// What an Sms says.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SmsMessage {
     #[schema(min_length = 1, example = "Your parcel is here")]
     body: String,
@@ -143,7 +144,7 @@ pub struct SmsMessage {
 }
 
 /// A part of a short message.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SmsView {
     #[serde(rename = "type")]
@@ -173,7 +174,7 @@ pub struct SmsView {
     #[schema(value_type = SmsStatusView)]
     status: StatusView,
     #[schema(value_type = Vec<SmsFailoverStatus>)]
-    failover_on_statuses: Vec<&'static str>,
+    failover_on_statuses: Vec<Cow<'static, str>>,
     #[schema(format = DateTime)]
     created_at: String,
 }
@@ -311,5 +312,9 @@ impl MessageFields for SmsView {
 
     fn status(&self) -> &StatusView {
         &self.status
+    }
+
+    fn price(&self) -> f64 {
+        self.price
     }
 }

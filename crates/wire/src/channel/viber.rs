@@ -10,8 +10,9 @@ use flow::{
     Action, Channel, ChannelContent, FlowKind, Message, Part, Rule, Step, Viber, ViberBody, ViberFile,
     ViberMessage, ViberTemplate, ViberVideo,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
@@ -39,7 +40,7 @@ pub(super) static WIRE: ChannelWire = ChannelWire {
 };
 
 /// The type of a Viber message.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 pub enum ViberType {
     /// Its only value.
     Viber,
@@ -135,7 +136,7 @@ pub struct ViberMessageRequest {
 }
 
 /// A Viber step: with a `message`, or with a template in a transactional flow.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ViberStep {
     #[serde(rename = "type")]
@@ -152,7 +153,7 @@ pub struct ViberStep {
     #[serde(serialize_with = "whole")]
     ttl: f64,
     #[schema(value_type = Vec<ViberFailoverStatus>)]
-    failover_on_statuses: Vec<&'static str>,
+    failover_on_statuses: Vec<Cow<'static, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     inbound_url: Option<String>,
     expire_on_delivery: bool,
@@ -169,13 +170,13 @@ pub struct ViberStep {
     template_params: Option<BTreeMap<String, String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<DeliveryScope>, nullable = false)]
-    delivery_scope: Option<&'static str>,
+    delivery_scope: Option<Cow<'static, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seq: Option<i64>,
 }
 
 /// What a Viber message shows; at least one of text, imageUrl, viberFile and viberVideo.
-#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ViberBodyView {
     #[schema(min_length = 1, max_length = 1000, example = "Your parcel is here")]
@@ -193,7 +194,7 @@ pub struct ViberBodyView {
 }
 
 /// A button under a Viber message.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ActionView {
     #[schema(min_length = 1, max_length = 30)]
@@ -203,7 +204,7 @@ pub struct ActionView {
 }
 
 /// A file in a Viber message.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FileView {
     #[schema(min_length = 1, max_length = 25)]
@@ -214,7 +215,7 @@ pub struct FileView {
 }
 
 /// A video in a Viber message.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VideoView {
     #[schema(max_length = 1000, pattern = "^https://")]
@@ -230,7 +231,7 @@ pub struct VideoView {
 }
 
 /// A Viber message.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ViberView {
     #[serde(rename = "type")]
@@ -258,7 +259,7 @@ pub struct ViberView {
     #[schema(value_type = ViberStatusView)]
     status: StatusView,
     #[schema(value_type = Vec<ViberFailoverStatus>)]
-    failover_on_statuses: Vec<&'static str>,
+    failover_on_statuses: Vec<Cow<'static, str>>,
     price: f64,
     #[schema(format = DateTime)]
     created_at: String,
@@ -401,7 +402,7 @@ pub(super) fn step_view(step: &Step, viber: &Viber) -> ViberStep {
         ViberMessage::Body(body) => (Some(ViberBodyView::from(body)), None),
         ViberMessage::Template(template) => (None, Some(template)),
     };
-    let scope = |t: &ViberTemplate| if t.all_devices { "ALL_DEVICES" } else { "PRIMARY_DEVICE" };
+    let scope = |t: &ViberTemplate| if t.all_devices { "ALL_DEVICES" } else { "PRIMARY_DEVICE" }.into();
     ViberStep {
         channel: ViberType::Viber,
         order: step.order,
@@ -460,5 +461,9 @@ impl MessageFields for ViberView {
 
     fn status(&self) -> &StatusView {
         &self.status
+    }
+
+    fn price(&self) -> f64 {
+        self.price
     }
 }

@@ -10,8 +10,9 @@ use flow::{
     Channel, Limits, MachineDetection, MachineStrategy, Message, Part, Rule, SipAddress, Step, Verb, Voice,
     VoiceTarget,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::borrow::Cow;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::Object;
 use uuid::Uuid;
@@ -28,7 +29,7 @@ pub(super) static WIRE: ChannelWire = ChannelWire {
 };
 
 /// The type of a call.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 pub enum VoiceType {
     /// Its only value.
     Voice,
@@ -154,7 +155,7 @@ pub struct MachineDetectionRequest {
     event_url: Option<String>,
 }
 /// A Voice step.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VoiceStep {
     #[serde(rename = "type")]
@@ -169,14 +170,14 @@ pub struct VoiceStep {
     #[serde(serialize_with = "whole")]
     ttl: f64,
     #[schema(value_type = Vec<VoiceFailoverStatus>)]
-    failover_on_statuses: Vec<&'static str>,
+    failover_on_statuses: Vec<Cow<'static, str>>,
     dial_plan: DialPlanView,
     #[serde(skip_serializing_if = "Option::is_none")]
     machine_detection: Option<MachineDetectionView>,
 }
 
 /// Whom a call reaches; exactly one of them.
-#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, ToSchema)]
 pub struct TargetView {
     #[schema(example = "+306900000010")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,14 +189,14 @@ pub struct TargetView {
 }
 
 /// What a call says and plays.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct DialPlanView {
     #[schema(min_items = 1)]
     verbs: Vec<VerbView>,
 }
 
 /// One thing that a call does.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "UPPERCASE")]
 pub enum VerbView {
     /// Speak a text.
@@ -218,7 +219,7 @@ pub enum VerbView {
 }
 
 /// What is said, and how.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct SayView {
     language: String,
     #[schema(value_type = Gender)]
@@ -228,17 +229,17 @@ pub struct SayView {
 }
 
 /// What to do when a machine answers.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MachineDetectionView {
     #[schema(value_type = MachineStrategyWord)]
-    strategy: &'static str,
+    strategy: Cow<'static, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     event_url: Option<String>,
 }
 
 /// A call.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct VoiceView {
     #[serde(rename = "type")]
@@ -261,7 +262,7 @@ pub struct VoiceView {
     #[schema(value_type = VoiceStatusView)]
     status: StatusView,
     #[schema(value_type = Vec<VoiceFailoverStatus>)]
-    failover_on_statuses: Vec<&'static str>,
+    failover_on_statuses: Vec<Cow<'static, str>>,
     #[schema(format = DateTime)]
     created_at: String,
 }
@@ -423,8 +424,8 @@ pub(super) fn step_view(step: &Step, voice: &Voice) -> VoiceStep {
         dial_plan: DialPlanView { verbs: voice.verbs.iter().map(VerbView::from).collect() },
         machine_detection: voice.machine_detection.as_ref().map(|detection| MachineDetectionView {
             strategy: match detection.strategy {
-                MachineStrategy::Hangup => "Hangup",
-                MachineStrategy::Continue => "Continue",
+                MachineStrategy::Hangup => "Hangup".into(),
+                MachineStrategy::Continue => "Continue".into(),
             },
             event_url: detection.event_url.clone(),
         }),
@@ -462,5 +463,9 @@ impl MessageFields for VoiceView {
 
     fn status(&self) -> &StatusView {
         &self.status
+    }
+
+    fn price(&self) -> f64 {
+        self.price
     }
 }
