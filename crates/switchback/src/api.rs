@@ -14,8 +14,9 @@ use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use uuid::Uuid;
+use wire::channel::MessageView;
 use wire::search::{FieldName, FilterRequest, Operator, PageView};
-use wire::tracking::{ErasedView, MessageView};
+use wire::tracking::ErasedView;
 
 #[derive(clap::Args)]
 pub struct Send {

@@ -16,9 +16,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use store::ApplicationSettings;
+use wire::channel::MessageView;
 use wire::search::{FieldName, FilterRequest, Operator, PageView};
 use wire::send_view::SendResponse;
-use wire::tracking::MessageView;
 
 /// Flows that the demo sends.
 const FLOWS: u64 = 500;

@@ -10,11 +10,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use wire::broken::FieldError;
+use wire::channel::MessageView;
 use wire::error_body::ErrorBody;
 use wire::search::{FieldName, FilterRequest, Operator, PageView};
 use wire::send_view::SendResponse;
 use wire::token::TokenResponse;
-use wire::tracking::{MessageView, TrackingView};
+use wire::tracking::TrackingView;
 
 const TO: &str = "+306900000010";
 
