@@ -38,7 +38,7 @@ impl Outgoing {
         &self.message().parts[usize::from(self.part)]
     }
 
-    /// Which part it is, for [`CarrierSink::answered_late`].
+    /// Which part it is, for [`crate::CarrierSink::answered_late`].
     pub fn part_ref(&self) -> PartRef {
         PartRef { flow: self.flow.id, message: self.message, part: self.part }
     }

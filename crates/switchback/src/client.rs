@@ -7,9 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::time::Duration;
-use wire::error_body::ErrorBody;
 use wire::search::FilterRequest;
-use wire::token::{TokenError, TokenResponse};
 
 /// Where the API is and who calls it.
 #[derive(clap::Args, Clone)]
@@ -43,9 +41,15 @@ impl Account {
             .header("content-type", "application/x-www-form-urlencoded")
             .body("grant_type=client_credentials");
         let response = request.send().await.with_context(|| format!("asking {url}"))?;
-        let token: TokenResponse = Answer::of(response).await?.read("a token")?;
-        Ok(Api { client, url, token: token.access_token })
+        let granted: Granted = Answer::of(response).await?.read("a token")?;
+        Ok(Api { client, url, token: granted.access_token })
     }
+}
+
+/// What is needed of an answer to a login, whoever gives it.
+#[derive(serde::Deserialize)]
+struct Granted {
+    access_token: String,
 }
 
 /// What paths are appended to. A scheme may be missing: who writes `127.0.0.1:8080` means http.
@@ -159,16 +163,36 @@ fn start_of(body: &str) -> Cow<'_, str> {
     }
 }
 
+/// What is shown of a refusal, whoever words it: an error body, or an error of OAuth.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Refusal {
+    #[serde(default)]
+    errors: Vec<BrokenRule>,
+    developer_message: Option<String>,
+    #[serde(rename = "error_description")]
+    error_description: Option<String>,
+}
+
+/// A member that breaks a rule.
+#[derive(serde::Deserialize)]
+struct BrokenRule {
+    #[serde(default)]
+    field: String,
+    #[serde(default)]
+    message: String,
+}
+
 /// Why the server refused, as it stands behind the status: an error body, an error of OAuth, or any text.
 fn refusal(body: &str) -> String {
-    if let Ok(ErrorBody { developer_message, errors, .. }) = serde_json::from_str(body) {
-        let lines = errors.iter().map(|error| format!("\n{} {}", error.field, error.message));
-        return if errors.is_empty() { format!(" {developer_message}") } else { lines.collect() };
+    let read: Option<Refusal> = serde_json::from_str(body).ok();
+    let Some(Refusal { errors, developer_message, error_description }) = read else {
+        return format!(" {}", start_of(body));
+    };
+    if !errors.is_empty() {
+        return errors.iter().map(|rule| format!("\n{} {}", rule.field, rule.message)).collect();
     }
-    match serde_json::from_str::<TokenError>(body) {
-        Ok(error) => format!(" {}", error.error_description),
-        Err(_) => format!(" {}", start_of(body)),
-    }
+    format!(" {}", developer_message.or(error_description).unwrap_or_else(|| start_of(body).to_string()))
 }
 
 /// Base64 as Standard Webhooks secrets have it.

@@ -125,6 +125,23 @@ async fn show(api: &Api) -> anyhow::Result<()> {
     let count = messages(&page).count();
     say!("What became of {count} messages in {FLOWS} flows:\n{}\n", outcomes(&page));
 
+    show_searches(api).await?;
+    let wanted = [
+        (FieldName::Type, "Viber"),
+        (FieldName::TerminationChannel, "Sms"),
+        (FieldName::Status, "Succeeded"),
+    ];
+    let page = search(api, "size=1", &wanted.map(|(field, term)| FilterRequest::is(field, term))).await?.0;
+    if let Some(found) = page.content.first() {
+        let path = format!("/failover/tracking/{}", found.tracking_id);
+        let tracking = api.call(Method::GET, &path, None).await?;
+        say!("One that Viber could not deliver and Sms did:\n{}", tracking.json()?);
+    }
+    Ok(())
+}
+
+/// Shows some searches, with what they took.
+async fn show_searches(api: &Api) -> anyhow::Result<()> {
     let searches = [
         ("all flows", vec![]),
         (
@@ -146,18 +163,6 @@ async fn show(api: &Api) -> anyhow::Result<()> {
         let (page, took) = search(api, "size=3", &filters).await?;
         say!("{} {name}, found in {:.2} ms; the newest:", page.total_elements, took.as_secs_f64() * 1000.0);
         say!("{}\n", trackings_table(&page));
-    }
-
-    let wanted = [
-        (FieldName::Type, "Viber"),
-        (FieldName::TerminationChannel, "Sms"),
-        (FieldName::Status, "Succeeded"),
-    ];
-    let page = search(api, "size=1", &wanted.map(|(field, term)| FilterRequest::is(field, term))).await?.0;
-    if let Some(found) = page.content.first() {
-        let path = format!("/failover/tracking/{}", found.tracking_id);
-        let tracking = api.call(Method::GET, &path, None).await?;
-        say!("One that Viber could not deliver and Sms did:\n{}", tracking.json()?);
     }
     Ok(())
 }

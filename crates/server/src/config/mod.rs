@@ -19,7 +19,7 @@ pub use engine::config::{
     CallbackConfig, CarrierConfig, CommonConfig, EngineConfig, KindConfig, LimitsConfig, RouteConfig,
     SenderConfig, UnknownSubmit,
 };
-pub use listen::parse_listen;
+pub use listen::{ListenError, parse_listen};
 pub use origin::Origin;
 pub use read::ENV_PREFIX;
 pub use sections::{Config, ConfigError, KeyError, PricingConfig, ServerConfig, StoreConfig, TlsConfig};
