@@ -57,10 +57,10 @@ fuzz_target!(|data: &[u8]| {
         },
         2 => {
             let variable = ("SWITCHBACK__STORE__ENCRYPTION_KEY".to_owned(), text.into_owned());
-            let _ = Config::parse("", Path::new("/nonexistent"), [variable]).map_err(|error| check_each(&error));
+            let _ = Config::parse("", Path::new("/nonexistent"), [variable]).map_err(|error| check_each(&error.to_string()));
         }
         _ => {
-            let _ = Config::parse(&text, Path::new("/nonexistent"), []).map_err(|error| check_each(&error));
+            let _ = Config::parse(&text, Path::new("/nonexistent"), []).map_err(|error| check_each(&error.to_string()));
         }
     }
 });
