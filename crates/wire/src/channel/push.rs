@@ -6,7 +6,8 @@ use crate::time::iso;
 use crate::views::{StatusView, carrier, failover_names, price, status, ttl_minutes, whole};
 use flow::channel::push::Push;
 use flow::{Channel, Message, Step};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -18,33 +19,33 @@ pub(super) static WIRE: ChannelWire = ChannelWire {
 };
 
 /// A Push step.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PushStep {
     #[serde(rename = "type")]
-    channel: &'static str,
+    channel: Cow<'static, str>,
     order: u32,
     app: String,
     to: String,
     #[serde(serialize_with = "whole")]
     ttl: f64,
-    failover_on_statuses: Vec<&'static str>,
+    failover_on_statuses: Vec<Cow<'static, str>>,
     message: PushMessage,
 }
 
 /// What a notification says.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PushMessage {
     title: String,
     text: String,
 }
 
 /// A notification.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PushView {
     #[serde(rename = "type")]
-    channel: &'static str,
+    channel: Cow<'static, str>,
     order: u32,
     message_id: Uuid,
     app: String,
@@ -73,7 +74,7 @@ pub(super) fn read(step: &StepReader<'_>) -> Option<Push> {
 /// A step as it was accepted.
 pub(super) fn step_view(step: &Step, push: &Push) -> PushStep {
     PushStep {
-        channel: Channel::Push.name(),
+        channel: Channel::Push.name().into(),
         order: step.order,
         app: push.app.clone(),
         to: push.to.clone(),
@@ -86,7 +87,7 @@ pub(super) fn step_view(step: &Step, push: &Push) -> PushStep {
 /// What became of a step, which has one part.
 pub(super) fn message_views(message: &Message, step: &Step, push: &Push) -> Vec<PushView> {
     let view = |part| PushView {
-        channel: Channel::Push.name(),
+        channel: Channel::Push.name().into(),
         order: step.order,
         message_id: message.id,
         app: push.app.clone(),
@@ -107,5 +108,9 @@ impl MessageFields for PushView {
 
     fn status(&self) -> &StatusView {
         &self.status
+    }
+
+    fn price(&self) -> f64 {
+        self.price
     }
 }
