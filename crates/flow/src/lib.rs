@@ -39,7 +39,6 @@
 mod callbacks;
 pub mod channel;
 mod channel_set;
-mod compat;
 mod detail;
 mod event;
 mod facets;

@@ -310,7 +310,7 @@ fn contents() -> impl Strategy<Value = Vec<Step>> {
     ];
     let one = content.prop_flat_map(|content| {
         let template = step(1, content);
-        let choices = Status::failover_choices(template.channel());
+        let choices = template.channel().rules().failover_choices;
         proptest::sample::subsequence(choices, 0..=choices.len())
             .prop_map(move |failover_on| Step { failover_on, ..template.clone() })
     });
@@ -365,7 +365,7 @@ fn event(flow: &Flow, draw: &Draw, now_ms: i64) -> Event {
         },
         3..=5 => {
             let channel = flow.steps[usize::from(message).min(flow.steps.len() - 1)].channel();
-            let statuses = Status::all_of(channel);
+            let statuses = channel.rules().statuses().collect::<Vec<_>>();
             receipt(message, part, statuses[draw.status % statuses.len()])
         }
         6 => Event::Refused { message, part, detail: Detail::FAILED, description: None },
@@ -458,7 +458,7 @@ proptest! {
             // A carrier's final word on a part stays.
             for (i, (old, new)) in before.state.messages.iter().zip(&flow.state.messages).enumerate() {
                 for (old, new) in old.parts.iter().zip(&new.parts) {
-                    if old.status.status.is_final_on(flow.steps[i].channel()) && !old.status.provisional {
+                    if flow.steps[i].channel().rules().is_final(old.status.status) && !old.status.provisional {
                         prop_assert_eq!(&old.status, &new.status);
                     }
                     if old.carrier.is_some() {

@@ -348,7 +348,8 @@ impl Seen {
         for (step, plan) in request.steps.iter().enumerate() {
             for (part, message) in parts(tracking, step).into_iter().enumerate() {
                 let name = message["status"]["name"].as_str().unwrap_or_default();
-                let status = Status::parse(plan.channel, name).ok_or_else(|| format!("no status: {name}"))?;
+                let status =
+                    plan.channel.rules().parse_status(name).ok_or_else(|| format!("no status: {name}"))?;
                 let here = |submission: &Submission| {
                     usize::from(submission.step) == step && usize::from(submission.part) == part
                 };
@@ -357,7 +358,7 @@ impl Seen {
                 for (i, submission) in self.of(request).filter(|(_, submission)| here(submission)) {
                     for posted in self.receipts_of(i) {
                         let heard = posted.receipt.status;
-                        let ends = heard.is_final() && heard.exists_on(plan.channel);
+                        let ends = heard.is_final() && plan.channel.rules().has(heard);
                         if ends && posted.offered.is_some() {
                             said.push(heard);
                         }

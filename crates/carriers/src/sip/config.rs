@@ -260,7 +260,7 @@ impl SipConfig {
         check(asked <= ASK_MAX, "trunk_timeout", "all trunks together must not take longer than 2m".into());
         let speaks = !self.speech.command.is_empty() || self.speech.url.is_some();
         check(speaks, "speech", "must have a command or a url".into());
-        let statuses = flow::Status::failover_choices(flow::Channel::Voice);
+        let statuses = flow::Channel::Voice.rules().failover_choices;
         check(
             statuses.contains(&self.machine.status),
             "machine.status",

@@ -244,7 +244,7 @@ pub enum FailureStatus {
 
 fn sms_status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Status, D::Error> {
     let name = String::deserialize(deserializer)?;
-    Status::parse(Channel::Sms, &name).ok_or_else(|| D::Error::custom("must be a status of an Sms"))
+    Channel::Sms.rules().parse_status(&name).ok_or_else(|| D::Error::custom("must be a status of an Sms"))
 }
 
 fn command_statuses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<u32, Ruling>, D::Error> {

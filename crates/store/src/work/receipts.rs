@@ -143,7 +143,7 @@ impl Work<'_> {
             let judge = |flow: &Flow| {
                 let step = flow.steps.get(usize::from(place.message))?;
                 let status = &place.part_of(flow)?.status;
-                let is_open = !status.status.is_final_on(step.channel()) || status.provisional;
+                let is_open = !step.channel().rules().is_final(status.status) || status.provisional;
                 let fits = recipient.is_some_and(|recipient| fits(step.to(), recipient));
                 Some(2 * u8::from(fits) + u8::from(is_open))
             };
