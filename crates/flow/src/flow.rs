@@ -1,6 +1,8 @@
 //! A flow and what is asked for with it.
 
 use crate::callbacks::{Callbacks, PendingCallback};
+use crate::channel::Content;
+use crate::channel::sms::Shortened;
 use crate::channel_set::ChannelSet;
 use crate::facets::Facets;
 use crate::flow_status::FlowKind;
@@ -108,6 +110,14 @@ pub struct NewFlow {
 }
 
 impl Flow {
+    /// The short links of its steps.
+    pub fn shortened(&self) -> impl Iterator<Item = &Shortened> {
+        self.steps.iter().filter_map(|step| match &step.content {
+            Content::Sms(sms) => sms.shortened.as_ref(),
+            _ => None,
+        })
+    }
+
     /// What it costs so far.
     pub fn total_price(&self) -> Price {
         self.state.total_price(&self.steps)

@@ -107,8 +107,6 @@ pub(crate) struct Batch {
     pub(crate) removals_until: Option<u64>,
     /// Something of no meaning is written, of a large flow's size.
     pub(crate) probe: bool,
-    /// It may use the room that is kept aside for a full disk.
-    pub(crate) urgent: bool,
 }
 
 impl Batch {

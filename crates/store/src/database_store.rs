@@ -1,7 +1,7 @@
 //! A store over a database: jobs for its one writer, reads beside it, and this process's tasks.
 
 use crate::accounts::{Accounts, Reserved, SubmitChecks};
-use crate::application::{Application, CallbackKey, Token, blind};
+use crate::application::{Application, CallbackKey, Token};
 use crate::document;
 use crate::error::{Result, StoreError};
 use crate::feed::{ChangePage, Feed};
@@ -9,6 +9,7 @@ use crate::flows::{Accepted, Flows, IdempotencyKey, Matched};
 use crate::inbound::InboundMessage;
 use crate::job::{self, Subject};
 use crate::lane::Lane;
+use crate::later::hidden_recipient;
 use crate::position::Position;
 use crate::queue::Admit;
 use crate::reader::Reader;
@@ -204,8 +205,7 @@ impl<R: Reader> Flows for DatabaseStore<R> {
         recipient: String,
         limit: usize,
     ) -> Result<Vec<Uuid>> {
-        let recipient = recipient.to_ascii_lowercase();
-        let recipient = blind(&self.context.secret_key, "recipient", &application, recipient.as_bytes());
+        let recipient = hidden_recipient(&self.context.secret_key, &application, &recipient);
         self.reader.flows_to_later_recipient(recipient, limit).await
     }
 

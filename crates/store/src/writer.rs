@@ -1,6 +1,6 @@
 //! The one writer: takes what waits, does it in one transaction, commits once, then answers everybody.
 
-use crate::batch::Batch;
+use crate::batch::{Batch, Removal};
 use crate::cache::Stored;
 use crate::database::{Database, Failure};
 use crate::error::StoreError;
@@ -54,7 +54,7 @@ struct Committed {
     /// The number of its last change in the feed.
     seq: u64,
     puts: Vec<Stored>,
-    removals: Vec<(Stored, bool)>,
+    removals: Vec<Removal>,
 }
 
 pub(crate) struct Writer<D> {
@@ -95,16 +95,11 @@ impl<D: Database> Writer<D> {
 
     /// Works until it is closed, or nobody is left who could ask for something.
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
-        let mut next = inbox.recv().await;
-        while let Some(first) = next {
-            match self.take_group(first, &mut inbox).await {
-                None => next = inbox.recv().await,
-                Some(last) => {
-                    if self.finish(last).await {
-                        return;
-                    }
-                    next = inbox.recv().await;
-                }
+        while let Some(first) = inbox.recv().await {
+            if let Some(last) = self.take_group(first, &mut inbox).await
+                && self.finish(last).await
+            {
+                return;
             }
         }
     }
@@ -169,8 +164,14 @@ impl<D: Database> Writer<D> {
                 continue;
             }
             let attempted = self.attempt(&mut group).await;
+            if attempted.is_err() {
+                // What was looked up is void, and what follows has transactions of its own.
+                self.database.release().await;
+            }
             for (job, error) in std::mem::take(&mut self.doomed) {
                 let about = job.subject().flow;
+                let flow = about.map(|(id, _)| id);
+                tracing::error!(%error, ?flow, "a job failed by itself; nothing of it was stored");
                 self.note_failure(about, &error).await;
                 job.answer(Some(&error));
             }
@@ -206,22 +207,17 @@ impl<D: Database> Writer<D> {
                     failed.push((at, error));
                 }
             }
-            let finished = work.finish().map_err(Failure::Part);
             if !failed.is_empty() {
                 for (at, error) in failed.into_iter().rev() {
                     self.doomed.push((group.remove(at), error));
                 }
                 continue;
             }
-            match finished? {
-                Ok(batch) => {
-                    let urgent = group.iter().any(|job| job.subject().urgent);
-                    return self.write(batch, urgent).await;
-                }
+            match work.finish().map_err(Failure::Part)? {
+                Ok(batch) => return self.write(batch).await,
                 Err(wanted) => found.extend(self.database.look_up(&wanted).await?),
             }
         }
-        self.database.release().await;
         Err(Failure::Part(StoreError::unavailable("it depends on more than can be looked up at once")))
     }
 
@@ -243,16 +239,14 @@ impl<D: Database> Writer<D> {
     }
 
     /// Writes a batch.
-    async fn write(&mut self, mut batch: Batch, urgent: bool) -> Result<(), Failure> {
+    async fn write(&mut self, mut batch: Batch) -> Result<(), Failure> {
         if batch.is_empty() {
             self.database.release().await;
             return Ok(());
         }
-        batch.urgent = urgent;
         let seq = self.database.commit(&mut batch).await?;
         let puts = batch.puts.into_iter().map(|put| put.stored).collect();
-        let removals = batch.removals.into_iter().map(|removal| (removal.stored, removal.erased)).collect();
-        self.committed.push_back(Committed { seq, puts, removals });
+        self.committed.push_back(Committed { seq, puts, removals: batch.removals });
         Ok(())
     }
 
@@ -285,7 +279,7 @@ impl<D: Database> Writer<D> {
             shared.owe(&flow);
             changes.push(Change::put(&flow, self.names.shared(&flow.application)));
         }
-        for (Stored { flow, .. }, erased) in removals {
+        for Removal { stored: Stored { flow, .. }, erased } in removals {
             shared.cache.lock().pop(&flow.id);
             shared.disown(&flow.id);
             changes.push(Change::removed(&flow, self.names.shared(&flow.application), erased));

@@ -5,7 +5,7 @@
 use flow::sample::{self, step, submitted};
 use flow::{CallbackStrategy, Event, Flow};
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use store::*;
@@ -37,6 +37,19 @@ fn open_with(path: &Path, keys: Keyring) -> Result<(SqliteStore, OpenReport, See
     };
     let (store, report) = SqliteStore::open(path, options)?;
     Ok((store, report, seen))
+}
+
+/// The write-ahead log of a database.
+fn wal_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+/// How often something stands in a file; never in one that does not exist.
+fn count_in(path: &Path, what: &[u8]) -> usize {
+    let content = std::fs::read(path).unwrap_or_default();
+    content.windows(what.len()).filter(|window| *window == what).count()
 }
 
 fn new_flow(now_ms: i64) -> Flow {
@@ -122,9 +135,7 @@ async fn flows_are_sealed_and_opened_by_the_right_key_alone() {
     store.accept(flow.clone(), None, 1000).await.unwrap();
     store.close().await;
     let on_disk = || {
-        let all =
-            [path.clone(), path.with_extension("-wal")].map(|path| std::fs::read(path).unwrap_or_default());
-        all.concat().windows(13).filter(|window| *window == b"+306900000001").count()
+        [path.clone(), wal_of(&path)].iter().map(|path| count_in(path, b"+306900000001")).sum::<usize>()
     };
     let plainly = on_disk();
     assert!(plainly > 0);
@@ -145,6 +156,23 @@ async fn flows_are_sealed_and_opened_by_the_right_key_alone() {
     assert_eq!(report.owing_flows, 2);
     assert_eq!(store.load(vec![second.id]).await.unwrap()[0].as_ref(), Some(&second));
     assert_eq!(feed(&store, 10).await.changes.len(), 2);
+}
+
+#[tokio::test]
+async fn what_was_erased_leaves_the_log_once_no_reader_needs_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let (store, ..) = open(&path);
+    let flow = new_flow(1000);
+    store.accept(flow.clone(), None, 1000).await.unwrap();
+    let reader = rusqlite::Connection::open(&path).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM flows").unwrap();
+    store.erase(flow.application.clone(), vec![flow.id], 2000).await.unwrap();
+    assert!(count_in(&wal_of(&path), b"+306900000001") > 0, "the reader still sees it");
+    drop(reader);
+    // Upkeep that removes nothing, as it runs each minute.
+    store.prune(Cutoffs::NONE, 1).await.unwrap();
+    assert_eq!(count_in(&path, b"+306900000001") + count_in(&wal_of(&path), b"+306900000001"), 0);
 }
 
 /// A database as a server that was stopped leaves it, with flows of which one has another document.
@@ -316,7 +344,7 @@ async fn the_feed_belongs_to_one_database() {
     assert!(!store.has(&late).await.unwrap() && !store.has(&late_of_first).await.unwrap());
     store.close().await;
     // A clean stop leaves nothing beside the database.
-    assert_eq!(std::fs::metadata(copy.with_extension("-wal")).map_or(0, |file| file.len()), 0);
+    assert_eq!(std::fs::metadata(wal_of(&copy)).map_or(0, |file| file.len()), 0);
 }
 
 #[tokio::test]

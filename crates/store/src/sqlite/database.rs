@@ -80,6 +80,8 @@ impl SqliteDatabase {
         if done.is_err() {
             self.roll_back();
             self.counters = before;
+        } else if self.wal_has_erased {
+            self.wal_has_erased = !self.empty_wal(WAL_WAIT);
         }
         done
     }
@@ -131,11 +133,8 @@ impl Database for SqliteDatabase {
 
     async fn commit(&mut self, batch: &mut Batch) -> Result<u64, Failure> {
         let secret_key = self.secret_key;
-        self.transact(|connection, counters| write::write(connection, counters, &secret_key, batch))?;
         self.wal_has_erased |= batch.removals.iter().any(|removal| removal.erased);
-        if self.wal_has_erased {
-            self.wal_has_erased = !self.empty_wal(WAL_WAIT);
-        }
+        self.transact(|connection, counters| write::write(connection, counters, &secret_key, batch))?;
         Ok(self.counters.change as u64)
     }
 

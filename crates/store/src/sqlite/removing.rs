@@ -3,11 +3,10 @@
 use super::counters::Counters;
 use super::references;
 use super::unanswered;
-use crate::application::blind;
 use crate::batch::Removal;
 use crate::later::later_recipients;
 use crate::upkeep::Cutoffs;
-use flow::{Content, Flow};
+use flow::Flow;
 use rusqlite::{Connection, params};
 
 /// Forgets keys, tokens, links, receipts and what handsets sent by their cut-offs, at most `limit` of each
@@ -62,11 +61,7 @@ pub(super) fn forget_old(
 
 /// The codes of a flow's short links.
 fn codes(flow: &Flow) -> impl Iterator<Item = &str> {
-    let shortened = flow.steps.iter().filter_map(|step| match &step.content {
-        Content::Sms(sms) => sms.shortened.as_ref(),
-        _ => None,
-    });
-    shortened.flat_map(|shortened| &shortened.links).map(|link| link.code.as_str())
+    flow.shortened().flat_map(|shortened| &shortened.links).map(|link| link.code.as_str())
 }
 
 /// Removes a flow with all that belongs to it.
@@ -84,9 +79,7 @@ pub(super) fn remove(
         }
     }
     unanswered::forget(connection, counters, flow.id)?;
-    for recipient in later_recipients(flow) {
-        let recipient = recipient.to_ascii_lowercase();
-        let recipient = blind(secret_key, "recipient", &flow.application, recipient.as_bytes());
+    for recipient in later_recipients(secret_key, flow) {
         let sql = "DELETE FROM later_recipients WHERE recipient = ?1 AND flow = ?2";
         connection.prepare_cached(sql)?.execute(params![recipient, id])?;
     }

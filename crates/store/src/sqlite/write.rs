@@ -2,10 +2,10 @@
 
 use super::counters::Counters;
 use super::{balances, early, inbound, references, removing, suppressions, unanswered, unmatched};
-use crate::application::{Token, blind};
+use crate::application::Token;
 use crate::batch::{Batch, NewKey, Put, SuppressionChange};
 use crate::later::later_recipients;
-use flow::{Content, Flow, Shortened};
+use flow::{Flow, Shortened};
 use rusqlite::{Connection, params};
 
 /// Octets that a probe writes: as many as a large flow, so that it fails where such a flow would.
@@ -126,11 +126,7 @@ fn write_flows(
 
 /// Writes what a new flow has in other tables: short links and the recipients of its later steps.
 fn write_beside(connection: &Connection, secret_key: &[u8; 32], flow: &Flow) -> rusqlite::Result<()> {
-    let shortened = flow.steps.iter().filter_map(|step| match &step.content {
-        Content::Sms(sms) => sms.shortened.as_ref(),
-        _ => None,
-    });
-    for Shortened { validity_s, links } in shortened {
+    for Shortened { validity_s, links } in flow.shortened() {
         let expires_ms = flow.created_ms.saturating_add(i64::from(*validity_s) * 1000);
         for link in links {
             let sql = "INSERT INTO links (code, url, expires_ms)
@@ -138,9 +134,7 @@ fn write_beside(connection: &Connection, secret_key: &[u8; 32], flow: &Flow) -> 
             connection.prepare_cached(sql)?.execute(params![link.code, link.url, expires_ms])?;
         }
     }
-    for recipient in later_recipients(flow) {
-        let recipient = recipient.to_ascii_lowercase();
-        let recipient = blind(secret_key, "recipient", &flow.application, recipient.as_bytes());
+    for recipient in later_recipients(secret_key, flow) {
         let sql = "INSERT OR IGNORE INTO later_recipients (recipient, flow) VALUES (?1, ?2)";
         connection.prepare_cached(sql)?.execute(params![recipient, flow.id.as_bytes()])?;
     }
