@@ -43,7 +43,7 @@ pub async fn live() -> Json<Health> {
     security(())
 )]
 pub async fn ready(State(api): State<Arc<Api>>) -> (StatusCode, Json<Health>) {
-    let carriers = api.service.carriers().into_iter().map(|carrier| (carrier.name, carrier.is_up)).collect();
+    let carriers = api.service.carriers().collect();
     let status = api.service.readiness().await;
     let code = if status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(Health { status: status.into(), carriers }))

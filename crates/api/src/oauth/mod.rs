@@ -3,7 +3,7 @@
 use crate::error::ApiError;
 use crate::request::body::{Body, check_encoding};
 use crate::request::peer::Peer;
-use crate::request::scope::Scope;
+use crate::request::scope::{Grant, Scope};
 use crate::state::Api;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -25,7 +25,11 @@ pub(crate) fn router() -> Router<Arc<Api>> {
     Router::new().route("/oauth/token", post(issue))
 }
 
-fn refuse(status: StatusCode, error: &'static str, error_description: &'static str) -> Response {
+fn refuse(
+    status: StatusCode,
+    error: &'static str,
+    error_description: impl Into<Cow<'static, str>>,
+) -> Response {
     let mut response =
         (status, Json(TokenError { error: error.into(), error_description: error_description.into() }))
             .into_response();
@@ -105,36 +109,40 @@ pub async fn issue(
 const CREDENTIALS_BYTES_MAX: usize = 256;
 
 /// The name of an error of RFC 6749, 5.2, and why.
-type Refused = (&'static str, &'static str);
+type Refused = (&'static str, Cow<'static, str>);
 
 /// Reads the body. RFC 6749, 3.2 allows each parameter once; what stands behind the last one, such as the end
 /// of a line, belongs to none.
 fn read_form(body: &[u8]) -> Result<TokenRequest, Refused> {
     let form = serde_urlencoded::from_bytes(body.trim_ascii_end());
-    form.map_err(|_| ("invalid_request", "the body must be a form with each parameter once"))
+    form.map_err(|_| ("invalid_request", "the body must be a form with each parameter once".into()))
 }
 
 /// Reads what is asked for. What would widen a token unseen (a scope that is given twice, or in a body that
 /// can't be read) is refused.
 fn read(form: TokenRequest, query: &str) -> Result<Scope, Refused> {
     let query: Result<TokenRequest, _> = serde_urlencoded::from_str(query);
-    let query = query.map_err(|_| ("invalid_request", "the query must have each parameter once"))?;
+    let query = query.map_err(|_| ("invalid_request", "the query must have each parameter once".into()))?;
     // A parameter without a value counts as absent (RFC 6749, 3.2).
     let given = |text: &String| !text.trim().is_empty();
     let grant = form.grant_type.filter(given).or(query.grant_type.filter(given));
-    let grant = grant.ok_or(("invalid_request", "grant_type is required: client_credentials"))?;
+    let grant =
+        grant.ok_or_else(|| ("invalid_request", "grant_type is required: client_credentials".into()))?;
     if grant != "client_credentials" {
-        return Err(("unsupported_grant_type", "grant_type must be client_credentials"));
+        return Err(("unsupported_grant_type", "grant_type must be client_credentials".into()));
     }
     let (in_form, in_query) = (form.scope.filter(given), query.scope.filter(given));
     let asked = match (in_form, in_query) {
         (Some(form), Some(query)) if form != query => {
-            return Err(("invalid_request", "scope is given twice, in the body and in the query"));
+            return Err(("invalid_request", "scope is given twice, in the body and in the query".into()));
         }
         (form, query) => form.or(query).unwrap_or_default(),
     };
-    let choices = "scope must name at least one of sms, viber, voice, failover, failover:read and all";
-    Scope::parse(&asked).ok_or(("invalid_scope", choices))
+    Scope::parse(&asked).ok_or_else(|| {
+        let words: Vec<&str> = Grant::all().map(Grant::word).collect();
+        let choices = format!("scope must name at least one of {} and all", words.join(", "));
+        ("invalid_scope", choices.into())
+    })
 }
 
 /// Base64 with or without its padding.

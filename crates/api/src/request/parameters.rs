@@ -36,10 +36,14 @@ impl<S: Send + Sync> FromRequestParts<S> for QueryParameters {
     }
 }
 
-/// A tracking id in a path. What is no id is the id of nothing.
-///
-/// # Errors
-/// [`ApiError::NotFound`].
-pub(crate) fn tracking_id(text: &str) -> Result<Uuid, ApiError> {
-    Uuid::parse_str(text).map_err(|_| ApiError::NotFound("tracking"))
+/// The tracking id in a path. What is no id is the id of nothing.
+pub struct TrackingId(pub(crate) Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for TrackingId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<TrackingId, ApiError> {
+        let PathParameters([id]) = PathParameters::from_request_parts(parts, state).await?;
+        Uuid::parse_str(&id).map(TrackingId).map_err(|_| ApiError::NotFound("tracking"))
+    }
 }

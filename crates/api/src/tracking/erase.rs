@@ -3,7 +3,7 @@
 
 use crate::error::{ApiError, CommonErrors};
 use crate::request::caller::Caller;
-use crate::request::parameters::{PathParameters, QueryParameters, tracking_id};
+use crate::request::parameters::{QueryParameters, TrackingId};
 use crate::request::scope::Manages;
 use crate::state::Api;
 use axum::Json;
@@ -33,9 +33,9 @@ use wire::tracking::ErasedView;
 pub async fn delete(
     State(api): State<Arc<Api>>,
     caller: Caller<Manages>,
-    PathParameters(path): PathParameters<1>,
+    TrackingId(id): TrackingId,
 ) -> Result<StatusCode, ApiError> {
-    api.service.erase(&caller.application.id, tracking_id(&path[0])?).await?;
+    api.service.erase(&caller.application.id, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::{ApiError, CommonErrors};
 use crate::request::caller::Caller;
-use crate::request::parameters::{PathParameters, tracking_id};
+use crate::request::parameters::TrackingId;
 use crate::request::scope::Reads;
 use crate::state::Api;
 use axum::Json;
@@ -28,8 +28,8 @@ use wire::tracking::TrackingView;
 pub async fn get(
     State(api): State<Arc<Api>>,
     caller: Caller<Reads>,
-    PathParameters(path): PathParameters<1>,
+    TrackingId(id): TrackingId,
 ) -> Result<Json<TrackingView>, ApiError> {
-    let flow = api.service.track(&caller.application.id, tracking_id(&path[0])?).await?;
+    let flow = api.service.track(&caller.application.id, id).await?;
     Ok(Json(TrackingView::of(&flow, &flow.state)))
 }
