@@ -8,7 +8,6 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use parking_lot::Mutex;
 use serde_json::Value;
-use engine::outside::Network;
 use server::config::Config;
 use server::{Assembly, Data};
 use std::path::Path;
@@ -61,7 +60,7 @@ async fn router(data: &Path) -> Result<Router, Box<dyn std::error::Error>> {
         Token { hash: Token::hash_of(TOKEN), application: new.application.id, expires_ms: i64::MAX, scope };
     store.add_token(token, usize::MAX).await?;
     let config = Config::parse("[server]\nrequests_per_second = 0\n", data, [])?;
-    let network = Network::new(&config.engine_settings()?);
+    let network = config.network();
     Ok(Assembly::start(&config, store, &opened.followed, &network, None).await?.router)
 }
 

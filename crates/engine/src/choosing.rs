@@ -45,9 +45,10 @@ pub(crate) fn choose(candidates: &[Candidate], part: u16, attempts: u32) -> Choi
 
 /// Returns whether another carrier than the one that was just asked, for the `attempts`th time before it,
 /// could take a part at once: each is asked once before anybody waits.
-pub(crate) fn has_untried(candidates: &[Candidate], asked: Option<usize>, attempts: u32) -> bool {
-    let is_another = |(i, candidate): (usize, &Candidate)| Some(i) != asked && candidate.is_up;
-    (attempts as usize) + 1 < candidates.len() && candidates.iter().enumerate().any(is_another)
+/// Each carrier is whether it is up.
+pub(crate) fn has_untried(are_up: &[bool], asked: Option<usize>, attempts: u32) -> bool {
+    let is_another = |(i, is_up): (usize, &bool)| Some(i) != asked && *is_up;
+    (attempts as usize) + 1 < are_up.len() && are_up.iter().enumerate().any(is_another)
 }
 
 #[cfg(test)]
@@ -84,21 +85,19 @@ mod tests {
 
     #[test]
     fn each_is_asked_once_before_anybody_waits() {
-        for (candidates, asked, attempts, expected) in [
-            (&[WELL, WELL][..], Some(0), 0, true),
-            (&[WELL, WELL], Some(1), 1, false),
-            (&[WELL, WELL, WELL], Some(1), 1, true),
-            (&[WELL, DOWN], Some(0), 0, false),
-            (&[DOWN, WELL], Some(0), 0, true),
-            (&[WELL], Some(0), 0, false),
-            (&[WELL, WELL], None, 0, true),
+        const UP: bool = true;
+        const DOWN: bool = false;
+        for (are_up, asked, attempts, expected) in [
+            (&[UP, UP][..], Some(0), 0, true),
+            (&[UP, UP], Some(1), 1, false),
+            (&[UP, UP, UP], Some(1), 1, true),
+            (&[UP, DOWN], Some(0), 0, false),
+            (&[DOWN, UP], Some(0), 0, true),
+            (&[UP], Some(0), 0, false),
+            (&[UP, UP], None, 0, true),
             (&[], None, 0, false),
         ] {
-            assert_eq!(
-                has_untried(candidates, asked, attempts),
-                expected,
-                "{candidates:?} {asked:?} {attempts}"
-            );
+            assert_eq!(has_untried(are_up, asked, attempts), expected, "{are_up:?} {asked:?} {attempts}");
         }
     }
 }

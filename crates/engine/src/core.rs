@@ -102,13 +102,9 @@ impl Engine {
         &*self.sink
     }
 
-    /// What a carrier charges for a step: by the rate table, else by its own price for the channel.
+    /// What a carrier charges for a step now.
     pub(crate) fn rate(&self, step: &Step, kind: FlowKind, carrier: &ManagedCarrier) -> Option<Rate> {
-        let rate = self.rates.find(step, kind, &carrier.config.name, carrier.config.viber_kind, now_ms());
-        rate.or_else(|| {
-            let price = carrier.config.prices.get(&step.channel()).copied()?;
-            Some(Rate { price, interval_s: None, operator: None })
-        })
+        carrier.config.rate(&self.rates, step, kind, now_ms())
     }
 
     /// Tells the lanes that some carrier has room again: another one first each time, so that what waits in

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use store::{Change, Position, Store};
+use store::{Change, ChangePage, Position, Store, StoreError};
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
@@ -124,17 +124,12 @@ impl Followed {
     /// # Errors
     /// When the store cannot be read.
     pub async fn catch_up(&self, store: &dyn Store, from: &Position) -> anyhow::Result<Opened> {
-        let (mut position, mut replayed) = (from.clone(), 0);
-        loop {
-            let page = store.changes(&position, PAGE).await?;
-            position = page.position;
-            if page.changes.is_empty() {
-                break;
-            }
+        let mut replayed = 0;
+        let position = read_feed(store, from.clone(), |page| {
             replayed += page.changes.len();
-            self.follow(&page.changes, &position);
-        }
-        *self.position.lock() = position;
+            self.follow(&page.changes, &page.position);
+        });
+        *self.position.lock() = position.await?;
         Ok(Opened { flows: self.index.len(), replayed, rebuilt: false })
     }
 
@@ -143,21 +138,16 @@ impl Followed {
     /// # Errors
     /// When the store cannot be read.
     pub async fn rebuild(&self, store: &dyn Store) -> anyhow::Result<Opened> {
-        let (mut position, mut replayed) = (Position::START, 0);
-        let mut loader = self.index.loader();
-        loop {
-            let page = store.changes(&position, PAGE).await?;
-            position = page.position;
-            if page.changes.is_empty() {
-                break;
-            }
+        let (mut replayed, mut loader) = (0, self.index.loader());
+        let position = read_feed(store, Position::START, |page| {
             replayed += page.changes.len();
             for change in page.changes {
                 if let Change::Put { application, id, created_ms, facets } = change {
                     loader.add(&application, created_ms, id, &facets);
                 }
             }
-        }
+        });
+        let position = position.await?;
         loader.finish();
         *self.position.lock() = position;
         Ok(Opened { flows: self.index.len(), replayed, rebuilt: true })
@@ -169,13 +159,8 @@ impl Followed {
     /// # Errors
     /// When the store cannot be read.
     pub async fn differences(&self, store: &dyn Store) -> anyhow::Result<Differences> {
-        let (mut after, mut found) = (Position::START, Differences::default());
-        loop {
-            let page = store.changes(&after, PAGE).await?;
-            after = page.position;
-            if page.changes.is_empty() {
-                return Ok(found);
-            }
+        let mut found = Differences::default();
+        let read = read_feed(store, Position::START, |page| {
             for change in page.changes {
                 let Change::Put { application, id, created_ms, facets } = change else { continue };
                 found.flows += 1;
@@ -183,7 +168,9 @@ impl Followed {
                     found.differing.push((application.to_string(), id));
                 }
             }
-        }
+        });
+        read.await?;
+        Ok(found)
     }
 
     /// Writes the index to disk.
@@ -204,6 +191,23 @@ impl Followed {
         let written = written.with_context(|| format!("writing {}", directory.display()))?;
         store.forget_removals(&position).await?;
         Ok(written)
+    }
+}
+
+/// Reads the feed from a position to its end, a page after the other; returns the position of its last change.
+async fn read_feed(
+    store: &dyn Store,
+    from: Position,
+    mut take: impl FnMut(ChangePage),
+) -> Result<Position, StoreError> {
+    let mut position = from;
+    loop {
+        let page = store.changes(&position, PAGE).await?;
+        position.clone_from(&page.position);
+        if page.changes.is_empty() {
+            return Ok(position);
+        }
+        take(page);
     }
 }
 

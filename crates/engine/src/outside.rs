@@ -2,7 +2,7 @@
 //! own.
 
 use crate::callbacks::Post;
-use crate::config::{CallbackConfig, CarrierConfig, KindConfig, Settings};
+use crate::config::{CallbackConfig, CarrierConfig, KindConfig};
 use crate::files::Files;
 use crate::posting::HttpPost;
 use async_trait::async_trait;
@@ -41,17 +41,6 @@ pub struct Network {
     pub limits: Limits,
     /// What providers call this server by, without a slash at its end; `None` if they do not.
     pub public_url: Option<String>,
-}
-
-impl Network {
-    /// The outside of an engine with these settings.
-    pub fn new(settings: &Settings) -> Network {
-        Network {
-            allow_private: settings.callbacks.allow_private,
-            limits: settings.limits.flow(),
-            public_url: settings.public_url.clone(),
-        }
-    }
 }
 
 /// Where a carrier's provider posts receipts to a server with this public URL.

@@ -23,8 +23,7 @@ pub(crate) async fn submit(engine: &Engine, carrier: &ManagedCarrier, claim: Cla
     let TaskKind::Submit { message, part, .. } = claim.task else { return None };
     let id = claim.flow.id;
     // It may have waited for the rate.
-    let flow = still_owed(engine, &claim).await?;
-    let Tries { attempts, unknown } = tries(&flow, message, part)?;
+    let (flow, Tries { attempts, unknown }) = still_owed(engine, &claim).await?;
     let (step, name) = (&flow.steps[usize::from(message)], &carrier.config.name);
     let Message { created_ms, expires_ms, .. } = flow.state.messages[usize::from(message)];
     // At most its whole time to live: a message of the future was made by a clock that was ahead.
@@ -39,7 +38,7 @@ pub(crate) async fn submit(engine: &Engine, carrier: &ManagedCarrier, claim: Cla
     };
     let covers = covers(&*carrier.carrier);
     let rate = engine.rate(step, flow.kind, carrier);
-    if !may_be_sent(engine, &outgoing, rate.as_ref(), covers).await
+    if !may_be_sent(engine, &claim, &outgoing, rate.as_ref(), covers).await
         || still_owed(engine, &claim).await.is_none()
     {
         return None;
@@ -114,21 +113,27 @@ pub(crate) async fn as_it_is(store: &dyn Store, id: Uuid) -> Result<Option<Arc<F
     }
 }
 
-/// The flow as it is now, where the part is still to be handed over: it may have been cancelled or left
-/// meanwhile.
-async fn still_owed(engine: &Engine, claim: &Claim) -> Option<Arc<Flow>> {
+/// The flow as it is now, and how often the part was handed over, if it is still to be: it may have been
+/// cancelled or left meanwhile.
+async fn still_owed(engine: &Engine, claim: &Claim) -> Option<(Arc<Flow>, Tries)> {
     let TaskKind::Submit { message, part, .. } = claim.task else { return None };
-    let id = claim.flow.id;
-    let Ok(flow) = as_it_is(&*engine.store, id).await else {
-        engine.store.put_off(id, claim.task, now_ms() + STORE_PAUSE.as_millis() as i64);
+    let Ok(flow) = as_it_is(&*engine.store, claim.flow.id).await else {
+        put_off(engine, claim);
         return None;
     };
     let flow = flow?;
-    tries(&flow, message, part).map(|_| flow)
+    let tries = tries(&flow, message, part)?;
+    Some((flow, tries))
 }
 
 /// Whether the recipient wants it and the application can pay it; where not, its step or its flow ends here.
-async fn may_be_sent(engine: &Engine, outgoing: &Outgoing, rate: Option<&Rate>, covers: Covers) -> bool {
+async fn may_be_sent(
+    engine: &Engine,
+    claim: &Claim,
+    outgoing: &Outgoing,
+    rate: Option<&Rate>,
+    covers: Covers,
+) -> bool {
     let Outgoing { flow, message, part, .. } = outgoing;
     let (suppressing, counting) = {
         let checks = engine.submit_checks.read();
@@ -143,11 +148,11 @@ async fn may_be_sent(engine: &Engine, outgoing: &Outgoing, rate: Option<&Rate>, 
                 let description = Some("The recipient is on the application's list of opt-outs.".to_owned());
                 let (message, part, detail) = (*message, *part, Detail::OPTED_OUT);
                 let event = Event::Refused { message, part, detail, description };
-                engine.try_apply(flow.id, task(outgoing), event).await;
+                engine.try_apply(flow.id, claim.task, event).await;
                 return false;
             }
             // Later: nobody is sent what they may not want.
-            Err(_) => return put_off(engine, outgoing),
+            Err(_) => return put_off(engine, claim),
         }
     }
     let Some(rate) = rate.filter(|_| counting) else { return true };
@@ -157,19 +162,14 @@ async fn may_be_sent(engine: &Engine, outgoing: &Outgoing, rate: Option<&Rate>, 
         match engine.store.reserve(flow.id, *message, part, rate.price, now_ms()).await {
             Ok(Reserved::Yes) => {}
             Ok(Reserved::No | Reserved::Gone) => return false,
-            Err(_) => return put_off(engine, outgoing),
+            Err(_) => return put_off(engine, claim),
         }
     }
     true
 }
 
 /// The store did not answer: the part is due again soon.
-fn put_off(engine: &Engine, outgoing: &Outgoing) -> bool {
-    engine.store.put_off(outgoing.flow.id, task(outgoing), now_ms() + STORE_PAUSE.as_millis() as i64);
+fn put_off(engine: &Engine, claim: &Claim) -> bool {
+    engine.store.put_off(claim.flow.id, claim.task, now_ms() + STORE_PAUSE.as_millis() as i64);
     false
-}
-
-fn task(outgoing: &Outgoing) -> TaskKind {
-    let Outgoing { message, part, .. } = *outgoing;
-    TaskKind::Submit { channel: outgoing.step().channel(), message, part }
 }

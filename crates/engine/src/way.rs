@@ -108,7 +108,7 @@ pub(crate) fn has_untried(
     let able: Vec<_> = carriers
         .filter(|carrier| carrier.carrier.refuses(step, flow.restrictions.as_ref()).is_none())
         .collect();
-    let states: Vec<Candidate> = able.iter().map(|carrier| candidate(carrier, now_ms())).collect();
+    let are_up: Vec<bool> = able.iter().map(|carrier| carrier.carrier.is_up()).collect();
     let asked = able.iter().position(|carrier| carrier.config.name == asked.config.name);
-    choosing::has_untried(&states, asked, attempts)
+    choosing::has_untried(&are_up, asked, attempts)
 }

@@ -14,4 +14,3 @@ pub use lock::{Lock, lock};
 pub use server::Server;
 // What a command line works with beside it.
 pub use engine::{clock, files, indexing, routing};
-pub use wire::country;

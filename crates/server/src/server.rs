@@ -9,7 +9,6 @@ use anyhow::{Context, anyhow};
 use engine::Engine;
 use engine::indexing::Keeper;
 use engine::metrics;
-use engine::outside::Network;
 use engine::service;
 use futures::future::join_all;
 use std::net::{SocketAddr, TcpListener};
@@ -60,7 +59,7 @@ impl Server {
         let opened = open(&config).await?;
         let searches = Background(Some(service::runtime().context("starting the threads of searches")?));
         let (store, followed) = (Arc::clone(&opened.store), &opened.followed);
-        let network = Network::new(&config.engine_settings()?);
+        let network = config.network();
         let assembly =
             Assembly::start(&config, Arc::clone(&store) as _, followed, &network, searches.handle()).await?;
         let Assembly { engine, router, .. } = assembly;

@@ -51,9 +51,9 @@ impl Route {
 impl Explain {
     fn run(self) -> anyhow::Result<()> {
         let config = load_with_warnings(self.config.as_deref())?;
-        let rates = config.pricing.read_rates()?;
+        let settings = config.engine_settings()?;
         let step = self.step()?;
-        let routes = Routes::new(&config.engine_settings()?);
+        let routes = Routes::new(&settings);
         if let Err(why) = routes.sender(&step, &self.application) {
             say!("note: {why}: such a message is refused");
         }
@@ -68,10 +68,9 @@ impl Explain {
         let mut table = table(["priority", "carrier", "tried first there", "sender", "price", "operator"]);
         for (name, priority, share) in explanation.choices {
             let carrier = config.carriers.iter().find(|carrier| carrier.common.name == name);
-            let own = carrier.and_then(|carrier| carrier.common.prices.get(&step.channel()).copied());
-            let viber_kind = carrier.and_then(|carrier| carrier.common.viber_kind);
-            let rate = rates.find(&step, FlowKind::Plain, name, viber_kind, now_ms());
-            let price = rate.as_ref().map(|rate| rate.price).or(own);
+            let rate = carrier
+                .and_then(|carrier| carrier.common.rate(&settings.rates, &step, FlowKind::Plain, now_ms()));
+            let price = rate.as_ref().map(|rate| rate.price);
             table.add_row([
                 priority.to_string(),
                 name.to_owned(),
@@ -94,7 +93,7 @@ impl Explain {
             anyhow::bail!("--channel must be {}", one_of_channels());
         };
         let content = Content::empty(channel, self.from.clone(), self.to.clone(), self.label.clone());
-        let country = server::country(&self.to);
+        let country = wire::country(&self.to);
         Ok(Step { order: 1, failover_on: vec![], ttl: Ttl::minutes(1), content, country })
     }
 }

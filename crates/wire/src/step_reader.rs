@@ -80,7 +80,7 @@ impl<'a> StepReader<'a> {
     /// Refuses the members that belong to other channels' steps.
     pub fn refuse_foreign(&self) {
         for members in &self.foreign {
-            self.reader.refuse_foreign(&without(members.step, self.own.step), members.belongs);
+            refuse_others(&self.reader, members.step, self.own.step, members.belongs);
         }
     }
 
@@ -88,16 +88,17 @@ impl<'a> StepReader<'a> {
     pub fn required_message(&self) -> Option<Reader<'a>> {
         let message = required_object(&self.reader, "message")?;
         for members in &self.foreign {
-            message.refuse_foreign(&without(members.message, self.own.message), members.belongs);
+            refuse_others(&message, members.message, self.own.message, members.belongs);
         }
         message.refuse_unavailable(&OTHER_TIME, AT_ONCE);
         Some(message)
     }
 }
 
-/// The names that are not among `own`.
-fn without(names: &[&'static str], own: &[&str]) -> Vec<&'static str> {
-    names.iter().copied().filter(|name| !own.contains(name)).collect()
+/// Refuses the members among `names` that are not among `own`.
+fn refuse_others(reader: &Reader<'_>, names: &[&str], own: &[&str], belongs: &str) {
+    let others = names.iter().filter(|name| !own.contains(name));
+    others.for_each(|name| reader.refuse_foreign(&[name], belongs));
 }
 
 /// An object that must be given.

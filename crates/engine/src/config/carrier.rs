@@ -1,9 +1,9 @@
 //! `[[carrier]]`: the ways out.
 
 use super::rule::{AT_ONCE_MAX, BrokenKey};
-use crate::rates::{PRICE_MAX, ViberKind, is_price};
+use crate::rates::{PRICE_MAX, Rates, ViberKind, is_price};
 use carriers::{HttpConfig, Provider, SandboxConfig, SipConfig, SmppConfig};
-use flow::{Channel, Price};
+use flow::{Channel, FlowKind, Price, Rate, Step};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -137,6 +137,14 @@ pub fn is_name(name: &str) -> bool {
 }
 
 impl CommonConfig {
+    /// What it charges for a step: by the rate table, else by its own price for the channel.
+    pub fn rate(&self, rates: &Rates, step: &Step, kind: FlowKind, now_ms: i64) -> Option<Rate> {
+        rates.find(step, kind, &self.name, self.viber_kind, now_ms).or_else(|| {
+            let price = self.prices.get(&step.channel()).copied()?;
+            Some(Rate { price, interval_s: None, operator: None })
+        })
+    }
+
     /// Returns the keys that break a rule which no type says.
     pub fn check(&self) -> Vec<BrokenKey> {
         let CommonConfig { name, channels, window, success_min, prices, .. } = self;
@@ -146,7 +154,10 @@ impl CommonConfig {
             add("name", "must be letters, digits, \"-\", \"_\" and \".\"".into());
         }
         if channels.is_empty() {
-            add("channels", "must name at least one of Sms, Viber, Voice".into());
+            add(
+                "channels",
+                format!("must name at least one of {}", Channel::ALL.map(Channel::name).join(", ")),
+            );
         }
         if !(1..=AT_ONCE_MAX).contains(window) {
             add("window", format!("must be at least 1 and at most {AT_ONCE_MAX}"));

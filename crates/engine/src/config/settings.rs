@@ -29,8 +29,6 @@ pub struct Settings {
     pub retention_days: u32,
     /// For how long the wall clock must have been steady before anything is deleted because of its age.
     pub clock_agreement: Duration,
-    /// What short links start with; `None` if there are none.
-    pub short_base: Option<String>,
     /// What providers call this server by, without a slash at its end; `None` if they do not.
     pub public_url: Option<String>,
 }

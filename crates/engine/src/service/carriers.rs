@@ -3,21 +3,11 @@
 use super::core::Service;
 use super::readiness::Readiness;
 
-/// A carrier and how it is.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct CarrierState {
-    /// Its name.
-    pub name: String,
-    /// Whether it could take a message now, as far as it knows.
-    pub is_up: bool,
-}
-
 impl Service {
-    /// The carriers, in the order of the configuration.
-    pub fn carriers(&self) -> Vec<CarrierState> {
+    /// The carriers by name, and whether each could take a message now, as far as it knows.
+    pub fn carriers(&self) -> impl Iterator<Item = (String, bool)> + '_ {
         let carriers = self.engine.carriers().iter();
-        let state = |name: &String, is_up| CarrierState { name: name.clone(), is_up };
-        carriers.map(|carrier| state(&carrier.config.name, carrier.carrier.is_up())).collect()
+        carriers.map(|carrier| (carrier.config.name.clone(), carrier.carrier.is_up()))
     }
 
     /// Whether flows are accepted now: `ok`, or why not.

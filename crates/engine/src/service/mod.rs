@@ -20,7 +20,6 @@ mod walk;
 
 pub use accept::{AcceptError, Sender};
 pub use cancel::CancelError;
-pub use carriers::CarrierState;
 pub use core::Service;
 pub use costly::{Searches, Stop, Unanswered, runtime};
 pub use find::{FindError, Matches};

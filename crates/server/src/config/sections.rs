@@ -7,6 +7,7 @@ use carriers::config::{Secret, duration};
 use engine::config::{
     CallbackConfig, CarrierConfig, EngineConfig, LimitsConfig, RouteConfig, SenderConfig, Settings,
 };
+use engine::outside::Network;
 use engine::rates::Rates;
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -264,9 +265,17 @@ impl Config {
             rates: Arc::new(self.pricing.read_rates()?),
             retention_days: self.store.retention_days,
             clock_agreement: self.store.clock_agreement,
-            short_base: self.shortener.base_url.clone(),
             public_url: self.public_url(),
         })
+    }
+
+    /// The outside of the engine.
+    pub fn network(&self) -> Network {
+        Network {
+            allow_private: self.callbacks.allow_private,
+            limits: self.limits.flow(),
+            public_url: self.public_url(),
+        }
     }
 
     /// What the API is told.
