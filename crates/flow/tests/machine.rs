@@ -457,8 +457,9 @@ proptest! {
             }
             // A carrier's final word on a part stays.
             for (i, (old, new)) in before.state.messages.iter().zip(&flow.state.messages).enumerate() {
+                let rules = flow.steps[i].channel().rules();
                 for (old, new) in old.parts.iter().zip(&new.parts) {
-                    if flow.steps[i].channel().rules().is_final(old.status.status) && !old.status.provisional {
+                    if rules.is_final(old.status.status) && !old.status.provisional {
                         prop_assert_eq!(&old.status, &new.status);
                     }
                     if old.carrier.is_some() {
