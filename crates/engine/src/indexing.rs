@@ -194,7 +194,8 @@ impl Followed {
     }
 }
 
-/// Reads the feed from a position to its end, a page after the other; returns the position of its last change.
+/// Reads the feed from a position to its end, a page after the other; returns the position of its last
+/// change.
 async fn read_feed(
     store: &dyn Store,
     from: Position,
