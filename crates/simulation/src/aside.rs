@@ -1,7 +1,7 @@
-//! A copy of the database that goes on elsewhere, and whose index comes beside the database: what a server finds after a
-//! backup was put in a database's place, or a database in that of a backup that had gone on.
+//! A copy of the database that goes on elsewhere, and whose index comes beside the database: what a server
+//! finds after a backup was put in a database's place, or a database in that of a backup that had gone on.
 
-use crate::APPLICATION;
+use crate::parties::APPLICATION;
 use engine::indexing::index_directory;
 use flow::sample;
 use server::{Data, clock};

@@ -1,6 +1,7 @@
 //! Carriers that throttle, lose connections, answer late, and report twice, out of order or wrongly.
 
-use crate::Trial;
+use crate::fault::Fault;
+use crate::trial::Trial;
 use crate::world::{Reply, State, Submission, World};
 use async_trait::async_trait;
 use carriers::{Carrier, Outcome, Outgoing, Smpp};
@@ -30,21 +31,21 @@ pub enum Course {
 
 /// Draws it.
 pub fn draw(state: &mut State) -> Course {
-    if state.happens(state.mood.throttled) {
+    if state.happens(Fault::Throttled) {
         return Course::Throttle;
     }
-    if state.happens(state.mood.refused) {
+    if state.happens(Fault::Refused) {
         return Course::Refuse;
     }
-    if state.happens(state.mood.dropped_before) {
+    if state.happens(Fault::DroppedBefore) {
         return Course::DropBefore;
     }
-    if state.happens(state.mood.dropped_after) {
+    if state.happens(Fault::DroppedAfter) {
         return Course::DropAfter;
     }
     // Every carrier of ours answers within two minutes, or its own timeout makes the outcome unknown.
     let usual_ms = if state.trial == Trial::Hostile { 2000 } else { 300 };
-    let longest_ms = if state.happens(state.mood.slow) { 120_000 } else { usual_ms };
+    let longest_ms = if state.happens(Fault::Slow) { 120_000 } else { usual_ms };
     Course::Take { answer_ms: state.random.u64(0..longest_ms) }
 }
 
@@ -67,13 +68,13 @@ fn script(state: &mut State, channel: Channel, ttl_ms: i64) -> Vec<(i64, Status)
         (_, _) => &[Ringing, Completed],
     };
     let mut statuses = statuses.to_vec();
-    if state.happens(state.mood.disordered) {
+    if state.happens(Fault::Disordered) {
         if channel == Channel::Sms {
             statuses.push(Sent);
         }
         state.random.shuffle(&mut statuses);
     }
-    if state.happens(state.mood.wrong) {
+    if state.happens(Fault::Wrong) {
         // It contradicts itself.
         statuses.push(if channel == Channel::Voice { NoAnswer } else { Undelivered });
     }
@@ -82,7 +83,7 @@ fn script(state: &mut State, channel: Channel, ttl_ms: i64) -> Vec<(i64, Status)
     let mut receipts = Vec::new();
     for status in statuses {
         receipts.push((at_ms, status));
-        if state.happens(state.mood.repeated) {
+        if state.happens(Fault::Repeated) {
             receipts.push((at_ms + state.random.i64(0..60_000), status));
         }
         at_ms += state.random.i64(0..20_000);
@@ -90,15 +91,15 @@ fn script(state: &mut State, channel: Channel, ttl_ms: i64) -> Vec<(i64, Status)
     receipts
 }
 
-/// Takes a part for a carrier: from now on it is on its way, whatever becomes of the answer. Its receipts go by the
-/// carrier's SMPP session, or directly.
+/// Takes a part for a carrier: from now on it is on its way, whatever becomes of the answer. Its receipts go
+/// by the carrier's SMPP session, or directly.
 pub fn take(world: &Arc<World>, carrier: &str, submission: usize, channel: Channel, by_smsc: bool) -> String {
     let reference = format!("{carrier}-{submission}");
     let (receipts, wrong) = world.with(|state| {
         let taken = &mut state.submissions[submission];
         taken.reference = Some(reference.clone());
         let ttl_ms = taken.ttl_ms;
-        let wrong = state.happens(state.mood.wrong);
+        let wrong = state.happens(Fault::Wrong);
         (script(state, channel, ttl_ms), wrong)
     });
     for (after_ms, status) in receipts {
@@ -133,6 +134,8 @@ impl SimulatedCarrier {
                 reply: None,
                 answered: None,
             });
+            let (to, step, part) = (outgoing.step().to(), outgoing.message, outgoing.part);
+            state.note(format!("{to} step {step} part {part} comes to {}", self.name));
             state.submissions.len() - 1
         })
     }
@@ -142,6 +145,8 @@ impl SimulatedCarrier {
         self.world.with(|state| {
             let now = state.now();
             state.submissions[submission].reply = Some((now, reply));
+            let Submission { to, step, part, .. } = &state.submissions[submission];
+            state.note(format!("{to} step {step} part {part} is answered: {reply:?}"));
         });
     }
 

@@ -1,10 +1,12 @@
-//! Whether the promises were kept, as far as the outside can tell: by what clients asked for and were answered, what
-//! carriers and the callbacks' target saw, and what the trackings show in the end.
+//! Whether the promises were kept, as far as the outside can tell: by what clients asked for and were
+//! answered, what carriers and the callbacks' target saw, and what the trackings show in the end.
 
-use crate::Summary;
 use crate::api::Http;
-use crate::client::{CHANNELS, Plan, Request};
-use crate::world::{At, Called, Posted, Reply, Skews, Submission, World, statuses};
+use crate::moment::At;
+use crate::parties::{APPLICATION, BALANCE, CHANNELS};
+use crate::request::{Request, RequestedStep};
+use crate::summary::Summary;
+use crate::world::{Called, Posted, Reply, Skews, Submission, World, statuses};
 use engine::indexing::{Followed, index_directory};
 use flow::{CallbackStrategy, Channel, Price, Status};
 use rust_decimal::prelude::FromPrimitive;
@@ -17,14 +19,14 @@ use std::sync::Arc;
 use store::{Admin, Keyring, SqliteAdmin, SqliteStore};
 use wire::time::parse_iso;
 
-/// An answer is certainly written down so long after it was given, if the server still runs, milliseconds. (The store
-/// may fail some times in a row, and is tried again within seconds.)
+/// An answer is certainly written down so long after it was given, if the server still runs, milliseconds.
+/// (The store may fail some times in a row, and is tried again within seconds.)
 const CERTAIN_MS: i64 = 300_000;
 /// What a carrier is being handed while a flow is cancelled may still arrive, milliseconds.
 const UNDER_WAY_MS: i64 = 60_000;
 
-/// A part is handed over so often at most with outcomes that the server knows that it can't know: `unknown_resends_max`,
-/// which is 1 by default, and the first time.
+/// A part is handed over so often at most with outcomes that the server knows that it can't know:
+/// `unknown_resends_max`, which is 1 by default, and the first time.
 const UNKNOWNS_MAX: usize = 2;
 
 /// How exactly a time to live is measured while the clock jumps, milliseconds.
@@ -88,9 +90,9 @@ pub async fn check(
     found(api, &seen).await?;
     indexed(store, data).await?;
     let admin = SqliteAdmin::open(&database(data), &Keyring::default()).map_err(|error| error.to_string())?;
-    let left = admin.balance(crate::APPLICATION).await;
+    let left = admin.balance(APPLICATION).await;
     let left = left.map_err(|error| error.to_string())?.ok_or("the balance is gone")?;
-    let spent = crate::BALANCE.parse::<Price>().map_err(|error| error.to_string())? - left;
+    let spent = BALANCE.parse::<Price>().map_err(|error| error.to_string())? - left;
     if spent != price {
         return Err(format!("the balance lacks {spent}, and the trackings cost {price}"));
     }
@@ -155,7 +157,7 @@ fn expired(channel: Channel) -> &'static str {
     }
 }
 
-impl Plan {
+impl RequestedStep {
     fn fails_over_on(&self, status: &str) -> bool {
         self.failover_on.contains(&status)
     }
@@ -226,15 +228,15 @@ impl Seen {
         Ok(())
     }
 
-    /// Whether the server certainly had written down, when it handed over `later`, that the outcome of `before` is not
-    /// known: it did so before it went on, and it may have died instead.
+    /// Whether the server certainly had written down, when it handed over `later`, that the outcome of
+    /// `before` is not known: it did so before it went on, and it may have died instead.
     fn is_written_unknown(&self, before: &Submission, later: &Submission) -> bool {
         matches!(before.reply, Some((at, Reply::Unknown)) if at.life == later.begun.life
             || self.life_ended_ms(at.life).saturating_sub(at.elapsed_ms) > CERTAIN_MS)
     }
 
-    /// A part reaches carriers once; where it does twice, the first time had an outcome that the server could not know,
-    /// and its carrier may be asked again. Answers how often that was so.
+    /// A part reaches carriers once; where it does twice, the first time had an outcome that the server could
+    /// not know, and its carrier may be asked again. Answers how often that was so.
     fn doubled(&self, request: &Request) -> Result<usize, String> {
         let mut last: HashMap<(u16, u16), &Submission> = HashMap::new();
         let mut doubles = 0;
@@ -283,8 +285,8 @@ impl Seen {
         }
     }
 
-    /// A step starts when something that its predecessor fails over on has happened, and nothing before it said that
-    /// the message got through.
+    /// A step starts when something that its predecessor fails over on has happened, and nothing before it
+    /// said that the message got through.
     fn in_order(&self, request: &Request, tracking: &Value) -> Checked {
         for (_, submission) in self.of(request).filter(|(_, submission)| submission.step > 0) {
             let before = usize::from(submission.step) - 1;
@@ -387,7 +389,8 @@ impl Seen {
         Ok(())
     }
 
-    /// Whoever wants callbacks gets the end, and every change in order; again only where its answer was not heard.
+    /// Whoever wants callbacks gets the end, and every change in order; again only where its answer was not
+    /// heard.
     fn called_back(&self, request: &Request, tracking: &Value) -> Checked {
         let id = tracking["trackingId"].as_str().unwrap_or_default();
         let calls: Vec<&Called> = self.called.iter().filter(|called| called.tracking == id).collect();

@@ -1,7 +1,11 @@
 //! The server's store with faults before and after each call, and with bugs where they are planted.
 
-use crate::world::World;
-use crate::{APPLICATION, HOSTILE, Trial};
+use crate::bug::Bug;
+use crate::fault::Fault;
+use crate::parties::{APPLICATION, HOSTILE};
+use crate::reach::Side;
+use crate::trial::Trial;
+use crate::world::{State, World};
 use async_trait::async_trait;
 use carriers::{CarrierSink, HandsetMessage, NotStored, Outcome, PartRef, Report, Unread};
 use flow::{Applied, CarrierRef, Channel, Event, Flow, Price, Receipt, TaskKind};
@@ -14,49 +18,6 @@ use store::{
     StoreError, SubmitChecks, Suppression, Tasks, Token, UnreadReceipt, Upkeep,
 };
 use uuid::Uuid;
-
-/// A bug that the simulation has to find.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
-pub enum Bug {
-    /// A flow is acknowledged before it is on disk.
-    AnswerBeforeCommit,
-    /// Some messages' times to live never end.
-    ForgetExpiry,
-    /// Receipts of a message's later parts are taken for receipts of its first one.
-    WrongPart,
-    /// A carrier is told that its receipt is safe before it is.
-    AcknowledgeBeforeStore,
-    /// That a part is about to be handed to a carrier that must not get it twice is not written down.
-    ForgetHandOver,
-    /// That a hand-over had an outcome that nobody knows is not written down.
-    ForgetUnknown,
-    /// An answer of an SMSC that comes late is thrown away.
-    ForgetLateAnswer,
-    /// Idempotency keys are not looked at.
-    IgnoreKeys,
-    /// A callback that failed is not made again.
-    ForgetCallback,
-    /// Some commits do not reach the search index.
-    SkipIndex,
-    /// An index is taken for the database's own, whichever database it was written for.
-    TrustIndex,
-    /// What one application owes stands before what others owe.
-    NoTurns,
-    /// Things are deleted by their age whatever the clock shows.
-    BelieveClock,
-    /// What was put off by a clock that was ahead stays so when the clock is back.
-    ForgetClock,
-}
-
-impl Bug {
-    /// The trial that can find it.
-    pub fn trial(self) -> Trial {
-        match self {
-            Bug::NoTurns | Bug::BelieveClock | Bug::ForgetClock => Trial::Hostile,
-            _ => Trial::Any,
-        }
-    }
-}
 
 /// What faults and planted bugs keep in mind, longer than a server lives.
 #[derive(Default)]
@@ -81,17 +42,40 @@ impl Faulty {
         self.bug == Some(bug)
     }
 
-    /// Before a call: time passes, the server dies, or the disk fails.
-    async fn before(&self) -> Result<()> {
-        self.world.step().await;
-        let fails = self.world.with(|state| state.happens(state.mood.store_fails));
-        if fails { Err(StoreError::unavailable("simulated")) } else { Ok(()) }
+    /// Makes a call with faults. Before it time passes, the server dies, or the disk fails; after it time
+    /// passes, or the server dies with what was done.
+    async fn around<T>(&self, method: &'static str, call: impl Future<Output = Result<T>>) -> Result<T> {
+        self.world.store_step(method, Side::Before).await;
+        self.may_fail(method)?;
+        let result = call.await;
+        self.world.store_step(method, Side::After).await;
+        result
     }
 
-    /// After it: time passes, or the server dies with what was done.
-    async fn after<T>(&self, result: Result<T>) -> Result<T> {
-        self.world.step().await;
-        result
+    /// Makes a call that the server makes every second once it serves. It may be refused; a server that died
+    /// here as well would die all the time.
+    async fn refusing<T>(&self, method: &'static str, call: impl Future<Output = Result<T>>) -> Result<T> {
+        self.count(method);
+        if self.world.with(|state| state.serving) {
+            self.may_fail(method)?;
+        }
+        call.await
+    }
+
+    fn may_fail(&self, method: &'static str) -> Result<()> {
+        self.world.with(|state| {
+            if !state.happens(Fault::StoreFails) {
+                return Ok(());
+            }
+            state.reach.at(method).failed += 1;
+            state.note(format!("the store refuses {method}"));
+            Err(StoreError::unavailable("simulated"))
+        })
+    }
+
+    /// Counts a call that no fault can reach.
+    fn count(&self, method: &'static str) {
+        self.world.with(|state| state.reach.at(method).calls += 1);
     }
 }
 
@@ -124,47 +108,54 @@ impl CarrierSink for Forgetful {
 #[async_trait]
 impl Flows for Faulty {
     async fn accept(&self, flow: Flow, key: Option<IdempotencyKey>, now_ms: i64) -> Result<Accepted> {
-        self.before().await?;
-        if flow.application == HOSTILE && self.world.with(|state| state.random.u8(0..10)) == 0 {
-            self.memory.lock().unstorable.insert(flow.id);
-        }
-        let key = key.filter(|_| !self.plants(Bug::IgnoreKeys));
-        if self.plants(Bug::AnswerBeforeCommit) {
-            let (store, world) = (Arc::clone(&self.inner), Arc::clone(&self.world));
-            tokio::spawn(async move {
-                world.step().await;
-                store.accept(flow, key, now_ms).await
-            });
-            return Ok(Accepted::New);
-        }
-        self.after(self.inner.accept(flow, key, now_ms).await).await
+        self.around("accept", async {
+            let spoils =
+                |state: &mut State| state.mood.of(Fault::Unstorable) > 0.0 && state.random.u8(0..10) == 0;
+            if flow.application == HOSTILE && self.world.with(spoils) {
+                self.memory.lock().unstorable.insert(flow.id);
+            }
+            let key = key.filter(|_| !self.plants(Bug::IgnoreKeys));
+            if self.plants(Bug::AnswerBeforeCommit) {
+                let (store, world) = (Arc::clone(&self.inner), Arc::clone(&self.world));
+                tokio::spawn(async move {
+                    world.step().await;
+                    store.accept(flow, key, now_ms).await
+                });
+                return Ok(Accepted::New);
+            }
+            self.inner.accept(flow, key, now_ms).await
+        })
+        .await
     }
 
     async fn apply(&self, id: Uuid, event: Event, now_ms: i64) -> Result<Applied> {
-        self.before().await?;
-        if self.memory.lock().unstorable.contains(&id)
-            && self.world.with(|state| state.trial) == Trial::Hostile
-        {
-            return Err(StoreError::unavailable("simulated: too big"));
-        }
-        let event = match event {
-            Event::Handed { .. } | Event::Unanswered { .. } if self.plants(Bug::ForgetHandOver) => {
-                return Ok(Applied { changed: true, notes: vec![] });
+        self.around("apply", async {
+            if self.memory.lock().unstorable.contains(&id)
+                && self.world.with(|state| state.trial) == Trial::Hostile
+            {
+                return Err(StoreError::unavailable("simulated: too big"));
             }
-            Event::Deferred { message, part, at_ms, .. } if self.plants(Bug::ForgetUnknown) => {
-                Event::Deferred { message, part, at_ms, unknown: false }
+            let event = match event {
+                Event::Handed { .. } | Event::Unanswered { .. } if self.plants(Bug::ForgetHandOver) => {
+                    return Ok(Applied { changed: true, notes: vec![] });
+                }
+                Event::Deferred { message, part, at_ms, .. } if self.plants(Bug::ForgetUnknown) => {
+                    Event::Deferred { message, part, at_ms, unknown: false }
+                }
+                Event::CallbackFailed { number, .. } if self.plants(Bug::ForgetCallback) => {
+                    Event::CallbackDone { number }
+                }
+                event => event,
+            };
+            if let (true, Event::Submitted { message, carrier, .. }) = (self.plants(Bug::WrongPart), &event) {
+                let mut memory = self.memory.lock();
+                let first =
+                    memory.first_parts.entry((id, *message)).or_insert_with(|| carrier.clone()).clone();
+                memory.taken_for.insert(carrier.clone(), first);
             }
-            Event::CallbackFailed { number, .. } if self.plants(Bug::ForgetCallback) => {
-                Event::CallbackDone { number }
-            }
-            event => event,
-        };
-        if let (true, Event::Submitted { message, carrier, .. }) = (self.plants(Bug::WrongPart), &event) {
-            let mut memory = self.memory.lock();
-            let first = memory.first_parts.entry((id, *message)).or_insert_with(|| carrier.clone()).clone();
-            memory.taken_for.insert(carrier.clone(), first);
-        }
-        self.after(self.inner.apply(id, event, now_ms).await).await
+            self.inner.apply(id, event, now_ms).await
+        })
+        .await
     }
 
     async fn receipt(
@@ -174,38 +165,36 @@ impl Flows for Faulty {
         receipt: Receipt,
         now_ms: i64,
     ) -> Result<Matched> {
-        self.before().await?;
-        let carrier = self.memory.lock().taken_for.get(&carrier).cloned().unwrap_or(carrier);
-        if self.plants(Bug::AcknowledgeBeforeStore) {
-            let (store, world) = (Arc::clone(&self.inner), Arc::clone(&self.world));
-            tokio::spawn(async move {
-                tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-                world.step().await;
-                store.receipt(carrier, recipient, receipt, now_ms).await
-            });
-            return Ok(Matched::Early);
-        }
-        self.after(self.inner.receipt(carrier, recipient, receipt, now_ms).await).await
+        self.around("receipt", async {
+            let carrier = self.memory.lock().taken_for.get(&carrier).cloned().unwrap_or(carrier);
+            if self.plants(Bug::AcknowledgeBeforeStore) {
+                let (store, world) = (Arc::clone(&self.inner), Arc::clone(&self.world));
+                tokio::spawn(async move {
+                    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+                    world.step().await;
+                    store.receipt(carrier, recipient, receipt, now_ms).await
+                });
+                return Ok(Matched::Early);
+            }
+            self.inner.receipt(carrier, recipient, receipt, now_ms).await
+        })
+        .await
     }
 
     async fn keep_unread(&self, carrier: String, receipt: UnreadReceipt, now_ms: i64) -> Result<()> {
-        self.before().await?;
-        self.after(self.inner.keep_unread(carrier, receipt, now_ms).await).await
+        self.around("keep_unread", self.inner.keep_unread(carrier, receipt, now_ms)).await
     }
 
     async fn keep_inbound(&self, message: InboundMessage, now_ms: i64) -> Result<()> {
-        self.before().await?;
-        self.after(self.inner.keep_inbound(message, now_ms).await).await
+        self.around("keep_inbound", self.inner.keep_inbound(message, now_ms)).await
     }
 
     async fn load(&self, ids: Vec<Uuid>) -> Result<Vec<Option<Flow>>> {
-        self.before().await?;
-        self.after(self.inner.load(ids).await).await
+        self.around("load", self.inner.load(ids)).await
     }
 
     async fn load_within(&self, ids: Vec<Uuid>, bytes_max: usize) -> Result<Vec<Option<Flow>>> {
-        self.before().await?;
-        self.after(self.inner.load_within(ids, bytes_max).await).await
+        self.around("load_within", self.inner.load_within(ids, bytes_max)).await
     }
 
     async fn flows_to_later_recipient(
@@ -214,20 +203,23 @@ impl Flows for Faulty {
         recipient: String,
         limit: usize,
     ) -> Result<Vec<Uuid>> {
-        self.inner.flows_to_later_recipient(application, recipient, limit).await
+        self.around(
+            "flows_to_later_recipient",
+            self.inner.flows_to_later_recipient(application, recipient, limit),
+        )
+        .await
     }
 
     async fn erase(&self, application: String, ids: Vec<Uuid>, now_ms: i64) -> Result<usize> {
-        self.before().await?;
-        self.after(self.inner.erase(application, ids, now_ms).await).await
+        self.around("erase", self.inner.erase(application, ids, now_ms)).await
     }
 
     async fn replay_requested(&self, now_ms: i64) -> Result<usize> {
-        self.inner.replay_requested(now_ms).await
+        self.refusing("replay_requested", self.inner.replay_requested(now_ms)).await
     }
 
     async fn link(&self, code: String, now_ms: i64) -> Result<Option<String>> {
-        self.inner.link(code, now_ms).await
+        self.around("link", self.inner.link(code, now_ms)).await
     }
 }
 
@@ -241,30 +233,32 @@ impl Tasks for Faulty {
         lease_ms: i64,
         admit: Admit<'_>,
     ) -> Result<Vec<Claim>> {
-        self.before().await?;
-        let mut claims = Vec::new();
-        if self.plants(Bug::NoTurns) {
-            let mut first = |offer: &Offer<'_>| {
-                if offer.application == HOSTILE { admit(offer) } else { Admission::ApplicationFull }
-            };
-            claims = self.inner.claim(lane, limit, now_ms, lease_ms, &mut first).await?;
-        }
-        if claims.is_empty() {
-            self.inner.resume(lane, APPLICATION, "");
-            claims = self.inner.claim(lane, limit, now_ms, lease_ms, admit).await?;
-        }
-        if self.plants(Bug::ForgetExpiry) {
-            let mut memory = self.memory.lock();
-            claims.retain(|claim| {
-                let TaskKind::Expire { message } = claim.task else { return true };
-                let place = (claim.flow.id, message);
-                if self.world.with(|state| state.random.u8(0..10)) == 0 {
-                    memory.forgotten.insert(place);
-                }
-                !memory.forgotten.contains(&place)
-            });
-        }
-        self.after(Ok(claims)).await
+        self.around("claim", async {
+            let mut claims = Vec::new();
+            if self.plants(Bug::NoTurns) {
+                let mut first = |offer: &Offer<'_>| {
+                    if offer.application == HOSTILE { admit(offer) } else { Admission::ApplicationFull }
+                };
+                claims = self.inner.claim(lane, limit, now_ms, lease_ms, &mut first).await?;
+            }
+            if claims.is_empty() {
+                self.inner.resume(lane, APPLICATION, "");
+                claims = self.inner.claim(lane, limit, now_ms, lease_ms, admit).await?;
+            }
+            if self.plants(Bug::ForgetExpiry) {
+                let mut memory = self.memory.lock();
+                claims.retain(|claim| {
+                    let TaskKind::Expire { message } = claim.task else { return true };
+                    let place = (claim.flow.id, message);
+                    if self.world.with(|state| state.random.u8(0..10)) == 0 {
+                        memory.forgotten.insert(place);
+                    }
+                    !memory.forgotten.contains(&place)
+                });
+            }
+            Ok(claims)
+        })
+        .await
     }
 
     fn put_off(&self, id: Uuid, task: TaskKind, at_ms: i64) {
@@ -299,24 +293,23 @@ impl Accounts for Faulty {
     }
 
     async fn application(&self, id: String) -> Result<Option<Application>> {
-        self.inner.application(id).await
+        self.around("application", self.inner.application(id)).await
     }
 
     async fn own_retentions(&self) -> Result<Vec<(String, u32)>> {
-        self.inner.own_retentions().await
+        self.around("own_retentions", self.inner.own_retentions()).await
     }
 
     async fn changed_callback_keys(&self) -> Result<Vec<(String, CallbackKey)>> {
-        self.inner.changed_callback_keys().await
+        self.refusing("changed_callback_keys", self.inner.changed_callback_keys()).await
     }
 
     async fn add_token(&self, token: Token, tokens_max: usize) -> Result<()> {
-        self.inner.add_token(token, tokens_max).await
+        self.around("add_token", self.inner.add_token(token, tokens_max)).await
     }
 
     async fn token(&self, hash: [u8; 32]) -> Result<Option<(Token, Application)>> {
-        self.before().await?;
-        self.after(self.inner.token(hash).await).await
+        self.around("token", self.inner.token(hash)).await
     }
 
     async fn reserve(
@@ -327,21 +320,19 @@ impl Accounts for Faulty {
         price: Price,
         now_ms: i64,
     ) -> Result<Reserved> {
-        self.before().await?;
-        self.after(self.inner.reserve(id, message, part, price, now_ms).await).await
+        self.around("reserve", self.inner.reserve(id, message, part, price, now_ms)).await
     }
 
     async fn suppress(&self, suppression: Suppression) -> Result<()> {
-        self.inner.suppress(suppression).await
+        self.around("suppress", self.inner.suppress(suppression)).await
     }
 
     async fn unsuppress(&self, application: String, channel: Channel, recipient: String) -> Result<bool> {
-        self.inner.unsuppress(application, channel, recipient).await
+        self.around("unsuppress", self.inner.unsuppress(application, channel, recipient)).await
     }
 
     async fn is_suppressed(&self, application: String, channel: Channel, recipient: String) -> Result<bool> {
-        self.before().await?;
-        self.after(self.inner.is_suppressed(application, channel, recipient).await).await
+        self.around("is_suppressed", self.inner.is_suppressed(application, channel, recipient)).await
     }
 
     async fn suppressions(
@@ -351,66 +342,70 @@ impl Accounts for Faulty {
         after: String,
         limit: usize,
     ) -> Result<Vec<Suppression>> {
-        self.inner.suppressions(application, channel, after, limit).await
+        self.around("suppressions", self.inner.suppressions(application, channel, after, limit)).await
     }
 
     async fn submit_checks(&self) -> Result<SubmitChecks> {
-        self.inner.submit_checks().await
+        self.refusing("submit_checks", self.inner.submit_checks()).await
     }
 }
 
 #[async_trait]
 impl Feed for Faulty {
     async fn changes(&self, after: &Position, limit: usize) -> Result<ChangePage> {
+        self.count("changes");
         self.inner.changes(after, limit).await
     }
 
     async fn position(&self) -> Result<Position> {
+        self.count("position");
         self.inner.position().await
     }
 
     async fn has(&self, position: &Position) -> Result<bool> {
+        self.count("has");
         Ok(self.plants(Bug::TrustIndex) || self.inner.has(position).await?)
     }
 
     async fn forget_removals(&self, until: &Position) -> Result<()> {
-        self.inner.forget_removals(until).await
+        self.around("forget_removals", self.inner.forget_removals(until)).await
     }
 }
 
 #[async_trait]
 impl Upkeep for Faulty {
     async fn prune(&self, cutoffs: Cutoffs, limit: usize) -> Result<Pruned> {
-        self.before().await?;
-        let cutoffs = if self.plants(Bug::BelieveClock) {
-            let now_ms = self.world.clock_ms();
-            let day_ms = 86_400_000;
-            Cutoffs {
-                flows_before_ms: now_ms - 365 * day_ms,
-                keys_before_ms: now_ms - day_ms,
-                unmatched_before_ms: now_ms - 30 * day_ms,
-            }
-        } else {
-            cutoffs
-        };
-        self.after(self.inner.prune(cutoffs, limit).await).await
+        self.around("prune", async {
+            let cutoffs = if self.plants(Bug::BelieveClock) {
+                let now_ms = self.world.clock_ms();
+                let day_ms = 86_400_000;
+                Cutoffs {
+                    flows_before_ms: now_ms - 365 * day_ms,
+                    keys_before_ms: now_ms - day_ms,
+                    unmatched_before_ms: now_ms - 30 * day_ms,
+                }
+            } else {
+                cutoffs
+            };
+            self.inner.prune(cutoffs, limit).await
+        })
+        .await
     }
 
     async fn prune_flows(&self, application: String, ids: Vec<Uuid>) -> Result<usize> {
-        self.inner.prune_flows(application, ids).await
+        self.around("prune_flows", self.inner.prune_flows(application, ids)).await
     }
 
     async fn kept_time_ms(&self) -> Result<Option<i64>> {
+        self.count("kept_time_ms");
         self.inner.kept_time_ms().await
     }
 
     async fn keep_time(&self, now_ms: i64) -> Result<()> {
-        self.before().await?;
-        self.after(self.inner.keep_time(now_ms).await).await
+        self.around("keep_time", self.inner.keep_time(now_ms)).await
     }
 
     async fn probe(&self) -> Result<()> {
-        self.before().await?;
-        self.after(self.inner.probe().await).await
+        self.around("probe", self.inner.probe()).await
     }
 }

@@ -1,11 +1,15 @@
-//! `cargo xtask simulate`: runs seeds, and tells the first promise that was broken.
+//! `cargo xtask simulate`: runs seeds, and shows the first promise that was broken, made as small as it gets.
 
 use clap::Parser;
-use simulation::{Bug, Options, Summary, Trial, run};
+use simulation::{Bug, Fault, Plan, Reach, Summary, observe, shrink};
 use std::process::ExitCode;
 use std::time::Instant;
 
 /// Runs whole servers in virtual time under faults drawn from seeds, and checks every promise.
+///
+/// A seed that breaks one is shrunk, and shown with what happened and the command that repeats it. With
+/// --only, --without,
+/// --crashes-max or --variation it is shown as it is.
 #[derive(Parser)]
 struct Cli {
     /// Seeds to run.
@@ -20,26 +24,61 @@ struct Cli {
     /// Plant a bug, which is then to be found.
     #[arg(long, value_enum)]
     bug: Option<Bug>,
+    /// Send only the flows with these numbers.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<usize>,
+    /// Faults that do not happen.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    without: Vec<Fault>,
+    /// Kill the server at most so often.
+    #[arg(long)]
+    crashes_max: Option<u32>,
+    /// Let the same clients and faults meet in another way.
+    #[arg(long, default_value_t = 0)]
+    variation: u64,
+    /// Show which methods of the store faults reached.
+    #[arg(long)]
+    coverage: bool,
+}
+
+impl Cli {
+    fn plan(&self, seed: u64) -> Plan {
+        let plan = Plan {
+            only: (!self.only.is_empty()).then(|| self.only.iter().copied().collect()),
+            without: self.without.iter().copied().collect(),
+            crashes_max: self.crashes_max,
+            variation: self.variation,
+            ..Plan::new(seed, self.flows)
+        };
+        match self.bug {
+            Some(bug) => plan.with_bug(bug),
+            None => plan,
+        }
+    }
+
+    /// Returns whether a part of a seed's plan is asked for, which is shown as it is.
+    fn is_shrunk(&self) -> bool {
+        let parts = !self.only.is_empty() || !self.without.is_empty();
+        parts || self.crashes_max.is_some() || self.variation > 0
+    }
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let trial = cli.bug.map_or(Trial::Any, Bug::trial);
-    let options = Options { flows: cli.flows, bug: cli.bug, trial };
     let started = Instant::now();
-    let mut sum = Summary::default();
-    for seed in cli.from..cli.from + cli.seeds {
-        match run(seed, &options) {
-            Ok(summary) => {
-                sum.acknowledged += summary.acknowledged;
-                sum.crashes += summary.crashes;
-                sum.submissions += summary.submissions;
-                sum.receipts += summary.receipts;
-                sum.callbacks += summary.callbacks;
-                sum.doubles += summary.doubles;
+    let (mut sum, mut reach) = (Summary::default(), Reach::default());
+    for seed in cli.from..cli.from.saturating_add(cli.seeds) {
+        let (reached, ended) = observe(&cli.plan(seed));
+        reach.add(&reached);
+        match ended {
+            Ok(summary) => sum.add(&summary),
+            Err(failure) if cli.is_shrunk() => {
+                println!("{failure}");
+                return ExitCode::FAILURE;
             }
-            Err(broken) => {
-                println!("seed {seed}: {broken}");
+            Err(failure) => {
+                println!("seed {seed}: {}\nshrinking it ...", failure.broken);
+                println!("{}", shrink(failure));
                 return ExitCode::FAILURE;
             }
         }
@@ -56,5 +95,8 @@ fn main() -> ExitCode {
         sum.callbacks,
         sum.doubles
     );
+    if cli.coverage {
+        println!("{reach}");
+    }
     ExitCode::SUCCESS
 }

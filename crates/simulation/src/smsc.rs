@@ -1,7 +1,8 @@
-//! An SMSC that the real SMPP carrier is bound to: it throttles, loses connections, unbinds, answers late, and sends what
-//! nobody can use.
+//! An SMSC that the real SMPP carrier is bound to: it throttles, loses connections, unbinds, answers late,
+//! and sends what nobody can use.
 
 use crate::carrier::{Course, draw, take};
+use crate::fault::Fault;
 use crate::world::{Offer, Submission, World};
 use async_trait::async_trait;
 use carriers::SmppDial;
@@ -167,7 +168,7 @@ impl Session {
                 s.to == to && s.part == part && s.carrier == self.smsc.name && s.reply.is_none()
             };
             let submission = state.submissions.iter().rposition(here);
-            let odd = state.happens(state.mood.wrong);
+            let odd = state.happens(Fault::Wrong);
             (submission, draw(state), odd)
         });
         if odd {

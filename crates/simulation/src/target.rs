@@ -1,7 +1,8 @@
 //! Where callbacks go: a target that fails, and whose answers get lost.
 
-use crate::Trial;
-use crate::client::{HANGING, HOSTILE_HOST};
+use crate::fault::Fault;
+use crate::parties::{HANGING, HOSTILE_HOST};
+use crate::trial::Trial;
 use crate::world::{Called, World, statuses};
 use async_trait::async_trait;
 use engine::callbacks::{Answer, Headers, Post, PostError};
@@ -28,7 +29,7 @@ impl Post for SimulatedTarget {
             sleep(TIMEOUT).await;
             return Err(PostError::TimedOut);
         }
-        if world.with(|state| state.happens(state.mood.target_fails)) {
+        if world.with(|state| state.happens(Fault::TargetFails)) {
             return if world.with(|state| state.random.bool()) {
                 Ok(500.into())
             } else {
@@ -53,8 +54,12 @@ impl Post for SimulatedTarget {
         });
         world.step().await;
         let lost = world.with(|state| {
-            let lost = state.happens(state.mood.answer_lost);
+            let lost = state.happens(Fault::AnswerLost);
             state.called[called].acknowledged = Some(!lost);
+            let Called { tracking, statuses, .. } = &state.called[called];
+            let (what, heard) =
+                (statuses.join(", "), if lost { "the answer is lost" } else { "acknowledged" });
+            state.note(format!("callback of {tracking}: {what}; {heard}"));
             lost
         });
         if lost { Err(PostError::Failed("the answer was lost".into())) } else { Ok(204.into()) }

@@ -1,7 +1,12 @@
 //! The world around a server: its time, its chance, its faults, and everything that was seen in it.
 
-use crate::client::Request;
-use crate::{Options, Trial};
+use crate::course::Course;
+use crate::fault::{Fault, Mood};
+use crate::moment::At;
+use crate::plan::Plan;
+use crate::reach::{Reach, Side};
+use crate::request::Request;
+use crate::trial::Trial;
 use carriers::{CarrierSink, Report};
 use fastrand::Rng;
 use flow::{Receipt, Status};
@@ -19,19 +24,6 @@ const OFFER_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// When every simulation begins, Unix milliseconds.
 const START_MS: i64 = 1_800_000_000_000;
-
-/// A moment, as the checker compares them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct At {
-    /// Moments are numbered.
-    pub number: u64,
-    /// How long the simulation has run, milliseconds.
-    pub elapsed_ms: i64,
-    /// The latest time that the server's clock has shown so far, Unix milliseconds.
-    pub latest_ms: i64,
-    /// How often the server had been started.
-    pub life: u32,
-}
 
 /// What a carrier answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,56 +97,6 @@ pub struct Called {
     pub acknowledged: Option<bool>,
 }
 
-/// How likely things go wrong. Each seed draws which of them can: a run in which everything fails all the time tests
-/// little.
-#[derive(Clone, Debug, Default)]
-pub struct Mood {
-    pub crash: f64,
-    pub delay: f64,
-    pub store_fails: f64,
-    pub throttled: f64,
-    pub refused: f64,
-    pub dropped_before: f64,
-    pub dropped_after: f64,
-    pub slow: f64,
-    pub repeated: f64,
-    pub disordered: f64,
-    pub wrong: f64,
-    pub target_fails: f64,
-    pub answer_lost: f64,
-    pub goes_down: f64,
-    pub clock_jumps: f64,
-    pub cancels: f64,
-    pub clock_errs: f64,
-    pub goes_aside: f64,
-}
-
-impl Mood {
-    fn draw(random: &mut Rng) -> Mood {
-        let mut maybe = |most: f64| if random.bool() { random.f64() * most } else { 0.0 };
-        Mood {
-            crash: maybe(0.004),
-            delay: maybe(0.5),
-            store_fails: maybe(0.05),
-            throttled: maybe(0.2),
-            refused: maybe(0.1),
-            dropped_before: maybe(0.1),
-            dropped_after: maybe(0.1),
-            slow: maybe(0.1),
-            repeated: maybe(0.3),
-            disordered: maybe(0.3),
-            wrong: maybe(0.2),
-            target_fails: maybe(0.4),
-            answer_lost: maybe(0.2),
-            goes_down: maybe(0.3),
-            clock_jumps: maybe(0.1),
-            cancels: maybe(0.2),
-            clock_errs: maybe(0.1),
-            goes_aside: maybe(1.0),
-        }
-    }
-}
-
 /// How far the server's clock was off, and since when, milliseconds of the simulation.
 pub struct Skews(Vec<(i64, i64)>);
 
@@ -179,10 +121,27 @@ impl Skews {
     }
 }
 
+/// A line of the course about a receipt.
+fn receipt_line(state: &State, posted: &Posted, what: &str) -> String {
+    let to = posted.submission.map_or("nobody", |submission| &state.submissions[submission].to);
+    format!("{to} receipt {:?} of {} {what}", posted.receipt.status, posted.reference)
+}
+
 /// Everything outside of the server, and what it saw. It outlives the server's lives.
 pub struct World {
     state: Mutex<State>,
     crash: Notify,
+}
+
+/// What happens at a place where anything can happen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// The server is killed here.
+    Dies,
+    /// It was killed already.
+    IsDead,
+    /// So much time passes, milliseconds.
+    Waits(u64),
 }
 
 /// What is in a world.
@@ -195,6 +154,14 @@ pub struct State {
     pub called: Vec<Called>,
     /// Carriers that take nothing now.
     pub down: Vec<String>,
+    /// What happened so far.
+    pub course: Course,
+    /// Which methods of the store faults reached.
+    pub reach: Reach,
+    /// The server has started in this life.
+    pub serving: bool,
+    /// How often the server may still be killed.
+    crashes_left: u32,
     /// The one trouble that goes on; [`Trial::Any`] when there is none but the mood's.
     pub trial: Trial,
     /// Carriers of Sms are bound to SMSCs.
@@ -224,9 +191,20 @@ impl State {
         Skews(self.skews.clone())
     }
 
-    /// Whether something of this likelihood happens.
-    pub fn happens(&mut self, likelihood: f64) -> bool {
+    /// Draws whether something of this likelihood happens.
+    pub fn chance(&mut self, likelihood: f64) -> bool {
         likelihood > 0.0 && self.random.f64() < likelihood
+    }
+
+    /// Draws whether a fault happens here.
+    pub fn happens(&mut self, fault: Fault) -> bool {
+        self.chance(self.mood.of(fault))
+    }
+
+    /// Notes what happened now.
+    pub fn note(&mut self, what: String) {
+        let elapsed_ms = self.elapsed_ms();
+        self.course.note(elapsed_ms, what);
     }
 
     fn elapsed_ms(&self) -> i64 {
@@ -259,6 +237,7 @@ impl State {
         self.clock_ms();
         self.skew_ms = skew_ms;
         self.skews.push((self.elapsed_ms(), skew_ms));
+        self.note(format!("the clock is {skew_ms} ms off"));
     }
 
     /// Makes the server's clock wrong until [`State::mend_clock`]: by two hours or by 400 days.
@@ -284,12 +263,26 @@ impl State {
 }
 
 impl World {
-    /// The world of a seed.
-    pub fn new(seed: u64, options: &Options) -> Arc<World> {
-        let mut random = Rng::with_seed(seed);
-        let any = options.trial == Trial::Any;
-        let mood = if any { Mood::draw(&mut random) } else { Mood::default() };
-        let requests = (0..options.flows).map(|number| Request::draw(number, &mut random, &mood)).collect();
+    /// The world of a plan.
+    pub fn new(plan: &Plan) -> Arc<World> {
+        let mut random = Rng::with_seed(plan.seed);
+        let any = plan.trial == Trial::Any;
+        let mut mood = match plan.trial {
+            Trial::Any => Mood::draw(&mut random),
+            Trial::Outage => Mood::default(),
+            Trial::Hostile => Mood::hostile(),
+        };
+        let draw = |number| Request::draw(number, &mut random, &mood);
+        let mut requests: Vec<Request> = (0..plan.flows).map(draw).collect();
+        // Behind all draws, so that what remains is as the seed draws it.
+        mood.switch_off(&plan.without);
+        for (number, request) in requests.iter_mut().enumerate() {
+            request.settled = !plan.sends(number);
+            request.cancel_after_ms = request.cancel_after_ms.filter(|_| mood.of(Fault::Cancels) > 0.0);
+        }
+        if plan.variation > 0 {
+            random = Rng::with_seed(plan.seed ^ plan.variation.rotate_right(8));
+        }
         let state = State {
             random,
             mood,
@@ -297,13 +290,17 @@ impl World {
             submissions: Vec::new(),
             posted: Vec::new(),
             called: Vec::new(),
-            down: match options.trial {
+            down: match plan.trial {
                 Trial::Outage => vec!["careful".into(), "second".into()],
                 Trial::Any | Trial::Hostile => Vec::new(),
             },
-            trial: options.trial,
+            course: Course::default(),
+            reach: Reach::default(),
+            serving: false,
+            crashes_left: plan.crashes_max.unwrap_or(u32::MAX),
+            trial: plan.trial,
             // No draw, so that the other seeds stay as they are.
-            speaks_smpp: any && seed % 2 == 1,
+            speaks_smpp: any && plan.seed % 2 == 1,
             sessions: HashMap::new(),
             sink: None,
             number: 0,
@@ -335,6 +332,7 @@ impl World {
             state.life += 1;
             state.crashed = false;
             state.began = Some(Instant::now());
+            state.note(format!("the server starts, life {}", state.life));
         });
     }
 
@@ -344,6 +342,7 @@ impl World {
             state.before_ms = state.elapsed_ms() + down_ms;
             state.began = None;
             state.sink = None;
+            state.serving = false;
             state.sessions.clear();
             state.posted.iter_mut().for_each(|posted| posted.due_ms = posted.due_ms.max(state.before_ms));
         });
@@ -356,23 +355,54 @@ impl World {
 
     /// A place where anything can happen: time passes, or the server dies, and then it never returns.
     pub async fn step(&self) {
+        let wait = self.with(|state| self.draw_step(state));
+        self.pass(wait).await;
+    }
+
+    /// The same before or after a call of the store.
+    pub async fn store_step(&self, method: &'static str, side: Side) {
         let wait = self.with(|state| {
-            if !state.crashed && state.happens(state.mood.crash) {
-                state.crashed = true;
-                self.crash.notify_one();
+            let wait = self.draw_step(state);
+            let met = state.reach.at(method);
+            met.calls += u64::from(side == Side::Before);
+            match (wait, side) {
+                (Step::Dies, Side::Before) => met.died_before += 1,
+                (Step::Dies, Side::After) => met.answers_lost += 1,
+                (Step::Waits(1..), _) => met.delayed += 1,
+                (Step::Waits(0) | Step::IsDead, _) => {}
             }
-            if state.crashed {
-                return None;
+            if wait == Step::Dies {
+                let when = if side == Side::Before { "before" } else { "after" };
+                state.note(format!("that was {when} the store's {method}"));
             }
-            // Mostly short, sometimes longer than a try lasts.
-            let longest_ms = if state.random.u8(..) == 0 { 20_000 } else { 100 };
-            let delayed = state.happens(state.mood.delay);
-            Some(if delayed { state.random.u64(1..longest_ms) } else { 0 })
+            wait
         });
-        match wait {
-            None => pending().await,
-            Some(0) => {}
-            Some(ms) => {
+        self.pass(wait).await;
+    }
+
+    fn draw_step(&self, state: &mut State) -> Step {
+        let dies = !state.crashed && state.happens(Fault::Crash) && state.crashes_left > 0;
+        if dies {
+            state.crashed = true;
+            state.crashes_left -= 1;
+            state.note("the server is killed".into());
+            self.crash.notify_one();
+            return Step::Dies;
+        }
+        if state.crashed {
+            return Step::IsDead;
+        }
+        // Mostly short, sometimes longer than a try lasts.
+        let longest_ms = if state.random.u8(..) == 0 { 20_000 } else { 100 };
+        let delayed = state.happens(Fault::Delay);
+        Step::Waits(if delayed { state.random.u64(1..longest_ms) } else { 0 })
+    }
+
+    async fn pass(&self, step: Step) {
+        match step {
+            Step::Dies | Step::IsDead => pending().await,
+            Step::Waits(0) => {}
+            Step::Waits(ms) => {
                 sleep(Duration::from_millis(ms)).await;
                 if self.with(|state| state.crashed) {
                     pending().await
@@ -422,12 +452,18 @@ impl World {
                 posted.offered.get_or_insert(now);
                 posted.clone()
             });
-            let taken = if posted.by_smsc { self.offer(posted).await } else { self.report(posted).await };
+            self.with(|state| state.note(receipt_line(state, &posted, "comes")));
+            let taken = if posted.by_smsc {
+                self.offer(posted.clone()).await
+            } else {
+                self.report(posted.clone()).await
+            };
             self.step().await;
             if taken {
                 self.with(|state| {
                     let now = state.now();
                     state.posted[index].acknowledged = Some(now);
+                    state.note(receipt_line(state, &posted, "is taken"));
                 });
                 return;
             }
@@ -458,6 +494,9 @@ impl World {
     /// Nothing goes wrong any more.
     pub fn heal(&self) {
         self.with(|state| {
+            if !state.mood.faults().is_empty() || state.trial != Trial::Any {
+                state.note("nothing goes wrong any more".into());
+            }
             state.mood = Mood::default();
             state.mend_clock();
             state.down.clear();

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)] // A test that fails here has failed.
 
 use clap::ValueEnum;
-use simulation::{Bug, Options, Trial, run};
+use simulation::{Bug, Plan, Trial, run, shrink};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const FLOWS: usize = 40;
@@ -23,8 +23,8 @@ fn on_all_cores(end: u64, work: impl Fn(u64) + Sync) {
 fn every_promise_is_kept() {
     let (flows, crashes) = (AtomicU64::new(0), AtomicU64::new(0));
     on_all_cores(300, |seed| {
-        let summary = run(seed, &Options { flows: FLOWS, bug: None, trial: Trial::Any });
-        let summary = summary.unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+        let summary = run(&Plan::new(seed, FLOWS));
+        let summary = summary.unwrap_or_else(|failure| panic!("{}", shrink(failure)));
         flows.fetch_add(summary.acknowledged as u64, Ordering::Relaxed);
         crashes.fetch_add(summary.crashes.into(), Ordering::Relaxed);
     });
@@ -36,8 +36,8 @@ fn every_promise_is_kept() {
 #[test]
 fn a_seed_tells_the_whole_course() {
     for seed in [3, 14] {
-        let options = Options { flows: FLOWS, bug: None, trial: Trial::Any };
-        assert_eq!(run(seed, &options).unwrap(), run(seed, &options).unwrap());
+        let plan = Plan::new(seed, FLOWS);
+        assert_eq!(run(&plan).unwrap(), run(&plan).unwrap());
     }
 }
 
@@ -46,17 +46,20 @@ fn every_planted_bug_is_found() {
     let bugs = Bug::value_variants();
     on_all_cores(bugs.len() as u64, |number| {
         let bug = bugs[number as usize];
-        let options = Options { flows: FLOWS, bug: Some(bug), trial: bug.trial() };
-        let found = (0..1000).find_map(|seed| Some((seed, run(seed, &options).err()?)));
-        let (seed, broken) = found.unwrap_or_else(|| panic!("{bug:?} was not found in 1000 seeds"));
-        println!("{bug:?}: seed {seed}: {}", broken.lines().next().unwrap_or_default());
+        let found = (0..1000).find_map(|seed| run(&Plan::new(seed, FLOWS).with_bug(bug)).err());
+        let failure = found.unwrap_or_else(|| panic!("{bug:?} was not found in 1000 seeds"));
+        println!(
+            "{bug:?}: seed {}: {}",
+            failure.plan.seed,
+            failure.broken.lines().next().unwrap_or_default()
+        );
     });
 }
 
 #[test]
 fn an_hour_of_outage_and_a_hanging_target_slow_nobody_else() {
     for seed in [1, 2] {
-        let summary = run(seed, &Options { flows: 500, bug: None, trial: Trial::Outage }).unwrap();
+        let summary = run(&Plan { trial: Trial::Outage, ..Plan::new(seed, 500) }).unwrap();
         // In virtual time, which has no noise: who is well is served at once.
         assert!(summary.slowest_hand_over_ms <= 10 && summary.slowest_callback_ms <= 10, "{summary:?}");
     }
@@ -65,7 +68,21 @@ fn an_hour_of_outage_and_a_hanging_target_slow_nobody_else() {
 #[test]
 fn an_application_that_takes_what_it_can_and_a_wrong_clock_take_nothing_from_others() {
     on_all_cores(4, |seed| {
-        let options = Options { flows: 100, bug: None, trial: Trial::Hostile };
-        run(seed, &options).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+        let plan = Plan { trial: Trial::Hostile, ..Plan::new(seed, 100) };
+        run(&plan).unwrap_or_else(|failure| panic!("{}", shrink(failure)));
     });
+}
+
+#[test]
+fn a_failure_is_shrunk_to_a_smaller_plan_that_fails() {
+    let bug = Bug::AcknowledgeBeforeStore;
+    let found = (0..1000).find_map(|seed| run(&Plan::new(seed, FLOWS).with_bug(bug)).err()).unwrap();
+    let (flows, faults, crashes) = found.size();
+    let shrunk = shrink(found);
+    let size = shrunk.size();
+    assert!(size.0 <= 3 && size.1 <= faults && size.2 <= crashes && flows == FLOWS, "{shrunk}");
+    assert!(!shrunk.course.is_empty());
+    // The command that it prints repeats it.
+    let again = run(&shrunk.plan).unwrap_err();
+    assert_eq!((again.broken, again.course.to_string()), (shrunk.broken, shrunk.course.to_string()));
 }
