@@ -374,7 +374,8 @@ impl Seen {
                 }
                 if !certain.is_empty() && !said.contains(&status) {
                     return Err(format!(
-                        "a receipt was lost: step {step} part {part} shows {status:?}, and {certain:?} were acknowledged"
+                        "a receipt was lost: step {step} part {part} shows {status:?}, and {certain:?} \
+                         were acknowledged"
                     ));
                 }
                 if plan.channel == Channel::Viber

@@ -24,7 +24,8 @@ pub async fn flood(api: Http) -> Result<(), String> {
         for i in 0..HOSTILE_FLOWS {
             let to = format!("+3070{:08}", flood * HOSTILE_FLOWS + i);
             let url = format!("https://{HOSTILE_HOST}{}.example/", i % HOSTILE_HOSTS);
-            let step = json!({"type": "Sms", "order": 1, "to": to, "from": "Acme", "message": {"body": "hi"}, "ttl": 5});
+            let step = json!({"type": "Sms", "order": 1, "to": to, "from": "Acme", "ttl": 5,
+                "message": {"body": "hi"}});
             let body = json!({"flow": [step], "callback": {"strategy": "OnCompletion", "url": url}});
             // What was too much is not sent again.
             match api.send(&body, None).await {

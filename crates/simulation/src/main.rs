@@ -8,8 +8,7 @@ use std::time::Instant;
 /// Runs whole servers in virtual time under faults drawn from seeds, and checks every promise.
 ///
 /// A seed that breaks one is shrunk, and shown with what happened and the command that repeats it. With
-/// --only, --without,
-/// --crashes-max or --variation it is shown as it is.
+/// --only, --without, --crashes-max or --variation it is shown as it is.
 #[derive(Parser)]
 struct Cli {
     /// Seeds to run.
@@ -84,8 +83,9 @@ fn main() -> ExitCode {
         }
     }
     println!(
-        "{} seeds in {:.0} s: {} flows acknowledged, {} crashes, {} parts at carriers, {} receipts, {} callbacks; \
-         0 lost, 0 steps started without a cause, {} parts arrived twice, each as docs/guarantees.md allows",
+        "{} seeds in {:.0} s: {} flows acknowledged, {} crashes, {} parts at carriers, {} receipts, \
+         {} callbacks; 0 lost, 0 steps started without a cause, {} parts arrived twice, \
+         each as docs/guarantees.md allows",
         cli.seeds,
         started.elapsed().as_secs_f64(),
         sum.acknowledged,

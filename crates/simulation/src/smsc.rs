@@ -25,7 +25,8 @@ const CARRIED: Duration = Duration::from_secs(1);
 fn message(to: &str, reference: &str, status: Status) -> Message {
     let word = word(status);
     let text = format!(
-        "id:{reference} sub:001 dlvrd:001 submit date:2701151200 done date:2701151201 stat:{word} err:000 text:"
+        "id:{reference} sub:001 dlvrd:001 submit date:2701151200 done date:2701151201 \
+         stat:{word} err:000 text:"
     );
     let source = Address { ton: 1, npi: 1, address: to.trim_start_matches('+').to_owned() };
     // `esm_class` of a receipt (5.2.12).
