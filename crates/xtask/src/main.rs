@@ -59,7 +59,7 @@ enum Chore {
     /// tells more.
     #[command(disable_help_flag = true)]
     Simulate {
-        /// What the simulation is told: `--seeds N`, `--from SEED`, `--flows N`, `--bug NAME`.
+        /// What the simulation is told: `--seeds N`, `--from SEED`, `--flows N`, `--bug NAME`, `--coverage`.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
