@@ -160,8 +160,8 @@ pub struct StatusRecord {
     pub description: Option<String>,
     /// Since when, Unix milliseconds.
     pub at_ms: i64,
-    /// We set it ourselves (the clock ran out, or the step was left): the carrier's word may still replace
-    /// it.
+    /// We set it ourselves (the clock ran out, or the step was left), or it is about the last of several
+    /// hand-overs, of which another may have been taken: a carrier's word on the part may still replace it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub provisional: bool,
 }

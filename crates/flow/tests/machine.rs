@@ -183,6 +183,10 @@ fn unanswered(part: u16) -> Event {
     Event::Unanswered { message: 0, part, carrier: "c".into(), covers: Covers::Part }
 }
 
+fn refused(part: u16) -> Event {
+    Event::Refused { message: 0, part, detail: Detail::FAILED, description: None }
+}
+
 fn refused_late(unknown: u8, refusal: LateRefusal) -> Event {
     Event::RefusedLate { message: 0, part: 0, unknown, refusal }
 }
@@ -222,6 +226,43 @@ fn a_late_refusal_of_one_of_several_hand_overs_decides_nothing() {
 }
 
 #[test]
+fn a_refusal_after_a_hand_over_of_unknown_outcome_moves_the_flow_on_and_yields_to_its_receipt() {
+    for waits in [false, true] {
+        let mut ids = ids();
+        let mut flow = accept(vec![step(1, sms("a")), step(2, sms("b"))], None, &mut ids);
+        let deferred = Event::Deferred { message: 0, part: 0, at_ms: START_MS + 1, unknown: true };
+        flow.apply(&deferred, START_MS, &mut ids);
+        if waits {
+            // The second carrier must not get it twice.
+            let (carrier, covers) = ("other".to_owned(), Covers::Part);
+            flow.apply(&Event::Handed { message: 0, part: 0, carrier, covers }, START_MS + 2, &mut ids);
+        }
+        let applied = flow.apply(&refused(0), START_MS + 3, &mut ids);
+        assert_eq!(applied.notes, [Note::Failover]);
+        // The first carrier's answer is late, and then it reports: it is what the recipient got.
+        flow.apply(&submitted(0, 0), START_MS + 4, &mut ids);
+        assert_eq!(statuses(&flow), [Status::Failed]);
+        let applied = flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 5, &mut ids);
+        assert_eq!(applied.notes, [Note::LateReceipt]);
+        assert_eq!(statuses(&flow), [Status::Delivered]);
+        assert_eq!((flow.state.messages.len(), flow.state.status), (2, FlowStatus::InProgress));
+    }
+}
+
+#[test]
+fn a_refusal_of_the_only_hand_over_yields_to_nothing() {
+    let mut ids = ids();
+    let mut flow = accept(vec![step(1, sms("a")), step(2, sms("b"))], None, &mut ids);
+    // The outcome of the first hand-over was unknown until its refusal came.
+    let deferred = Event::Deferred { message: 0, part: 0, at_ms: START_MS + 1, unknown: true };
+    flow.apply(&deferred, START_MS, &mut ids);
+    flow.apply(&refused_late(1, for_good()), START_MS + 2, &mut ids);
+    flow.apply(&refused(0), START_MS + 3, &mut ids);
+    assert!(!flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 5, &mut ids).changed);
+    assert_eq!(statuses(&flow), [Status::Failed]);
+}
+
+#[test]
 fn a_late_refusal_for_now_makes_the_part_owed_again_unless_its_step_was_left() {
     let mut ids = ids();
     let mut flow = three_parts(&mut ids);
@@ -231,11 +272,7 @@ fn a_late_refusal_for_now_makes_the_part_owed_again_unless_its_step_was_left() {
     flow.apply(&refused_late(0, refusal.clone()), START_MS + 5, &mut ids);
     let submit = flow.state.messages[0].parts[0].submit;
     assert_eq!(submit, Submit::Owed { at_ms: START_MS + 9, attempts: 1, unknown: 0 });
-    left.apply(
-        &Event::Refused { message: 0, part: 1, detail: Detail::FAILED, description: None },
-        START_MS,
-        &mut ids,
-    );
+    left.apply(&refused(1), START_MS, &mut ids);
     assert_eq!(left.state.messages.len(), 2);
     left.apply(&refused_late(0, refusal), START_MS + 5, &mut ids);
     assert_eq!(statuses(&left), [Status::Unsent, Status::Failed, Status::Unsent]);

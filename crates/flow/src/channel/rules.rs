@@ -105,9 +105,8 @@ impl ChannelRules {
 
     /// Whether a carrier's `next` may replace `known`.
     ///
-    /// `provisional` says that we set `known` ourselves (the time to live was over, or the step was left
-    /// before this part was sent): then the carrier knows better, however late. What a carrier reported as
-    /// final stays. `expires_unseen` is [`ChannelContent::expires_unseen`].
+    /// `provisional` is [`crate::StatusRecord::provisional`]: the carrier knows better then, however late.
+    /// What a carrier reported as final stays. `expires_unseen` is [`ChannelContent::expires_unseen`].
     pub(crate) fn yields(
         &self,
         known: Status,

@@ -131,13 +131,22 @@ impl Flow {
         description: Option<&String>,
         transition: &mut Transition<'_>,
     ) {
-        let Some(state) = self.part_mut(message, part).filter(|state| state.submit != Submit::Done) else {
-            return;
+        let Some(state) = self.part_mut(message, part) else { return };
+        let unknown = match state.submit {
+            Submit::Owed { unknown, .. } | Submit::Handed { unknown, .. } => unknown,
+            Submit::Done => return,
         };
         transition.applied.changed = true;
         state.submit = Submit::Done;
         let now_ms = transition.now_ms;
-        self.set_status(message, part, Status::Failed, detail, description, now_ms, transition);
+        if self.set_status(message, part, Status::Failed, detail, description, now_ms, transition)
+            && unknown > 0
+            && let Some(state) = self.part_mut(message, part)
+        {
+            // The refusal is about the last hand-over. An earlier one may have been taken, and then its
+            // receipts say what became of the part.
+            state.status.provisional = true;
+        }
     }
 
     /// Returns whether a status changed.
