@@ -369,7 +369,10 @@ impl Seen {
                         }
                     }
                 }
-                if is_success(status) && !said.contains(&status) {
+                if is_success(status)
+                    && !said.contains(&status)
+                    && !self.is_by_recipient(request, tracking, (step, part))
+                {
                     return Err(format!("step {step} part {part} shows {status:?}; carriers said {said:?}"));
                 }
                 if !certain.is_empty() && !said.contains(&status) {
@@ -388,6 +391,38 @@ impl Seen {
             }
         }
         Ok(())
+    }
+
+    /// Whether a part's success may be one that a carrier reported on another part of its message. Where it
+    /// answered neither hand-over, the server knows no id of theirs, and the receipt says only whose message
+    /// it is about (docs/carriers-smpp.md). Each receipt counts for one part even so.
+    fn is_by_recipient(&self, request: &Request, tracking: &Value, (step, part): (usize, usize)) -> bool {
+        let name = |message: &Value| message["status"]["name"].as_str().unwrap_or_default().to_owned();
+        let shown: Vec<String> = parts(tracking, step).into_iter().map(name).collect();
+        let of_step = self.of(request).filter(|(_, submission)| usize::from(submission.step) == step);
+        let of_step: Vec<(usize, &Submission)> = of_step.collect();
+        let reported = |index: usize| {
+            let receipts = self.receipts_of(index).filter(|posted| posted.by_smsc);
+            let same = receipts.filter(|posted| posted.receipt.status.name() == shown[part]);
+            same.filter_map(|posted| posted.offered).min()
+        };
+        let reports = of_step.iter().filter(|(index, _)| reported(*index).is_some()).count();
+        let is_open = |at: At, submission: &Submission| {
+            let replied =
+                matches!(submission.reply, Some((_, Reply::Accepted | Reply::Refused | Reply::Later)));
+            !replied && self.told(submission).is_none_or(|told| told.number > at.number)
+        };
+        let is_for_either = |own: &Submission, other: &Submission, at: At| {
+            let at_one = own.carrier == other.carrier && own.part != other.part;
+            at_one && own.begun.number < at.number && is_open(at, own) && is_open(at, other)
+        };
+        let mut own = of_step.iter().filter(|(_, submission)| usize::from(submission.part) == part);
+        shown.iter().filter(|name| **name == shown[part]).count() <= reports
+            && own.any(|(_, own)| {
+                of_step
+                    .iter()
+                    .any(|(index, other)| reported(*index).is_some_and(|at| is_for_either(own, other, at)))
+            })
     }
 
     /// Whoever wants callbacks gets the end, and every change in order; again only where its answer was not

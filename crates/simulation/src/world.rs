@@ -71,7 +71,7 @@ pub struct Posted {
     pub carrier: String,
     pub reference: String,
     /// It goes by an SMPP session.
-    by_smsc: bool,
+    pub by_smsc: bool,
     due_ms: i64,
     pub offered: Option<At>,
     pub acknowledged: Option<At>,
