@@ -225,8 +225,11 @@ impl<'a> Stream<'a> {
     }
 }
 
+/// Reads a payload type. Written otherwise than we write it, as `08` or `+8`, it would be a format in our
+/// answer that the offer lacks.
 fn payload_type(word: &str) -> Option<u8> {
-    word.parse().ok().filter(|payload_type| *payload_type < PAYLOAD_TYPES)
+    let payload_type: u8 = word.parse().ok().filter(|payload_type| *payload_type < PAYLOAD_TYPES)?;
+    (payload_type.to_string() == word).then_some(payload_type)
 }
 
 /// Returns whether a map is that of an encoding with one channel of 8,000 Hz.
@@ -427,6 +430,14 @@ mod tests {
                 || line.strip_prefix("a=").is_some_and(|line| Direction::read(line).is_some())
         });
         Ok(told.map(str::to_owned).collect())
+    }
+
+    #[test]
+    fn a_format_that_is_written_in_another_way_is_not_answered() {
+        let (answer, _) =
+            local().answer(format!("{HEAD}m=audio 4000 RTP/AVP 8 000 +0\r\n").as_bytes()).unwrap();
+        assert!(answer.contains("m=audio 4000 RTP/AVP 8\r\n"), "{answer}");
+        assert_eq!(answered("m=audio 4000 RTP/AVP 08\r\n"), Err(SdpError::NoFormat));
     }
 
     #[test]
