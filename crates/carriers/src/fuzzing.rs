@@ -1,4 +1,4 @@
-//! Ways in for the fuzz targets (`fuzz/`); no part of the interface.
+//! Ways in for the fuzz targets (`crates/fuzzing`); no part of the interface.
 
 use crate::{SmppConfig, sip, smpp};
 use std::sync::LazyLock;

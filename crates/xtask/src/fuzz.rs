@@ -2,26 +2,10 @@
 
 use crate::root;
 use anyhow::{Context, ensure};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// Every target of `fuzz/`.
-const TARGETS: [&str; 14] = [
-    "bodies",
-    "heads",
-    "filters",
-    "http_receipts",
-    "provider_answers",
-    "smpp_receipts",
-    "smpp_pdus",
-    "smpp_session",
-    "sip_answers",
-    "audio",
-    "dial_plans",
-    "queries",
-    "files",
-    "configurations",
-];
 /// What tells libFuzzer which code ran and what was compared, as cargo-fuzz passes it for `--sanitizer none`:
 /// building that tool takes longer than the short runs that this is mostly used for. Without `unsafe` code
 /// there is little for sanitizers to find, and they need a nightly compiler.
@@ -37,6 +21,16 @@ const AUDIO_MEMORY_MAX: u32 = 256;
 /// Shorter runs are not worth optimizing for, seconds.
 const SHORT: u32 = 120;
 
+/// The names of all targets: each is a file of `crates/fuzzing`, whose tests hold its table against that.
+fn targets() -> anyhow::Result<Vec<String>> {
+    let files = std::fs::read_dir(root().join("crates/fuzzing/src/targets"))?;
+    let files = files.map(|file| Ok(file?.path())).collect::<anyhow::Result<Vec<PathBuf>>>()?;
+    let names = files.iter().filter_map(|file| file.file_stem().and_then(OsStr::to_str));
+    let mut names: Vec<String> = names.filter(|name| *name != "mod").map(str::to_owned).collect();
+    names.sort();
+    Ok(names)
+}
+
 /// Feed every fuzz target for a while; fails at the first finding.
 #[derive(clap::Args)]
 pub struct Fuzz {
@@ -49,19 +43,16 @@ pub struct Fuzz {
 }
 
 impl Fuzz {
-    /// Builds the targets and runs them, two at a time.
+    /// Builds the program and runs it for the targets, two at a time.
     pub fn run(self) -> anyhow::Result<()> {
-        let programs = self.build()?;
-        let targets: Vec<&str> = TARGETS
-            .into_iter()
-            .filter(|name| self.target.as_deref().is_none_or(|only| only == *name))
-            .collect();
-        ensure!(!targets.is_empty(), "there is no such target; there are {}", TARGETS.join(", "));
+        let all = targets()?;
+        let targets: Vec<&String> =
+            all.iter().filter(|name| self.target.as_ref().is_none_or(|only| only == *name)).collect();
+        ensure!(!targets.is_empty(), "there is no such target; there are {}", all.join(", "));
+        let program = self.build()?;
         for pair in targets.chunks(2) {
-            let started = pair
-                .iter()
-                .map(|target| self.start(&programs, target))
-                .collect::<anyhow::Result<Vec<_>>>()?;
+            let started =
+                pair.iter().map(|target| self.start(&program, target)).collect::<anyhow::Result<Vec<_>>>()?;
             for (target, process) in pair.iter().zip(started) {
                 let output = process.wait_with_output()?;
                 let told = String::from_utf8_lossy(&output.stderr);
@@ -74,7 +65,7 @@ impl Fuzz {
         Ok(())
     }
 
-    /// Builds all targets; answers where their programs are.
+    /// Builds the program that feeds any target; answers where it is.
     fn build(&self) -> anyhow::Result<PathBuf> {
         let host = Command::new("rustc").arg("-vV").output()?;
         let host = String::from_utf8_lossy(&host.stdout).into_owned();
@@ -90,15 +81,16 @@ impl Fuzz {
         command.args((!is_short).then_some("--release"));
         command.env("RUSTFLAGS", flags).current_dir(root());
         ensure!(command.status()?.success(), "the fuzz targets do not build");
-        Ok(root().join("fuzz/target").join(host).join(profile))
+        Ok(root().join("fuzz/target").join(host).join(profile).join("fuzz"))
     }
 
-    fn start(&self, programs: &Path, target: &str) -> anyhow::Result<Child> {
+    fn start(&self, program: &Path, target: &str) -> anyhow::Result<Child> {
         let corpus = root().join("fuzz/corpus").join(target);
         let findings = root().join("fuzz/artifacts").join(target);
         std::fs::create_dir_all(&corpus)?;
         std::fs::create_dir_all(&findings)?;
-        let mut command = Command::new(programs.join(target));
+        let mut command = Command::new(program);
+        command.env("FUZZ_TARGET", target);
         command.arg(format!("-artifact_prefix={}/", findings.display())).arg(corpus);
         let seeds = root().join("fuzz/seeds").join(target);
         if seeds.exists() {

@@ -1,12 +1,9 @@
-//! Whole requests as octets, head and body, through the parser of HTTP into the API: each gets an answer that is no
-//! failure of the server's, or the connection ends.
+//! Whole requests as octets, head and body, through the parser of HTTP into the API: each gets an answer that
+//! is no failure of the server's, or the connection ends.
 
-#![no_main]
+use crate::api::converse;
 
-use fuzz::converse;
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|data: &[u8]| {
+pub(crate) fn feed(data: &[u8]) {
     let answer = converse(data);
     if answer.is_empty() {
         return;
@@ -15,4 +12,4 @@ fuzz_target!(|data: &[u8]| {
     let status: u16 =
         status.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok()).expect("a status");
     assert!((100..500).contains(&status), "{}", String::from_utf8_lossy(&answer));
-});
+}

@@ -1,14 +1,10 @@
 //! What providers over HTTP answer to a call for a token and to a message: each answer has an outcome.
 
-#![no_main]
-
 use carriers::{Carrier, Http, Outcome, Outgoing};
 use flow::{Channel, Content, Flow, FlowKind, NewFlow, Sms, Step, Ttl, Viber, ViberBody, ViberMessage};
-use libfuzzer_sys::fuzz_target;
 use parking_lot::Mutex;
 use server::clock::new_id;
 use server::config::{Config, KindConfig};
-use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -57,8 +53,8 @@ static PROVIDERS: LazyLock<Providers> = LazyLock::new(|| {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.expect("a runtime");
-    let directory = tempfile::tempdir().expect("there is room").keep();
-    std::fs::write(directory.join("own.toml"), PROVIDER).expect("there is room");
+    let directory = tempfile::tempdir().expect("there is room");
+    std::fs::write(directory.path().join("own.toml"), PROVIDER).expect("there is room");
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
     let address = listener.local_addr().expect("an address");
     let carrier = |name: &str, provider: &str, channel: &str, settings: &str| {
@@ -82,7 +78,7 @@ static PROVIDERS: LazyLock<Providers> = LazyLock::new(|| {
             "username = 'u', password = 'p', receipt_token = 't'",
         )
         + &carrier("own-viber", "own.toml", "Viber", "");
-    let config = Config::parse(&text, Path::new(&directory), []).expect("it is right");
+    let config = Config::parse(&text, directory.path(), []).expect("it is right");
     let answers = Arc::new(Mutex::new(Vec::new()));
     runtime.spawn(serve(listener, Arc::clone(&answers)));
     let outgoing = [outgoing(Channel::Sms), outgoing(Channel::Viber)];
@@ -156,7 +152,8 @@ fn outgoing(channel: Channel) -> Outgoing {
     Outgoing { flow, message: 0, part: 0, attempts: 0, sender: "Acme".into(), time_left }
 }
 
-/// An answer: what follows the status, with a line for the status and the length of the body where it has none.
+/// An answer: what follows the status, with a line for the status and the length of the body where it has
+/// none.
 fn framed(data: &[u8]) -> Vec<u8> {
     const STATUSES: [u16; 8] = [200, 201, 202, 400, 401, 429, 500, 503];
     let Some((first, rest)) = data.split_first() else { return Vec::new() };
@@ -181,7 +178,7 @@ fn framed(data: &[u8]) -> Vec<u8> {
     answer
 }
 
-fuzz_target!(|data: &[u8]| {
+pub(crate) fn feed(data: &[u8]) {
     let Providers { runtime, config, address, answers, outgoing } = &*PROVIDERS;
     let Some((which, rest)) = data.split_first() else { return };
     let carrier = &config.carriers[usize::from(*which) % config.carriers.len()];
@@ -197,4 +194,4 @@ fuzz_target!(|data: &[u8]| {
     for outcome in [first, second] {
         assert!(!matches!(outcome, Outcome::Accepted { reference } if reference.is_empty()));
     }
-});
+}

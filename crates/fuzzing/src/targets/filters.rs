@@ -1,12 +1,9 @@
 //! Queries and filters of searches: refused with a code, or answered with a page that is as it says.
 
-#![no_main]
-
+use crate::api::ask;
 use axum::http::Method;
-use fuzz::ask;
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
+pub(crate) fn feed(data: &[u8]) {
     let mut parts = data.splitn(2, |octet| *octet == b'\n');
     let (query, body) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
     let uri = format!("/failover/tracking?{}", String::from_utf8_lossy(query));
@@ -14,4 +11,4 @@ fuzz_target!(|data: &[u8]| {
     let content = page["content"].as_array().expect("a page");
     assert_eq!(page["numberOfElements"], content.len());
     assert!(page["totalElements"].as_u64().is_some_and(|total| total >= content.len() as u64));
-});
+}

@@ -1,10 +1,7 @@
-//! Configurations and providers' files, and what an operator may fill in as settings: read, or refused with an error of
-//! one line, or for a configuration of one line for each mistake.
-
-#![no_main]
+//! Configurations and providers' files, and what an operator may fill in as settings: read, or refused with
+//! an error of one line, or for a configuration of one line for each mistake.
 
 use carriers::{Http, HttpConfig, Provider, config::Secret};
-use libfuzzer_sys::fuzz_target;
 use server::config::Config;
 use std::path::Path;
 use std::time::Duration;
@@ -36,7 +33,7 @@ fn set_up(provider: &Provider, filled: &str) {
     }
 }
 
-fuzz_target!(|data: &[u8]| {
+pub(crate) fn feed(data: &[u8]) {
     // Somebody may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let Some((which, rest)) = data.split_first() else { return };
@@ -57,10 +54,12 @@ fuzz_target!(|data: &[u8]| {
         },
         2 => {
             let variable = ("SWITCHBACK__STORE__ENCRYPTION_KEY".to_owned(), text.into_owned());
-            let _ = Config::parse("", Path::new("/nonexistent"), [variable]).map_err(|error| check_each(&error.to_string()));
+            let _ = Config::parse("", Path::new("/nonexistent"), [variable])
+                .map_err(|error| check_each(&error.to_string()));
         }
         _ => {
-            let _ = Config::parse(&text, Path::new("/nonexistent"), []).map_err(|error| check_each(&error.to_string()));
+            let _ = Config::parse(&text, Path::new("/nonexistent"), [])
+                .map_err(|error| check_each(&error.to_string()));
         }
     }
-});
+}

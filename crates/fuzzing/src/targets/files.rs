@@ -1,12 +1,8 @@
-//! The files of an index, changed by the fuzzer: reading them must fail, or yield what was written.
-
-#![no_main]
+//! The files of an index, changed in any way: reading them must fail, or yield what was written.
 
 use flow::{Channel, ChannelSet, Facets, FlowKind, FlowStatus};
 use index::{Index, Limits};
-use libfuzzer_sys::fuzz_target;
 use std::path::PathBuf;
-use std::sync::LazyLock;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -17,7 +13,12 @@ struct Written {
     files: Vec<(PathBuf, Vec<u8>)>,
 }
 
-static WRITTEN: LazyLock<Written> = LazyLock::new(|| {
+// Of the thread, not of the process: it is dropped at the end, and its directory removed.
+thread_local! {
+    static WRITTEN: Written = write();
+}
+
+fn write() -> Written {
     let directory = tempfile::tempdir().expect("there is room");
     let index =
         Index::with_limits(Limits { loose_rows: 10, seal_rows: 50, heavy_rows: 20, ..Limits::default() });
@@ -39,10 +40,13 @@ static WRITTEN: LazyLock<Written> = LazyLock::new(|| {
     let files = std::fs::read_dir(directory.path()).expect("it is there").flatten().map(|file| file.path());
     let files = files.map(|file| (file.clone(), std::fs::read(&file).expect("it is there"))).collect();
     Written { directory, files }
-});
+}
 
-fuzz_target!(|data: &[u8]| {
-    let Written { directory, files } = &*WRITTEN;
+pub(crate) fn feed(data: &[u8]) {
+    WRITTEN.with(|written| change(written, data));
+}
+
+fn change(Written { directory, files }: &Written, data: &[u8]) {
     let [which, at @ .., length] = data.get(..6).unwrap_or_default() else { return };
     let (file, content) = &files[usize::from(*which) % files.len()];
     let mut changed = content.clone();
@@ -57,4 +61,4 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(index.len(), FLOWS);
     }
     std::fs::write(file, content).expect("there is room");
-});
+}

@@ -1,14 +1,12 @@
-//! Dial plans: those that stand alone, and those of a Voice step, which is to be called at an address of the same octets.
+//! Dial plans: those that stand alone, and those of a Voice step, which is to be called at an address of the
+//! same octets.
 
-#![no_main]
-
+use crate::api::ask;
 use axum::http::Method;
 use flow::Limits;
-use fuzz::ask;
-use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 
-fuzz_target!(|data: &[u8]| {
+pub(crate) fn feed(data: &[u8]) {
     let limits = Limits::default();
     if let Ok(verbs) = wire::read_plan::read_dial_plan(data, &limits) {
         assert!((1..=limits.verbs_max).contains(&verbs.len()), "{}", verbs.len());
@@ -21,4 +19,4 @@ fuzz_target!(|data: &[u8]| {
     let step = json!({"type": "Voice", "order": 1, "from": "+302100000000", "to": {"sip": text},
         "dialPlan": plan.unwrap_or_default()});
     ask(Method::POST, "/failover", json!({ "flow": [step] }).to_string().as_bytes());
-});
+}

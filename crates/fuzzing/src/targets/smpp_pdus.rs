@@ -1,11 +1,9 @@
-//! What an SMSC writes, as PDUs: whatever it is, it is read; and what was read is read again from what is written of it.
+//! What an SMSC writes, as PDUs: whatever it is, it is read; and what was read is read again from what is
+//! written of it.
 
-#![no_main]
-
-use libfuzzer_sys::fuzz_target;
 use smpp::{CommandStatus, Frames, Header, Pdu};
 
-fuzz_target!(|octets: &[u8]| {
+pub(crate) fn feed(octets: &[u8]) {
     let mut frames = Frames::new(128 * 1024);
     frames.push(octets);
     while let Ok(Some(frame)) = frames.next() {
@@ -20,7 +18,7 @@ fuzz_target!(|octets: &[u8]| {
         assert_eq!(decoded.pdu, pdu);
         assert_eq!(encoded(&pdu, status, sequence), Some(written));
     }
-});
+}
 
 fn encoded(pdu: &Pdu, status: CommandStatus, sequence: u32) -> Option<Vec<u8>> {
     let mut out = Vec::new();

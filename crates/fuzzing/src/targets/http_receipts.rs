@@ -1,9 +1,6 @@
 //! What providers over HTTP post: read or refused.
 
-#![no_main]
-
 use carriers::{Carrier, Http, Posted};
-use libfuzzer_sys::fuzz_target;
 use server::config::{Config, KindConfig};
 use std::path::Path;
 use std::sync::LazyLock;
@@ -38,7 +35,7 @@ static PROVIDERS: LazyLock<Vec<Http>> = LazyLock::new(|| {
     carriers.collect()
 });
 
-fuzz_target!(|data: &[u8]| {
+pub(crate) fn feed(data: &[u8]) {
     let Some((which, body)) = data.split_first() else { return };
     let content_type = if which & 1 == 0 { "application/json" } else { "application/x-www-form-urlencoded" };
     let posted = Posted {
@@ -51,4 +48,4 @@ fuzz_target!(|data: &[u8]| {
     for provider in &*PROVIDERS {
         let _ = provider.read_receipts(&posted);
     }
-});
+}
