@@ -2,8 +2,9 @@
 //! durable.
 
 use crate::load::{Client, Process, Server, open_flows, post};
-use crate::{run, target};
+use crate::{Profile, build, run, target};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -92,24 +93,26 @@ pub fn spread(values: &mut [f64]) -> (f64, f64, f64) {
 
 impl Lifecycle {
     pub fn run(self) -> anyhow::Result<()> {
-        run("cargo", &["build", "--release", "--package", "switchback", "--package", "xtask"])?;
+        let program = build(Profile::Release)?;
+        // By itself: the server is measured as it is released, without features that this wants.
+        run("cargo", &["build", "--quiet", "--release", "--package", "xtask"])?;
         let (mut bare, mut accepted, mut single, mut failover) = (vec![], vec![], vec![], vec![]);
         let (mut p50, mut p99) = (vec![], vec![]);
         let (mut disk, mut idle, mut cpu) = (vec![], vec![], [vec![], vec![], vec![]]);
         for number in 1..=self.runs {
             eprintln!("run {number} of {}", self.runs);
             bare.push(self.bare()?);
-            let (run, used) = self.accept()?;
+            let (run, used) = self.accept(&program)?;
             cpu[0].push(used);
             accepted.push(run.per_second);
             p50.push(percentile(&run.latencies_us, 50));
             p99.push(percentile(&run.latencies_us, 99));
-            let whole = self.lifecycles(sms_body)?;
+            let whole = self.lifecycles(&program, sms_body)?;
             single.push(whole.per_second);
             disk.push(whole.disk_bytes);
             idle.push(whole.idle_mib);
             cpu[1].push(whole.cpu_us);
-            let whole = self.lifecycles(failover_body)?;
+            let whole = self.lifecycles(&program, failover_body)?;
             failover.push(whole.per_second);
             disk.push(whole.disk_bytes);
             cpu[2].push(whole.cpu_us);
@@ -155,17 +158,17 @@ impl Lifecycle {
     }
 
     /// And the server's core time a flow, µs.
-    fn accept(&self) -> anyhow::Result<(Run, f64)> {
+    fn accept(&self, program: &Path) -> anyhow::Result<(Run, f64)> {
         // As behind an SMSC that takes 500 messages a second: what is accepted beyond that waits on disk.
-        let server = Server::start(&target().join("release/switchback"), &config("rate = 500"))?;
+        let server = Server::start(program, &config("rate = 500"))?;
         let requests = self.requests(&server.token()?, failover_body);
         let run = drive(&server.address, self.connections, &requests)?;
         Ok((run, server.cpu_seconds()? * 1e6 / self.flows as f64))
     }
 
     /// Sends every flow and waits until the last has ended.
-    fn lifecycles(&self, body: fn(usize) -> String) -> anyhow::Result<Whole> {
-        let mut server = Server::start(&target().join("release/switchback"), &config(""))?;
+    fn lifecycles(&self, program: &Path, body: fn(usize) -> String) -> anyhow::Result<Whole> {
+        let mut server = Server::start(program, &config(""))?;
         let token = server.token()?;
         let idle_mib = server.resident_kib()? as f64 / 1024.0;
         let requests = self.requests(&token, body);

@@ -2,7 +2,7 @@
 //! providers' published descriptions, which refuse requests that break them.
 
 use crate::load::{Client, Process, Server, post};
-use crate::{peers, root, run, target};
+use crate::{Profile, build, peers, root};
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -95,7 +95,7 @@ fn flows(channel: &str) -> Vec<(String, &'static str, Value)> {
 impl CheckPresets {
     pub fn run(&self) -> anyhow::Result<()> {
         let prism = peers::node("prism", "crates/xtask/peers/prism.json")?;
-        run("cargo", &["build", "--package", "switchback"])?;
+        let program = build(Profile::Debug)?;
         let (mut accepted, mut refused, mut violations) = (0, 0, Vec::new());
         for (description, preset, channel, settings) in CHECKED {
             let description = self.directory.join(description);
@@ -104,7 +104,7 @@ impl CheckPresets {
                 "[server]\npublic_url = \"https://sms.example\"\n[[carrier]]\nname = \"checked\"\nkind = \"http\"\n\
                  provider = \"{preset}\"\nchannels = [\"{channel}\"]\nbase_url = \"{url}\"\nsettings = {{ {settings} }}\n"
             );
-            let server = Server::start(&target().join("debug/switchback"), &config)?;
+            let server = Server::start(&program, &config)?;
             let token = server.token()?;
             let mut client = Client::connect(&server.address)?;
             for (kind, path, flow) in flows(channel) {

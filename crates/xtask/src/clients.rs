@@ -2,7 +2,7 @@
 //! token, send a flow of three channels, track it and find it.
 
 use crate::load::Server;
-use crate::{peers, root, target};
+use crate::{Profile, build, peers, root};
 use anyhow::{Context, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,8 +10,7 @@ use std::process::Command;
 /// Runs the validators and the generated clients against a fresh server.
 pub fn run() -> anyhow::Result<()> {
     peers::install()?;
-    crate::run("cargo", &["build", "--package", "switchback"])?;
-    let server = Server::start(&target().join("debug/switchback"), "")?;
+    let server = Server::start(&build(Profile::Debug)?, "")?;
     let (basic, _) = server.login().context("creating an application")?;
     let work = tempfile::tempdir()?;
     let description = work.path().join("openapi.json");

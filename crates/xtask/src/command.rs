@@ -56,13 +56,34 @@ pub fn works(program: &str, arguments: &[&str]) -> bool {
     Command::new(program).args(arguments).output().is_ok_and(|output| output.status.success())
 }
 
+/// How the program is built.
+#[derive(Clone, Copy)]
+pub enum Profile {
+    /// As the tests are.
+    Debug,
+    /// As it is released.
+    Release,
+}
+
+impl Profile {
+    /// Debug where an option says so.
+    pub fn of(debug: bool) -> Profile {
+        if debug { Profile::Debug } else { Profile::Release }
+    }
+}
+
 /// Builds the program and returns its path.
 ///
 /// # Errors
 /// When it does not build.
-pub fn build(debug: bool) -> anyhow::Result<PathBuf> {
-    let (profile, folder) = if debug { ("dev", "debug") } else { ("release", "release") };
-    run("cargo", &["build", "--quiet", "--package", "switchback", "--profile", profile])?;
+pub fn build(profile: Profile) -> anyhow::Result<PathBuf> {
+    let (folder, arguments): (&str, &[&str]) = match profile {
+        // Of the whole workspace and with a test, the smallest there is: cargo then settles on the features
+        // that the build of all tests has. With others some twenty crates would be built a second time.
+        Profile::Debug => ("debug", &["--workspace", "--bin", "switchback", "--test", "tidy"]),
+        Profile::Release => ("release", &["--release", "--package", "switchback"]),
+    };
+    run("cargo", &[&["build", "--quiet"], arguments].concat())?;
     Ok(target().join(folder).join("switchback"))
 }
 

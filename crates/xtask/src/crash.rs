@@ -2,7 +2,7 @@
 //! messages that it had taken.
 
 use crate::load::{Client, login, post};
-use crate::{peers, root};
+use crate::{Profile, build, peers, root};
 use anyhow::{Context, bail, ensure};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -172,7 +172,7 @@ impl Crash {
                 path: format!("/{path}"),
             });
         }
-        let program = crate::build(self.debug)?;
+        let program = build(Profile::of(self.debug))?;
         let directory = tempfile::tempdir()?;
         let config = format!(
             "[engine]\nminute = \"{}ms\"\n[store]\nindex_save = \"100ms\"\n\

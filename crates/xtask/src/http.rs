@@ -2,11 +2,12 @@
 
 use crate::bench::{drive, sms_body, spread};
 use crate::load::{Client, Server, open_flows, post};
-use crate::{run, target};
+use crate::{Profile, build};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post as route;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -56,12 +57,12 @@ async fn take(State(taken): State<Taken>, axum::Json(body): axum::Json<Value>) -
 
 impl Http {
     pub fn run(&self) -> anyhow::Result<()> {
-        run("cargo", &["build", "--release", "--package", "switchback"])?;
+        let program = build(Profile::Release)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let mut rates = (1..=self.runs)
             .map(|number| {
                 eprintln!("run {number} of {}", self.runs);
-                self.once(&runtime)
+                self.once(&program, &runtime)
             })
             .collect::<anyhow::Result<Vec<f64>>>()?;
         let (median, least, most) = spread(&mut rates);
@@ -75,7 +76,7 @@ impl Http {
         Ok(())
     }
 
-    fn once(&self, runtime: &tokio::runtime::Runtime) -> anyhow::Result<f64> {
+    fn once(&self, program: &Path, runtime: &tokio::runtime::Runtime) -> anyhow::Result<f64> {
         let taken = Taken::default();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))?;
         let url = format!("http://{}", listener.local_addr()?);
@@ -89,7 +90,7 @@ impl Http {
              provider = \"{}\"\nchannels = [\"Sms\"]\nbase_url = \"{url}\"\nwindow = 200\n",
             file.path().display()
         );
-        let server = Server::start(&target().join("release/switchback"), &config)?;
+        let server = Server::start(program, &config)?;
         let token = server.token()?;
         let requests: Vec<_> = (0..self.messages).map(|i| post("/failover", &token, &sms_body(i))).collect();
         let started = Instant::now();

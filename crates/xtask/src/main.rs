@@ -25,7 +25,7 @@ mod test;
 mod voice;
 
 use clap::{Parser, Subcommand};
-use command::{build, root, run, run_with, target, works};
+use command::{Profile, build, root, run, run_with, target, works};
 
 /// Chores of the Switchback repository.
 #[derive(Parser)]

@@ -2,7 +2,7 @@
 
 use crate::bench::{config, percentile, sms_body};
 use crate::load::{Client, Server, open_flows, post};
-use crate::root;
+use crate::{Profile, build, root};
 use anyhow::ensure;
 use serde_json::Value;
 use std::process::Command;
@@ -43,7 +43,7 @@ struct Answers {
 
 impl Overload {
     pub fn run(&self) -> anyhow::Result<()> {
-        let program = crate::build(self.debug)?;
+        let program = build(Profile::of(self.debug))?;
         let directory = tempfile::tempdir()?;
         let shim = directory.path().join("disk.so");
         let source = root().join("crates/switchback/tests/it/disk.c");

@@ -3,7 +3,7 @@
 
 use crate::bench::{config, drive, percentile, sms_body};
 use crate::load::{Client, Server, open_flows, post};
-use crate::{run, target};
+use crate::{Profile, build};
 use anyhow::Context;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -111,8 +111,7 @@ impl Pages {
     }
 
     pub fn run(&self) -> anyhow::Result<()> {
-        run("cargo", &["build", "--release", "--package", "switchback"])?;
-        let program = target().join("release/switchback");
+        let program = build(Profile::Release)?;
         let mut server = Server::start_with(&program, &config(""), self.data.as_deref(), None)?;
         let token = self.token(&server)?;
         let count = |filters: &str| -> anyhow::Result<u64> {

@@ -3,10 +3,11 @@
 
 use crate::bench::{config, drive, spread};
 use crate::load::{Client, Server, open_flows, post};
-use crate::{run, target};
+use crate::{Profile, build};
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -33,15 +34,15 @@ pub struct Parts {
 
 impl Parts {
     pub fn run(self) -> anyhow::Result<()> {
-        run("cargo", &["build", "--release", "--package", "switchback"])?;
+        let program = build(Profile::Release)?;
         let silent = TcpListener::bind("127.0.0.1:0")?;
         let port = silent.local_addr()?.port();
         // It takes connections, and says nothing.
         std::thread::spawn(move || silent.incoming().collect::<Vec<_>>());
         let (mut one, mut many, mut document) = (vec![], vec![], 0);
         for _ in 0..self.runs {
-            one.push(self.measure(1, port)?.0);
-            let (cost, octets) = self.measure(PARTS, port)?;
+            one.push(self.measure(&program, 1, port)?.0);
+            let (cost, octets) = self.measure(&program, PARTS, port)?;
             many.push(cost);
             document = document.max(octets);
         }
@@ -60,10 +61,9 @@ impl Parts {
     }
 
     /// The server's core time an event, µs, and the largest document.
-    fn measure(&self, parts: usize, port: u16) -> anyhow::Result<(f64, u64)> {
+    fn measure(&self, program: &Path, parts: usize, port: u16) -> anyhow::Result<(f64, u64)> {
         let private = "[callbacks]\nallow_private = true\n";
-        let server =
-            Server::start(&target().join("release/switchback"), &format!("{}{private}", config("")))?;
+        let server = Server::start(program, &format!("{}{private}", config("")))?;
         let token = server.token()?;
         let flow = |i: usize| {
             let to = format!("+30690{:06}0", i % 1_000_000);

@@ -1,15 +1,14 @@
 //! schemathesis: requests made from our own description, and answers held against it.
 
 use crate::load::Server;
-use crate::{peers, root, target};
+use crate::{Profile, build, peers, root};
 use anyhow::{Context, bail};
 use std::process::Command;
 
 /// Runs schemathesis against a fresh server.
 pub fn run() -> anyhow::Result<()> {
     peers::install()?;
-    crate::run("cargo", &["build", "--package", "switchback"])?;
-    let server = Server::start(&target().join("debug/switchback"), "")?;
+    let server = Server::start(&build(Profile::Debug)?, "")?;
     let (basic, token) = server.login().context("taking a token")?;
     let schemathesis = peers::folder().join("python/bin/schemathesis");
     let description = format!("{}/openapi.json", server.url());

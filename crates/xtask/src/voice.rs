@@ -1,9 +1,10 @@
 //! `cargo xtask bench voice`: calls at the same time, to sipp.
 
 use crate::load::{Client, Process, Server, open_flows, post};
-use crate::{peers, run, target};
+use crate::{Profile, build, peers};
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -64,16 +65,16 @@ Content-Length: 0
 impl Voice {
     pub fn run(&self) -> anyhow::Result<()> {
         peers::install()?;
-        run("cargo", &["build", "--release", "--package", "switchback"])?;
+        let program = build(Profile::Release)?;
         println!("{} calls of {} s at the same time, {} runs", self.calls, self.seconds, self.runs);
         println!(
             "{:>8}{:>22}{:>24}{:>22}",
             "frames", "p99 of lateness, ms", "CPU, ms a call second", "memory, KiB a call"
         );
-        (0..self.runs).try_for_each(|_| self.once())
+        (0..self.runs).try_for_each(|_| self.once(&program))
     }
 
-    fn once(&self) -> anyhow::Result<()> {
+    fn once(&self, program: &Path) -> anyhow::Result<()> {
         let directory = tempfile::tempdir()?;
         let scenario = directory.path().join("scenario.xml");
         std::fs::write(&scenario, SCENARIO)?;
@@ -99,7 +100,7 @@ impl Voice {
             self.calls,
             sound.display()
         );
-        let server = Server::start(&target().join("release/switchback"), &config)?;
+        let server = Server::start(program, &config)?;
         let token = server.token()?;
         let mut client = Client::connect(&server.address)?;
         let (cpu, kib) = (server.cpu_seconds()?, server.resident_kib()?);

@@ -18,6 +18,7 @@ mod stage;
 mod turns;
 mod watch;
 
+use crate::{Profile, build};
 use anyhow::ensure;
 use case::Case;
 use outcome::Outcome;
@@ -58,7 +59,7 @@ impl Hostile {
     pub fn run(&self) -> anyhow::Result<()> {
         let program = match &self.program {
             Some(program) => program.canonicalize()?,
-            None => crate::build(false)?,
+            None => build(Profile::Release)?,
         };
         raise_open_files()?;
         let wanted = |case: &&Case| {
