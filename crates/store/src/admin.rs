@@ -42,6 +42,35 @@ pub struct Quarantined {
     pub octets: Option<u64>,
 }
 
+/// Some documents that were looked at, and which of them were written anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compacted {
+    /// The last flow of them: the next call goes on behind it. `None` if there was none.
+    pub last: Option<Uuid>,
+    /// How many flows.
+    pub flows: usize,
+    /// How many documents were written anew.
+    pub rewritten: usize,
+    /// How many could not be read, and stay.
+    pub unreadable: usize,
+    /// Octets of those that were written anew, before.
+    pub octets_before: u64,
+    /// Octets of them now, but for what encryption adds.
+    pub octets_after: u64,
+}
+
+impl Compacted {
+    /// Counts others to these.
+    pub fn add(&mut self, others: &Compacted) {
+        self.last = others.last.or(self.last);
+        self.flows += others.flows;
+        self.rewritten += others.rewritten;
+        self.unreadable += others.unreadable;
+        self.octets_before += others.octets_before;
+        self.octets_after += others.octets_after;
+    }
+}
+
 /// Administration of a store, held by a handle of its own: commands use it while a server runs on the same
 /// data. What it changes, a running server follows within seconds. Each write is durable when it returns.
 #[async_trait]
@@ -164,6 +193,14 @@ pub trait Admin: Send + Sync {
     /// # Errors
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn release(&self, id: Uuid) -> Result<bool>;
+
+    /// Looks at `limit` flows after `after`, in the order of their ids, and writes those documents anew that
+    /// an older version wrote, or that are not encrypted with the key that is used now. It needs the keys
+    /// that flows are encrypted with.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+    async fn compact(&self, after: Option<Uuid>, limit: usize) -> Result<Compacted>;
 
     /// At most `limit` receipts that reached no message, the newest first: those that a carrier could not
     /// read, and those whose message was still not known after a minute. `now_ms` is the time, Unix

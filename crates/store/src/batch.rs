@@ -2,13 +2,13 @@
 
 use crate::application::Token;
 use crate::cache::Stored;
+use crate::document::Document;
 use crate::place::Place;
 use crate::suppression::Suppression;
 use crate::unmatched::UnreadReceipt;
 use crate::wanted::{Blind, HandsetText, SuppressionOf, Unanswered};
 use flow::{CarrierRef, Price, Receipt};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 use uuid::Uuid;
 
 /// A flow that is new or changed.
@@ -17,7 +17,7 @@ pub(crate) struct Put {
     /// It, as it is now. Its handle is the database's to set if it is new.
     pub(crate) stored: Stored,
     pub(crate) is_new: bool,
-    pub(crate) document: Arc<[u8]>,
+    pub(crate) document: Document,
 }
 
 /// A flow that goes, with its references, its unanswered parts and its later recipients.

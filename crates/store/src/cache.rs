@@ -7,7 +7,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// What a flow takes in memory, by what its document has: its texts are objects of their own there.
-const MEMORY_PER_OCTET: usize = 3;
+const MEMORY_PER_OCTET: usize = 4;
 const MEMORY_PER_FLOW: usize = 512;
 
 /// A flow as it is stored.
@@ -16,7 +16,7 @@ pub(crate) struct Stored {
     /// What its database finds it by, or knows its version by.
     pub(crate) handle: i64,
     pub(crate) flow: Arc<Flow>,
-    /// Octets of its document when it was last read or written.
+    /// Octets of its document when it was last read or written, before it was compressed.
     pub(crate) octets: usize,
 }
 

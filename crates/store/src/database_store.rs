@@ -146,11 +146,11 @@ impl<R: Reader> Flows for DatabaseStore<R> {
         self.context.shared.tell(now_ms);
         // Here, so that the writer need not: it is one for all.
         let document = document::encode(&flow).map_err(StoreError::unavailable)?;
-        let places = document.len().div_ceil(PLACE_OCTETS) as u32;
+        let places = document.plain.div_ceil(PLACE_OCTETS) as u32;
         let place = Arc::clone(&self.places).try_acquire_many_owned(places);
         let place = Some(place.map_err(|_| StoreError::Overloaded)?);
         let need = key.as_ref().map(|key| Need::Key((flow.application.clone(), key.key.clone())));
-        let subject = Subject { octets: document.len(), need, place, ..Subject::default() };
+        let subject = Subject { octets: document.octets.len(), need, place, ..Subject::default() };
         let flow = Arc::new(flow);
         self.write_now(subject, move |work| work.accept(&flow, &document, key.as_ref(), now_ms)).await
     }

@@ -42,7 +42,7 @@ mod work;
 mod writer;
 
 pub use accounts::{Accounts, Reserved, SubmitChecks};
-pub use admin::{Admin, DeadCallback, Quarantined};
+pub use admin::{Admin, Compacted, DeadCallback, Quarantined};
 pub use application::{
     Application, ApplicationLimits, ApplicationSettings, CallbackKey, NewApplication, Token, TokenTtl,
     callback_secret,

@@ -9,7 +9,7 @@ use rusqlite::functions::FunctionFlags;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 
-/// The first octet of a sealed document; JSON never starts so.
+/// The first octet of what is sealed; JSON never starts so, and no document (`document.rs`).
 const SEALED: u8 = 1;
 const TAG_LENGTH: usize = 4;
 const NONCE_LENGTH: usize = 24;
@@ -48,6 +48,12 @@ impl Keyring {
         out.extend(nonce);
         out.extend(sealed);
         Ok(Cow::Owned(out))
+    }
+
+    /// Returns whether something is sealed as it would be now: with the first key, or not at all without one.
+    pub(crate) fn is_current(&self, document: &[u8]) -> bool {
+        let tag = document.strip_prefix(&[SEALED]).and_then(|rest| rest.get(..TAG_LENGTH));
+        tag == self.keys.first().map(|key| key.tag.as_slice())
     }
 
     /// Opens a document of the flow with this id.

@@ -46,10 +46,17 @@ fn wal_of(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// How often the recipient of [`new_flow`] stands in a database and its log.
-fn on_disk(path: &Path) -> usize {
+/// Whether something stands in a database or its log.
+fn is_on_disk(path: &Path, what: &[u8]) -> bool {
     let all = [path.to_owned(), wal_of(path)].map(|path| std::fs::read(path).unwrap_or_default());
-    all.concat().windows(13).filter(|window| *window == b"+306900000001").count()
+    all.concat().windows(what.len()).any(|window| window == what)
+}
+
+/// A flow's document as the database has it.
+fn document(path: &Path, id: Uuid) -> Vec<u8> {
+    let beside = rusqlite::Connection::open(path).unwrap();
+    let sql = "SELECT doc FROM flows WHERE id = ?1";
+    beside.query_row(sql, [id.as_bytes()], |row| row.get(0)).unwrap()
 }
 
 fn new_flow(now_ms: i64) -> Flow {
@@ -134,8 +141,8 @@ async fn flows_are_sealed_and_opened_by_the_right_key_alone() {
     let (store, ..) = open(&path);
     store.accept(flow.clone(), None, 1000).await.unwrap();
     store.close().await;
-    let plainly = on_disk(&path);
-    assert!(plainly > 0);
+    let plain = document(&path, flow.id);
+    assert!(is_on_disk(&path, &plain));
 
     // What changes from now on is sealed, and what was there is still read.
     let (store, ..) = open_with(&path, old).unwrap();
@@ -143,7 +150,12 @@ async fn flows_are_sealed_and_opened_by_the_right_key_alone() {
     store.accept(second.clone(), None, 2000).await.unwrap();
     assert_eq!(store.load(vec![flow.id]).await.unwrap()[0].as_ref(), Some(&flow));
     store.close().await;
-    assert_eq!(on_disk(&path), plainly);
+    let elsewhere = directory.path().join("plain");
+    let (store, ..) = open(&elsewhere);
+    store.accept(second.clone(), None, 2000).await.unwrap();
+    store.close().await;
+    let plain = document(&elsewhere, second.id);
+    assert!(is_on_disk(&elsewhere, &plain) && !is_on_disk(&path, &plain));
 
     for wrong in [Keyring::default(), Keyring::new([[2; 32]])] {
         let error = open_with(&path, wrong).err().unwrap();
@@ -162,14 +174,60 @@ async fn what_was_erased_leaves_the_log_once_no_reader_needs_it() {
     let (store, ..) = open(&path);
     let flow = new_flow(1000);
     store.accept(flow.clone(), None, 1000).await.unwrap();
+    let document = document(&path, flow.id);
     let reader = rusqlite::Connection::open(&path).unwrap();
     reader.execute_batch("BEGIN; SELECT count(*) FROM flows").unwrap();
     store.erase(flow.application.clone(), vec![flow.id], 2000).await.unwrap();
-    assert!(on_disk(&path) > 0, "the reader still needs it");
+    assert!(is_on_disk(&path, &document), "the reader still needs it");
     drop(reader);
     // Upkeep that removes nothing, as it runs each minute.
     store.prune(Cutoffs::NONE, 1).await.unwrap();
-    assert_eq!(on_disk(&path), 0);
+    assert!(!is_on_disk(&path, &document));
+}
+
+#[tokio::test]
+async fn documents_of_older_versions_and_keys_are_read_and_written_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let (old, new) = (Keyring::new([[1; 32]]), Keyring::new([[2; 32], [1; 32]]));
+    // Of five flows one is stored as JSON, one is plain, one damaged, one sealed with the key of before.
+    let flows: Vec<Flow> = (1000..1005).map(new_flow).collect();
+    for (these, keys) in [(&flows[..3], Keyring::default()), (&flows[3..4], old), (&flows[4..], new.clone())]
+    {
+        let (store, ..) = open_with(&path, keys).unwrap();
+        for flow in these {
+            store.accept(flow.clone(), None, flow.created_ms).await.unwrap();
+        }
+        store.close().await;
+    }
+    let beside = rusqlite::Connection::open(&path).unwrap();
+    let set = |flow: &Flow, document: &[u8]| {
+        let sql = "UPDATE flows SET doc = ?1 WHERE id = ?2";
+        beside.execute(sql, (document, flow.id.as_bytes())).unwrap()
+    };
+    set(&flows[0], &serde_json::to_vec(&flows[0]).unwrap());
+    set(&flows[2], b"no flow");
+    let before: Vec<_> = flows.iter().map(|flow| document(&path, flow.id)).collect();
+
+    let admin = SqliteAdmin::open(&path, &new).unwrap();
+    let (mut total, mut after) = (Compacted::default(), None);
+    loop {
+        let done = admin.compact(after, 2).await.unwrap();
+        total.add(&done);
+        let Some(last) = done.last else { break };
+        after = Some(last);
+    }
+    assert_eq!((total.flows, total.rewritten, total.unreadable), (5, 3, 1));
+    let now: Vec<_> = flows.iter().map(|flow| document(&path, flow.id)).collect();
+    let changed: Vec<_> = before.iter().zip(&now).map(|(before, now)| before != now).collect();
+    assert_eq!(changed, [true, true, false, true, false]);
+    // The key of before is not needed any more, and there is nothing left to do.
+    let (store, report, _) = open_with(&path, Keyring::new([[2; 32]])).unwrap();
+    assert_eq!(report.quarantined_flows, 1);
+    for at in [0, 1, 3, 4] {
+        assert_eq!(load(&store, flows[at].id).await, flows[at]);
+    }
+    assert_eq!(admin.compact(None, 100).await.unwrap().rewritten, 0);
 }
 
 /// A database as a server that was stopped leaves it, with flows of which one has another document.

@@ -8,6 +8,7 @@ mod call;
 mod callbacks;
 mod client;
 mod demo;
+mod documents;
 mod flows;
 mod inbound;
 mod index;
@@ -83,6 +84,9 @@ enum Command {
     /// Make anew, check and describe the search index.
     #[command(subcommand)]
     Index(index::Index),
+    /// Look after what is stored.
+    #[command(subcommand)]
+    Store(documents::Store),
     /// Check a configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -139,6 +143,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Call(call) => call.run().await,
         Command::Route(route) => route.run(),
         Command::Suppress(suppress) => suppress.run().await,
+        Command::Store(store) => store.run().await,
         Command::Index(index) => index.run().await,
         Command::Config(ConfigCommand::Check { file }) => {
             let config = serve::examine(&file)?;

@@ -2,8 +2,8 @@
 
 use super::rows::{self, flow_of_row};
 use super::schema::{failed, open_writer, secret_key};
-use super::{balances, inbound, quarantine, suppressions, unmatched};
-use crate::admin::{Admin, DeadCallback, Quarantined};
+use super::{balances, compacting, inbound, quarantine, suppressions, unmatched};
+use crate::admin::{Admin, Compacted, DeadCallback, Quarantined};
 use crate::application::{
     Application, ApplicationLimits, ApplicationSettings, CallbackKey, NewApplication, draw_secret,
 };
@@ -23,16 +23,17 @@ use uuid::Uuid;
 /// seconds while another process writes: it is for commands, not for a server.
 pub struct SqliteAdmin {
     connection: Mutex<Connection>,
+    keys: Keyring,
 }
 
 impl SqliteAdmin {
     /// Opens the database at `path`, and creates it if it is absent. Only [`Admin::dead_callbacks`],
-    /// [`Admin::unmatched_receipts`] and [`Admin::inbound`] need the keys.
+    /// [`Admin::compact`], [`Admin::unmatched_receipts`] and [`Admin::inbound`] need the keys.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub fn open(path: &Path, keys: &Keyring) -> Result<SqliteAdmin> {
-        Ok(SqliteAdmin { connection: Mutex::new(open_writer(path, keys)?) })
+        Ok(SqliteAdmin { connection: Mutex::new(open_writer(path, keys)?), keys: keys.clone() })
     }
 
     /// Does one statement, or reads.
@@ -205,6 +206,10 @@ impl Admin for SqliteAdmin {
 
     async fn release(&self, id: Uuid) -> Result<bool> {
         self.with(|connection| quarantine::release(connection, id))
+    }
+
+    async fn compact(&self, after: Option<Uuid>, limit: usize) -> Result<Compacted> {
+        self.transact(|transaction| compacting::compact(transaction, &self.keys, after, limit))
     }
 
     async fn unmatched_receipts(&self, limit: usize, now_ms: i64) -> Result<Vec<UnmatchedReceipt>> {

@@ -5,6 +5,7 @@ use super::rows::flow_of_row;
 use super::schema::DOCUMENT_MAX;
 use super::{balances, early, inbound, references, suppressions, unanswered};
 use crate::cache::Stored;
+use crate::document;
 use crate::error::StoreError;
 use crate::wanted::{Found, KeyOf, OldFlows, Recipient, UsedKey, Wanted};
 use crate::work::TO_RECIPIENT_MAX;
@@ -59,7 +60,7 @@ pub(super) fn look_up(
 
 /// A flow from a row of its document and its number.
 fn stored_of_row(row: &Row<'_>) -> rusqlite::Result<Stored> {
-    let octets = row.get_ref(0)?.as_blob()?.len();
+    let octets = document::plain_octets(row.get_ref(0)?.as_blob()?).unwrap_or_default();
     Ok(Stored { flow: Arc::new(flow_of_row(row)?), handle: row.get(1)?, octets })
 }
 

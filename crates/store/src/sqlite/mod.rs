@@ -2,6 +2,7 @@
 
 mod admin;
 mod balances;
+mod compacting;
 mod counters;
 mod database;
 mod early;

@@ -90,7 +90,7 @@ fn documents(
     for id in ids {
         let of_row = |row: &rusqlite::Row<'_>| row.get::<_, Option<Vec<u8>>>(0);
         let doc = statement.query_row(params![id.as_bytes(), DOCUMENT_MAX], of_row).optional()?.flatten();
-        bytes += doc.as_ref().map_or(0, Vec::len);
+        bytes += doc.as_deref().and_then(document::plain_octets).unwrap_or_default();
         if bytes > bytes_max && !found.is_empty() {
             break;
         }

@@ -115,10 +115,10 @@ fn write_flows(
             counters.row += 1;
             stored.handle = counters.row;
             let id = flow.id.as_bytes();
-            let values = params![stored.handle, id, flow.created_ms, change, owes, dead, &**document];
+            let values = params![stored.handle, id, flow.created_ms, change, owes, dead, &*document.octets];
             insert.execute(values)?;
         } else {
-            update.execute(params![stored.handle, change, owes, dead, &**document])?;
+            update.execute(params![stored.handle, change, owes, dead, &*document.octets])?;
         }
     }
     Ok(())

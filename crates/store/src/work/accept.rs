@@ -3,6 +3,7 @@
 use super::transaction::{Outcome, Stop, Work};
 use crate::application::blind;
 use crate::batch::NewKey;
+use crate::document::Document;
 use crate::error::{Result, StoreError};
 use crate::flows::{Accepted, IdempotencyKey};
 use crate::wanted::UsedKey;
@@ -15,7 +16,7 @@ impl Work<'_> {
     pub(crate) fn accept(
         &mut self,
         flow: &Arc<Flow>,
-        document: &Arc<[u8]>,
+        document: &Document,
         key: Option<&IdempotencyKey>,
         now_ms: i64,
     ) -> Outcome<Result<Accepted>> {

@@ -3,7 +3,7 @@
 use crate::batch::{Batch, Put, Removal};
 use crate::cache::Stored;
 use crate::database::Tables;
-use crate::document;
+use crate::document::{self, Document};
 use crate::error::StoreError;
 use crate::ids::Ids;
 use crate::shared::Shared;
@@ -41,7 +41,7 @@ struct Staged {
     is_new: bool,
     is_dirty: bool,
     /// Its document as it was accepted, while nothing has happened to it since.
-    document: Option<Arc<[u8]>>,
+    document: Option<Document>,
 }
 
 /// One run of a transaction.
@@ -80,7 +80,7 @@ impl<'a> Work<'a> {
                 Some(document) => document,
                 None => document::encode(&stored.flow).map_err(StoreError::unavailable)?,
             };
-            stored.octets = document.len();
+            stored.octets = document.plain;
             self.batch.puts.push(Put { stored, is_new, document });
         }
         Ok(Ok(self.batch))
@@ -114,9 +114,9 @@ impl<'a> Work<'a> {
     }
 
     /// Stages a new flow, whose document was made from it.
-    pub(super) fn stage_new(&mut self, flow: &Arc<Flow>, document: &Arc<[u8]>) {
-        let stored = Stored { handle: 0, flow: Arc::clone(flow), octets: document.len() };
-        let document = Some(Arc::clone(document));
+    pub(super) fn stage_new(&mut self, flow: &Arc<Flow>, document: &Document) {
+        let stored = Stored { handle: 0, flow: Arc::clone(flow), octets: document.plain };
+        let document = Some(document.clone());
         self.staged.insert(flow.id, Staged { stored, is_new: true, is_dirty: true, document });
         self.dirty.push(flow.id);
     }

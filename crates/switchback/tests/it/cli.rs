@@ -75,6 +75,16 @@ fn a_flow_is_sent_tracked_and_found() {
     let id = application["applicationId"].as_str().unwrap();
     assert!(run(&["app", "revoke", id, "--data", data.to_str().unwrap()], &[]).status.success());
     assert_eq!(run(&["search"], &environment).status.code(), Some(1));
+
+    // With the first key that there is, each flow is written anew, once.
+    drop(process);
+    let key = [("SWITCHBACK__STORE__ENCRYPTION_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")];
+    let compact = ["store", "compact", "--data", data.to_str().unwrap()];
+    for (written, environment) in [(0, &[][..]), (1, &key), (0, &key)] {
+        let output = run(&compact, environment);
+        let told = format!("{written} of 1 flows written anew");
+        assert!(text(&output.stdout).starts_with(&told), "{output:?}");
+    }
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn names(directory: &Path) -> Vec<String> {
 }
 
 /// Every command that opens the data of a server; `ID` is an application.
-const COMMANDS: [&[&str]; 16] = [
+const COMMANDS: [&[&str]; 17] = [
     &["app", "list"],
     &["app", "balance", "ID"],
     &["app", "limits", "ID"],
@@ -38,6 +38,7 @@ const COMMANDS: [&[&str]; 16] = [
     &["suppress", "add", "--application", "ID", "--channel", "Sms", "+306900000001"],
     &["suppress", "list", "--application", "ID", "--channel", "Sms"],
     &["suppress", "remove", "--application", "ID", "--channel", "Sms", "+306900000001"],
+    &["store", "compact"],
     &["index", "rebuild"],
     &["index", "verify"],
     &["index", "stats"],

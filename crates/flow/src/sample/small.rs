@@ -1,4 +1,4 @@
-//! Small flows for the tests of the crates that build on this one (feature `sample`).
+//! Small flows.
 
 use crate::channel::Content;
 use crate::channel::sms::Sms;

@@ -1,0 +1,2 @@
+-- Documents are compressed from now on (`document.rs`); those of before are read as they are. An older program would not
+-- read them: the version keeps it away.
