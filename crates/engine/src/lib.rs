@@ -1,6 +1,7 @@
 //! The running service without a door: the use cases, the lanes that do what is owed, routing, callbacks, the
 //! index that follows the store, metrics and the clock.
 
+pub mod administration;
 mod callback_lane;
 pub mod callbacks;
 mod choosing;

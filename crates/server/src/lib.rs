@@ -13,4 +13,4 @@ pub use assembly::{Assembly, Data, database};
 pub use lock::{Lock, lock};
 pub use server::Server;
 // What a command line works with beside it.
-pub use engine::{clock, files, indexing, routing};
+pub use engine::{administration, clock, files, indexing, routing};

@@ -1,23 +1,17 @@
 //! `switchback app`.
 
-use crate::client::base64;
 use crate::output::{self, say};
 use crate::place::{Place, open_or_create};
 use crate::table::table;
-use anyhow::bail;
+use anyhow::Context;
 use flow::Price;
 use serde::Serialize;
+use server::administration::{self, BalanceChange, BalanceError, Credentials, RotatedKey};
 use server::clock::now_ms;
 use std::num::NonZeroU32;
 use std::path::Path;
-use store::{
-    Admin, Application, ApplicationLimits, ApplicationSettings, CallbackKey, NewApplication, TokenTtl,
-    callback_secret,
-};
+use store::{Admin, Application, ApplicationLimits, ApplicationSettings, TokenTtl};
 use wire::time::iso;
-
-/// The most that a balance is set to or changed by.
-const AMOUNT_MAX: i64 = 1_000_000_000_000_000;
 
 #[derive(clap::Subcommand)]
 pub enum App {
@@ -52,10 +46,10 @@ pub enum App {
         /// Its id.
         id: String,
         /// Set it.
-        #[arg(long, value_name = "AMOUNT", value_parser = amount, conflicts_with_all = ["add", "none"])]
+        #[arg(long, value_name = "AMOUNT", value_parser = administration::read_amount, conflicts_with_all = ["add", "none"])]
         set: Option<Price>,
         /// Add to it, or with a minus sign take from it.
-        #[arg(long, value_name = "AMOUNT", value_parser = amount, conflicts_with = "none", allow_negative_numbers = true)]
+        #[arg(long, value_name = "AMOUNT", value_parser = administration::read_amount, conflicts_with = "none", allow_negative_numbers = true)]
         add: Option<Price>,
         /// Count no more: it may spend what it likes.
         #[arg(long)]
@@ -112,34 +106,10 @@ pub enum Ttl {
     Unlimited,
 }
 
-/// A new application's credentials.
-pub struct Credentials {
-    pub id: String,
-    pub secret: String,
-    /// The key of its callbacks' signatures, in the form that Standard Webhooks libraries take.
-    pub callback_secret: String,
-}
-
-/// Creates an application.
+/// Creates an application, and the data directory where there is none.
 pub async fn create(data: &Path, name: String, settings: ApplicationSettings) -> anyhow::Result<Credentials> {
-    if name.trim().is_empty() {
-        bail!("--name must not be empty");
-    }
-    if name.contains(char::is_control) {
-        bail!("--name must not have control characters");
-    }
     let admin = open_or_create(data)?;
-    let key = admin.secret_key().await?;
-    let new = NewApplication::draw(name, settings, &key, now_ms())?;
-    admin.add_application(&new).await?;
-    let id = new.application.id;
-    let callback_secret = webhook_secret(&key, &id, CallbackKey::default());
-    Ok(Credentials { id, secret: new.secret, callback_secret })
-}
-
-/// The key of an application's callbacks' signatures, in the form that Standard Webhooks libraries take.
-fn webhook_secret(key: &[u8; 32], application: &str, of: CallbackKey) -> String {
-    format!("whsec_{}", base64(&callback_secret(key, application, of.generation)))
+    administration::create(&admin, name, settings, now_ms()).await.context("--name")
 }
 
 impl App {
@@ -167,36 +137,28 @@ impl App {
             }
             App::List { place, json } => list(&place.open()?, json).await?,
             App::Balance { id, set, add, none, place } => {
-                let change = Change { set, add, none };
-                match balance(&place.open()?, &id, &change).await? {
+                match balance(&place.open()?, &id, change(set, add, none)).await? {
                     Some(balance) => say!("{balance}"),
                     None => say!("unlimited"),
                 }
             }
             App::Limits { id, requests_per_second, searches_max, tokens_max, reset, place } => {
                 let given = ApplicationLimits { requests_per_second, searches_max, tokens_max };
-                say!("{}", limits(&place.open()?, &id, given, reset).await?);
+                let limits = administration::change_limits(&place.open()?, &id, given, reset).await?;
+                say!("{}", describe(&limits));
             }
             App::Rotate { id, callback_secret: true, place } => {
-                let admin = place.open()?;
-                let Some(key) = admin.rotate_callback_key(&id, now_ms()).await? else {
-                    bail!("there is no application {id} that could have a callback secret");
-                };
-                let secret = webhook_secret(&admin.secret_key().await?, &id, key);
-                let until = iso(key.changed_ms.saturating_add(CallbackKey::GRACE_MS));
-                let (callback_secret, previous_signs_until) = (Some(secret), Some(until));
+                let rotated = administration::rotate_callback_key(&place.open()?, &id, now_ms()).await?;
+                let RotatedKey { secret, previous_until_ms } = rotated;
+                let (callback_secret, previous_signs_until) = (Some(secret), Some(iso(previous_until_ms)));
                 say!("{}", Shown { callback_secret, previous_signs_until, ..Shown::of(id) }.json()?);
             }
             App::Rotate { id, place, .. } => {
-                let Some(secret) = place.open()?.rotate_secret(&id).await? else {
-                    bail!("there is no application {id} that could have a secret");
-                };
+                let secret = administration::rotate_secret(&place.open()?, &id).await?;
                 say!("{}", Shown { application_secret: Some(secret), ..Shown::of(id) }.json()?);
             }
             App::Revoke { id, place } => {
-                if !place.open()?.revoke_application(&id, now_ms()).await? {
-                    bail!("there is no application {id} to revoke");
-                }
+                administration::revoke(&place.open()?, &id, now_ms()).await?;
                 say!("revoked {id}; a running server notices within seconds");
             }
         }
@@ -238,7 +200,7 @@ struct Listed<'a> {
     token_seconds: u32,
     transcode: bool,
     limits: ListedLimits,
-    callback_secret: String,
+    callback_secret: &'a str,
 }
 
 /// Limits as programs read them; null where the server's configuration says.
@@ -251,7 +213,7 @@ struct ListedLimits {
 }
 
 impl Listed<'_> {
-    fn of<'a>(application: &'a Application, key: &[u8; 32]) -> Listed<'a> {
+    fn of<'a>((application, callback_secret): &'a (Application, String)) -> Listed<'a> {
         let Application { id, name, created_ms, revoked_ms, settings, .. } = application;
         let ApplicationLimits { requests_per_second, searches_max, tokens_max } = settings.limits;
         Listed {
@@ -262,61 +224,28 @@ impl Listed<'_> {
             token_seconds: settings.token_ttl.seconds(),
             transcode: settings.transcode,
             limits: ListedLimits { requests_per_second, searches_max, tokens_max },
-            callback_secret: webhook_secret(key, id, settings.callback_key),
+            callback_secret,
         }
     }
 }
 
-/// What is to become of a balance.
-struct Change {
-    set: Option<Price>,
-    add: Option<Price>,
-    none: bool,
+/// What the options say is to become of a balance; nothing where it is only shown.
+fn change(set: Option<Price>, add: Option<Price>, none: bool) -> Option<BalanceChange> {
+    set.map(BalanceChange::Set).or(add.map(BalanceChange::Add)).or(none.then_some(BalanceChange::Forget))
 }
 
 /// Changes a balance, and answers with what it is then; none where nobody counts.
-async fn balance(admin: &dyn Admin, id: &str, change: &Change) -> anyhow::Result<Option<Price>> {
-    if admin.application(id).await?.is_none() {
-        bail!("there is no application {id}");
-    }
-    if change.set.is_some() || change.none {
-        admin.set_balance(id, change.set).await?;
-    }
-    if let Some(amount) = change.add
-        && admin.add_balance(id, amount).await?.is_none()
-    {
-        bail!("application {id} has no balance to add to: --set one first");
-    }
-    Ok(admin.balance(id).await?)
-}
-
-/// An amount of money that balances can be reckoned with exactly.
-fn amount(text: &str) -> Result<Price, String> {
-    let most = Price::from(AMOUNT_MAX);
-    let amount = text.parse::<Price>().ok().filter(|amount| (-most..=most).contains(amount));
-    amount.ok_or_else(|| format!("must be a decimal number, such as 10.50, of at most {AMOUNT_MAX}"))
-}
-
-/// Sets the limits that are given, and answers with all that the application has.
-async fn limits(
+async fn balance(
     admin: &dyn Admin,
     id: &str,
-    given: ApplicationLimits,
-    reset: bool,
-) -> anyhow::Result<String> {
-    let Some(Application { settings, .. }) = admin.application(id).await? else {
-        bail!("there is no application {id}");
-    };
-    let known = if reset { ApplicationLimits::default() } else { settings.limits };
-    let limits = ApplicationLimits {
-        requests_per_second: given.requests_per_second.or(known.requests_per_second),
-        searches_max: given.searches_max.or(known.searches_max),
-        tokens_max: given.tokens_max.or(known.tokens_max),
-    };
-    if limits != settings.limits {
-        admin.set_limits(id, limits).await?;
-    }
-    Ok(describe(&limits))
+    change: Option<BalanceChange>,
+) -> anyhow::Result<Option<Price>> {
+    let Some(change) = change else { return Ok(administration::balance(admin, id).await?) };
+    let changed = administration::change_balance(admin, id, change).await;
+    changed.map_err(|error| match error {
+        BalanceError::None(_) => anyhow::anyhow!("{error}: --set one first"),
+        other => other.into(),
+    })
 }
 
 /// Limits as people read them.
@@ -333,15 +262,14 @@ fn describe(limits: &ApplicationLimits) -> String {
 }
 
 async fn list(admin: &dyn Admin, as_json: bool) -> anyhow::Result<()> {
-    let key = admin.secret_key().await?;
-    let applications = admin.applications().await?;
+    let applications = administration::list(admin).await?;
     if as_json {
-        let rows: Vec<_> = applications.iter().map(|of| Listed::of(of, &key)).collect();
+        let rows: Vec<_> = applications.iter().map(Listed::of).collect();
         say!("{}", output::json(&rows)?);
         return Ok(());
     }
     let mut table = table(["application", "name", "created", "revoked", "limits"]);
-    for a in applications {
+    for (a, _) in applications {
         let (revoked, limits) = (a.revoked_ms.map(iso).unwrap_or_default(), describe(&a.settings.limits));
         table.add_row([a.id, a.name, iso(a.created_ms), revoked, limits]);
     }

@@ -3,7 +3,7 @@
 use crate::output::{self, say};
 use crate::place::Place;
 use crate::table::table;
-use anyhow::bail;
+use server::administration::replay;
 use store::Admin;
 use uuid::Uuid;
 
@@ -63,12 +63,7 @@ impl Callbacks {
                 say!("{table}");
             }
             Callbacks::Replay { of: Of { tracking_id, .. }, place } => {
-                let flows = place.open()?.request_replay(tracking_id).await?;
-                match tracking_id {
-                    Some(id) if flows == 0 => bail!("flow {id} has no callback that was given up"),
-                    None if flows == 0 => bail!("there is nothing to replay"),
-                    _ => {}
-                }
+                let flows = replay(&place.open()?, tracking_id).await?;
                 say!("the callbacks of {flows} flows will be made again");
             }
         }

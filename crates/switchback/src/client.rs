@@ -195,12 +195,6 @@ fn refusal(body: &str) -> String {
     format!(" {}", developer_message.or(error_description).unwrap_or_else(|| start_of(body).to_string()))
 }
 
-/// Base64 as Standard Webhooks secrets have it.
-pub fn base64(octets: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.encode(octets)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

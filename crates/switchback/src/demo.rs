@@ -1,7 +1,7 @@
 //! `switchback demo`: the main job for a newcomer, in one command.
 
 use crate::api::trackings_table;
-use crate::app::{self, Credentials};
+use crate::app;
 use crate::client::{Account, Api};
 use crate::log::start_log;
 use crate::output::say;
@@ -10,6 +10,7 @@ use crate::table::{Table, table};
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Method;
 use server::Server;
+use server::administration::Credentials;
 use server::config::{Config, parse_listen};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

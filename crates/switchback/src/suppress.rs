@@ -3,21 +3,19 @@
 use crate::output::{self, say};
 use crate::place::Place;
 use crate::table::table;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use csv::{QuoteStyle, ReaderBuilder, StringRecord, WriterBuilder};
-use flow::{Channel, is_e164};
+use flow::Channel;
+use server::administration::OptOuts;
 use server::clock::now_ms;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use store::{Admin, SqliteAdmin, Suppression};
+use store::Suppression;
 use wire::time::iso;
 use wire::words::one_of_channels;
 
 /// Rows that are read at once.
 const PAGE: usize = 1000;
-/// Recipients that are stored at once.
-const BATCH: usize = 10_000;
-
 #[derive(clap::Subcommand)]
 pub enum Suppress {
     /// Send a recipient nothing any more.
@@ -71,57 +69,40 @@ pub struct Of {
 }
 
 impl Of {
-    async fn open(&self) -> anyhow::Result<(SqliteAdmin, Channel)> {
-        let rule = || format!("--channel must be {}", one_of_channels());
-        let channel = Channel::parse(&self.channel).with_context(rule)?;
-        let admin = self.place.open()?;
-        if admin.application(&self.application).await?.is_none() {
-            bail!("there is no application {}", self.application);
-        }
-        Ok((admin, channel))
-    }
-
-    fn suppression(&self, channel: Channel, recipient: &str, reason: &str) -> anyhow::Result<Suppression> {
-        if !is_e164(recipient) {
-            bail!("\"{recipient}\" is not a phone number in E.164 form, such as +306900000001");
-        }
-        Ok(Suppression {
-            application: self.application.clone(),
-            channel,
-            recipient: recipient.to_owned(),
-            reason: reason.to_owned(),
-            since_ms: now_ms(),
-        })
+    fn channel(&self) -> anyhow::Result<Channel> {
+        Channel::parse(&self.channel).with_context(|| format!("--channel must be {}", one_of_channels()))
     }
 }
 
 impl Suppress {
     pub async fn run(self) -> anyhow::Result<()> {
+        let of = match &self {
+            Suppress::Add { of, .. } | Suppress::Remove { of, .. } => of,
+            Suppress::List { of, .. } | Suppress::Import { of, .. } => of,
+        };
+        let channel = of.channel()?;
+        let admin = of.place.open()?;
+        let list = OptOuts::of(&admin, &of.application, channel).await?;
         match self {
-            Suppress::Add { of, recipient, reason } => {
-                let (admin, channel) = of.open().await?;
-                admin.suppress(&[of.suppression(channel, &recipient, &reason)?]).await?;
+            Suppress::Add { recipient, reason, .. } => {
+                list.add(&[list.entry(&recipient, &reason, now_ms())?]).await?;
                 say!(
                     "{recipient} is sent nothing over {channel} any more; a running server knows in a second"
                 );
             }
-            Suppress::Remove { of, recipient } => {
-                let (admin, channel) = of.open().await?;
-                if !admin.unsuppress(&of.application, channel, &recipient).await? {
-                    bail!("{recipient} is not on the list");
-                }
+            Suppress::Remove { recipient, .. } => {
+                list.remove(&recipient).await?;
                 say!("{recipient} is sent messages over {channel} again");
             }
-            Suppress::List { of, csv } => list(&of, csv).await?,
-            Suppress::Import { of, file } => import(&of, &file).await?,
+            Suppress::List { csv, .. } => show(&list, csv).await?,
+            Suppress::Import { file, .. } => import(&list, &file).await?,
         }
         Ok(())
     }
 }
 
-async fn list(of: &Of, csv: bool) -> anyhow::Result<()> {
-    let (admin, channel) = of.open().await?;
-    let mut pages = Pages { admin: &admin, of, channel, after: String::new() };
+async fn show(list: &OptOuts<'_>, csv: bool) -> anyhow::Result<()> {
+    let mut pages = Pages { list, after: String::new() };
     if csv {
         return write_csv(&mut pages).await;
     }
@@ -137,15 +118,13 @@ async fn list(of: &Of, csv: bool) -> anyhow::Result<()> {
 
 /// A list, read in pieces.
 struct Pages<'a> {
-    admin: &'a SqliteAdmin,
-    of: &'a Of,
-    channel: Channel,
+    list: &'a OptOuts<'a>,
     after: String,
 }
 
 impl Pages<'_> {
     async fn next(&mut self) -> anyhow::Result<Option<Vec<Suppression>>> {
-        let page = self.admin.suppressions(&self.of.application, self.channel, &self.after, PAGE).await?;
+        let page = self.list.page(&self.after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(None) };
         self.after.clone_from(&last.recipient);
         Ok(Some(page))
@@ -173,8 +152,7 @@ fn rows(page: &[Suppression]) -> anyhow::Result<Vec<u8>> {
     Ok(csv.into_inner().map_err(csv::IntoInnerError::into_error)?)
 }
 
-async fn import(of: &Of, file: &Path) -> anyhow::Result<()> {
-    let (admin, channel) = of.open().await?;
+async fn import(list: &OptOuts<'_>, file: &Path) -> anyhow::Result<()> {
     let input: Box<dyn Read> = if file == Path::new("-") {
         Box::new(std::io::stdin().lock())
     } else {
@@ -182,14 +160,12 @@ async fn import(of: &Of, file: &Path) -> anyhow::Result<()> {
     };
     let entries = read_entries(input).with_context(|| file.display().to_string())?;
     let all = entries.into_iter().map(|Entry { line, recipient, reason }| {
-        let read = of.suppression(channel, &recipient, &reason);
+        let read = list.entry(&recipient, &reason, now_ms());
         read.with_context(|| format!("{}: line {line}", file.display()))
     });
     let all = all.collect::<anyhow::Result<Vec<_>>>()?;
-    for batch in all.chunks(BATCH) {
-        admin.suppress(batch).await?;
-    }
-    say!("{} recipients are sent nothing over {channel} any more", all.len());
+    list.add(&all).await?;
+    say!("{} recipients are sent nothing over {} any more", all.len(), list.channel());
     Ok(())
 }
 
