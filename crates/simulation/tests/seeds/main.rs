@@ -1,8 +1,11 @@
 //! Some hundred seeds keep every promise, and each planted bug breaks one within a thousand.
 #![allow(clippy::unwrap_used)] // A test that fails here has failed.
 
+mod reach;
+
 use clap::ValueEnum;
-use simulation::{Bug, Plan, Trial, run, shrink};
+use simulation::{Bug, Plan, Reach, Trial, observe, run, shrink};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 const FLOWS: usize = 40;
@@ -20,15 +23,19 @@ fn on_all_cores(end: u64, work: impl Fn(u64) + Sync) {
 }
 
 #[test]
-fn every_promise_is_kept() {
+fn every_promise_is_kept_and_every_method_of_the_store_meets_faults() {
     let (flows, crashes) = (AtomicU64::new(0), AtomicU64::new(0));
+    let reach = Mutex::new(Reach::default());
     on_all_cores(300, |seed| {
-        let summary = run(&Plan::new(seed, FLOWS));
+        let (reached, summary) = observe(&Plan::new(seed, FLOWS));
+        reach.lock().unwrap().add(&reached);
         let summary = summary.unwrap_or_else(|failure| panic!("{}", shrink(failure)));
         flows.fetch_add(summary.acknowledged as u64, Ordering::Relaxed);
         crashes.fetch_add(summary.crashes.into(), Ordering::Relaxed);
     });
-    println!("{flows:?} flows acknowledged, {crashes:?} crashes");
+    let reach = reach.into_inner().unwrap();
+    println!("{flows:?} flows acknowledged, {crashes:?} crashes\n{reach}");
+    reach::assert_reach(&reach);
     // The seeds are fixed: fewer would mean that little was tried.
     assert!(flows.into_inner() > 10_000 && crashes.into_inner() > 300);
 }
@@ -75,12 +82,13 @@ fn an_application_that_takes_what_it_can_and_a_wrong_clock_take_nothing_from_oth
 
 #[test]
 fn a_failure_is_shrunk_to_a_smaller_plan_that_fails() {
-    let bug = Bug::AcknowledgeBeforeStore;
-    let found = (0..1000).find_map(|seed| run(&Plan::new(seed, FLOWS).with_bug(bug)).err()).unwrap();
+    // Each of some hundred runs that shrinking tries takes as long as its flows.
+    let (bug, sent) = (Bug::AcknowledgeBeforeStore, FLOWS / 2);
+    let found = (0..1000).find_map(|seed| run(&Plan::new(seed, sent).with_bug(bug)).err()).unwrap();
     let (flows, faults, crashes) = found.size();
     let shrunk = shrink(found);
     let size = shrunk.size();
-    assert!(size.0 <= 3 && size.1 <= faults && size.2 <= crashes && flows == FLOWS, "{shrunk}");
+    assert!(size.0 <= 3 && size.1 <= faults && size.2 <= crashes && flows == sent, "{shrunk}");
     assert!(!shrunk.course.is_empty());
     // The command that it prints repeats it.
     let again = run(&shrunk.plan).unwrap_err();
