@@ -9,11 +9,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Connections while it is not overloaded, and while it is.
-const FEW: usize = 100;
+/// Connections while it is overloaded.
 const MANY: usize = 400;
-/// Writes that may wait.
-const QUEUE_MAX: usize = 512;
 /// How much more than what it can is offered.
 const TIMES: f64 = 10.0;
 /// Resident memory may grow by so much, KiB.
@@ -44,18 +41,21 @@ struct Answers {
 impl Overload {
     pub fn run(&self) -> anyhow::Result<()> {
         let program = build(Profile::of(self.debug))?;
+        // Connections while it is not overloaded, and writes that may wait: fewer for a program without
+        // optimization, which can't even read ten times what fills the longer queue.
+        let (few, queue_max) = if self.debug { (50, 256) } else { (100, 512) };
         let directory = tempfile::tempdir()?;
         let shim = directory.path().join("disk.so");
         let source = root().join("crates/switchback/tests/it/disk.c");
         let compiled =
             Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&shim).arg(source).status()?;
         ensure!(compiled.success(), "the shim does not compile");
-        let config = format!("{}\n[store]\nqueue_max = {QUEUE_MAX}\n", config(""));
+        let config = format!("{}\n[store]\nqueue_max = {queue_max}\n", config(""));
         let server = Server::start_with(&program, &config, None, Some(&shim))?;
         let token = server.token()?;
 
         // First only as many connections as may wait: nobody is refused.
-        let calm = offer(&server.address, &token, FEW, Duration::from_secs(5), None)?;
+        let calm = offer(&server.address, &token, few, Duration::from_secs(5), None)?;
         ensure!(
             calm.refused.is_empty(),
             "{} were refused before there was too much to do",
@@ -85,10 +85,10 @@ impl Overload {
         let offered = (flooded.accepted.len() + flooded.refused.len()) as f64 / self.seconds as f64;
         let Answers { mut accepted, mut refused } = flooded;
         println!(
-            "a disk that takes 100 ms for a flush, at most {QUEUE_MAX} writes waiting, {} s:",
+            "a disk that takes 100 ms for a flush, at most {queue_max} writes waiting, {} s:",
             self.seconds
         );
-        row(&format!("over {FEW} connections, accepted"), &mut { calm.accepted }, 5);
+        row(&format!("over {few} connections, accepted"), &mut { calm.accepted }, 5);
         row("ten times as much, accepted", &mut accepted, self.seconds);
         row("ten times as much, refused (503)", &mut refused, self.seconds);
         println!(
