@@ -4,13 +4,32 @@ use crate::support::*;
 use reqwest::Method;
 use serde_json::json;
 use server::clock;
+use std::io::Read;
 use std::num::NonZeroU32;
 use std::path::Path;
 use store::{Admin, ApplicationSettings, Keyring, NewApplication, SqliteAdmin};
 
 const SECRET: &str = "the code is 4711-xyzzy";
 
-/// The files under a directory that contain a text.
+/// What documents are compressed with (`store/src/document.rs`).
+const DICTIONARY: &[u8] = include_bytes!("../../../store/dictionaries/1.zdict");
+/// How a zstd frame begins (RFC 8878, 3.1.1).
+const FRAME: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
+
+/// All that zstd frames in some octets have, as far as each can be read: also those that nobody refers to
+/// any more.
+fn decompressed(content: &[u8]) -> Vec<u8> {
+    let mut all = Vec::new();
+    let starts = content.windows(FRAME.len()).enumerate().filter(|(_, window)| *window == FRAME);
+    for (start, _) in starts {
+        let decoder = zstd::stream::Decoder::with_dictionary(&content[start..], DICTIONARY).unwrap();
+        // A frame that was partly overwritten ends in an error, behind what could be read.
+        let _ = decoder.single_frame().read_to_end(&mut all);
+    }
+    all
+}
+
+/// The files under a directory that contain a text, compressed or not.
 fn files_with(directory: &Path, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap() {
@@ -18,10 +37,11 @@ fn files_with(directory: &Path, text: &str) -> Vec<String> {
         if path.is_dir() {
             found.extend(files_with(&path, text));
         // The index replaces its files while this goes through them.
-        } else if let Ok(content) = std::fs::read(&path)
-            && content.windows(text.len()).any(|window| window == text.as_bytes())
-        {
-            found.push(path.display().to_string());
+        } else if let Ok(content) = std::fs::read(&path) {
+            let contents = [&decompressed(&content), &content];
+            if contents.iter().any(|one| one.windows(text.len()).any(|window| window == text.as_bytes())) {
+                found.push(path.display().to_string());
+            }
         }
     }
     found
