@@ -26,7 +26,7 @@ pub enum BalanceError {
     /// It has none, so that nothing can be added.
     #[error("application {0} has no balance to add to")]
     None(String),
-    /// An amount is no decimal number of at most [`AMOUNT_MAX`].
+    /// An amount is no decimal number of at most 10^15.
     #[error("must be a decimal number, such as 10.50, of at most {AMOUNT_MAX}")]
     Amount,
     /// The store fails.
