@@ -3,10 +3,10 @@
 use crate::output::{self, say};
 use crate::place::{Place, open_or_create};
 use crate::table::table;
-use anyhow::Context;
+use anyhow::anyhow;
 use flow::Price;
 use serde::Serialize;
-use server::administration::{self, BalanceChange, BalanceError, Credentials, RotatedKey};
+use server::administration::{self, BalanceChange, BalanceError, Credentials, Name, RotatedKey};
 use server::clock::now_ms;
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -108,8 +108,9 @@ pub enum Ttl {
 
 /// Creates an application, and the data directory where there is none.
 pub async fn create(data: &Path, name: String, settings: ApplicationSettings) -> anyhow::Result<Credentials> {
-    let admin = open_or_create(data)?;
-    administration::create(&admin, name, settings, now_ms()).await.context("--name")
+    // Before there is a data directory: what is refused leaves none.
+    let name = Name::of(name).map_err(|error| anyhow!("--name {error}"))?;
+    Ok(administration::create(&open_or_create(data)?, name, settings, now_ms()).await?)
 }
 
 impl App {
@@ -243,7 +244,7 @@ async fn balance(
     let Some(change) = change else { return Ok(administration::balance(admin, id).await?) };
     let changed = administration::change_balance(admin, id, change).await;
     changed.map_err(|error| match error {
-        BalanceError::None(_) => anyhow::anyhow!("{error}: --set one first"),
+        BalanceError::None(_) => anyhow!("{error}: --set one first"),
         other => other.into(),
     })
 }

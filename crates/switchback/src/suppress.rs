@@ -16,6 +16,7 @@ use wire::words::one_of_channels;
 
 /// Rows that are read at once.
 const PAGE: usize = 1000;
+
 #[derive(clap::Subcommand)]
 pub enum Suppress {
     /// Send a recipient nothing any more.
@@ -77,8 +78,10 @@ impl Of {
 impl Suppress {
     pub async fn run(self) -> anyhow::Result<()> {
         let of = match &self {
-            Suppress::Add { of, .. } | Suppress::Remove { of, .. } => of,
-            Suppress::List { of, .. } | Suppress::Import { of, .. } => of,
+            Suppress::Add { of, .. }
+            | Suppress::Remove { of, .. }
+            | Suppress::List { of, .. }
+            | Suppress::Import { of, .. } => of,
         };
         let channel = of.channel()?;
         let admin = of.place.open()?;

@@ -18,15 +18,40 @@ pub struct Credentials {
     pub callback_secret: String,
 }
 
+/// What people call an application: neither empty nor with control characters.
+#[derive(Clone, Debug)]
+pub struct Name(String);
+
+/// Why a text is no name.
+#[derive(Debug, thiserror::Error)]
+pub enum NameError {
+    /// It is empty, or blanks.
+    #[error("must not be empty")]
+    Empty,
+    /// It has control characters.
+    #[error("must not have control characters")]
+    ControlCharacters,
+}
+
+impl Name {
+    /// Takes a text as a name.
+    ///
+    /// # Errors
+    /// [`NameError`].
+    pub fn of(text: String) -> Result<Name, NameError> {
+        if text.trim().is_empty() {
+            return Err(NameError::Empty);
+        }
+        if text.contains(char::is_control) {
+            return Err(NameError::ControlCharacters);
+        }
+        Ok(Name(text))
+    }
+}
+
 /// Why an application can't be made.
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
-    /// The name is empty, or blanks.
-    #[error("the name must not be empty")]
-    NoName,
-    /// The name has control characters.
-    #[error("the name must not have control characters")]
-    ControlCharacters,
     /// The system has no random numbers.
     #[error("there are no random numbers for a secret")]
     Random(#[from] getrandom::Error),
@@ -75,16 +100,10 @@ fn webhook_secret(key: &[u8; 32], application: &str, of: CallbackKey) -> String 
 /// [`CreateError`].
 pub async fn create(
     admin: &dyn Admin,
-    name: String,
+    Name(name): Name,
     settings: ApplicationSettings,
     now_ms: i64,
 ) -> Result<Credentials, CreateError> {
-    if name.trim().is_empty() {
-        return Err(CreateError::NoName);
-    }
-    if name.contains(char::is_control) {
-        return Err(CreateError::ControlCharacters);
-    }
     let key = admin.secret_key().await?;
     let new = NewApplication::draw(name, settings, &key, now_ms)?;
     admin.add_application(&new).await?;

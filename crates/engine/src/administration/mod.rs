@@ -7,8 +7,8 @@ mod callbacks;
 mod opt_outs;
 
 pub use applications::{
-    ApplicationError, CreateError, Credentials, RotateError, RotatedKey, change_limits, create, list, revoke,
-    rotate_callback_key, rotate_secret,
+    ApplicationError, CreateError, Credentials, Name, NameError, RotateError, RotatedKey, change_limits,
+    create, list, revoke, rotate_callback_key, rotate_secret,
 };
 pub use balances::{BalanceChange, BalanceError, balance, change_balance, read_amount};
 pub use callbacks::{ReplayError, replay};

@@ -131,6 +131,14 @@ fn rule_14_only_serve_and_app_create_make_a_data_directory() {
     let output = within(directory.path(), &["app", "list", "--data", "empty"], &[]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert_eq!(names(&directory.path().join("empty")), Vec::<String>::new());
+    // A name that is refused makes none.
+    for (name, rule) in
+        [(" ", "--name must not be empty"), ("a\nb", "--name must not have control characters")]
+    {
+        let output = within(directory.path(), &["app", "create", "--name", name], &[]);
+        assert!(text(&output.stderr).contains(rule), "{output:?}");
+        assert_eq!(names(directory.path()), ["empty"]);
+    }
     assert!(within(directory.path(), &["app", "create", "--name", "x"], &[]).status.success());
     assert_eq!(names(directory.path()).len(), 2);
 }
