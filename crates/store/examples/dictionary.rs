@@ -1,4 +1,5 @@
-//! Trains a dictionary for documents with made-up flows, and writes it to a file: `cargo xtask dictionary`.
+//! Trains a dictionary for documents with made-up flows, and writes it to a file:
+//! `cargo run --release --package store --example dictionary -- FILE`.
 
 use anyhow::{Context, ensure};
 

@@ -13,16 +13,16 @@ use zstd::dict::{DecoderDictionary, EncoderDictionary};
 const COMPRESSED: u8 = 2;
 
 /// The dictionaries, from number 1 on. Documents need the one that they were written with for ever: the last
-/// one is for writing, and none is changed or taken away. `cargo xtask dictionary` makes one.
+/// one is for writing, and none is changed or taken away. `store/examples/dictionary.rs` makes one.
 const DICTIONARIES: [&[u8]; 1] = [include_bytes!("../dictionaries/1.zdict")];
 /// The number of the last one.
 const NEWEST: u8 = DICTIONARIES.len() as u8;
-/// Of zstd's levels: higher ones take five times as long for a tenth less.
+/// Of zstd's levels: higher ones take four times as long for a twentieth less (docs/performance.md).
 const LEVEL: i32 = 3;
 
 /// Octets of a document before it was compressed: far beyond any that this or an older version can have
 /// stored, and far from what a server has room for.
-const PLAIN_MAX: usize = 64 << 20;
+pub(crate) const PLAIN_MAX: usize = 64 << 20;
 /// Octets that a thread keeps between two documents.
 const KEPT_MAX: usize = 1 << 20;
 
@@ -43,16 +43,16 @@ pub(crate) struct Document {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DocumentError {
     /// The encoder fails; flows have nothing that makes it.
-    #[error("a flow can't be encoded")]
+    #[error("a flow can't be encoded: {0}")]
     Encode(#[from] rmp_serde::encode::Error),
     /// It is no MessagePack of a flow.
-    #[error("a document is no flow")]
+    #[error("a document is no flow: {0}")]
     Decode(#[from] rmp_serde::decode::Error),
     /// It is an old document and no JSON of a flow.
-    #[error("a document is no flow")]
+    #[error("a document is no flow: {0}")]
     DecodeJson(#[from] serde_json::Error),
     /// It is damaged.
-    #[error("a document can't be decompressed")]
+    #[error("a document can't be decompressed: {0}")]
     Compression(#[from] std::io::Error),
     /// A newer version wrote it, or it is damaged.
     #[error("a document has a form that this version does not know")]

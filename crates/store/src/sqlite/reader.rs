@@ -155,7 +155,7 @@ fn parse(documents: &[Option<Vec<u8>>]) -> Vec<Option<Flow>> {
     documents.iter().map(|document| document.as_deref().and_then(read)).collect()
 }
 
-/// Parses on two threads where there are many: reading JSON takes most of the time.
+/// Parses on two threads where there are many: reading documents takes most of the time.
 fn parse_all(documents: &[Option<Vec<u8>>]) -> Vec<Option<Flow>> {
     if documents.len() < PARSED_ALONE_MAX {
         return parse(documents);

@@ -1,5 +1,6 @@
 //! Opening the database and bringing it up to date.
 
+use crate::document::PLAIN_MAX;
 use crate::error::{Result, StoreError};
 use crate::sealing::{Keyring, attach_blind};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
@@ -25,9 +26,8 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// A start looks through databases of at most so many octets: half a second.
 const CHECKED_MAX: u64 = 256 << 20;
 
-/// Octets of a flow's document that is read at all: far beyond any that this or an older version can have
-/// stored, and far from what a server has room for.
-pub(super) const DOCUMENT_MAX: i64 = 64 << 20;
+/// Octets of a stored document that is read at all: none is larger than it was before it was compressed.
+pub(super) const DOCUMENT_MAX: i64 = PLAIN_MAX as i64;
 
 pub(super) fn failed(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
