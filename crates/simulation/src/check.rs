@@ -7,6 +7,7 @@ use crate::parties::{APPLICATION, BALANCE, CHANNELS};
 use crate::request::{Request, RequestedStep};
 use crate::summary::Summary;
 use crate::world::{Called, Posted, Reply, Skews, Submission, World, statuses};
+use anyhow::{Context, anyhow, bail};
 use engine::indexing::{Followed, index_directory};
 use flow::{CallbackStrategy, Channel, Price, Status};
 use rust_decimal::prelude::FromPrimitive;
@@ -32,7 +33,7 @@ const UNKNOWNS_MAX: usize = 2;
 /// How exactly a time to live is measured while the clock jumps, milliseconds.
 const CLOCK_ERROR_MS: i64 = 2000;
 
-type Checked = Result<(), String>;
+type Checked = anyhow::Result<()>;
 
 /// Everything that is compared.
 struct Seen {
@@ -52,14 +53,14 @@ pub async fn check(
     api: &Http,
     store: &Arc<SqliteStore>,
     data: &Path,
-) -> Result<Summary, String> {
+) -> anyhow::Result<Summary> {
     let mut trackings = HashMap::new();
     let mut price = Price::ZERO;
     for tracking in search_all(api, &json!([])).await? {
         price += amount(&tracking["totalPrice"])?;
         let to = recipient(&tracking);
         if let Some(other) = trackings.insert(to.clone(), tracking) {
-            return Err(format!("{to} was sent two flows: one is {}", other["trackingId"]));
+            bail!("{to} was sent two flows: one is {}", other["trackingId"]);
         }
     }
     let seen = world.with(|state| Seen {
@@ -74,9 +75,9 @@ pub async fn check(
     let mut doubles = 0;
     for request in &seen.requests {
         let to = &request.to;
-        let at = |broken: String| {
+        let at = |broken: anyhow::Error| {
             let tracking = seen.trackings.get(to);
-            format!("{to}: {broken}\n{}", tracking.map(Value::to_string).unwrap_or_default())
+            anyhow!("{to}: {broken:#}\n{}", tracking.map(Value::to_string).unwrap_or_default())
         };
         seen.durable(request).map_err(at)?;
         seen.bounded(request).map_err(at)?;
@@ -89,12 +90,11 @@ pub async fn check(
     }
     found(api, &seen).await?;
     indexed(store, data).await?;
-    let admin = SqliteAdmin::open(&database(data), &Keyring::default()).map_err(|error| error.to_string())?;
-    let left = admin.balance(APPLICATION).await;
-    let left = left.map_err(|error| error.to_string())?.ok_or("the balance is gone")?;
-    let spent = BALANCE.parse::<Price>().map_err(|error| error.to_string())? - left;
+    let admin = SqliteAdmin::open(&database(data), &Keyring::default())?;
+    let left = admin.balance(APPLICATION).await?.context("the balance is gone")?;
+    let spent = BALANCE.parse::<Price>()? - left;
     if spent != price {
-        return Err(format!("the balance lacks {spent}, and the trackings cost {price}"));
+        bail!("the balance lacks {spent}, and the trackings cost {price}");
     }
     Ok(Summary {
         acknowledged: seen.requests.iter().filter(|request| request.tracking.is_some()).count(),
@@ -109,14 +109,14 @@ pub async fn check(
     })
 }
 
-async fn search_all(api: &Http, filters: &Value) -> Result<Vec<Value>, String> {
+async fn search_all(api: &Http, filters: &Value) -> anyhow::Result<Vec<Value>> {
     let mut all = Vec::new();
     loop {
         let page = all.len() / 1000;
         let path = format!("/failover/tracking?size=1000&page={page}");
         let (status, answer) = api.post(&path, filters).await;
         let content = answer["content"].as_array().filter(|_| status == 200);
-        let content = content.ok_or_else(|| format!("a search was answered {status}: {answer}"))?;
+        let content = content.with_context(|| format!("a search was answered {status}: {answer}"))?;
         all.extend(content.iter().cloned());
         if answer["last"] == true {
             return Ok(all);
@@ -124,8 +124,8 @@ async fn search_all(api: &Http, filters: &Value) -> Result<Vec<Value>, String> {
     }
 }
 
-fn amount(value: &Value) -> Result<Price, String> {
-    let price = value.as_f64().and_then(Price::from_f64).ok_or_else(|| format!("no price: {value}"))?;
+fn amount(value: &Value) -> anyhow::Result<Price> {
+    let price = value.as_f64().and_then(Price::from_f64).with_context(|| format!("no price: {value}"))?;
     Ok(price.round_dp(4))
 }
 
@@ -204,11 +204,11 @@ impl Seen {
     /// What was acknowledged is there, and nothing that nobody asked for.
     fn durable(&self, request: &Request) -> Checked {
         match (&request.tracking, self.trackings.get(&request.to)) {
-            (Some(id), None) => Err(format!("lost: {id} was acknowledged")),
+            (Some(id), None) => Err(anyhow!("lost: {id} was acknowledged")),
             (Some(id), Some(tracking)) if tracking["trackingId"] != **id => {
-                Err(format!("{id} was acknowledged, and another flow is there"))
+                Err(anyhow!("{id} was acknowledged, and another flow is there"))
             }
-            (None, Some(_)) if !request.posted => Err("a flow that nobody sent".into()),
+            (None, Some(_)) if !request.posted => Err(anyhow!("a flow that nobody sent")),
             _ => Ok(()),
         }
     }
@@ -222,7 +222,7 @@ impl Seen {
                 all[..i].iter().filter(here).filter(|before| self.is_written_unknown(before, submission));
             if unknown.count() >= UNKNOWNS_MAX {
                 let Submission { step, part, .. } = submission;
-                return Err(format!("step {step} part {part} is sent again and again: {submission:?}"));
+                bail!("step {step} part {part} is sent again and again: {submission:?}");
             }
         }
         Ok(())
@@ -237,7 +237,7 @@ impl Seen {
 
     /// A part reaches carriers once; where it does twice, the first time had an outcome that the server could
     /// not know, and its carrier may be asked again. Answers how often that was so.
-    fn doubled(&self, request: &Request) -> Result<usize, String> {
+    fn doubled(&self, request: &Request) -> anyhow::Result<usize> {
         let mut last: HashMap<(u16, u16), &Submission> = HashMap::new();
         let mut doubles = 0;
         for (_, submission) in self.of(request).filter(|(_, submission)| submission.reference.is_some()) {
@@ -245,7 +245,7 @@ impl Seen {
             doubles += 1;
             let place = format!("step {} part {}", submission.step, submission.part);
             if before.waits {
-                return Err(format!("doubled: {place} after {before:?}, which must not be repeated"));
+                bail!("doubled: {place} after {before:?}, which must not be repeated");
             }
             let excused = match before.reply {
                 Some((_, Reply::Unknown)) => true,
@@ -257,7 +257,7 @@ impl Seen {
                 Some((_, Reply::Refused | Reply::Later)) => false,
             };
             if !excused {
-                return Err(format!("doubled: {place}: {before:?}, then {submission:?}"));
+                bail!("doubled: {place}: {before:?}, then {submission:?}");
             }
         }
         Ok(doubles)
@@ -269,18 +269,18 @@ impl Seen {
         match (tracking["status"].as_str(), code) {
             (Some("Succeeded"), None) | (Some("Failed"), Some(2 | 3)) => {}
             (Some("Failed"), Some(0)) if request.cancel_asked.is_some() => {}
-            other => return Err(format!("ended as {other:?}")),
+            other => bail!("ended as {other:?}"),
         }
         let cancelled = tracking["reason"]["detailedStatus"] == "Cancelled";
         if cancelled != (code == Some(0)) || (request.cancelled.is_some() && !cancelled) {
-            return Err("a cancelled flow does not say so".into());
+            bail!("a cancelled flow does not say so");
         }
         let Some(cancelled) = request.cancelled else { return Ok(()) };
         let after = |(_, submission): &(usize, &Submission)| {
             submission.begun.elapsed_ms > cancelled.elapsed_ms + UNDER_WAY_MS
         };
         match self.of(request).find(after) {
-            Some((_, submission)) => Err(format!("cancelled at {cancelled:?}, and then {submission:?}")),
+            Some((_, submission)) => Err(anyhow!("cancelled at {cancelled:?}, and then {submission:?}")),
             None => Ok(()),
         }
     }
@@ -307,7 +307,8 @@ impl Seen {
                 }
             }
             let started = parts(tracking, before).first().and_then(|part| part["createdAt"].as_str());
-            let started_ms = started.and_then(parse_iso).ok_or("a step started without the one before it")?;
+            let started_ms =
+                started.and_then(parse_iso).context("a step started without the one before it")?;
             // By the clock, or by the time that has passed, where the clock was wrong when the step started.
             let passed = |at: At| {
                 let mut moments = self.skews.moments(started_ms);
@@ -317,7 +318,7 @@ impl Seen {
             let timely = over(submission.begun) && succeeded.is_none_or(over);
             caused |= timely && plan.fails_over_on(expired(plan.channel));
             if !caused {
-                return Err(format!("step {} started without a cause: {submission:?}", submission.step));
+                bail!("step {} started without a cause: {submission:?}", submission.step);
             }
         }
         Ok(())
@@ -351,7 +352,7 @@ impl Seen {
             for (part, message) in parts(tracking, step).into_iter().enumerate() {
                 let name = message["status"]["name"].as_str().unwrap_or_default();
                 let status =
-                    plan.channel.rules().parse_status(name).ok_or_else(|| format!("no status: {name}"))?;
+                    plan.channel.rules().parse_status(name).with_context(|| format!("no status: {name}"))?;
                 let here = |submission: &Submission| {
                     usize::from(submission.step) == step && usize::from(submission.part) == part
                 };
@@ -373,20 +374,20 @@ impl Seen {
                     && !said.contains(&status)
                     && !self.is_by_recipient(request, tracking, (step, part))
                 {
-                    return Err(format!("step {step} part {part} shows {status:?}; carriers said {said:?}"));
+                    bail!("step {step} part {part} shows {status:?}; carriers said {said:?}");
                 }
                 if !certain.is_empty() && !said.contains(&status) {
-                    return Err(format!(
+                    bail!(
                         "a receipt was lost: step {step} part {part} shows {status:?}, and {certain:?} \
                          were acknowledged"
-                    ));
+                    );
                 }
                 if plan.channel == Channel::Viber
                     && certain.contains(&Status::Seen)
                     && said.iter().all(|heard| is_success(*heard))
                     && status != Status::Seen
                 {
-                    return Err(format!("Seen was lost: step {step} shows {status:?}"));
+                    bail!("Seen was lost: step {step} shows {status:?}");
                 }
             }
         }
@@ -437,20 +438,20 @@ impl Seen {
                 None => first.push(call),
                 // The acknowledgement may have died with the server before it was written down.
                 Some(before) if before.acknowledged == Some(true) && before.at.life == call.at.life => {
-                    return Err(format!("called twice: {before:?}, then {call:?}"));
+                    bail!("called twice: {before:?}, then {call:?}");
                 }
                 Some(_) => {}
             }
         }
         let (Some(strategy), Some(latest)) = (request.callback, first.last()) else {
             let nothing = request.callback.is_none() && calls.is_empty();
-            return if nothing { Ok(()) } else { Err("a callback was lost, or made for nobody".into()) };
+            return if nothing { Ok(()) } else { Err(anyhow!("a callback was lost, or made for nobody")) };
         };
         if strategy == CallbackStrategy::OnCompletion && first.len() != 1 {
-            return Err(format!("{} callbacks for one end", first.len()));
+            bail!("{} callbacks for one end", first.len());
         }
         if first.windows(2).any(|two| two[0].updated > two[1].updated) {
-            return Err("callbacks out of order".into());
+            bail!("callbacks out of order");
         }
         let now = statuses(tracking);
         let shows_end = match strategy {
@@ -459,10 +460,10 @@ impl Seen {
             CallbackStrategy::OnCompletion => latest.statuses.first() == now.first(),
         };
         if !shows_end {
-            return Err(format!("the last callback shows {:?}", latest.statuses));
+            bail!("the last callback shows {:?}", latest.statuses);
         }
         if last.values().any(|call| call.acknowledged != Some(true) && call.at.life == self.end.life) {
-            return Err("a callback was given up that was not acknowledged".into());
+            bail!("a callback was given up that was not acknowledged");
         }
         Ok(())
     }
@@ -515,7 +516,7 @@ async fn found(api: &Http, seen: &Seen) -> Checked {
         let found = search_all(api, &filters).await?.len();
         let there = all.iter().filter(|tracking| tracking["status"] == status).count();
         if found != there {
-            return Err(format!("a search for {status} finds {found} of {there}"));
+            bail!("a search for {status} finds {found} of {there}");
         }
     }
     for channel in CHANNELS {
@@ -529,7 +530,7 @@ async fn found(api: &Http, seen: &Seen) -> Checked {
         };
         let there = all.iter().filter(has).count();
         if found != there {
-            return Err(format!("a search for {filters} finds {found} of {there}"));
+            bail!("a search for {filters} finds {found} of {there}");
         }
     }
     Ok(())
@@ -538,12 +539,11 @@ async fn found(api: &Http, seen: &Seen) -> Checked {
 /// The index's files, as they were saved at some time, and what changed since then, are what the store has.
 async fn indexed(store: &Arc<SqliteStore>, data: &Path) -> Checked {
     let followed = Followed::default();
-    let opened = followed.open(&**store, &index_directory(data)).await;
-    let opened = opened.map_err(|error| format!("{error:#}"))?;
-    let found = followed.differences(&**store).await.map_err(|error| format!("{error:#}"))?;
+    let opened = followed.open(&**store, &index_directory(data)).await?;
+    let found = followed.differences(&**store).await?;
     let indexed = followed.index.len();
     if opened.rebuilt || !found.differing.is_empty() || found.flows != indexed {
-        return Err(format!("the saved index: {opened:?}, {indexed} flows, {found:?}"));
+        bail!("the saved index: {opened:?}, {indexed} flows, {found:?}");
     }
     Ok(())
 }

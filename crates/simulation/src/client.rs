@@ -5,6 +5,7 @@ use crate::parties::{HOSTILE_HOST, SENDING_MS};
 use crate::request::Request;
 use crate::trial::Trial;
 use crate::world::World;
+use anyhow::{Context, bail};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,7 @@ const FLOOD_INTERVAL: Duration = Duration::from_secs(600);
 const ASK_AGAIN_MS: i64 = 300_000;
 
 /// Sends what the hostile application sends: hundreds of flows at once, again and again.
-pub async fn flood(api: Http) -> Result<(), String> {
+pub async fn flood(api: Http) -> anyhow::Result<()> {
     for flood in 0..3 {
         for i in 0..HOSTILE_FLOWS {
             let to = format!("+3070{:08}", flood * HOSTILE_FLOWS + i);
@@ -30,7 +31,7 @@ pub async fn flood(api: Http) -> Result<(), String> {
             // What was too much is not sent again.
             match api.send(&body, None).await {
                 (200 | 429 | 503, _) => {}
-                (status, answer) => return Err(format!("a flood was answered {status}: {answer}")),
+                (status, answer) => bail!("a flood was answered {status}: {answer}"),
             }
         }
         sleep(FLOOD_INTERVAL).await;
@@ -39,7 +40,7 @@ pub async fn flood(api: Http) -> Result<(), String> {
 }
 
 /// Lives a client's life, or what is left of it after a crash. An error is a broken promise.
-pub async fn run(world: Arc<World>, index: usize, api: Http) -> Result<(), String> {
+pub async fn run(world: Arc<World>, index: usize, api: Http) -> anyhow::Result<()> {
     let (request, wait_ms) = world.with(|state| {
         let now = state.now();
         (state.requests[index].clone(), state.requests[index].due_ms - now.elapsed_ms)
@@ -70,7 +71,7 @@ struct Client {
 impl Client {
     /// Sends the flow until it is acknowledged; returns its tracking id, or none where the client never
     /// knows.
-    async fn send(&self) -> Result<Option<String>, String> {
+    async fn send(&self) -> anyhow::Result<Option<String>> {
         let Client { world, index, api, request } = self;
         loop {
             if request.key.is_none() && world.with(|state| state.requests[*index].posted) {
@@ -87,7 +88,7 @@ impl Client {
             world.with(|state| state.note(format!("{} is answered {status}", request.to)));
             match status {
                 200 => {
-                    let id = answer["trackingId"].as_str().ok_or("an answer without an id")?.to_owned();
+                    let id = answer["trackingId"].as_str().context("an answer without an id")?.to_owned();
                     world.with(|state| {
                         let now = state.now();
                         let request = &mut state.requests[*index];
@@ -100,24 +101,24 @@ impl Client {
                     world.with(|state| state.requests[*index].posted = false);
                     sleep(Duration::from_secs(world.with(|state| state.random.u64(1..10)))).await;
                 }
-                _ => return Err(format!("a good request was answered {status}: {answer}")),
+                _ => bail!("a good request was answered {status}: {answer}"),
             }
         }
     }
 
     /// The next search finds what was acknowledged.
-    async fn find(&self, id: &str) -> Result<(), String> {
+    async fn find(&self, id: &str) -> anyhow::Result<()> {
         let filters = json!([{"fieldName": "to", "searchTerm": self.request.to}]);
         if let (200, page) = self.api.post("/failover/tracking", &filters).await
             && (page["totalElements"] != 1 || page["content"][0]["trackingId"] != *id)
         {
-            return Err(format!("{id} was acknowledged, and the next search answered {page}"));
+            bail!("{id} was acknowledged, and the next search answered {page}");
         }
         Ok(())
     }
 
     /// Cancels the flow, where the client wants that.
-    async fn cancel(&self, id: &str) -> Result<(), String> {
+    async fn cancel(&self, id: &str) -> anyhow::Result<()> {
         let Client { world, index, api, request } = self;
         let Some(after_ms) = request.cancel_after_ms else { return Ok(()) };
         sleep(Duration::from_millis(after_ms)).await;
@@ -140,13 +141,13 @@ impl Client {
                 }
                 409 => return Ok(()),
                 429 | 503 => sleep(Duration::from_secs(3)).await,
-                _ => return Err(format!("cancelling {id} was answered {status}: {answer}")),
+                _ => bail!("cancelling {id} was answered {status}: {answer}"),
             }
         }
     }
 
     /// An idempotency key still names the flow, however wrong the clock was meanwhile.
-    async fn ask_again(&self, id: &str) -> Result<(), String> {
+    async fn ask_again(&self, id: &str) -> anyhow::Result<()> {
         let Client { world, api, request, .. } = self;
         let Some(key) = request.key.as_ref().filter(|_| world.with(|state| state.trial) == Trial::Hostile)
         else {
@@ -156,7 +157,7 @@ impl Client {
         sleep(Duration::from_millis(wait_ms.max(0).unsigned_abs())).await;
         let (status, answer) = api.send(&request.body, Some(key)).await;
         if status == 200 && answer["trackingId"] != *id {
-            return Err(format!("a key was forgotten: {id} was sent, and then {}", answer["trackingId"]));
+            bail!("a key was forgotten: {id} was sent, and then {}", answer["trackingId"]);
         }
         Ok(())
     }

@@ -24,13 +24,12 @@ pub struct Simulated {
 
 impl Simulated {
     /// The real SMPP carrier, bound to an SMSC of the world.
-    fn smpp(&self, name: &str, sink: Arc<dyn CarrierSink>) -> Result<Smpp, String> {
+    fn smpp(&self, name: &str, sink: Arc<dyn CarrierSink>) -> anyhow::Result<Smpp> {
         let account = json!({"host": name, "system_id": "simulated", "password": ""});
-        let config: SmppConfig = serde_json::from_value(account).map_err(|error| error.to_string())?;
+        let config: SmppConfig = serde_json::from_value(account)?;
         let smsc = SimulatedSmsc { name: name.to_owned(), world: Arc::clone(&self.world) };
         let sink = if self.bug == Some(Bug::ForgetLateAnswer) { Arc::new(Forgetful(sink)) } else { sink };
-        Smpp::start_over(Arc::new(smsc), name.to_owned(), Arc::new(config), sink)
-            .map_err(|error| error.to_string())
+        Ok(Smpp::start_over(Arc::new(smsc), name.to_owned(), Arc::new(config), sink)?)
     }
 }
 

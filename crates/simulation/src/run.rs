@@ -14,6 +14,7 @@ use crate::summary::Summary;
 use crate::trial::Trial;
 use crate::world::World;
 use crate::{aside, check, client};
+use anyhow::{anyhow, bail};
 use engine::indexing::Followed;
 use parking_lot::Mutex;
 use server::config::Config;
@@ -101,23 +102,25 @@ pub fn observe(plan: &Plan) -> (Reach, Result<Summary, Box<Failure>>) {
     let mut crashes = 0;
     let ended = run_in(&world, plan, &mut crashes);
     let (course, reach): (Course, Reach) = world.with(|state| (state.course.clone(), state.reach.clone()));
-    let failed = |broken| Box::new(Failure { plan: plan.clone(), broken, faults, crashes, course });
+    let failed = |broken: anyhow::Error| {
+        let broken = format!("{broken:#}");
+        Box::new(Failure { plan: plan.clone(), broken, faults, crashes, course })
+    };
     (reach, ended.map(|summary| Summary { crashes, ..summary }).map_err(failed))
 }
 
-fn run_in(world: &Arc<World>, plan: &Plan, crashes: &mut u32) -> Result<Summary, String> {
+fn run_in(world: &Arc<World>, plan: &Plan, crashes: &mut u32) -> anyhow::Result<Summary> {
     let shown = Arc::clone(world);
     clock::simulate(move || shown.clock_ms());
-    let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let directory = tempfile::tempdir()?;
     let memory = Arc::default();
-    let before = Builder::new_current_thread().build().map_err(|error| error.to_string())?;
-    before.block_on(prepare(directory.path())).map_err(|error| error.to_string())?;
+    let before = Builder::new_current_thread().build()?;
+    before.block_on(prepare(directory.path()))?;
     // What the server draws: ids, pauses.
     fastrand::seed(plan.seed);
     let mut aside = None;
     loop {
-        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
-        let runtime = runtime.map_err(|error| error.to_string())?;
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build()?;
         let life = live(directory.path(), world, plan, Arc::clone(&memory));
         let ended = runtime.block_on(async {
             world.begin();
@@ -134,7 +137,7 @@ fn run_in(world: &Arc<World>, plan: &Plan, crashes: &mut u32) -> Result<Summary,
                 runtime.block_on(async { world.end(down_ms) });
                 // Its tasks have the database open.
                 drop(runtime);
-                wander(world, directory.path(), &mut aside).map_err(|error| format!("{error:#}"))?;
+                wander(world, directory.path(), &mut aside)?;
             }
             Some(ended) => {
                 let summary = ended?;
@@ -166,9 +169,9 @@ fn wander(world: &World, data: &Path, aside: &mut Option<TempDir>) -> anyhow::Re
 /// Whether the application that does nothing wrong was served in time. Virtual time has no noise: the clock
 /// is wrong and carriers are down for up to ten seconds at a time, and what the other application has in the
 /// queues would take more than half a minute.
-fn fair(summary: Summary) -> Result<Summary, String> {
+fn fair(summary: Summary) -> anyhow::Result<Summary> {
     let slowest_ms = summary.slowest_hand_over_ms.max(summary.slowest_callback_ms);
-    if slowest_ms <= SERVED_MS { Ok(summary) } else { Err(format!("one waited for another: {summary:?}")) }
+    if slowest_ms <= SERVED_MS { Ok(summary) } else { Err(anyhow!("one waited for another: {summary:?}")) }
 }
 
 /// Makes the applications that flows belong to.
@@ -195,7 +198,7 @@ struct Life {
     opened: Data,
     api: Http,
     /// The first promise that a client saw broken.
-    broken: Arc<Mutex<Option<String>>>,
+    broken: Arc<Mutex<Option<anyhow::Error>>>,
 }
 
 /// One life of the server, until everything has ended.
@@ -204,7 +207,7 @@ async fn live(
     world: &Arc<World>,
     plan: &Plan,
     memory: Arc<Mutex<Memory>>,
-) -> Result<Summary, String> {
+) -> anyhow::Result<Summary> {
     let life = start(data, world, plan, memory).await?;
     go_on(world, plan, &life);
     let (store, followed) = (&life.store, &life.opened.followed);
@@ -217,14 +220,14 @@ async fn live(
         weather(world);
         if world.with(|state| state.random.u8(0..20)) == 0 {
             while followed.index.tidy() {}
-            followed.save(&**store, directory).await.map_err(|error| format!("{error:#}"))?;
+            followed.save(&**store, directory).await?;
         }
         if has_ended(world, plan, store)? {
             break;
         }
     }
     world.heal();
-    followed.save(&**store, directory).await.map_err(|error| format!("{error:#}"))?;
+    followed.save(&**store, directory).await?;
     check::check(world, &life.api, store, data).await
 }
 
@@ -234,9 +237,9 @@ async fn start(
     world: &Arc<World>,
     plan: &Plan,
     memory: Arc<Mutex<Memory>>,
-) -> Result<Life, String> {
+) -> anyhow::Result<Life> {
     let text = if plan.trial == Trial::Hostile { NARROW_CONFIG } else { CONFIG };
-    let config = Config::parse(text, data, []).map_err(|error| error.to_string())?;
+    let config = Config::parse(text, data, [])?;
     let store_options = SqliteOptions {
         threads: Threads::Callers,
         queue_max: 64,
@@ -251,15 +254,15 @@ async fn start(
             observed.follow(changes, position);
         }
     });
-    let opened = opened.map_err(|error| format!("{error:#}"))?;
+    let opened = opened?;
     let store = Arc::clone(&opened.store);
     let faulty = Faulty { inner: Arc::clone(&store), world: Arc::clone(world), bug: plan.bug, memory };
     let faulty = Arc::new(faulty);
-    opened.read_index(&*faulty).await.map_err(|error| format!("{error:#}"))?;
-    add_tokens(&store).await.map_err(|error| error.to_string())?;
+    opened.read_index(&*faulty).await?;
+    add_tokens(&store).await?;
     let outside = Simulated { world: Arc::clone(world), bug: plan.bug };
     let started = Assembly::start(&config, faulty, &opened.followed, &outside, None).await;
-    let Assembly { engine, router, .. } = started.map_err(|error| format!("{error:#}"))?;
+    let Assembly { engine, router, .. } = started?;
     world.with(|state| state.serving = true);
     tokio::spawn(engine.run());
     Ok(Life { store, opened, api: Http { router, token: TOKEN }, broken: Arc::default() })
@@ -288,7 +291,7 @@ fn go_on(world: &Arc<World>, plan: &Plan, life: &Life) {
         (waiting, clients, state.mood.of(Fault::Flood) > 0.0)
     });
     waiting.into_iter().for_each(|index| drop(tokio::spawn(Arc::clone(world).deliver(index))));
-    let note = |broken: Arc<Mutex<Option<String>>>, client: Result<(), String>| {
+    let note = |broken: Arc<Mutex<Option<anyhow::Error>>>, client: anyhow::Result<()>| {
         if let Err(promise) = client {
             broken.lock().get_or_insert(promise);
         }
@@ -306,7 +309,7 @@ fn go_on(world: &Arc<World>, plan: &Plan, life: &Life) {
 }
 
 /// Returns whether nothing is left to be done. Ends the trouble when its time is over.
-fn has_ended(world: &World, plan: &Plan, store: &SqliteStore) -> Result<bool, String> {
+fn has_ended(world: &World, plan: &Plan, store: &SqliteStore) -> anyhow::Result<bool> {
     let (elapsed_ms, quiet) = world.with(|state| {
         let settled = state.requests.iter().all(|request| request.settled);
         let told = state.posted.iter().all(|posted| posted.acknowledged.is_some());
@@ -322,7 +325,7 @@ fn has_ended(world: &World, plan: &Plan, store: &SqliteStore) -> Result<bool, St
     }
     if elapsed_ms > SENDING_MS + TROUBLE_MS + ENDING_MS {
         let owed: Vec<_> = Lane::ALL.iter().map(|lane| (lane, store.next_due_ms(*lane))).collect();
-        return Err(format!("stuck: everything should have ended; {quiet} {owed:?}"));
+        bail!("stuck: everything should have ended; {quiet} {owed:?}");
     }
     Ok(false)
 }
