@@ -12,6 +12,9 @@ pub struct Mutants {
     /// Only mutants whose name matches this regular expression: `decisive`.
     #[arg(long)]
     only: Option<String>,
+    /// A sample: one of so many mutants, spread evenly.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    one_of: u32,
     /// How many are built and tested at a time.
     #[arg(long, default_value_t = 1)]
     jobs: u16,
@@ -26,7 +29,9 @@ impl Mutants {
             "cargo-mutants is not installed: `cargo install --locked cargo-mutants` installs it"
         );
         let jobs = self.jobs.to_string();
+        let shard = format!("0/{}", self.one_of);
         let mut arguments = vec!["mutants", "--package", &self.package, "--jobs", &jobs];
+        arguments.extend(["--shard", &shard, "--sharding", "round-robin"]);
         // What a mutant changes, the crate's own tests have to notice, in time that a slow machine needs as
         // well.
         arguments.extend(["--test-workspace=false", "--minimum-test-timeout=60", "--cap-lints=true"]);
