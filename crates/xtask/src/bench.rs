@@ -1,8 +1,9 @@
 //! `cargo xtask bench lifecycle`: accepted flows and whole lifecycles a second, on loopback, everything
 //! durable.
 
+use crate::command::build_program;
 use crate::load::{Client, Process, Server, open_flows, post};
-use crate::{Profile, build, run, target};
+use crate::{Profile, build};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
@@ -95,13 +96,13 @@ impl Lifecycle {
     pub fn run(self) -> anyhow::Result<()> {
         let program = build(Profile::Release)?;
         // By itself: the server is measured as it is released, without features that this wants.
-        run("cargo", &["build", "--quiet", "--release", "--package", "xtask"])?;
+        let echo = build_program("xtask", &["--release", "--package", "xtask"], &[])?;
         let (mut bare, mut accepted, mut single, mut failover) = (vec![], vec![], vec![], vec![]);
         let (mut p50, mut p99) = (vec![], vec![]);
         let (mut disk, mut idle, mut cpu) = (vec![], vec![], [vec![], vec![], vec![]]);
         for number in 1..=self.runs {
             eprintln!("run {number} of {}", self.runs);
-            bare.push(self.bare()?);
+            bare.push(self.bare(&echo)?);
             let (run, used) = self.accept(&program)?;
             cpu[0].push(used);
             accepted.push(run.per_second);
@@ -151,8 +152,8 @@ impl Lifecycle {
         (0..self.flows).map(|i| post("/failover", token, &body(i))).collect()
     }
 
-    fn bare(&self) -> anyhow::Result<f64> {
-        let mut command = Command::new(target().join("release/xtask"));
+    fn bare(&self, echo: &Path) -> anyhow::Result<f64> {
+        let mut command = Command::new(echo);
         let (_process, address) = Process::start(command.arg("bare-echo"))?;
         Ok(drive(&address, self.connections, &self.requests("none", failover_body))?.per_second)
     }
