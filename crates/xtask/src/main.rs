@@ -2,13 +2,17 @@
 //! lifecycle|search|pages|overload|hostile|http|smpp|voice`, `cargo xtask check-presets DIR`.
 
 mod audit;
+mod bare_echo;
 mod bench;
 mod check;
 mod check_presets;
 mod clients;
 mod command;
+mod core_time;
 mod crash;
 mod dependencies;
+mod drive;
+mod figures;
 mod fuzz;
 mod hostile;
 mod http;
@@ -18,10 +22,13 @@ mod overload;
 mod pages;
 mod parts;
 mod peers;
+mod recording;
 mod schema;
 mod search;
 mod smpp;
+mod stand;
 mod test;
+mod traffic;
 mod voice;
 
 use clap::{Parser, Subcommand};
@@ -76,7 +83,6 @@ enum Chore {
 
 #[derive(Subcommand)]
 enum Bench {
-    /// Accepted flows and whole lifecycles a second, on loopback, everything durable.
     Lifecycle(bench::Lifecycle),
     Search(search::Search),
     Pages(pages::Pages),
@@ -116,6 +122,6 @@ fn main() -> anyhow::Result<()> {
         Chore::Bench(Bench::Parts(parts)) => parts.run(),
         Chore::Bench(Bench::Smpp(smpp)) => smpp.run(),
         Chore::Bench(Bench::Voice(voice)) => voice.run(),
-        Chore::BareEcho => bench::bare_echo(),
+        Chore::BareEcho => bare_echo::serve(),
     }
 }
