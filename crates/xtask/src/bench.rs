@@ -36,20 +36,17 @@ pub struct Lifecycle {
     /// of the last run.
     #[arg(long, value_name = "FOLDER")]
     profile: Option<PathBuf>,
-    /// A program that is built already, to compare with; the repository's own when absent.
-    #[arg(long)]
-    program: Option<PathBuf>,
 }
 
 impl Lifecycle {
     pub fn run(self) -> anyhow::Result<()> {
-        let stand = Stand::build(self.load, self.program.as_deref(), self.profile.as_deref())?;
+        let stand = Stand::build(&self.load, self.profile.as_deref())?;
         let mut figures = Figures::default();
         for number in 1..=self.runs {
             eprintln!("run {number} of {}", self.runs);
             self.once(&stand, &mut figures)?;
         }
-        let Load { connections, flows } = self.load;
+        let Load { connections, flows, .. } = self.load;
         let cores = std::thread::available_parallelism()?;
         let head = [("cores", json!(cores)), ("connections", json!(connections)), ("flows", json!(flows))];
         match &self.json {
@@ -83,10 +80,11 @@ impl Lifecycle {
 
         tell_accepted(figures, &bare, &sqlite, &accepted);
         for (share, latencies) in paced {
-            tell_latency(figures, &format!("  accept latency at {share} % of that rate"), &latencies);
+            tell_latency(figures, &format!("  accept latency at {share} % of that rate,"), &latencies);
         }
         figures.tell("lifecycles, Sms delivered", single.per_second, "flows/s", 0);
         figures.tell("lifecycles, Viber fails over to Sms", failover.per_second, "flows/s", 0);
+        figures.tell("core time of SQLite alone for a flow", sqlite.core_us, "µs", 1);
         tell_costs(figures, &bare, [&accepted.core_us, &single.core_us, &failover.core_us]);
         tell_room(figures, &single, &failover);
         if let (Some(mib), Some(flows)) = (steady, self.steady) {
@@ -104,8 +102,6 @@ fn tell_accepted(figures: &mut Figures, bare: &Reference, sqlite: &Reference, ac
     figures.tell("  ratio to bare", run.per_second / bare.per_second, "", 2);
     figures.tell("  ratio to SQLite alone", run.per_second / sqlite.per_second, "", 2);
     tell_latency(figures, "  accept latency", &run.latencies_us);
-    figures.tell("core time of the bare endpoint for a request", bare.core_us, "µs", 1);
-    figures.tell("core time of SQLite alone for a flow", sqlite.core_us, "µs", 1);
 }
 
 fn tell_latency(figures: &mut Figures, name: &str, sorted_us: &[u64]) {
@@ -115,15 +111,16 @@ fn tell_latency(figures: &mut Figures, name: &str, sorted_us: &[u64]) {
 }
 
 /// What a flow's core time is told of, in the order of [`tell_costs`].
-const COSTS: [&str; 3] = ["an accepted flow", "an Sms delivered", "a failover"];
+pub const COSTS: [&str; 3] = ["an accepted flow", "an Sms delivered", "a failover"];
 
 /// The figure of such a cost that another machine can be compared by.
-fn ratio_to_bare(cost: &str) -> String {
+pub fn ratio_to_bare(cost: &str) -> String {
     format!("  {cost}, ratio to bare")
 }
 
-/// Tells the server's core time, by flow, of [`COSTS`].
-fn tell_costs(figures: &mut Figures, bare: &Reference, costs: [&CoreTime; 3]) {
+/// Tells the bare endpoint's core time by request, and the server's by flow, of [`COSTS`].
+pub fn tell_costs(figures: &mut Figures, bare: &Reference, costs: [&CoreTime; 3]) {
+    figures.tell("core time of the bare endpoint for a request", bare.core_us, "µs", 1);
     for (name, core_us) in COSTS.into_iter().zip(costs) {
         figures.tell(&format!("core time of the server for {name}"), core_us.all, "µs", 0);
         figures.tell(&ratio_to_bare(name), core_us.all / bare.core_us, "", 2);

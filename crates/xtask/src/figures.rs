@@ -37,6 +37,11 @@ impl Figures {
         }
     }
 
+    /// The median of a name's values.
+    pub fn median(&self, name: &str) -> Option<f64> {
+        Some(self.0.iter().find(|figure| figure.name == name)?.spread().0)
+    }
+
     /// A line for each: its median, its least and its most.
     pub fn table(&self) -> String {
         let width = self.0.iter().map(|figure| figure.name.chars().count()).max().unwrap_or_default() + 2;
@@ -89,6 +94,8 @@ mod tests {
     fn people_read_medians_and_spread() {
         let table = "accepted     2000 (1000 to 3000) flows/s\n  p50 of µs  2.00 (1.00 to 3.00)\n";
         assert_eq!(some().table(), table);
+        assert_eq!(some().median("accepted"), Some(2000.4));
+        assert_eq!(some().median("p50"), None);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! Chores: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench
-//! lifecycle|search|pages|overload|hostile|http|smpp|voice`, `cargo xtask check-presets DIR`.
+//! lifecycle|gate|search|pages|overload|hostile|http|smpp|voice`, `cargo xtask check-presets DIR`.
 
 mod audit;
 mod bare_echo;
@@ -14,6 +14,7 @@ mod dependencies;
 mod drive;
 mod figures;
 mod fuzz;
+mod gate;
 mod hostile;
 mod http;
 mod load;
@@ -84,6 +85,7 @@ enum Chore {
 #[derive(Subcommand)]
 enum Bench {
     Lifecycle(bench::Lifecycle),
+    Gate(gate::Gate),
     Search(search::Search),
     Pages(pages::Pages),
     Overload(overload::Overload),
@@ -114,6 +116,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Fuzz(fuzz) => fuzz.run(),
         Chore::Mutants(mutants) => mutants.run(),
         Chore::Bench(Bench::Lifecycle(lifecycle)) => lifecycle.run(),
+        Chore::Bench(Bench::Gate(gate)) => gate.run(),
         Chore::Bench(Bench::Search(search)) => search.run(),
         Chore::Bench(Bench::Pages(pages)) => pages.run(),
         Chore::Bench(Bench::Overload(overload)) => overload.run(),
