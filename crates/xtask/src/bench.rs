@@ -1,215 +1,139 @@
 //! `cargo xtask bench lifecycle`: accepted flows and whole lifecycles a second, on loopback, everything
 //! durable.
 
-use crate::load::{Client, Process, Server, open_flows, post};
-use crate::{Profile, build, run, target};
-use serde_json::{Value, json};
-use std::path::Path;
-use std::process::Command;
-use std::time::{Duration, Instant};
+use crate::core_time::CoreTime;
+use crate::drive::percentile;
+use crate::figures::Figures;
+use crate::stand::{Accepted, Load, Reference, Stand, Whole};
+use crate::traffic::{failover_body, sms_body};
+use serde_json::json;
+use std::path::PathBuf;
 
+/// Shares of the highest rate at which accepts are timed, percent.
+const SHARES: [u32; 3] = [30, 60, 90];
+/// The steady load, by the rate at which Sms are delivered.
+const STEADY: f64 = 0.6;
+/// Threads that take less of a flow are not told of, µs.
+const THREAD_MIN_US: f64 = 1.0;
+
+/// Accepted flows and whole lifecycles a second, on loopback, everything durable; beside them a bare endpoint
+/// and SQLite alone. docs/performance.md says what each figure means.
 #[derive(clap::Args)]
 pub struct Lifecycle {
-    /// Connections that ask at the same time, each waiting for its answer.
-    #[arg(long, default_value_t = 64)]
-    connections: usize,
-    /// Flows of each run.
-    #[arg(long, default_value_t = 60_000)]
-    flows: usize,
+    #[command(flatten)]
+    load: Load,
     /// Runs; the median counts.
-    #[arg(long, default_value_t = 5)]
-    runs: usize,
-}
-
-/// The sandbox, with receipts at once; `rate` as in the configuration.
-pub fn config(rate: &str) -> String {
-    format!(
-        "[[carrier]]\nname = \"sandbox\"\nkind = \"sandbox\"\nchannels = [\"Sms\", \"Viber\", \"Voice\"]\n\
-         window = 1000\ndelay = \"1ms\"\n{rate}\n"
-    )
-}
-
-/// A flow that Viber does not deliver and Sms does: two submits, three receipts or refusals, one failover.
-fn failover_body(i: usize) -> String {
-    let to = format!("+30690{:05}10", i % 100_000);
-    json!({"flow": [
-        {"type": "Viber", "order": 1, "senderInfoTrackingId": "acme", "to": to, "ttl": 10,
-         "message": {"text": "Your parcel is here.",
-                     "action": {"caption": "Track", "targetUrl": "https://acme.example/t/1"}}},
-        {"type": "Sms", "order": 2, "from": "Acme", "to": to, "message": {"body": "Your parcel is here."}},
-    ]})
-    .to_string()
-}
-
-/// A flow that one Sms ends.
-pub fn sms_body(i: usize) -> String {
-    let to = format!("+30690{:06}0", i % 1_000_000);
-    json!({"flow": [{"type": "Sms", "order": 1, "from": "Acme", "to": to, "message": {"body": "Your parcel is here."}}]})
-        .to_string()
-}
-
-/// What a run of requests came to; latencies are sorted.
-pub struct Run {
-    pub per_second: f64,
-    pub latencies_us: Vec<u64>,
-}
-
-/// Sends all requests over the connections, as fast as answers come.
-pub fn drive(address: &str, connections: usize, requests: &[Vec<u8>]) -> anyhow::Result<Run> {
-    let started = Instant::now();
-    let share = requests.len().div_ceil(connections);
-    let latencies = std::thread::scope(|scope| {
-        let drive_one = |requests: &'_ [Vec<u8>]| -> anyhow::Result<Vec<u64>> {
-            let mut client = Client::connect(address)?;
-            let mut latencies = Vec::with_capacity(requests.len());
-            for request in requests {
-                let asked = Instant::now();
-                client.exchange(request)?;
-                latencies.push(asked.elapsed().as_micros() as u64);
-            }
-            Ok(latencies)
-        };
-        let threads: Vec<_> =
-            requests.chunks(share).map(|part| scope.spawn(move || drive_one(part))).collect();
-        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect::<anyhow::Result<Vec<_>>>()
-    })?;
-    let seconds = started.elapsed().as_secs_f64();
-    let mut latencies_us = latencies.concat();
-    latencies_us.sort_unstable();
-    Ok(Run { per_second: requests.len() as f64 / seconds, latencies_us })
-}
-
-/// Milliseconds.
-pub fn percentile(sorted: &[u64], percent: usize) -> f64 {
-    sorted.get((sorted.len() * percent / 100).min(sorted.len() - 1)).copied().unwrap_or_default() as f64
-        / 1000.0
-}
-
-/// The median, the least and the most.
-pub fn spread(values: &mut [f64]) -> (f64, f64, f64) {
-    values.sort_by(f64::total_cmp);
-    (values[values.len() / 2], values[0], values[values.len() - 1])
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    runs: u32,
+    /// Writes every figure of every run to a file as JSON; with `-`, to the standard output instead of the
+    /// table.
+    #[arg(long, value_name = "FILE|-")]
+    json: Option<PathBuf>,
+    /// Also tells the resident memory after so many Sms at 60 % of the rate at which they are delivered.
+    #[arg(long, value_name = "FLOWS", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    steady: Option<u32>,
+    /// Records the server with perf, and writes the shares of threads and functions into this folder, those
+    /// of the last run.
+    #[arg(long, value_name = "FOLDER")]
+    profile: Option<PathBuf>,
 }
 
 impl Lifecycle {
     pub fn run(self) -> anyhow::Result<()> {
-        let program = build(Profile::Release)?;
-        // By itself: the server is measured as it is released, without features that this wants.
-        run("cargo", &["build", "--quiet", "--release", "--package", "xtask"])?;
-        let (mut bare, mut accepted, mut single, mut failover) = (vec![], vec![], vec![], vec![]);
-        let (mut p50, mut p99) = (vec![], vec![]);
-        let (mut disk, mut idle, mut cpu) = (vec![], vec![], [vec![], vec![], vec![]]);
+        let stand = Stand::build(&self.load, self.profile.as_deref())?;
+        let mut figures = Figures::default();
         for number in 1..=self.runs {
             eprintln!("run {number} of {}", self.runs);
-            bare.push(self.bare()?);
-            let (run, used) = self.accept(&program)?;
-            cpu[0].push(used);
-            accepted.push(run.per_second);
-            p50.push(percentile(&run.latencies_us, 50));
-            p99.push(percentile(&run.latencies_us, 99));
-            let whole = self.lifecycles(&program, sms_body)?;
-            single.push(whole.per_second);
-            disk.push(whole.disk_bytes);
-            idle.push(whole.idle_mib);
-            cpu[1].push(whole.cpu_us);
-            let whole = self.lifecycles(&program, failover_body)?;
-            failover.push(whole.per_second);
-            disk.push(whole.disk_bytes);
-            cpu[2].push(whole.cpu_us);
+            self.once(&stand, &mut figures)?;
         }
-        println!(
-            "{} runs of {} flows over {} connections, {} cores; median (least to most)\n",
-            self.runs,
-            self.flows,
-            self.connections,
-            std::thread::available_parallelism()?
-        );
-        let bare = spread(&mut bare);
-        let row = |name: &str, (median, least, most): (f64, f64, f64), unit: &str, digits: usize| {
-            let figures = format!("{median:.digits$} ({least:.digits$} to {most:.digits$}) {unit}");
-            println!("{name:<46}{figures:<40}");
-        };
-        row("bare endpoint, parse and echo", bare, "requests/s", 0);
-        let accepted = spread(&mut accepted);
-        row("accepted, durable, carrier at 500/s", accepted, "flows/s", 0);
-        println!("{:<46}{:.2}", "  ratio to bare", accepted.0 / bare.0);
-        row("  accept latency p50", spread(&mut p50), "ms", 2);
-        row("  accept latency p99", spread(&mut p99), "ms", 2);
-        row("lifecycles, Sms delivered", spread(&mut single), "flows/s", 0);
-        row("lifecycles, Viber fails over to Sms", spread(&mut failover), "flows/s", 0);
-        let (one, two): (Vec<_>, Vec<_>) = disk.chunks(2).map(|pair| (pair[0], pair[1])).unzip();
-        for (name, cpu) in ["an accepted flow", "an Sms delivered", "a failover"].into_iter().zip(&mut cpu) {
-            row(&format!("core time of the server for {name}"), spread(cpu), "µs", 0);
-        }
-        row("disk a finished flow, Sms delivered", spread(&mut one.clone()), "bytes", 0);
-        row("disk a finished flow, failed over", spread(&mut two.clone()), "bytes", 0);
-        row("resident memory of a fresh, idle server", spread(&mut idle), "MiB", 1);
-        Ok(())
-    }
-
-    fn requests(&self, token: &str, body: fn(usize) -> String) -> Vec<Vec<u8>> {
-        (0..self.flows).map(|i| post("/failover", token, &body(i))).collect()
-    }
-
-    fn bare(&self) -> anyhow::Result<f64> {
-        let mut command = Command::new(target().join("release/xtask"));
-        let (_process, address) = Process::start(command.arg("bare-echo"))?;
-        Ok(drive(&address, self.connections, &self.requests("none", failover_body))?.per_second)
-    }
-
-    /// And the server's core time a flow, µs.
-    fn accept(&self, program: &Path) -> anyhow::Result<(Run, f64)> {
-        // As behind an SMSC that takes 500 messages a second: what is accepted beyond that waits on disk.
-        let server = Server::start(program, &config("rate = 500"))?;
-        let requests = self.requests(&server.token()?, failover_body);
-        let run = drive(&server.address, self.connections, &requests)?;
-        Ok((run, server.cpu_seconds()? * 1e6 / self.flows as f64))
-    }
-
-    /// Sends every flow and waits until the last has ended.
-    fn lifecycles(&self, program: &Path, body: fn(usize) -> String) -> anyhow::Result<Whole> {
-        let mut server = Server::start(program, &config(""))?;
-        let token = server.token()?;
-        let idle_mib = server.resident_kib()? as f64 / 1024.0;
-        let requests = self.requests(&token, body);
-        let started = Instant::now();
-        drive(&server.address, self.connections, &requests)?;
-        let mut client = Client::connect(&server.address)?;
-        let open = post("/failover/tracking?size=1", &token, &open_flows());
-        loop {
-            let answer: Value = serde_json::from_slice(client.exchange(&open)?)?;
-            if answer["totalElements"] == 0 {
-                break;
+        let Load { connections, flows, .. } = self.load;
+        let cores = std::thread::available_parallelism()?;
+        let head = [("cores", json!(cores)), ("connections", json!(connections)), ("flows", json!(flows))];
+        match &self.json {
+            Some(file) if file.as_os_str() == "-" => {
+                print!("{}", figures.json(&head));
+                return Ok(());
             }
-            std::thread::sleep(Duration::from_millis(5));
+            Some(file) => std::fs::write(file, figures.json(&head))?,
+            None => {}
         }
-        let per_second = self.flows as f64 / started.elapsed().as_secs_f64();
-        let flows = self.flows as f64;
-        let cpu_us = server.cpu_seconds()? * 1e6 / flows;
-        server.stop()?;
-        Ok(Whole { per_second, cpu_us, disk_bytes: server.disk_bytes()? as f64 / flows, idle_mib })
+        let runs = self.runs;
+        println!(
+            "{runs} runs of {flows} flows over {connections} connections, {cores} cores; median (least to most)\n"
+        );
+        print!("{}", figures.table());
+        Ok(())
+    }
+
+    /// Measures everything once.
+    fn once(&self, stand: &Stand, figures: &mut Figures) -> anyhow::Result<()> {
+        let bare = stand.bare()?;
+        let accepted = stand.accept()?;
+        let sqlite = stand.sqlite_alone(&accepted)?;
+        let highest = accepted.run.per_second;
+        let accept_at = |share| Ok((share, stand.accept_at(highest * f64::from(share) / 100.0)?));
+        let paced = SHARES.into_iter().map(accept_at).collect::<anyhow::Result<Vec<_>>>()?;
+        let single = stand.lifecycles("delivered", sms_body)?;
+        let failover = stand.lifecycles("failed-over", failover_body)?;
+        let steady =
+            self.steady.map(|flows| stand.steady_mib(STEADY * single.per_second, flows)).transpose()?;
+
+        tell_accepted(figures, &bare, &sqlite, &accepted);
+        for (share, latencies) in paced {
+            tell_latency(figures, &format!("  accept latency at {share} % of that rate,"), &latencies);
+        }
+        figures.tell("lifecycles, Sms delivered", single.per_second, "flows/s", 0);
+        figures.tell("lifecycles, Viber fails over to Sms", failover.per_second, "flows/s", 0);
+        figures.tell("core time of SQLite alone for a flow", sqlite.core_us, "µs", 1);
+        tell_costs(figures, &bare, [&accepted.core_us, &single.core_us, &failover.core_us]);
+        tell_room(figures, &single, &failover);
+        if let (Some(mib), Some(flows)) = (steady, self.steady) {
+            figures.tell(&format!("resident memory after a steady load of {flows} Sms"), mib, "MiB", 1);
+        }
+        Ok(())
     }
 }
 
-/// What whole lifecycles came to.
-struct Whole {
-    per_second: f64,
-    /// Of the server, a flow.
-    cpu_us: f64,
-    /// A flow.
-    disk_bytes: f64,
-    /// Before the first one.
-    idle_mib: f64,
+fn tell_accepted(figures: &mut Figures, bare: &Reference, sqlite: &Reference, accepted: &Accepted) {
+    figures.tell("bare endpoint, parse and echo", bare.per_second, "requests/s", 0);
+    figures.tell("SQLite alone, the same documents inserted", sqlite.per_second, "flows/s", 0);
+    let run = &accepted.run;
+    figures.tell("accepted, durable, carrier at 500/s", run.per_second, "flows/s", 0);
+    figures.tell("  ratio to bare", run.per_second / bare.per_second, "", 2);
+    figures.tell("  ratio to SQLite alone", run.per_second / sqlite.per_second, "", 2);
+    tell_latency(figures, "  accept latency", &run.latencies_us);
 }
 
-/// Serves an endpoint that parses JSON and echoes it.
-pub fn bare_echo() -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-        println!("{}", listener.local_addr()?);
-        let echo = axum::routing::post(async |axum::Json(body): axum::Json<Value>| axum::Json(body));
-        axum::serve(listener, axum::Router::new().route("/failover", echo)).await?;
-        Ok(())
-    })
+fn tell_latency(figures: &mut Figures, name: &str, sorted_us: &[u64]) {
+    for percent in [50.0, 99.0, 99.9] {
+        figures.tell(&format!("{name} p{percent}"), percentile(sorted_us, percent), "ms", 2);
+    }
+}
+
+/// What a flow's core time is told of, in the order of [`tell_costs`].
+pub const COSTS: [&str; 3] = ["an accepted flow", "an Sms delivered", "a failover"];
+
+/// The figure of such a cost that another machine can be compared by.
+pub fn ratio_to_bare(cost: &str) -> String {
+    format!("  {cost}, ratio to bare")
+}
+
+/// Tells the bare endpoint's core time by request, and the server's by flow, of [`COSTS`].
+pub fn tell_costs(figures: &mut Figures, bare: &Reference, costs: [&CoreTime; 3]) {
+    figures.tell("core time of the bare endpoint for a request", bare.core_us, "µs", 1);
+    for (name, core_us) in COSTS.into_iter().zip(costs) {
+        figures.tell(&format!("core time of the server for {name}"), core_us.all, "µs", 0);
+        figures.tell(&ratio_to_bare(name), core_us.all / bare.core_us, "", 2);
+        for (thread, us) in core_us.threads.iter().filter(|(_, us)| **us >= THREAD_MIN_US) {
+            figures.tell(&format!("  {name}, in threads {thread}"), *us, "µs", 0);
+        }
+    }
+}
+
+fn tell_room(figures: &mut Figures, single: &Whole, failover: &Whole) {
+    figures.tell("disk a finished flow, Sms delivered", single.disk_bytes, "bytes", 0);
+    figures.tell("disk a finished flow, failed over", failover.disk_bytes, "bytes", 0);
+    figures.tell("resident memory of a fresh, idle server", single.idle_mib, "MiB", 1);
+    figures.tell("resident memory after the Sms were delivered", single.ended_mib, "MiB", 1);
+    figures.tell("resident memory after the failovers", failover.ended_mib, "MiB", 1);
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask fuzz`.
 
+use crate::command::build_program;
 use crate::root;
 use anyhow::{Context, ensure};
 use std::ffi::OsStr;
@@ -71,17 +72,16 @@ impl Fuzz {
         let host = String::from_utf8_lossy(&host.stdout).into_owned();
         let host =
             host.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc tells no host")?;
-        let mut command = Command::new("cargo");
         // With a target, build scripts are not instrumented.
-        command.args(["build", "--locked", "--bins", "--manifest-path", "fuzz/Cargo.toml", "--target", host]);
-        let is_short = self.seconds < SHORT;
-        let profile = if is_short { "debug" } else { "release" };
+        let mut arguments =
+            vec!["--locked", "--bins", "--manifest-path", "fuzz/Cargo.toml", "--target", host];
         // With more units, each is instrumented and not inlined into others.
-        let flags = if is_short { FLAGS.to_owned() } else { format!("{FLAGS} -Ccodegen-units=1") };
-        command.args((!is_short).then_some("--release"));
-        command.env("RUSTFLAGS", flags).current_dir(root());
-        ensure!(command.status()?.success(), "the fuzz targets do not build");
-        Ok(root().join("fuzz/target").join(host).join(profile).join("fuzz"))
+        let optimized = format!("{FLAGS} -Ccodegen-units=1");
+        let is_short = self.seconds < SHORT;
+        if !is_short {
+            arguments.push("--release");
+        }
+        build_program("fuzz", &arguments, &[("RUSTFLAGS", if is_short { FLAGS } else { &optimized })])
     }
 
     fn start(&self, program: &Path, target: &str) -> anyhow::Result<Child> {

@@ -1,7 +1,9 @@
 //! `cargo xtask bench http`: messages a second through a carrier over HTTP, with their receipts.
 
-use crate::bench::{drive, sms_body, spread};
+use crate::drive::drive;
+use crate::figures::spread;
 use crate::load::{Client, Server, open_flows, post};
+use crate::traffic::sms_body;
 use crate::{Profile, build};
 use axum::Router;
 use axum::extract::State;

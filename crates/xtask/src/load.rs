@@ -1,5 +1,6 @@
 //! A server as a process of its own, and a client that is light enough to measure it with.
 
+use crate::core_time::CoreTime;
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -24,6 +25,11 @@ impl Drop for Process {
 }
 
 impl Process {
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Starts a program.
     pub fn spawn(command: &mut Command) -> anyhow::Result<Process> {
         command.spawn().context("starting a process").map(Process)
@@ -146,12 +152,12 @@ impl Server {
 
     /// Seconds of a core that it has used.
     pub fn cpu_seconds(&self) -> anyhow::Result<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.0.id()))?;
-        // The name, which may hold anything, is in parentheses; user and system time are the 14th and 15th
-        // words.
-        let words = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
-        // In hundredths of a second, as Linux tells programs.
-        Ok(words.filter_map(|word| word.parse::<f64>().ok()).sum::<f64>() / 100.0)
+        Ok(self.core_time()?.all)
+    }
+
+    /// The core time that it has used.
+    pub fn core_time(&self) -> anyhow::Result<CoreTime> {
+        CoreTime::read(self.id())
     }
 
     /// Bytes of its database, after everything in the log was moved into it.

@@ -1,15 +1,20 @@
 //! Chores: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench
-//! lifecycle|search|pages|overload|hostile|http|smpp|voice`, `cargo xtask check-presets DIR`.
+//! lifecycle|gate|search|pages|overload|hostile|http|smpp|voice`, `cargo xtask check-presets DIR`.
 
 mod audit;
+mod bare_echo;
 mod bench;
 mod check;
 mod check_presets;
 mod clients;
 mod command;
+mod core_time;
 mod crash;
 mod dependencies;
+mod drive;
+mod figures;
 mod fuzz;
+mod gate;
 mod hostile;
 mod http;
 mod load;
@@ -18,10 +23,13 @@ mod overload;
 mod pages;
 mod parts;
 mod peers;
+mod recording;
 mod schema;
 mod search;
 mod smpp;
+mod stand;
 mod test;
+mod traffic;
 mod voice;
 
 use clap::{Parser, Subcommand};
@@ -76,8 +84,8 @@ enum Chore {
 
 #[derive(Subcommand)]
 enum Bench {
-    /// Accepted flows and whole lifecycles a second, on loopback, everything durable.
     Lifecycle(bench::Lifecycle),
+    Gate(gate::Gate),
     Search(search::Search),
     Pages(pages::Pages),
     Overload(overload::Overload),
@@ -108,6 +116,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Fuzz(fuzz) => fuzz.run(),
         Chore::Mutants(mutants) => mutants.run(),
         Chore::Bench(Bench::Lifecycle(lifecycle)) => lifecycle.run(),
+        Chore::Bench(Bench::Gate(gate)) => gate.run(),
         Chore::Bench(Bench::Search(search)) => search.run(),
         Chore::Bench(Bench::Pages(pages)) => pages.run(),
         Chore::Bench(Bench::Overload(overload)) => overload.run(),
@@ -116,6 +125,6 @@ fn main() -> anyhow::Result<()> {
         Chore::Bench(Bench::Parts(parts)) => parts.run(),
         Chore::Bench(Bench::Smpp(smpp)) => smpp.run(),
         Chore::Bench(Bench::Voice(voice)) => voice.run(),
-        Chore::BareEcho => bench::bare_echo(),
+        Chore::BareEcho => bare_echo::serve(),
     }
 }

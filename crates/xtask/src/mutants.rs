@@ -1,6 +1,6 @@
 //! `cargo xtask mutants`.
 
-use crate::{run, works};
+use crate::{run, target, works};
 use anyhow::ensure;
 
 /// Change a crate in one place at a time and see whether its own tests notice (cargo-mutants). Takes minutes
@@ -21,21 +21,21 @@ pub struct Mutants {
 }
 
 impl Mutants {
-    /// Tries every mutant; the lists of those that were caught and missed are in
-    /// `target/mutants/mutants.out`.
+    /// Tries every mutant; the lists of those that were caught and missed are in `mutants/mutants.out`, where
+    /// cargo puts what it builds.
     pub fn run(self) -> anyhow::Result<()> {
         ensure!(
             works("cargo", &["mutants", "--version"]),
             "cargo-mutants is not installed: `cargo install --locked cargo-mutants` installs it"
         );
-        let jobs = self.jobs.to_string();
-        let shard = format!("0/{}", self.one_of);
+        let (jobs, output) = (self.jobs.to_string(), target()?.join("mutants"));
+        let (shard, output) = (format!("0/{}", self.one_of), output.to_string_lossy());
         let mut arguments = vec!["mutants", "--package", &self.package, "--jobs", &jobs];
         arguments.extend(["--shard", &shard, "--sharding", "round-robin"]);
         // What a mutant changes, the crate's own tests have to notice, in time that a slow machine needs as
         // well.
         arguments.extend(["--test-workspace=false", "--minimum-test-timeout=60", "--cap-lints=true"]);
-        arguments.extend(["--output", "target/mutants", "--colors=never"]);
+        arguments.extend(["--output", &output, "--colors=never"]);
         if let Some(only) = &self.only {
             arguments.extend(["--re", only]);
         }

@@ -1,7 +1,8 @@
 //! `cargo xtask bench overload`: ten times what the server can store.
 
-use crate::bench::{config, percentile, sms_body};
+use crate::drive::percentile;
 use crate::load::{Client, Server, open_flows, post};
+use crate::traffic::{config, sms_body};
 use crate::{Profile, build, root};
 use anyhow::ensure;
 use serde_json::Value;
@@ -79,7 +80,7 @@ impl Overload {
         let row = |name: &str, latencies: &mut Vec<u64>, seconds: u64| {
             latencies.sort_unstable();
             let rate = latencies.len() as f64 / seconds as f64;
-            let (p50, p99) = (percentile(latencies, 50), percentile(latencies, 99));
+            let (p50, p99) = (percentile(latencies, 50.0), percentile(latencies, 99.0));
             println!("{name:<34}{rate:>9.0}/s   p50 {p50:>7.1} ms   p99 {p99:>7.1} ms");
         };
         let offered = (flooded.accepted.len() + flooded.refused.len()) as f64 / self.seconds as f64;

@@ -1,8 +1,9 @@
 //! `cargo xtask bench pages`: whole searches over HTTP, with the documents of a page, while flows are
 //! accepted.
 
-use crate::bench::{config, drive, percentile, sms_body};
+use crate::drive::{drive, pace, percentile};
 use crate::load::{Client, Server, open_flows, post};
+use crate::traffic::{config, sms_body};
 use crate::{Profile, build};
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -45,29 +46,6 @@ fn search(token: &str, i: usize, flows: usize, size: usize) -> Vec<u8> {
     };
     let page = i * 7919 % (matches / size).max(1);
     post(&format!("/failover/tracking?size={size}&page={page}"), token, &filters.to_string())
-}
-
-/// Sends requests at a rate over some connections; the latencies in microseconds, sorted.
-fn pace(address: &str, connections: usize, rate: usize, requests: &[Vec<u8>]) -> anyhow::Result<Vec<u64>> {
-    let started = Instant::now();
-    let of_one = |first: usize| -> anyhow::Result<Vec<u64>> {
-        let mut client = Client::connect(address)?;
-        let mut latencies = Vec::new();
-        for (i, request) in requests.iter().enumerate().skip(first).step_by(connections) {
-            let due = Duration::from_secs_f64(i as f64 / rate as f64);
-            std::thread::sleep(due.saturating_sub(started.elapsed()));
-            client.exchange(request)?;
-            latencies.push((started.elapsed() - due).as_micros() as u64);
-        }
-        Ok(latencies)
-    };
-    let latencies = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..connections).map(|first| scope.spawn(move || of_one(first))).collect();
-        threads.into_iter().map(|thread| thread.join().expect("no panic")).collect::<anyhow::Result<Vec<_>>>()
-    })?;
-    let mut latencies = latencies.concat();
-    latencies.sort_unstable();
-    Ok(latencies)
 }
 
 impl Pages {
@@ -123,7 +101,7 @@ impl Pages {
 
         println!("\none connection, nothing beside it, 2000 requests each{:>19}{:>12}", "p50 ms", "p99 ms");
         let row = |name: &str, latencies: &[u64]| {
-            println!("{name:<60}{:>12.2}{:>12.2}", percentile(latencies, 50), percentile(latencies, 99));
+            println!("{name:<60}{:>12.2}{:>12.2}", percentile(latencies, 50.0), percentile(latencies, 99.0));
         };
         let mut client = Client::connect(&server.address)?;
         let live = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n".to_vec();
@@ -159,12 +137,14 @@ impl Pages {
             }
         }
 
-        let searches = searches(20, self.searches * self.seconds);
-        let sends: Vec<_> =
-            (0..self.accepted * self.seconds).map(|i| post("/failover", &token, &sms_body(i))).collect();
+        let pace_both = |rate: usize, request: &(dyn Fn(usize) -> Vec<u8> + Sync)| {
+            pace(&server.address, 16, rate as f64, rate * self.seconds, request)
+        };
         let (searched, accepted) = std::thread::scope(|scope| {
-            let accepted = scope.spawn(|| pace(&server.address, 16, self.accepted, &sends));
-            (pace(&server.address, 16, self.searches, &searches), accepted.join().expect("no panic"))
+            let send = |i| post("/failover", &token, &sms_body(i));
+            let accepted = scope.spawn(move || pace_both(self.accepted, &send));
+            let searched = pace_both(self.searches, &|i| search(&token, i, self.flows, 20));
+            (searched, accepted.join().expect("no panic"))
         });
         println!("\nat the same time, for {} s{:>47}{:>12}", self.seconds, "p50 ms", "p99 ms");
         row(&format!("{} searches a second, pages of 20", self.searches), &searched?);

@@ -1,8 +1,10 @@
 //! `cargo xtask bench parts`: what an event costs in a flow of 20 parts and in one of a single part, where
 //! each change is owed to a callback target that hangs.
 
-use crate::bench::{config, drive, spread};
+use crate::drive::drive;
+use crate::figures::spread;
 use crate::load::{Client, Server, open_flows, post};
+use crate::traffic::config;
 use crate::{Profile, build};
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};

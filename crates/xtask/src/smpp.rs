@@ -17,7 +17,7 @@ impl Smpp {
         let manifest = "bench/smpp/Cargo.toml";
         let arguments = ["run", "--release", "--locked", "--manifest-path", manifest, "--", "--runs", &runs];
         // Its dependencies are built with other features than the workspace's.
-        let target = target().join("bench-smpp");
+        let target = target()?.join("bench-smpp");
         run_with("cargo", &arguments, &[("CARGO_TARGET_DIR", &target.to_string_lossy())])
     }
 }

@@ -1,6 +1,6 @@
 //! The other application: it sends plain messages at a steady rate, and wants its answers.
 
-use crate::bench::percentile;
+use crate::drive::percentile;
 use crate::load::{Client, post};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ pub struct Latencies {
 
 impl Latencies {
     /// A percentile, ms.
-    pub fn percentile_ms(&self, percent: usize) -> f64 {
+    pub fn percentile_ms(&self, percent: f64) -> f64 {
         if self.sorted_us.is_empty() { f64::NAN } else { percentile(&self.sorted_us, percent) }
     }
 

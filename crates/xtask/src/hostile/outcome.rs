@@ -32,8 +32,8 @@ impl Outcome {
     /// What is beyond its bounds.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
-        let bound = FLOOR_MS.max(FACTOR_MAX * self.calm.percentile_ms(99));
-        if self.attacked.percentile_ms(99) > bound {
+        let bound = FLOOR_MS.max(FACTOR_MAX * self.calm.percentile_ms(99.0));
+        if self.attacked.percentile_ms(99.0) > bound {
             faults.push(format!("p99 is over {bound:.0} ms"));
         }
         if self.attacked.failed > 0 {
@@ -70,11 +70,11 @@ impl Outcome {
         println!(
             "{:<7}{:>7.1} /{:>7.1}{:>10.1} /{:>9.1}{:>8.1}{:>7}{:>8}{:>7}{:>10}   {}",
             self.name,
-            calm.percentile_ms(50),
-            calm.percentile_ms(99),
-            attacked.percentile_ms(50),
-            attacked.percentile_ms(99),
-            attacked.percentile_ms(99) / calm.percentile_ms(99).max(0.001),
+            calm.percentile_ms(50.0),
+            calm.percentile_ms(99.0),
+            attacked.percentile_ms(50.0),
+            attacked.percentile_ms(99.0),
+            attacked.percentile_ms(99.0) / calm.percentile_ms(99.0).max(0.001),
             attacked.failed,
             self.peak_mib,
             if self.lives { "yes" } else { "NO" },
@@ -96,7 +96,7 @@ impl Outcome {
     /// Its figures as JSON.
     pub fn json(&self) -> Value {
         let latencies = |of: &Latencies| {
-            json!({"p50_ms": of.percentile_ms(50), "p99_ms": of.percentile_ms(99), "requests": of.count(),
+            json!({"p50_ms": of.percentile_ms(50.0), "p99_ms": of.percentile_ms(99.0), "requests": of.count(),
                 "failed": of.failed})
         };
         json!({

@@ -20,7 +20,7 @@ const REFUSAL_SHOWN: usize = 160;
 
 /// The sandbox for all channels, with receipts at once.
 pub fn sandbox() -> String {
-    crate::bench::config("")
+    crate::traffic::config("")
 }
 
 /// The sandbox, and callbacks to loopback.

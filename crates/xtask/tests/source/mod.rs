@@ -65,8 +65,10 @@ pub fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
             let (path, name) = (entry.path(), entry.file_name());
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                let skipped = ["target", ".git", ".peers", "node_modules", ".venv"];
-                if !skipped.iter().any(|skipped| name == *skipped) {
+                let skipped = [".git", ".peers", "node_modules", ".venv"];
+                // Cargo marks its target directory, whatever it is called.
+                let is_built = path.join("CACHEDIR.TAG").exists();
+                if !is_built && !skipped.iter().any(|skipped| name == *skipped) {
                     waiting.push(path);
                 }
             } else if path.extension().is_some_and(|found| found == extension) {
