@@ -27,6 +27,7 @@ mod recording;
 mod schema;
 mod search;
 mod smpp;
+mod stages;
 mod stand;
 mod test;
 mod traffic;
