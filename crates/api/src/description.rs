@@ -31,6 +31,7 @@ use utoipa::{Modify, OpenApi};
         failover::cancel::delete,
         links::follow,
         tracking::track::get,
+        tracking::events::get,
         tracking::search::post,
         tracking::erase::delete,
         tracking::erase::delete_all,

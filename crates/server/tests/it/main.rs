@@ -3,6 +3,7 @@
 
 mod callbacks;
 mod callee;
+mod course;
 mod edge;
 mod http;
 mod jasmin;
