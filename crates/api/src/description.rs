@@ -1,7 +1,7 @@
 //! The description of the API (OpenAPI 3.1), made of the types that are served.
 
 use crate::request::scope::Grant;
-use crate::{failover, health, links, oauth, receipts, suppressions, tracking};
+use crate::{failover, health, links, oauth, receipts, refusals, suppressions, tracking};
 use utoipa::openapi::security::{
     ClientCredentials, Flow as OAuthFlow, Http, HttpAuthScheme, OAuth2, Scopes, SecurityScheme,
 };
@@ -35,6 +35,7 @@ use utoipa::{Modify, OpenApi};
         tracking::search::post,
         tracking::erase::delete,
         tracking::erase::delete_all,
+        refusals::list,
         suppressions::list,
         suppressions::add,
         suppressions::remove,

@@ -18,6 +18,8 @@ pub mod read_send;
 pub mod read_step;
 mod reader;
 #[allow(missing_docs)] // Its members are the contract's.
+pub mod refusals;
+#[allow(missing_docs)] // Its members are the contract's.
 pub mod search;
 #[allow(missing_docs)] // Its members are the contract's.
 pub mod send_view;

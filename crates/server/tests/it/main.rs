@@ -17,6 +17,7 @@ mod privacy;
 mod provider;
 mod providers;
 mod puppet;
+mod refusals;
 mod routing;
 mod sandbox;
 mod searching;
