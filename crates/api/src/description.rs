@@ -1,7 +1,7 @@
 //! The description of the API (OpenAPI 3.1), made of the types that are served.
 
 use crate::request::scope::Grant;
-use crate::{failover, health, links, oauth, receipts, suppressions, tracking};
+use crate::{failover, health, links, oauth, receipts, refusals, suppressions, tracking};
 use utoipa::openapi::security::{
     ClientCredentials, Flow as OAuthFlow, Http, HttpAuthScheme, OAuth2, Scopes, SecurityScheme,
 };
@@ -31,9 +31,11 @@ use utoipa::{Modify, OpenApi};
         failover::cancel::delete,
         links::follow,
         tracking::track::get,
+        tracking::events::get,
         tracking::search::post,
         tracking::erase::delete,
         tracking::erase::delete_all,
+        refusals::list,
         suppressions::list,
         suppressions::add,
         suppressions::remove,

@@ -45,6 +45,15 @@ pub enum BodyErrors {
     UnsupportedMediaType(ErrorBody),
 }
 
+/// What is kept of an answer that says no; the response carries it to [`crate::request::measure`].
+#[derive(Clone)]
+pub(crate) struct Refused {
+    pub(crate) request_id: String,
+    pub(crate) code: String,
+    /// The first broken rule, and the member that breaks it.
+    pub(crate) broken: Option<(String, Rule)>,
+}
+
 /// Why a request was not done.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ApiError {
@@ -287,9 +296,12 @@ impl IntoResponse for ApiError {
         for error in &errors {
             properties.entry(error.field.clone()).or_insert_with(|| error.message.clone());
         }
+        let broken = errors.first().map(|first| (first.field.clone(), first.rule));
+        let refused = Refused { request_id: request_id.clone(), code: code.clone(), broken };
         let entity = (!errors.is_empty()).then_some("Failover".into());
         let body = ErrorBody { code, developer_message, entity, properties, errors, request_id };
         let mut response = (status, Json(body)).into_response();
+        response.extensions_mut().insert(refused);
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

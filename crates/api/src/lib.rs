@@ -7,6 +7,7 @@ mod health;
 mod links;
 mod oauth;
 mod receipts;
+mod refusals;
 pub mod request;
 mod settings;
 mod state;
@@ -35,10 +36,12 @@ pub fn router(api: Arc<Api>) -> Router {
         tracking::router(),
         suppressions::router(),
         receipts::router(),
+        refusals::router(),
         links::router(),
         health::router(),
     ];
     let routes = resources.into_iter().fold(Router::new(), Router::merge);
+    let measure = axum::middleware::from_fn_with_state(Arc::clone(&api), measure);
     routes
         .with_state(api)
         .merge(SwaggerUi::new("/docs").url("/openapi.json", Description::openapi()))
@@ -46,7 +49,7 @@ pub fn router(api: Arc<Api>) -> Router {
         .fallback(async || ApiError::NotFound("path"))
         // One layer, the first one outermost: axum copies the layers inside each one for every request. A
         // handler that panics costs its request, not the connection of others.
-        .layer((CatchPanicLayer::new(), axum::middleware::from_fn(measure), DefaultBodyLimit::max(BODY_MAX)))
+        .layer((CatchPanicLayer::new(), measure, DefaultBodyLimit::max(BODY_MAX)))
 }
 
 /// The description of the API, as it is served at `/openapi.json`.

@@ -7,7 +7,7 @@ use crate::slots::{Slot, Slots};
 use crate::targets::check_url;
 use async_trait::async_trait;
 use carriers::backoff;
-use flow::{Event, Flow, PendingCallback};
+use flow::{Attempt, Event, Flow, PendingCallback};
 use futures::FutureExt;
 use parking_lot::RwLock;
 use reqwest::Url;
@@ -18,6 +18,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Admission, CallbackKey, Offer};
+use tokio::time::Instant;
 use uuid::Uuid;
 use wire::tracking::TrackingView;
 
@@ -76,13 +77,13 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// The target wants no more callbacks of this flow.
     pub gone: bool,
-    /// There was an answer.
-    answered: bool,
+    /// The HTTP status, where there was an answer.
+    status: Option<u16>,
 }
 
 impl From<String> for Failure {
     fn from(error: String) -> Failure {
-        Failure { error, retry_after: None, gone: false, answered: false }
+        Failure { error, retry_after: None, gone: false, status: None }
     }
 }
 
@@ -151,6 +152,7 @@ impl Callbacks {
         let target = target.and_then(|url| {
             check_url(&url, self.config.allow_private).map(|()| url).map_err(|error| error.to_string())
         });
+        let started = Instant::now();
         let result = match target {
             Ok(url) => {
                 let posted = AssertUnwindSafe(self.post_tracking(url, flow, pending)).catch_unwind().await;
@@ -158,29 +160,39 @@ impl Callbacks {
                     metrics::count_panic("callback");
                     Err(Failure::from("internal error".to_owned()))
                 });
-                slot.note(result.as_ref().err().is_none_or(|failure| failure.answered));
+                slot.note(result.as_ref().err().is_none_or(|failure| failure.status.is_some()));
                 result
             }
             Err(error) => Err(error.into()),
         };
+        let took_ms = u32::try_from(started.elapsed().as_millis()).unwrap_or(u32::MAX);
         Some(match result {
-            Ok(()) => {
+            Ok(status) => {
                 count("acknowledged");
-                Event::CallbackDone { number: pending.number }
+                let attempt = Attempt { status: Some(status), took_ms };
+                Event::CallbackDone { number: pending.number, attempt }
             }
-            Err(failure) => self.failed(flow, pending, failure, tells_age),
+            Err(failure) => self.failed(flow, pending, failure, took_ms, tells_age),
         })
     }
 
-    fn failed(&self, flow: &Flow, pending: &PendingCallback, failure: Failure, tells_age: bool) -> Event {
-        let Failure { error, retry_after, gone, .. } = failure;
+    fn failed(
+        &self,
+        flow: &Flow,
+        pending: &PendingCallback,
+        failure: Failure,
+        took_ms: u32,
+        tells_age: bool,
+    ) -> Event {
+        let Failure { error, retry_after, gone, status } = failure;
+        let attempt = Attempt { status, took_ms };
         let (now_ms, give_up_ms) = (now_ms(), millis(self.config.give_up));
         let url = flow.callback.as_ref().and_then(|callback| Url::parse(&callback.url).ok());
         let host = url.as_ref().and_then(|url| url.host_str()).unwrap_or_default();
         if gone {
             count("ended");
             tracing::warn!(flow = %flow.id, host, error, "a callback is given up: its target wants no more of this flow");
-            return Event::CallbacksEnded { number: pending.number, error };
+            return Event::CallbacksEnded { number: pending.number, error, attempt };
         }
         let too_old = now_ms.saturating_sub(pending.since_ms()) >= give_up_ms;
         let given_up = tells_age && too_old;
@@ -200,11 +212,12 @@ impl Callbacks {
             .clamp(next_ms, next_ms.max(now_ms.saturating_add(give_up_ms)));
         let told_ms = retry_after.map_or(next_ms, |told| now_ms.saturating_add(millis(told)));
         let at_ms = told_ms.clamp(next_ms, last_ms);
-        Event::CallbackFailed { number: pending.number, at_ms: (!given_up).then_some(at_ms), error }
+        let at_ms = (!given_up).then_some(at_ms);
+        Event::CallbackFailed { number: pending.number, at_ms, error, attempt }
     }
 
-    /// Posts the tracking as it was at the change; any 2xx acknowledges.
-    async fn post_tracking(&self, url: Url, flow: &Flow, pending: &PendingCallback) -> Result<(), Failure> {
+    /// Posts the tracking as it was at the change; returns the status that acknowledges it.
+    async fn post_tracking(&self, url: Url, flow: &Flow, pending: &PendingCallback) -> Result<u16, Failure> {
         let state = flow.state_at(pending.number).ok_or_else(|| "it is owed no more".to_owned())?;
         let body = serde_json::to_string(&TrackingView::of(flow, &state)).map_err(|e| e.to_string())?;
         self.post_signed(url, &flow.application, flow.webhook_id(pending), body).await
@@ -222,8 +235,8 @@ impl Callbacks {
         let slot = self.slots.take(application, host, self.post.address_of(host));
         let slot = slot.map_err(|_| "too many calls to this host are under way".to_owned())?;
         let posted = self.post_signed(url, application, id, body.to_owned()).await;
-        slot.note(posted.as_ref().err().is_none_or(|failure| failure.answered));
-        posted
+        slot.note(posted.as_ref().err().is_none_or(|failure| failure.status.is_some()));
+        posted.map(drop)
     }
 
     /// How often and how long what is not acknowledged is tried again.
@@ -232,7 +245,7 @@ impl Callbacks {
         Retries { retry_base, retry_max, give_up }
     }
 
-    async fn post_signed(&self, url: Url, application: &str, id: Uuid, body: String) -> Result<(), Failure> {
+    async fn post_signed(&self, url: Url, application: &str, id: Uuid, body: String) -> Result<u16, Failure> {
         let id = id.to_string();
         let timestamp = now_ms() / 1000;
         let key = self.keys.read().get(application).copied().unwrap_or_default();
@@ -253,10 +266,10 @@ impl Callbacks {
         let Answer { status, retry_after } =
             self.post.post(url, headers, body).await.map_err(|error| error.to_string())?;
         match status {
-            200..300 => Ok(()),
+            200..300 => Ok(status),
             status => {
                 let error = format!("the target answered {status}");
-                Err(Failure { error, retry_after, gone: status == GONE, answered: true })
+                Err(Failure { error, retry_after, gone: status == GONE, status: Some(status) })
             }
         }
     }
@@ -308,8 +321,8 @@ mod tests {
         let pending = flow.callbacks.first().unwrap();
         let failed = |seconds| {
             let retry_after = Some(Duration::from_secs(seconds));
-            let failure = Failure { retry_after, answered: true, ..Failure::from("503".to_owned()) };
-            at_ms(callbacks.failed(&flow, pending, failure, true)).unwrap() - pending.since_ms()
+            let failure = Failure { retry_after, status: Some(503), ..Failure::from("503".to_owned()) };
+            at_ms(callbacks.failed(&flow, pending, failure, 1, true)).unwrap() - pending.since_ms()
         };
         // Beyond `retry_max`, which is an hour; never sooner than without it; at most to the end of
         // `give_up`.
@@ -322,8 +335,8 @@ mod tests {
     fn a_target_that_is_gone_is_not_called_again_and_a_clock_that_jumped_gives_nothing_up() {
         let callbacks = callbacks();
         let failed = |flow: &Flow, gone, tells_age| {
-            let failure = Failure { gone, answered: true, ..Failure::from("no".to_owned()) };
-            callbacks.failed(flow, flow.callbacks.first().unwrap(), failure, tells_age)
+            let failure = Failure { gone, status: Some(410), ..Failure::from("no".to_owned()) };
+            callbacks.failed(flow, flow.callbacks.first().unwrap(), failure, 1, tells_age)
         };
         let (young, old) = (flow(now_ms()), flow(now_ms() - 400 * 24 * 3_600_000));
         assert!(matches!(failed(&young, true, false), Event::CallbacksEnded { .. }));

@@ -22,6 +22,7 @@ mod posting;
 mod priority;
 mod prune;
 pub mod rates;
+mod refusals;
 pub mod routing;
 mod run;
 pub mod service;
@@ -37,4 +38,5 @@ mod way;
 
 pub use crate::core::Engine;
 pub use managed_carrier::ManagedCarrier;
+pub use refusals::Refusal;
 pub use start::StartError;

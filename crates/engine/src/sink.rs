@@ -130,7 +130,8 @@ fn late_event(
     let state = flow.state.messages.get(usize::from(message))?.parts.get(usize::from(part))?;
     let refused = |refusal| match state.submit {
         Submit::Owed { unknown, .. } | Submit::Handed { unknown, .. } => {
-            Some(Event::RefusedLate { message, part, unknown, refusal })
+            let carrier = managed.config.name.clone();
+            Some(Event::RefusedLate { message, part, unknown, carrier, refusal })
         }
         Submit::Done => None,
     };
@@ -144,14 +145,14 @@ fn late_event(
             let (detail, description) = (detail.clone(), description.clone());
             refused(LateRefusal::Final { detail, description })
         }
-        Outcome::Later { after, .. } => {
+        Outcome::Later { after, reason } => {
             let attempts = match state.submit {
                 Submit::Owed { attempts, .. } | Submit::Handed { attempts, .. } => attempts,
                 Submit::Done => return None,
             };
             let pause = pause_before(engine, attempts, *after);
             let at_ms = now_ms().saturating_add(pause.as_millis().max(1) as i64);
-            refused(LateRefusal::Temporary { at_ms })
+            refused(LateRefusal::Temporary { at_ms, reason })
         }
         Outcome::Unknown { .. } => None,
     }

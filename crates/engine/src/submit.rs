@@ -7,7 +7,7 @@ use crate::managed_carrier::{ManagedCarrier, covers};
 use crate::metrics;
 use crate::way::{Tries, has_untried, tries};
 use carriers::{Outcome, Outgoing, backoff};
-use flow::{CarrierRef, Covers, Detail, Event, Flow, Message, Rate, TaskKind};
+use flow::{CarrierRef, Covers, Event, Flow, Message, Rate, TaskKind};
 use futures::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -64,22 +64,24 @@ pub(crate) async fn submit(engine: &Engine, carrier: &ManagedCarrier, claim: Cla
         Outcome::Refused { .. } => {}
         Outcome::Later { .. } | Outcome::Unknown { .. } => carrier.health.note(false, now_ms()),
     }
-    let again = |after: Option<Duration>, unknown: bool| {
+    let again = |after: Option<Duration>, unknown: bool, reason: &'static str| {
         let pause = if has_untried(engine, &flow, message, attempts, carrier) {
             Duration::ZERO
         } else {
             pause_before(engine, attempts, after)
         };
         let at_ms = now_ms().saturating_add(pause.as_millis().max(1) as i64);
-        Event::Deferred { message, part, at_ms, unknown }
+        Event::Deferred { message, part, at_ms, unknown, carrier: name.clone(), reason }
     };
     Some(match outcome {
         Outcome::Accepted { reference } => {
             let carrier = CarrierRef::new(name, reference);
             Event::Submitted { message, part, carrier, rate, covers }
         }
-        Outcome::Refused { detail, description } => Event::Refused { message, part, detail, description },
-        Outcome::Later { after, .. } => again(after, false),
+        Outcome::Refused { detail, description } => {
+            Event::Refused { message, part, carrier: Some(name.clone()), detail, description }
+        }
+        Outcome::Later { after, reason } => again(after, false, reason),
         Outcome::Unknown { reason } => {
             tracing::warn!(flow = %id, carrier = name, reason, resend, "unknown outcome of a submit");
             // Whatever becomes of it, a receipt of this one counts.
@@ -88,10 +90,10 @@ pub(crate) async fn submit(engine: &Engine, carrier: &ManagedCarrier, claim: Cla
                 engine.apply(id, Event::Expected { message, part, carrier, covers }, ()).await;
             }
             if resend {
-                again(None, true)
+                again(None, true, reason)
             } else {
                 // As configured, or it was sent often enough: it waits for a late answer, or a receipt.
-                Event::Unanswered { message, part, carrier: name.clone(), covers }
+                Event::Unanswered { message, part, carrier: name.clone(), covers, reason }
             }
         }
     })
@@ -145,9 +147,7 @@ async fn may_be_sent(
         match engine.store.is_suppressed(application, step.channel(), to).await {
             Ok(false) => {}
             Ok(true) => {
-                let description = Some("The recipient is on the application's list of opt-outs.".to_owned());
-                let (message, part, detail) = (*message, *part, Detail::OPTED_OUT);
-                let event = Event::Refused { message, part, detail, description };
+                let event = Event::Suppressed { message: *message, part: *part };
                 engine.try_apply(flow.id, claim.task, event).await;
                 return false;
             }

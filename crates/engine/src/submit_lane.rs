@@ -35,7 +35,7 @@ pub(crate) async fn run(engine: &Arc<Engine>, channel: Channel) {
                 Some(Way::Later { at_ms }) => engine.store.put_off(claim.flow.id, claim.task, at_ms),
                 Some(Way::Never { why }) => {
                     let (detail, description) = (Detail::SYSTEM_FAILURE, Some(why));
-                    let event = Event::Refused { message, part, detail, description };
+                    let event = Event::Refused { message, part, carrier: None, detail, description };
                     refuse(engine, &refusals, claim, event);
                 }
                 // The flow has moved on, or its time is over: the expiry's turn.

@@ -18,7 +18,7 @@ const DEAD_MAX: usize = 8;
 /// Longest reason of a failed attempt, octets.
 const ERROR_MAX: usize = 200;
 
-/// What changed a flow's tracking; its history uses these words.
+/// What changed a flow's tracking.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChangeKind {

@@ -31,6 +31,8 @@ pub enum Event {
         carrier: String,
         /// As in [`Event::Handed`].
         covers: Covers,
+        /// Why there is no answer.
+        reason: &'static str,
     },
     /// An amount of the application's balance is held for a part that is about to be handed over.
     Reserved {
@@ -71,16 +73,25 @@ pub enum Event {
         /// What it accepted under this reference, and what its receipts will be about.
         covers: Covers,
     },
-    /// A carrier refused a part for good.
+    /// A carrier refused a part for good, or no carrier can take it.
     Refused {
         /// The message's position.
         message: u16,
         /// The part's position.
         part: u16,
+        /// The carrier's name; absent: no carrier can take it.
+        carrier: Option<String>,
         /// Why.
         detail: Detail,
         /// The carrier's words.
         description: Option<String>,
+    },
+    /// The recipient is on the application's list of opt-outs: the part is not sent.
+    Suppressed {
+        /// The message's position.
+        message: u16,
+        /// The part's position.
+        part: u16,
     },
     /// A carrier refuses, late, a part whose hand-over had an unknown outcome: it does not have it.
     RefusedLate {
@@ -91,6 +102,8 @@ pub enum Event {
         /// The part's count of unknown hand-overs ([`crate::Submit`]) when the answer came. If the count has
         /// changed since, the event is out of date and changes nothing; so it can't count twice.
         unknown: u8,
+        /// The carrier's name.
+        carrier: String,
         /// What the carrier said.
         refusal: LateRefusal,
     },
@@ -104,6 +117,10 @@ pub enum Event {
         at_ms: i64,
         /// It was handed over, and the carrier may have it.
         unknown: bool,
+        /// The carrier's name.
+        carrier: String,
+        /// Why.
+        reason: &'static str,
     },
     /// A carrier reports on a part.
     Receipt {
@@ -125,6 +142,8 @@ pub enum Event {
     CallbackDone {
         /// Its number.
         number: u32,
+        /// How it was tried.
+        attempt: Attempt,
     },
     /// The oldest callback that is owed was not acknowledged.
     CallbackFailed {
@@ -134,6 +153,8 @@ pub enum Event {
         at_ms: Option<i64>,
         /// Why.
         error: String,
+        /// How it was tried.
+        attempt: Attempt,
     },
     /// The target refuses further callbacks of this flow (contract, section 5: `410`); those owed are given
     /// up.
@@ -142,9 +163,20 @@ pub enum Event {
         number: u32,
         /// What it answered.
         error: String,
+        /// How it was tried.
+        attempt: Attempt,
     },
     /// Callbacks that were given up are owed again.
     CallbacksReplayed,
+}
+
+/// An attempt of a callback.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Attempt {
+    /// The HTTP status that the target answered; absent: there was no answer.
+    pub status: Option<u16>,
+    /// How long it took, milliseconds.
+    pub took_ms: u32,
 }
 
 /// A refusal that came late.
@@ -161,6 +193,8 @@ pub enum LateRefusal {
     Temporary {
         /// When the part may be handed over again, Unix milliseconds.
         at_ms: i64,
+        /// Why.
+        reason: &'static str,
     },
 }
 

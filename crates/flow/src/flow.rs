@@ -6,6 +6,7 @@ use crate::channel::sms::Shortened;
 use crate::channel_set::ChannelSet;
 use crate::facets::Facets;
 use crate::flow_status::FlowKind;
+use crate::history::History;
 use crate::price::Price;
 use crate::state::State;
 use crate::step::{Restrictions, Step};
@@ -50,6 +51,9 @@ pub struct Flow {
     /// one.
     #[serde(default = "callback_bytes_default", skip_serializing_if = "is_callback_bytes_default")]
     pub callback_bytes_max: u32,
+    /// What happened to it; an empty one stays empty, since nothing was reckoned for it.
+    #[serde(default, skip_serializing_if = "History::is_empty")]
+    pub history: History,
     /// Documents of version 0.1: the callbacks that were given up; see [`Flow::adopt_old_callbacks`].
     #[serde(rename = "dead_callbacks", default, skip_serializing)]
     pub(crate) old_dead_callbacks: Vec<PendingCallback>,

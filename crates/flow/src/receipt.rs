@@ -18,6 +18,9 @@ pub struct Receipt {
     /// When it happened, Unix milliseconds, if reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_ms: Option<i64>,
+    /// The network's error code, if reported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
     /// The recipient's network, if reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<String>,
@@ -36,6 +39,7 @@ impl Receipt {
         Receipt {
             detail: short_detail(&self.detail),
             description: words(self.description),
+            error: words(self.error),
             operator: words(self.operator),
             answered_by: words(self.answered_by),
             ..self
@@ -49,6 +53,7 @@ impl Receipt {
             detail,
             description: None,
             at_ms: None,
+            error: None,
             operator: None,
             duration_s: None,
             answered_by: None,

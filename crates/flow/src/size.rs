@@ -2,6 +2,7 @@
 //! larger later.
 
 use crate::flow::{CALLBACK_BYTES, NewFlow};
+use crate::history::HISTORY_BYTES;
 use crate::limits::Limits;
 use crate::rule::Rule;
 use crate::step::Step;
@@ -11,7 +12,7 @@ use crate::violation::Violation;
 /// JSON around the parts of a message.
 const MESSAGE: usize = 150;
 /// JSON around everything else, the flow's ids and status.
-const FLOW: usize = 700;
+const FLOW: usize = 740;
 /// Octets that callbacks need at least: errors, and what one part of each message was before the one that is
 /// due.
 const CALLBACKS_MIN: usize = 4096;
@@ -64,7 +65,7 @@ impl NewFlow {
         let messages: usize =
             self.steps.iter().zip(&counts).map(|(step, count)| message_max(step, *count)).sum();
         let texts = json_size(&self.steps) + json_size(&self.callback) + json_size(&self.restrictions);
-        let fixed = FLOW + texts + messages;
+        let fixed = FLOW + HISTORY_BYTES + texts + messages;
         let least = CALLBACKS_MIN + CALLBACKS_MIN_PART * counts.iter().sum::<usize>();
         let most = limits.flow_bytes_max;
         let Some(left) = most.checked_sub(fixed).filter(|left| *left >= least) else {

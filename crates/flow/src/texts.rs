@@ -8,6 +8,10 @@ const FEW_PARTS: usize = 16;
 /// Octets of a carrier's words about a part, and of a network's name: of messages of few parts, and of many.
 const WORDS_MAX: usize = 200;
 const MANY_WORDS_MAX: usize = 24;
+/// Octets of a text in a history: tracking and callbacks have more of the latest one.
+const BRIEF_MAX: usize = 60;
+/// Octets of a network's error code.
+const CODE_MAX: usize = 16;
 /// Octets of a detailed status, which a configuration may word.
 pub(crate) const DETAIL_MAX: usize = 32;
 /// Octets of a carrier's name, and of its id of a message: longer ids are kept by their hash
@@ -24,6 +28,21 @@ pub(crate) const fn words_max(parts: usize) -> usize {
 /// A carrier's words about a part of a message of `parts` parts, cut to what is kept.
 pub(crate) fn part_words(text: &str, parts: usize) -> String {
     words(text, words_max(parts)).into_owned()
+}
+
+/// A text, cut to what a history keeps of it.
+pub(crate) fn brief(text: &str) -> String {
+    words(text, BRIEF_MAX).into_owned()
+}
+
+/// A network's error code, cut to what a history keeps of it.
+pub(crate) fn code(text: &str) -> String {
+    words(text, CODE_MAX).into_owned()
+}
+
+/// A carrier's name, cut to what its configuration allows.
+pub(crate) fn carrier_name(name: &str) -> String {
+    words(name, CARRIER_MAX).into_owned()
 }
 
 /// A detailed status, which a carrier or a configuration may have worded, cut to what is kept.

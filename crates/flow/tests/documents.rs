@@ -1,5 +1,6 @@
-//! Documents stay readable and stay what they are, byte for byte: `documents.jsonl` was written before the
-//! channels had a table of their own, one flow a line.
+//! Documents stay readable and stay what they are, byte for byte, one flow a line: `documents.jsonl` was
+//! written before the channels had a table of their own and flows a history, `documents-with-history.jsonl`
+//! after.
 
 use flow::*;
 use std::collections::BTreeMap;
@@ -7,6 +8,7 @@ use uuid::Uuid;
 
 const START_MS: i64 = 1_700_000_000_000;
 const STORED: &str = include_str!("documents.jsonl");
+const STORED_WITH_HISTORY: &str = include_str!("documents-with-history.jsonl");
 
 fn ids() -> impl FnMut() -> Uuid {
     let mut next = 0u128;
@@ -150,14 +152,23 @@ fn flows() -> Vec<Flow> {
     let mut flows = vec![everything(&mut ids)];
     let mut flow = everything(&mut ids);
     let price = Price::new(45, 3);
-    let (message, part, carrier, covers) = (0, 0, "main".to_owned(), Covers::Part);
+    let main = || "main".to_owned();
+    let (message, part, carrier, covers) = (0, 0, main(), Covers::Part);
+    let attempt = Attempt { status: None, took_ms: 30 };
     for event in [
         Event::Reserved { message, part, price },
-        Event::Deferred { message, part, at_ms: START_MS + 500, unknown: true },
+        Event::Deferred {
+            message,
+            part,
+            at_ms: START_MS + 500,
+            unknown: true,
+            carrier: main(),
+            reason: "lost",
+        },
         Event::Handed { message, part, carrier, covers: Covers::Receipts },
         submitted(0, 0, covers),
         receipt(0, 0, Status::Undelivered),
-        Event::CallbackFailed { number: 1, at_ms: Some(START_MS + 9000), error: "refused".into() },
+        Event::CallbackFailed { number: 1, at_ms: Some(START_MS + 9000), error: "refused".into(), attempt },
         submitted(1, 0, covers),
         receipt(1, 0, Status::Delivered),
         Event::Expire { message: 1 },
@@ -166,8 +177,14 @@ fn flows() -> Vec<Flow> {
         submitted(3, 0, covers),
         receipt(3, 0, Status::Ringing),
         receipt(3, 0, Status::NoAnswer),
-        Event::CallbackFailed { number: 1, at_ms: None, error: "refused".into() },
-        Event::Refused { message: 4, part: 0, detail: Detail::FAILED, description: some("no trunk") },
+        Event::CallbackFailed { number: 1, at_ms: None, error: "refused".into(), attempt },
+        Event::Refused {
+            message: 4,
+            part: 0,
+            carrier: None,
+            detail: Detail::FAILED,
+            description: some("no trunk"),
+        },
         Event::Cancel,
         receipt(1, 0, Status::Seen),
         Event::CallbacksReplayed,
@@ -196,22 +213,42 @@ fn flows() -> Vec<Flow> {
 
 #[test]
 fn stored_documents_are_read_and_written_as_they_were() {
-    for line in STORED.lines() {
+    for line in STORED.lines().chain(STORED_WITH_HISTORY.lines()) {
         let flow: Flow = serde_json::from_str(line).expect("is read");
         assert_eq!(serde_json::to_string(&flow).unwrap(), line);
     }
 }
 
 #[test]
+fn a_flow_of_before_gets_no_history() {
+    let (mut ids, mut ended) = (ids(), 0);
+    for line in STORED.lines() {
+        let mut flow: Flow = serde_json::from_str(line).expect("is read");
+        ended += u32::from(flow.apply(&Event::Cancel, START_MS + 9000, &mut ids).changed);
+        assert!(flow.history.is_empty());
+    }
+    assert!(ended > 0);
+}
+
+#[test]
 fn events_make_the_documents_that_they_made() {
     let made: String = flows().iter().map(|flow| serde_json::to_string(flow).unwrap() + "\n").collect();
     if std::env::var_os("WRITE_DOCUMENTS").is_some() {
-        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/documents.jsonl"), &made).unwrap();
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/documents-with-history.jsonl");
+        std::fs::write(path, &made).unwrap();
         return;
     }
-    assert_eq!(made.lines().count(), STORED.lines().count());
-    for (made, stored) in made.lines().zip(STORED.lines()) {
+    assert_eq!(made.lines().count(), STORED_WITH_HISTORY.lines().count());
+    for (made, stored) in made.lines().zip(STORED_WITH_HISTORY.lines()) {
         assert_eq!(made, stored);
+    }
+}
+
+#[test]
+fn a_history_is_all_that_documents_of_before_lack() {
+    for (mut made, stored) in flows().into_iter().zip(STORED.lines()) {
+        made.history = History::default();
+        assert_eq!(serde_json::to_string(&made).unwrap(), stored);
     }
 }
 

@@ -38,6 +38,24 @@ fn receipt(message: u16, part: u16, status: Status) -> Event {
     Event::Receipt { message, part, receipt: Receipt::new(status, Detail::plain(status)) }
 }
 
+fn some(text: &str) -> Option<String> {
+    Some(text.into())
+}
+
+/// The outcome of a hand-over of the first part is unknown; it is handed over again.
+fn unknown(at_ms: i64) -> Event {
+    let (carrier, reason) = ("c".into(), "connection lost");
+    Event::Deferred { message: 0, part: 0, at_ms, unknown: true, carrier, reason }
+}
+
+fn callback_done(number: u32) -> Event {
+    Event::CallbackDone { number, attempt: Attempt { status: Some(200), took_ms: 7 } }
+}
+
+fn callback_failed(number: u32, at_ms: Option<i64>) -> Event {
+    Event::CallbackFailed { number, at_ms, error: "x".into(), attempt: Attempt::default() }
+}
+
 #[test]
 fn viber_expires_then_sms_arrives() {
     let mut ids = ids();
@@ -180,15 +198,15 @@ fn one_id_for_all_parts_speaks_for_all_parts() {
 }
 
 fn unanswered(part: u16) -> Event {
-    Event::Unanswered { message: 0, part, carrier: "c".into(), covers: Covers::Part }
+    Event::Unanswered { message: 0, part, carrier: "c".into(), covers: Covers::Part, reason: "no answer" }
 }
 
 fn refused(part: u16) -> Event {
-    Event::Refused { message: 0, part, detail: Detail::FAILED, description: None }
+    Event::Refused { message: 0, part, carrier: some("c"), detail: Detail::FAILED, description: None }
 }
 
 fn refused_late(unknown: u8, refusal: LateRefusal) -> Event {
-    Event::RefusedLate { message: 0, part: 0, unknown, refusal }
+    Event::RefusedLate { message: 0, part: 0, unknown, carrier: "c".into(), refusal }
 }
 
 fn for_good() -> LateRefusal {
@@ -212,7 +230,7 @@ fn a_late_refusal_of_one_of_several_hand_overs_decides_nothing() {
     let mut flow = three_parts(&mut ids);
     // Handed over twice, each time with an unknown outcome, and a third time.
     for at_ms in [START_MS + 1, START_MS + 2] {
-        flow.apply(&Event::Deferred { message: 0, part: 0, at_ms, unknown: true }, START_MS, &mut ids);
+        flow.apply(&unknown(at_ms), START_MS, &mut ids);
     }
     assert!(!flow.apply(&refused_late(1, for_good()), START_MS + 3, &mut ids).changed, "out of date");
     flow.apply(&refused_late(2, for_good()), START_MS + 3, &mut ids);
@@ -230,8 +248,7 @@ fn a_refusal_after_a_hand_over_of_unknown_outcome_moves_the_flow_on_and_yields_t
     for waits in [false, true] {
         let mut ids = ids();
         let mut flow = accept(vec![step(1, sms("a")), step(2, sms("b"))], None, &mut ids);
-        let deferred = Event::Deferred { message: 0, part: 0, at_ms: START_MS + 1, unknown: true };
-        flow.apply(&deferred, START_MS, &mut ids);
+        flow.apply(&unknown(START_MS + 1), START_MS, &mut ids);
         if waits {
             // The second carrier must not get it twice.
             let (carrier, covers) = ("other".to_owned(), Covers::Part);
@@ -254,8 +271,7 @@ fn a_refusal_of_the_only_hand_over_yields_to_nothing() {
     let mut ids = ids();
     let mut flow = accept(vec![step(1, sms("a")), step(2, sms("b"))], None, &mut ids);
     // The outcome of the first hand-over was unknown until its refusal came.
-    let deferred = Event::Deferred { message: 0, part: 0, at_ms: START_MS + 1, unknown: true };
-    flow.apply(&deferred, START_MS, &mut ids);
+    flow.apply(&unknown(START_MS + 1), START_MS, &mut ids);
     flow.apply(&refused_late(1, for_good()), START_MS + 2, &mut ids);
     flow.apply(&refused(0), START_MS + 3, &mut ids);
     assert!(!flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 5, &mut ids).changed);
@@ -268,7 +284,7 @@ fn a_late_refusal_for_now_makes_the_part_owed_again_unless_its_step_was_left() {
     let mut flow = three_parts(&mut ids);
     flow.apply(&unanswered(0), START_MS, &mut ids);
     let mut left = flow.clone();
-    let refusal = LateRefusal::Temporary { at_ms: START_MS + 9 };
+    let refusal = LateRefusal::Temporary { at_ms: START_MS + 9, reason: "throttled" };
     flow.apply(&refused_late(0, refusal.clone()), START_MS + 5, &mut ids);
     let submit = flow.state.messages[0].parts[0].submit;
     assert_eq!(submit, Submit::Owed { at_ms: START_MS + 9, attempts: 1, unknown: 0 });
@@ -405,19 +421,17 @@ fn event(flow: &Flow, draw: &Draw, now_ms: i64) -> Event {
             let statuses = channel.rules().statuses().collect::<Vec<_>>();
             receipt(message, part, statuses[draw.status % statuses.len()])
         }
-        6 => Event::Refused { message, part, detail: Detail::FAILED, description: None },
+        6 if draw.status == 0 => Event::Suppressed { message, part },
+        6 => Event::Refused { message, part, carrier: some("c"), detail: Detail::FAILED, description: None },
         7 => Event::Expire { message },
         8 => match flow.callbacks.first() {
-            Some(callback) if draw.status == 0 => {
-                Event::CallbackFailed { number: callback.number, at_ms: None, error: "x".into() }
-            }
-            Some(callback) if draw.status < 4 => {
-                Event::CallbackFailed { number: callback.number, at_ms: Some(now_ms + 10), error: "x".into() }
-            }
+            Some(callback) if draw.status == 0 => callback_failed(callback.number, None),
+            Some(callback) if draw.status < 4 => callback_failed(callback.number, Some(now_ms + 10)),
             Some(callback) if draw.status == 4 => {
-                Event::CallbacksEnded { number: callback.number, error: "x".into() }
+                let (number, attempt) = (callback.number, Attempt { status: Some(410), took_ms: 7 });
+                Event::CallbacksEnded { number, error: "x".into(), attempt }
             }
-            Some(callback) => Event::CallbackDone { number: callback.number },
+            Some(callback) => callback_done(callback.number),
             None => Event::CallbacksReplayed,
         },
         9 if draw.status == 7 => Event::Cancel,
@@ -436,15 +450,21 @@ fn event(flow: &Flow, draw: &Draw, now_ms: i64) -> Event {
             let refusal = if draw.status.is_multiple_of(2) {
                 LateRefusal::Final { detail: Detail::FAILED, description: None }
             } else {
-                LateRefusal::Temporary { at_ms: now_ms + 500 }
+                LateRefusal::Temporary { at_ms: now_ms + 500, reason: "throttled" }
             };
-            Event::RefusedLate { message, part, unknown, refusal }
+            Event::RefusedLate { message, part, unknown, carrier: "c".into(), refusal }
         }
-        13 => Event::Unanswered { message, part, carrier: "c".into(), covers: covers(draw) },
+        13 => {
+            let (carrier, covers) = ("c".into(), covers(draw));
+            Event::Unanswered { message, part, carrier, covers, reason: "no answer" }
+        }
         _ if draw.status.is_multiple_of(2) => {
             Event::Handed { message, part, carrier: "c".into(), covers: covers(draw) }
         }
-        _ => Event::Deferred { message, part, at_ms: now_ms + 1000, unknown: draw.status == 1 },
+        _ => {
+            let (at_ms, unknown, carrier) = (now_ms + 1000, draw.status == 1, "c".into());
+            Event::Deferred { message, part, at_ms, unknown, carrier, reason: "throttled" }
+        }
     }
 }
 
@@ -546,6 +566,13 @@ proptest! {
             if flow.callbacks.first().is_some_and(|first| first.attempts > 0) {
                 prop_assert!(flow.callbacks.owed().count() <= 2 + flow.callbacks.dead().count() + 8);
             }
+            // The history grows by what changed, in order, and forgets nothing of before.
+            let entries = |flow: &Flow| flow.history.moments(flow.created_ms).count()
+                + flow.history.left_out() as usize;
+            prop_assert!(entries(&flow) >= entries(&before));
+            prop_assert!(applied.changed || flow.history == before.history);
+            let times: Vec<i64> = flow.history.moments(flow.created_ms).map(|(at_ms, _)| at_ms).collect();
+            prop_assert!(times.is_sorted() && times.len() <= 64);
             // Once is as good as twice.
             let once = flow.clone();
             flow.apply(&event, now_ms, &mut ids);
@@ -689,7 +716,8 @@ fn a_document_never_grows_beyond_its_limit() {
                 if let Some(first) = flow.callbacks.first().filter(|_| part % 32 == 31) {
                     let (number, error) = (first.number, "\"no\u{1b}".repeat(1000));
                     let at_ms = (part % 64 == 31).then_some(now_ms + 1);
-                    flow.apply(&Event::CallbackFailed { number, at_ms, error }, now_ms, &mut ids);
+                    let attempt = Attempt::default();
+                    flow.apply(&Event::CallbackFailed { number, at_ms, error, attempt }, now_ms, &mut ids);
                 }
                 now_ms += 1;
                 tell(&flow);
@@ -741,7 +769,7 @@ fn a_target_that_answers_gets_one_callback_for_each_change() {
         let parts = || state.messages[0].parts.iter().map(|part| part.status.status);
         let sent = parts().filter(|status| *status == Status::Sent).count();
         bodies.push((sent, parts().filter(|status| *status == Status::Delivered).count()));
-        flow.apply(&Event::CallbackDone { number }, START_MS + 5000, &mut ids);
+        flow.apply(&callback_done(number), START_MS + 5000, &mut ids);
     }
     let expected: Vec<_> =
         (1..=255).map(|sent| (sent, 0)).chain((1..=255).map(|done| (255 - done, done))).collect();
@@ -807,7 +835,7 @@ fn the_callback_that_failed_is_put_off_and_no_other() {
     let mut flow = accept(vec![step(1, sms("hi"))], Some(CallbackStrategy::OnChange), &mut ids);
     flow.apply(&submitted(0, 0), START_MS + 10, &mut ids);
     flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 20, &mut ids);
-    let failed = |number, at_ms| Event::CallbackFailed { number, at_ms, error: "no".into() };
+    let failed = callback_failed;
     let dues = |flow: &Flow| -> Vec<(u32, i64, u32)> {
         flow.callbacks.owed().map(|owed| (owed.number, owed.due_ms() - START_MS, owed.attempts)).collect()
     };
@@ -823,7 +851,7 @@ fn the_callback_that_failed_is_put_off_and_no_other() {
     assert_eq!(dues(&flow), [(2, 20, 0)]);
     let dead: Vec<_> = flow.callbacks.dead().map(|dead| (dead.number, dead.attempts)).collect();
     assert_eq!(dead, [(1, 2)]);
-    assert_eq!(flow.callbacks.dead().next().unwrap().error.as_deref(), Some("no"));
+    assert_eq!(flow.callbacks.dead().next().unwrap().error.as_deref(), Some("x"));
     // Replayed, it is due at once and counts from then on.
     flow.apply(&Event::CallbacksReplayed, START_MS + 700, &mut ids);
     assert_eq!(dues(&flow), [(1, 700, 0), (2, 20, 0)]);
@@ -836,7 +864,8 @@ fn a_target_that_is_gone_is_told_no_more() {
     let mut ids = ids();
     let mut flow = accept(vec![step(1, sms("hi"))], Some(CallbackStrategy::OnChange), &mut ids);
     flow.apply(&submitted(0, 0), START_MS + 10, &mut ids);
-    let ended = |number| Event::CallbacksEnded { number, error: "gone".into() };
+    let attempt = Attempt { status: Some(410), took_ms: 7 };
+    let ended = |number| Event::CallbacksEnded { number, error: "gone".into(), attempt };
     assert!(!flow.apply(&ended(2), START_MS + 11, &mut ids).changed);
     assert!(!flow.callbacks_ended);
     assert!(flow.apply(&ended(1), START_MS + 12, &mut ids).changed && flow.callbacks_ended);
@@ -854,11 +883,10 @@ fn given_up_callbacks_are_forgotten_beyond_eight() {
     for message in 0..10 {
         flow.apply(&submitted(message, 0), START_MS + i64::from(message), &mut ids);
         let number = flow.callbacks.first().unwrap().number;
-        let failed = Event::CallbackFailed { number, at_ms: None, error: "no".into() };
-        flow.apply(&failed, START_MS + i64::from(message), &mut ids);
+        flow.apply(&callback_failed(number, None), START_MS + i64::from(message), &mut ids);
         flow.apply(&receipt(message, 0, Status::Failed), START_MS + i64::from(message), &mut ids);
         while let Some(number) = flow.callbacks.first().map(|first| first.number) {
-            flow.apply(&Event::CallbackDone { number }, START_MS + i64::from(message), &mut ids);
+            flow.apply(&callback_done(number), START_MS + i64::from(message), &mut ids);
         }
         assert_eq!(flow.callbacks.dead().count(), usize::from(message + 1).min(8));
     }

@@ -139,11 +139,13 @@ impl Flows for Faulty {
                 Event::Handed { .. } | Event::Unanswered { .. } if self.plants(Bug::ForgetHandOver) => {
                     return Ok(Applied { changed: true, notes: vec![] });
                 }
-                Event::Deferred { message, part, at_ms, .. } if self.plants(Bug::ForgetUnknown) => {
-                    Event::Deferred { message, part, at_ms, unknown: false }
+                Event::Deferred { message, part, at_ms, carrier, reason, .. }
+                    if self.plants(Bug::ForgetUnknown) =>
+                {
+                    Event::Deferred { message, part, at_ms, unknown: false, carrier, reason }
                 }
-                Event::CallbackFailed { number, .. } if self.plants(Bug::ForgetCallback) => {
-                    Event::CallbackDone { number }
+                Event::CallbackFailed { number, attempt, .. } if self.plants(Bug::ForgetCallback) => {
+                    Event::CallbackDone { number, attempt }
                 }
                 event => event,
             };

@@ -14,7 +14,8 @@ const COMPRESSED: u8 = 2;
 
 /// The dictionaries, from number 1 on. Documents need the one that they were written with for ever: the last
 /// one is for writing, and none is changed or taken away. `store/examples/dictionary.rs` makes one.
-const DICTIONARIES: [&[u8]; 1] = [include_bytes!("../dictionaries/1.zdict")];
+const DICTIONARIES: [&[u8]; 2] =
+    [include_bytes!("../dictionaries/1.zdict"), include_bytes!("../dictionaries/2.zdict")];
 /// The number of the last one.
 const NEWEST: u8 = DICTIONARIES.len() as u8;
 /// Of zstd's levels: higher ones take four times as long for a twentieth less (docs/performance.md).
@@ -198,8 +199,24 @@ mod tests {
     }
 
     #[test]
-    fn documents_are_a_quarter_of_their_json() {
-        let of = |size: fn(&Flow) -> usize| flows(500).iter().map(size).sum::<usize>();
+    fn what_was_written_with_an_older_dictionary_is_read() {
+        for flow in flows(100) {
+            let plain = rmp_serde::to_vec_named(&flow).unwrap();
+            for (number, dictionary) in (1..).zip(DICTIONARIES) {
+                let mut compressor = Compressor::with_dictionary(LEVEL, dictionary).unwrap();
+                compressor.include_dictid(false).unwrap();
+                let frame = compressor.compress(&plain).unwrap();
+                let document = [&[COMPRESSED, number], frame.as_slice()].concat();
+                assert_eq!(decode(&document).unwrap(), flow);
+                assert_eq!(is_current(&document), number == NEWEST);
+            }
+        }
+    }
+
+    #[test]
+    fn documents_of_ended_flows_are_a_quarter_of_their_json() {
+        let ended: Vec<Flow> = flows(1000).into_iter().filter(|flow| flow.state.status.is_final()).collect();
+        let of = |size: fn(&Flow) -> usize| ended.iter().map(size).sum::<usize>();
         let json = of(|flow| serde_json::to_vec(flow).unwrap().len());
         let packed = of(|flow| encode(flow).unwrap().octets.len());
         assert!(packed * 4 < json, "{packed} of {json}");

@@ -78,7 +78,12 @@ async fn a_part_is_found_by_its_recipient_after_a_restart_and_only_while_it_wait
         apply(&store, flow, handed(0)).await;
     }
     let refusal = LateRefusal::Final { detail: Detail::FAILED, description: None };
-    apply(&store, refused, Event::RefusedLate { message: 0, part: 0, unknown: 0, refusal }).await;
+    apply(
+        &store,
+        refused,
+        Event::RefusedLate { message: 0, part: 0, unknown: 0, carrier: "c".into(), refusal },
+    )
+    .await;
     store.erase("app".into(), vec![erased], 1020).await.unwrap();
     assert!(matches!(deliver(&store, "m0", Some("15550100")).await, Matched::Early));
     store.close().await;

@@ -1,6 +1,7 @@
 //! `switchback send`, `track`, `search` and `export`: the API from the command line.
 
 use crate::client::Account;
+use crate::course;
 use crate::output::{self, complain, say};
 use crate::table::{Table, table};
 use anyhow::Context;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use uuid::Uuid;
 use wire::channel::MessageView;
+use wire::events::EventsView;
 use wire::search::{FieldName, FilterRequest, Operator, PageView};
 use wire::tracking::ErasedView;
 
@@ -35,6 +37,12 @@ pub struct Track {
     account: Account,
     /// The tracking id that the send answered with.
     id: Uuid,
+    /// Show its course for people, also where the output is no terminal.
+    #[arg(long)]
+    course: bool,
+    /// Print the tracking as JSON, as it is done where the output is no terminal.
+    #[arg(long, conflicts_with = "course")]
+    json: bool,
 }
 
 #[derive(clap::Args)]
@@ -163,8 +171,19 @@ impl Send {
 impl Track {
     pub async fn run(self) -> anyhow::Result<()> {
         let path = format!("/failover/tracking/{}", self.id);
-        let answer = self.account.login().await?.call(Method::GET, &path, None).await?;
-        say!("{}", answer.json()?);
+        let api = self.account.login().await?;
+        let answer = api.call(Method::GET, &path, None).await?;
+        if self.json || !(self.course || output::is_terminal()) {
+            say!("{}", answer.json()?);
+            return Ok(());
+        }
+        let events = api.call(Method::GET, &format!("{path}/events"), None).await?;
+        let events: EventsView = events.read("events")?;
+        say!("{}", course::summary(&answer.read("a tracking")?));
+        say!("{}", course::course(&events));
+        if events.left_out > 0 {
+            say!("{} events are left out after the first ones", events.left_out);
+        }
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ mod app;
 mod call;
 mod callbacks;
 mod client;
+mod course;
 mod demo;
 mod documents;
 mod flows;
@@ -53,7 +54,7 @@ enum Command {
     App(app::App),
     /// Send a flow: a JSON file with the body of POST /failover, or - for standard input.
     Send(api::Send),
-    /// Show what became of a flow.
+    /// Show what became of a flow, and how: on a terminal for people, elsewhere as JSON.
     Track(api::Track),
     /// Cancel a flow that has not ended: nothing more of it is handed to a carrier.
     Cancel(api::Cancel),

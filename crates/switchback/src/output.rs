@@ -54,6 +54,11 @@ pub fn failed() -> bool {
     FAILED.load(Ordering::Relaxed)
 }
 
+/// Whether standard output is a terminal, and so read by a person.
+pub fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// Standard output for data that others read: a terminal gets it in lines that don't steer it, a pipe or a
 /// file as it is.
 pub fn data() -> Box<dyn Write> {

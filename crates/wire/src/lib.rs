@@ -6,6 +6,8 @@ pub mod channel;
 mod country;
 pub mod error_body;
 #[allow(missing_docs)] // Its members are the contract's.
+pub mod events;
+#[allow(missing_docs)] // Its members are the contract's.
 pub mod health;
 pub mod message_filter;
 pub mod parameters;
@@ -15,6 +17,8 @@ pub mod read_search;
 pub mod read_send;
 pub mod read_step;
 mod reader;
+#[allow(missing_docs)] // Its members are the contract's.
+pub mod refusals;
 #[allow(missing_docs)] // Its members are the contract's.
 pub mod search;
 #[allow(missing_docs)] // Its members are the contract's.

@@ -1,6 +1,6 @@
 //! The words of the contract, as the description lists them.
 
-use flow::{Channel, FlowStatus, Rule};
+use flow::{Channel, FlowStatus, Occurrence, Rule};
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, SchemaType, Type};
@@ -27,6 +27,11 @@ pub fn flow_statuses() -> Object {
 pub fn message_statuses(channel: Channel) -> Object {
     let rules = channel.rules();
     one_of(rules.statuses().map(|status| rules.tracking_name(status)))
+}
+
+/// What can happen to a flow.
+pub fn events() -> Object {
+    one_of(Occurrence::NAMES)
 }
 
 /// The rules that a request can break.

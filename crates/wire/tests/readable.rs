@@ -58,7 +58,7 @@ fn flow() -> Flow {
     let mut flow = sample::flow(steps, Some(CallbackStrategy::OnChange), 1_800_000_000_000, &mut ids);
     let refused = |message, part| {
         let description = Some("refused".to_owned());
-        Event::Refused { message, part, detail: Detail::FAILED, description }
+        Event::Refused { message, part, carrier: None, detail: Detail::FAILED, description }
     };
     let submitted = |message| sample::submitted(message, 0, "eager", &format!("reference {message}"));
     for event in [refused(0, 0), submitted(1), refused(1, 1), submitted(2)] {

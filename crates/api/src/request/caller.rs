@@ -7,9 +7,9 @@ use super::scope::{Grant, Grants, Right, Sends};
 use crate::error::ApiError;
 use crate::state::Api;
 use axum::extract::FromRequestParts;
-use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, TRANSFER_ENCODING};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
 use flow::{Channel, ChannelSet};
 use std::marker::PhantomData;
 use std::num::NonZeroU32;
@@ -37,6 +37,12 @@ fn require(grants: Grants, grant: Grant) -> Result<(), ApiError> {
     if grants.include(grant) { Ok(()) } else { Err(ApiError::Forbidden(grant.role())) }
 }
 
+/// The token of an `Authorization` header.
+pub(crate) fn bearer(header: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = header.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
 /// As how many requests one counts: a large body costs as many small ones.
 fn count_of(headers: &HeaderMap) -> NonZeroU32 {
     // A length that is not told is at most this; a larger one is refused.
@@ -49,15 +55,11 @@ impl<R: Right> FromRequestParts<Arc<Api>> for Caller<R> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Caller<R>, ApiError> {
-        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let header = header.ok_or(ApiError::Unauthorized("an Authorization: Bearer header is required"))?;
-        let Identity { application, grants } = match header.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-                let peer = peer_of(parts, &api.settings.trusted_proxies);
-                api.gate.admit(&api.service, token.trim(), peer, count_of(&parts.headers)).await?
-            }
-            _ => return Err(ApiError::Unauthorized("an Authorization: Bearer header is required")),
-        };
+        let token = parts.headers.get(AUTHORIZATION).and_then(bearer);
+        let token = token.ok_or(ApiError::Unauthorized("an Authorization: Bearer header is required"))?;
+        let peer = peer_of(parts, &api.settings.trusted_proxies);
+        let admitted = api.gate.admit(&api.service, token, peer, count_of(&parts.headers)).await;
+        let Identity { application, grants } = admitted?;
         require(grants, R::GRANT)?;
         Ok(Caller { application, grants, right: PhantomData })
     }

@@ -95,6 +95,14 @@ impl Gate {
         Ok(caller)
     }
 
+    /// The application of a token that was used a short time ago.
+    pub(crate) fn recent(&self, token: &str) -> Option<Arc<Application>> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return None;
+        }
+        self.cached.read().get(&Token::hash_of(token)).map(|known| Arc::clone(&known.application))
+    }
+
     async fn identify(&self, service: &Service, hash: [u8; 32], peer: Peer) -> Result<Identity, ApiError> {
         let now_ms = now_ms();
         if let Some(known) = self.cached.read().get(&hash)

@@ -1,6 +1,7 @@
 //! Tracking, searching and erasing flows.
 
 pub(crate) mod erase;
+pub(crate) mod events;
 mod export;
 mod page;
 pub(crate) mod search;
@@ -16,4 +17,5 @@ pub(crate) fn router() -> Router<Arc<Api>> {
     Router::new()
         .route("/failover/tracking", post(search::post).delete(erase::delete_all))
         .route("/failover/tracking/{trackingId}", get(track::get).delete(erase::delete))
+        .route("/failover/tracking/{trackingId}/events", get(events::get))
 }

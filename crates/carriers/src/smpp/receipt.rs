@@ -82,12 +82,13 @@ pub(super) fn read(message: &Message, config: &SmppConfig) -> Delivered {
         (Some(reference), Ok(end)) => {
             let Meaning { status, detail } = meaning::refined(end, error.as_ref(), config);
             let stat = word.unwrap_or_default();
-            let description = match error {
-                Some(error) => format!("stat {stat}, err {}", error.text),
+            let error = error.map(|error| error.text);
+            let description = match &error {
+                Some(error) => format!("stat {stat}, err {error}"),
                 None => format!("stat {stat}"),
             };
             let detail = detail.unwrap_or(Detail::plain(status));
-            let receipt = Receipt { description: Some(description), ..Receipt::new(status, detail) };
+            let receipt = Receipt { description: Some(description), error, ..Receipt::new(status, detail) };
             Delivered::Receipt { reference, recipient, receipt }
         }
         (reference, end) => {

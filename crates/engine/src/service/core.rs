@@ -4,6 +4,7 @@ use super::costly::Searches;
 use super::readiness::Readiness;
 use crate::config::Settings;
 use crate::core::Engine;
+use crate::refusals::Refusals;
 use flow::{ChannelSet, Limits};
 use index::Index;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ pub struct Service {
     pub(super) engine: Arc<Engine>,
     pub(super) searches: Searches,
     pub(super) readiness: Readiness,
+    pub(super) refusals: Refusals,
     /// The channels that some carrier carries.
     pub(super) carried: ChannelSet,
     /// How long a minute of a time to live lasts, milliseconds.
@@ -37,6 +39,7 @@ impl Service {
             engine,
             searches: Searches::new(&settings.limits, searches),
             readiness: Readiness::default(),
+            refusals: Refusals::default(),
             carried: carried.fold(ChannelSet::default(), |set, &channel| set.with(channel)),
             minute_ms: settings.engine.minute.as_millis() as u64,
             lenient_order: settings.engine.lenient_order,

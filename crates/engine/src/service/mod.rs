@@ -11,6 +11,7 @@ mod find;
 mod inbound;
 mod readiness;
 mod receive;
+mod refusals;
 mod short_link;
 mod suppress;
 mod tokens;

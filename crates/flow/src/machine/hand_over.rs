@@ -6,6 +6,7 @@ use crate::detail::Detail;
 use crate::event::LateRefusal;
 use crate::flow::Flow;
 use crate::flow_status::FlowStatus;
+use crate::occurrence::Occurrence;
 use crate::part::{CarrierRef, Covers, Part, StatusRecord, Submit};
 use crate::price::{Price, Rate};
 use crate::status::Status;
@@ -18,6 +19,17 @@ impl Flow {
         state.submit = Submit::Handed { attempts, unknown };
         state.covers = covers;
         true
+    }
+
+    /// A part that was handed over and that nobody knows more of: only its history changes, once.
+    pub(super) fn unanswered(&mut self, message: u16, part: u16, covers: Covers) -> bool {
+        if self.hand(message, part, covers) {
+            return true;
+        }
+        let is_handed =
+            self.part_mut(message, part).is_some_and(|part| matches!(part.submit, Submit::Handed { .. }));
+        let last = self.history.last_of(message, part);
+        is_handed && matches!(last, Some(last) if !matches!(last, Occurrence::Unknown { .. }))
     }
 
     pub(super) fn reserve(&mut self, message: u16, part: u16, price: Price) -> bool {
@@ -184,7 +196,7 @@ impl Flow {
             LateRefusal::Final { detail, description } => {
                 self.refused(message, part, detail, description.as_ref(), transition);
             }
-            LateRefusal::Temporary { at_ms } if live => {
+            LateRefusal::Temporary { at_ms, .. } if live => {
                 let attempts = attempts.saturating_add(1);
                 state.submit = Submit::Owed { at_ms: *at_ms, attempts, unknown: 0 };
                 transition.applied.changed = true;

@@ -2,6 +2,7 @@
 
 mod hand_over;
 mod provisional;
+mod record;
 mod report;
 mod transition;
 
@@ -10,13 +11,18 @@ use crate::detail::Detail;
 use crate::event::{Applied, Event, Note};
 use crate::flow::{CallbackStrategy, Flow, NewFlow};
 use crate::flow_status::{FlowStatus, StatusCode};
+use crate::history::History;
 use crate::part::{Covers, Part, StatusRecord, Submit};
 use crate::price::Price;
 use crate::state::{Message, State};
 use crate::status::Status;
 use provisional::provisional;
+use record::Known;
 use transition::{Before, Transition};
 use uuid::Uuid;
+
+/// What is shown of a part that is not sent to who opted out.
+const SUPPRESSED: &str = "The recipient is on the application's list of opt-outs.";
 
 /// What an event may have changed.
 enum Effect {
@@ -58,46 +64,59 @@ impl Flow {
             callbacks_made: 0,
             callback_bytes_max: new.callback_bytes_max,
             callbacks_ended: false,
+            history: History::default(),
             old_dead_callbacks: Vec::new(),
         };
         flow.start_next(now_ms, ids);
+        flow.record_acceptance();
         flow
     }
 
     /// Applies an event. `now_ms` is the time of the application; `ids` draws new ids.
     pub fn apply(&mut self, event: &Event, now_ms: i64, ids: &mut dyn FnMut() -> Uuid) -> Applied {
-        let status = self.state.status;
+        let known = Known::of(self);
         let keep = self.callbacks.keep_changes();
         let before =
             keep.then(|| Before { flow: FlowBefore::of(&self.state), parts: Vec::new(), started: 0 });
-        let mut transition = Transition { now_ms, ids, applied: Applied::default(), before };
+        let mut transition = Transition { now_ms, ids, applied: Applied::default(), left_with: None, before };
         let effect = self.perform(event, &mut transition);
-        if !transition.applied.changed || matches!(effect, Effect::Callbacks) {
-            return transition.applied;
+        if transition.applied.changed {
+            self.follow(effect, known.status, &mut transition);
+            self.record(event, known, &transition);
         }
-        self.state.updated_ms = self.state.updated_ms.max(now_ms);
-        let Effect::Tracking { kind, is_status } = effect else { return transition.applied };
+        transition.applied
+    }
+
+    /// Decides what follows from a change, and owes the callbacks that tell of it. `status` is the flow's
+    /// status before.
+    fn follow(&mut self, effect: Effect, status: FlowStatus, transition: &mut Transition<'_>) {
+        if matches!(effect, Effect::Callbacks) {
+            return;
+        }
+        self.state.updated_ms = self.state.updated_ms.max(transition.now_ms);
+        let Effect::Tracking { kind, is_status } = effect else { return };
         if is_status {
-            self.decide(&mut transition);
+            self.decide(transition);
         }
-        let Transition { applied, before, .. } = transition;
-        if let Some(before) = before {
+        if let Some(before) = transition.before.take() {
             self.keep_change(kind, before);
         }
         if is_status {
             self.owe_callback(status);
         }
-        applied
     }
 
     /// Does what the event says, decides nothing that follows from it, and returns what it may have changed.
     fn perform(&mut self, event: &Event, transition: &mut Transition<'_>) -> Effect {
         let shown = |kind| Effect::Tracking { kind, is_status: true };
         let changed = |changed: bool| Applied { changed, notes: Vec::new() };
-        let callback_bytes = self.callback_bytes_max as usize;
         match event {
-            Event::Handed { message, part, covers, .. } | Event::Unanswered { message, part, covers, .. } => {
+            Event::Handed { message, part, covers, .. } => {
                 transition.applied = changed(self.hand(*message, *part, *covers));
+                Effect::Internal
+            }
+            Event::Unanswered { message, part, covers, .. } => {
+                transition.applied = changed(self.unanswered(*message, *part, *covers));
                 Effect::Internal
             }
             Event::Reserved { message, part, price } => {
@@ -108,7 +127,7 @@ impl Flow {
                 transition.applied = changed(self.expected(*message, *part, *covers));
                 Effect::Internal
             }
-            Event::Deferred { message, part, at_ms, unknown } => {
+            Event::Deferred { message, part, at_ms, unknown, .. } => {
                 transition.applied = changed(self.deferred(*message, *part, *at_ms, *unknown));
                 Effect::Internal
             }
@@ -120,11 +139,16 @@ impl Flow {
                 let is_status = self.submitted(*message, *part, carrier, rate.as_ref(), *covers, transition);
                 Effect::Tracking { kind: ChangeKind::Taken, is_status }
             }
-            Event::Refused { message, part, detail, description } => {
+            Event::Refused { message, part, detail, description, .. } => {
                 self.refused(*message, *part, detail, description.as_ref(), transition);
                 shown(ChangeKind::Refused)
             }
-            Event::RefusedLate { message, part, unknown, refusal } => {
+            Event::Suppressed { message, part } => {
+                let description = Some(SUPPRESSED.to_owned());
+                self.refused(*message, *part, &Detail::OPTED_OUT, description.as_ref(), transition);
+                shown(ChangeKind::Refused)
+            }
+            Event::RefusedLate { message, part, unknown, refusal, .. } => {
                 match self.refused_late(*message, *part, *unknown, refusal, transition) {
                     true => shown(ChangeKind::Refused),
                     false => Effect::Internal,
@@ -142,23 +166,31 @@ impl Flow {
                 self.cancel(transition);
                 shown(ChangeKind::Cancelled)
             }
-            Event::CallbackDone { number } => {
-                transition.applied = changed(self.callbacks.done(*number));
+            Event::CallbackDone { .. }
+            | Event::CallbackFailed { .. }
+            | Event::CallbacksEnded { .. }
+            | Event::CallbacksReplayed => {
+                transition.applied = changed(self.change_callbacks(event, transition.now_ms));
                 Effect::Callbacks
             }
-            Event::CallbackFailed { number, at_ms, error } => {
-                transition.applied = changed(self.callbacks.failed(*number, *at_ms, error, callback_bytes));
-                Effect::Callbacks
+        }
+    }
+
+    /// Does what an event of callbacks says; returns whether that changed them.
+    fn change_callbacks(&mut self, event: &Event, now_ms: i64) -> bool {
+        let octets = self.callback_bytes_max as usize;
+        match event {
+            Event::CallbackDone { number, .. } => self.callbacks.done(*number),
+            Event::CallbackFailed { number, at_ms, error, .. } => {
+                self.callbacks.failed(*number, *at_ms, error, octets)
             }
-            Event::CallbacksEnded { number, error } => {
-                transition.applied = changed(self.callbacks.end(*number, error, callback_bytes));
-                self.callbacks_ended |= transition.applied.changed;
-                Effect::Callbacks
+            Event::CallbacksEnded { number, error, .. } => {
+                let ended = self.callbacks.end(*number, error, octets);
+                self.callbacks_ended |= ended;
+                ended
             }
-            Event::CallbacksReplayed => {
-                transition.applied = changed(self.callbacks.replay(transition.now_ms));
-                Effect::Callbacks
-            }
+            Event::CallbacksReplayed => self.callbacks.replay(now_ms),
+            _ => false,
         }
     }
 
@@ -231,6 +263,7 @@ impl Flow {
             if let Some(before) = &mut transition.before {
                 before.started += 1;
             }
+            transition.left_with = Some(status);
             transition.applied.notes.push(Note::Failover);
             return;
         }

@@ -3,6 +3,7 @@
 use crate::callbacks::{FlowBefore, PartBefore};
 use crate::event::Applied;
 use crate::part::Part;
+use crate::status::Status;
 use uuid::Uuid;
 
 /// An event while it is applied: the time and the ids that it is given, and what it did so far.
@@ -10,6 +11,8 @@ pub(super) struct Transition<'a> {
     pub(super) now_ms: i64,
     pub(super) ids: &'a mut dyn FnMut() -> Uuid,
     pub(super) applied: Applied,
+    /// The status that started the next step.
+    pub(super) left_with: Option<Status>,
     /// What it replaced; absent: no callback needs it.
     pub(super) before: Option<Before>,
 }

@@ -6,7 +6,7 @@ use crate::channel::viber::{Action, ViberBody, ViberMessage, ViberTemplate};
 use crate::channel::voice::Verb;
 use crate::channel::{Channel, Content};
 use crate::detail::Detail;
-use crate::event::Event;
+use crate::event::{Attempt, Event};
 use crate::flow::{CALLBACK_BYTES, Callback, CallbackStrategy, Flow, NewFlow};
 use crate::flow_status::FlowKind;
 use crate::part::{CarrierRef, Covers, Submit};
@@ -41,6 +41,8 @@ const URLS: [&str; 4] = [
     "https://hooks.example.org/v1/failover",
     "http://localhost:8080/callback",
 ];
+/// Why carriers do not take a message yet.
+const REASONS: [&str; 4] = ["throttled", "not bound", "queue full", "not connected"];
 /// Draws a number below another one.
 type Draw<'a> = &'a mut dyn FnMut(usize) -> usize;
 
@@ -138,20 +140,32 @@ fn event(random: Draw<'_>, flow: &Flow, now_ms: i64) -> Event {
     let parts = &flow.state.messages[usize::from(message)].parts;
     let part = random(parts.len()) as u16;
     let carrier = *one(random, &["smsc", "smsc-2", "viber", "trunk", "vonage", "twilio"]);
-    if let Some(callback) = flow.callbacks.first().filter(|_| random(3) == 0) {
-        let number = callback.number;
-        return match random(5) {
-            0 => Event::CallbackFailed { number, at_ms: Some(now_ms + 1000), error: "status 503".into() },
-            _ => Event::CallbackDone { number },
+    if let Some(callback) = flow.callbacks.first().filter(|_| random(2) == 0) {
+        let (number, took_ms) = (callback.number, random(200) as u32);
+        return match random(6) {
+            0 => {
+                let (at_ms, error) = (Some(now_ms + 1000), "the target answered 503".into());
+                let attempt = Attempt { status: Some(503), took_ms };
+                Event::CallbackFailed { number, at_ms, error, attempt }
+            }
+            _ => Event::CallbackDone { number, attempt: Attempt { status: Some(200), took_ms } },
         };
     }
     match parts[usize::from(part)].submit {
-        Submit::Owed { .. } => Event::Handed { message, part, carrier: carrier.into(), covers: Covers::Part },
-        Submit::Handed { .. } if random(8) == 0 => {
-            let description = Some("Invalid Dest Addr (0x0b)".to_owned());
-            Event::Refused { message, part, detail: Detail::FAILED, description }
+        // Most carriers may be handed a part again.
+        Submit::Owed { .. } if random(4) == 0 => {
+            Event::Handed { message, part, carrier: carrier.into(), covers: Covers::Part }
         }
-        Submit::Handed { .. } => {
+        Submit::Owed { .. } if random(12) == 0 => {
+            let (at_ms, reason) = (now_ms + 1 + random(60_000) as i64, *one(random, &REASONS));
+            let (carrier, unknown) = (carrier.into(), random(8) == 0);
+            Event::Deferred { message, part, at_ms, unknown, carrier, reason }
+        }
+        Submit::Owed { .. } | Submit::Handed { .. } if random(8) == 0 => {
+            let (carrier, description) = (Some(carrier.into()), Some("Invalid Dest Addr (0x0b)".to_owned()));
+            Event::Refused { message, part, carrier, detail: Detail::FAILED, description }
+        }
+        Submit::Owed { .. } | Submit::Handed { .. } => {
             let reference = match random(3) {
                 0 => id(random, now_ms).to_string(),
                 1 => digits(random, 10),
@@ -168,8 +182,15 @@ fn event(random: Draw<'_>, flow: &Flow, now_ms: i64) -> Event {
         Submit::Done => {
             let rules = flow.steps[usize::from(message)].channel().rules();
             let statuses: Vec<_> = rules.statuses().collect();
-            let status = *one(random, &statuses);
-            let receipt = Receipt { at_ms: Some(now_ms), ..Receipt::new(status, Detail::plain(status)) };
+            let successes: Vec<_> = rules.statuses().filter(|status| status.is_success()).collect();
+            let status = if random(2) == 0 { *one(random, &statuses) } else { *one(random, &successes) };
+            let (description, error) = match random(3) {
+                0 if status.is_success() => (Some("stat DELIVRD, err 000".to_owned()), Some("000".into())),
+                0 => (Some("stat UNDELIV, err 011".to_owned()), Some("011".into())),
+                _ => (None, None),
+            };
+            let receipt = Receipt::new(status, Detail::plain(status));
+            let receipt = Receipt { at_ms: Some(now_ms), description, error, ..receipt };
             Event::Receipt { message, part, receipt }
         }
     }

@@ -3,6 +3,7 @@
 
 mod callbacks;
 mod callee;
+mod course;
 mod edge;
 mod http;
 mod jasmin;
@@ -16,6 +17,7 @@ mod privacy;
 mod provider;
 mod providers;
 mod puppet;
+mod refusals;
 mod routing;
 mod sandbox;
 mod searching;

@@ -12,7 +12,7 @@ use store::{Admin, ApplicationSettings, Keyring, NewApplication, SqliteAdmin};
 const SECRET: &str = "the code is 4711-xyzzy";
 
 /// What documents are compressed with (`store/src/document.rs`).
-const DICTIONARY: &[u8] = include_bytes!("../../../store/dictionaries/1.zdict");
+const DICTIONARY: &[u8] = include_bytes!("../../../store/dictionaries/2.zdict");
 /// How a zstd frame begins (RFC 8878, 3.1.1).
 const FRAME: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
 
@@ -67,16 +67,19 @@ async fn nothing_is_left_of_an_erased_flow() {
     let waiting = server.send(&json!({"flow": [viber(1, kept_to), secret(2, waiting_to)]})).await;
     server.track_to_end(&done).await;
     until("the index is written", || flows_of_index(&server) == Some(2)).await;
-    assert!(!files_with(&server.data, SECRET).is_empty());
+    // The member of documents that has their history.
+    let history = "history";
+    assert!([SECRET, history].iter().all(|text| !files_with(&server.data, text).is_empty()));
 
     for id in [&done, &waiting] {
         let path = format!("/failover/tracking/{id}");
         assert_eq!(answer(server.request(Method::DELETE, &path)).await.0, 204);
         assert_eq!(answer(server.request(Method::GET, &path)).await.0, 404);
+        assert_eq!(answer(server.request(Method::GET, &format!("{path}/events"))).await.0, 404);
         assert_eq!(answer(server.request(Method::DELETE, &path)).await.0, 404);
     }
     assert_eq!(server.search("", json!([])).await["totalElements"], 0);
-    for text in [SECRET, done_to, waiting_to, &waiting_to[4..]] {
+    for text in [SECRET, history, done_to, waiting_to, &waiting_to[4..]] {
         until(text, || files_with(&server.data, text).is_empty()).await;
     }
     until("the index's files follow", || flows_of_index(&server) == Some(0)).await;

@@ -65,7 +65,16 @@ pub async fn dead_callbacks_are_listed_and_replayed_from_beside<B: Backend>(back
     let (number, webhook_id) =
         now.callbacks.first().map(|first| (first.number, now.webhook_id(first))).unwrap();
     store
-        .apply(flow.id, Event::CallbackFailed { number, at_ms: None, error: "404".into() }, 1001)
+        .apply(
+            flow.id,
+            Event::CallbackFailed {
+                number,
+                at_ms: None,
+                error: "404".into(),
+                attempt: flow::Attempt::default(),
+            },
+            1001,
+        )
         .await
         .unwrap();
 

@@ -29,7 +29,7 @@ fn handed(part: u16) -> Event {
 }
 
 fn unanswered(part: u16) -> Event {
-    Event::Unanswered { message: 0, part, carrier: "c".into(), covers: Covers::Part }
+    Event::Unanswered { message: 0, part, carrier: "c".into(), covers: Covers::Part, reason: "lost" }
 }
 
 async fn apply(store: &impl Store, id: Uuid, event: Event) {
@@ -200,7 +200,8 @@ pub async fn a_carrier_that_takes_whole_messages_reports_on_the_whole_message<B:
     let store = open(backend, &Keyring::default()).await.store;
     let flow = sms(&store, FIRST, &"a".repeat(300)).await;
     let covers = Covers::Message;
-    apply(&store, flow, Event::Unanswered { message: 0, part: 0, carrier: "c".into(), covers }).await;
+    let (message, part, carrier, reason) = (0, 0, "c".into(), "lost");
+    apply(&store, flow, Event::Unanswered { message, part, carrier, covers, reason }).await;
     deliver(&store, "m1", Some(FIRST)).await;
     assert_eq!(statuses(&store, flow).await, [Status::Delivered; 2]);
 }

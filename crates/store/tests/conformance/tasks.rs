@@ -28,7 +28,10 @@ pub async fn what_is_owed_survives_a_restart<B: Backend>(backend: &B) {
     store.receipt(of("r1"), None, delivered(), 1020).await.unwrap();
     let claims = store.claim(Lane::Callback, 10, 1020, 60_000, &mut admit_all).await.unwrap();
     assert!(matches!(claims[0].task, TaskKind::Callback { .. }));
-    let done = Event::CallbackDone { number: claims[0].flow.callbacks.first().unwrap().number };
+    let done = Event::CallbackDone {
+        number: claims[0].flow.callbacks.first().unwrap().number,
+        attempt: flow::Attempt::default(),
+    };
     store.apply(flow.id, done, 1030).await.unwrap();
     backend.close(&store).await;
 

@@ -15,7 +15,10 @@ pub async fn pruning_takes_old_closed_flows_only<B: Backend>(backend: &B) {
         store.apply(flow.id, submitted(0, 0, "c", reference), 9000).await.unwrap();
         store.receipt(of(reference), None, delivered(), 9000).await.unwrap();
         let number = load(&store, flow.id).await.callbacks.first().unwrap().number;
-        store.apply(flow.id, Event::CallbackDone { number }, 9000).await.unwrap();
+        store
+            .apply(flow.id, Event::CallbackDone { number, attempt: flow::Attempt::default() }, 9000)
+            .await
+            .unwrap();
     }
     let cutoffs = Cutoffs { flows_before_ms: 5000, keys_before_ms: 0, unmatched_before_ms: 0 };
     assert_eq!(store.prune(cutoffs, 10).await.unwrap().flows, 1);

@@ -49,6 +49,12 @@ fn a_flow_is_sent_tracked_and_found() {
     let id = sent["trackingId"].as_str().unwrap();
     let output = run(&["track", id], &environment);
     assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["trackingId"], id);
+    let output = run(&["track", id, "--json"], &environment);
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["trackingId"], id);
+    let output = run(&["track", id, "--course"], &environment);
+    for words in [id, "accepted", "step 1 (Sms): started"] {
+        assert!(text(&output.stdout).contains(words), "{words} in {output:?}");
+    }
     let output = run(&["search", "--to", "ends_with:10", "--type", "is_not:Voice", "--json"], &environment);
     assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["totalElements"], 1);
     let output = run(&["search", "--status", "Queued", "--from-date", "2100-01-01"], &environment);

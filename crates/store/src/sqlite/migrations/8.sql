@@ -1,0 +1,2 @@
+-- Flows have a history from now on, and documents a dictionary that knows such: nothing changes here. An older program
+-- would write flows back without it, and could not read the others: the version keeps it away.

@@ -1,0 +1,209 @@
+//! The course of a flow for people: what happened, when, and the time between.
+
+use crate::table::{Table, table};
+use std::fmt::Write;
+use wire::events::{EventView, EventsView};
+use wire::time::parse_iso;
+use wire::tracking::TrackingView;
+
+/// What became of a flow, in a line.
+pub fn summary(tracking: &TrackingView) -> String {
+    let code = tracking.status_code.map(|code| format!(" (code {code})")).unwrap_or_default();
+    let by = tracking.termination_channel.as_ref().map(|channel| format!(" by {channel}"));
+    format!(
+        "{}: {}{}{code}, price {:?}",
+        tracking.tracking_id,
+        tracking.status,
+        by.unwrap_or_default(),
+        tracking.total_price
+    )
+}
+
+/// What happened to a flow, a line each.
+pub fn course(events: &EventsView) -> Table {
+    let mut table = table(["at", "after", "what happened"]);
+    let mut before_ms = None;
+    for event in &events.events {
+        let at_ms = parse_iso(&event.at);
+        let after = at_ms.zip(before_ms).map(|(at_ms, before_ms)| pause(at_ms - before_ms));
+        table.add_row([event.at.clone(), after.unwrap_or_default(), sentence(event)]);
+        before_ms = at_ms;
+    }
+    table.align_right(1);
+    table
+}
+
+/// A time between two events.
+fn pause(ms: i64) -> String {
+    match ms {
+        ..1000 => format!("{ms} ms"),
+        1000..60_000 => format!("{:.1} s", ms as f64 / 1000.0),
+        60_000..3_600_000 => format!("{} min {} s", ms / 60_000, ms / 1000 % 60),
+        _ => format!("{} h {} min", ms / 3_600_000, ms / 60_000 % 60),
+    }
+}
+
+/// What happened, in words.
+fn sentence(event: &EventView) -> String {
+    let carrier = event.carrier.as_deref().unwrap_or("no carrier");
+    let until = |words: &str| event.until.as_ref().map(|until| format!("{words} {until}"));
+    let why = event.description.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+    let said = match &*event.event {
+        "step_started" => format!("started{}", cause(event)),
+        "handed_over" => format!("handed to {carrier}, attempt {}", event.attempt.unwrap_or(1)),
+        "taken" => format!("{carrier} took it as {}", event.reference.as_deref().unwrap_or("?")),
+        "deferred" => {
+            let again = until("; again at").unwrap_or_else(|| "; its step had been left".to_owned());
+            format!("{carrier} did not take it{why}{again}")
+        }
+        "refused" if event.carrier.is_none() => format!("no carrier can take it: {}", reason(event)),
+        "refused" => format!("{carrier} refused it: {}", reason(event)),
+        "unknown" => {
+            let then = until("; sent again at").unwrap_or_else(|| "; waits for a receipt".to_owned());
+            format!("{carrier} did not answer{why} and may have it{then}")
+        }
+        "receipt" => receipt(event),
+        "expired" => "its time to live was over".to_owned(),
+        "suppressed" => "not sent: the recipient opted out".to_owned(),
+        "unpayable" => "not sent: the balance can't pay it".to_owned(),
+        "cancelled" => format!("cancelled by the {}", event.by.as_deref().unwrap_or("application")),
+        "ended" => format!("ended: {}", event.status.as_deref().unwrap_or_default()),
+        "callback" => callback(event),
+        other => other.to_owned(),
+    };
+    match (event.order, &event.channel, event.part) {
+        (Some(order), Some(channel), Some(part)) => format!("step {order} ({channel}), part {part}: {said}"),
+        (Some(order), Some(channel), None) => format!("step {order} ({channel}): {said}"),
+        _ => said,
+    }
+}
+
+/// Why a step was started.
+fn cause(event: &EventView) -> String {
+    match (event.because.as_deref(), &event.status) {
+        (Some("ttl"), _) => ", since the time to live of the one before was over".to_owned(),
+        (Some("status"), Some(status)) => format!(", since the one before was {status}"),
+        _ => String::new(),
+    }
+}
+
+/// Why something was refused.
+fn reason(event: &EventView) -> String {
+    let detail = event.detailed_status.as_deref().unwrap_or_default();
+    let words = event.description.as_ref().map(|words| format!(" ({words})"));
+    format!("{detail}{}", words.unwrap_or_default())
+}
+
+fn receipt(event: &EventView) -> String {
+    let mut said = format!("{}: {}", event.status.as_deref().unwrap_or_default(), reason(event));
+    if let Some(error) = &event.network_error {
+        // Writing to a text does not fail.
+        let _ = write!(said, ", network error {error}");
+    }
+    if event.late {
+        said.push_str(", after the step had been left");
+    }
+    said
+}
+
+fn callback(event: &EventView) -> String {
+    let result = match event.result.as_deref() {
+        Some("given_up") => "given up",
+        Some("gone") => "ended by its target",
+        Some(result) => result,
+        None => "tried",
+    };
+    let status = event.http_status.map(|status| status.to_string());
+    let answer = status.or_else(|| event.description.clone()).unwrap_or_default();
+    let (took_ms, attempt) = (event.took_ms.unwrap_or(0), event.attempt.unwrap_or(1));
+    format!("callback {result}: {answer} in {took_ms} ms, attempt {attempt}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failover() -> EventsView {
+        let event = |at: &str, event: &str| EventView {
+            at: format!("2026-03-01T{at}Z"),
+            event: event.to_owned().into(),
+            ..EventView::default()
+        };
+        let of = |order, channel: &str, told: EventView| {
+            let channel = Some(channel.to_owned().into());
+            EventView { order: Some(order), channel, ..told }
+        };
+        let some = |text: &str| Some(text.to_owned());
+        let started = |because: &str, status, told| EventView {
+            because: some(because).map(Into::into),
+            status,
+            ..told
+        };
+        let taken =
+            EventView { carrier: some("viber"), reference: some("v-1"), ..event("09:15:00.012", "taken") };
+        let refused = EventView {
+            status: some("FAILED"),
+            detailed_status: some("Not Viber User"),
+            description: some("The number has no Viber account."),
+            ..event("09:15:02.500", "receipt")
+        };
+        let deferred = EventView {
+            part: Some(2),
+            carrier: some("smsc"),
+            description: some("throttled"),
+            until: some("2026-03-01T09:15:03.000Z"),
+            ..event("09:15:02.501", "deferred")
+        };
+        let late = EventView {
+            part: Some(2),
+            status: some("Undelivered"),
+            detailed_status: some("Undelivered"),
+            description: some("stat UNDELIV, err 011"),
+            network_error: some("011"),
+            late: true,
+            ..event("10:20:02.501", "receipt")
+        };
+        let called = EventView {
+            result: some("failed").map(Into::into),
+            attempt: Some(2),
+            http_status: Some(503),
+            took_ms: Some(12),
+            ..event("10:21:03.501", "callback")
+        };
+        let events = vec![
+            event("09:15:00.000", "accepted"),
+            of(1, "Viber", started("first", None, event("09:15:00.000", "step_started"))),
+            of(1, "Viber", taken),
+            of(1, "Viber", refused),
+            of(2, "Sms", started("status", some("FAILED"), event("09:15:02.500", "step_started"))),
+            of(2, "Sms", deferred),
+            of(2, "Sms", late),
+            EventView { status: some("Failed"), ..event("10:20:02.501", "ended") },
+            called,
+        ];
+        EventsView { tracking_id: uuid::Uuid::nil(), events, left_out: 0 }
+    }
+
+    #[test]
+    fn a_failover_reads_as_sentences() {
+        let events = failover();
+        let said: Vec<String> = events.events.iter().map(sentence).collect();
+        let expected = [
+            "accepted",
+            "step 1 (Viber): started",
+            "step 1 (Viber): viber took it as v-1",
+            "step 1 (Viber): FAILED: Not Viber User (The number has no Viber account.)",
+            "step 2 (Sms): started, since the one before was FAILED",
+            "step 2 (Sms), part 2: smsc did not take it (throttled); again at 2026-03-01T09:15:03.000Z",
+            "step 2 (Sms), part 2: Undelivered: Undelivered (stat UNDELIV, err 011), network error 011, \
+             after the step had been left",
+            "ended: Failed",
+            "callback failed: 503 in 12 ms, attempt 2",
+        ];
+        assert_eq!(said, expected);
+        let shown = course(&events).to_string();
+        for after in [" 0 ms ", " 2.5 s ", " 1 h 5 min ", " 1 min 1 s "] {
+            assert!(shown.contains(after), "{after} in {shown}");
+        }
+    }
+}
