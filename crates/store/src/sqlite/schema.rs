@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Every migration, in order; the database's `user_version` counts those it has.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/1.sql"),
     include_str!("migrations/2.sql"),
     include_str!("migrations/3.sql"),
@@ -18,6 +18,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/5.sql"),
     include_str!("migrations/6.sql"),
     include_str!("migrations/7.sql"),
+    include_str!("migrations/9.sql"),
 ];
 
 /// How long a writer waits for another process's transaction.
