@@ -10,6 +10,7 @@ mod receipts;
 pub mod request;
 mod settings;
 mod state;
+mod statistics;
 mod suppressions;
 mod tracking;
 
@@ -33,6 +34,7 @@ pub fn router(api: Arc<Api>) -> Router {
         oauth::router(),
         failover::router(),
         tracking::router(),
+        statistics::router(),
         suppressions::router(),
         receipts::router(),
         links::router(),
