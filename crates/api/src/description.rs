@@ -1,7 +1,7 @@
 //! The description of the API (OpenAPI 3.1), made of the types that are served.
 
 use crate::request::scope::Grant;
-use crate::{failover, health, links, oauth, receipts, refusals, suppressions, tracking};
+use crate::{failover, health, links, oauth, receipts, refusals, statistics, suppressions, tracking};
 use utoipa::openapi::security::{
     ClientCredentials, Flow as OAuthFlow, Http, HttpAuthScheme, OAuth2, Scopes, SecurityScheme,
 };
@@ -21,6 +21,7 @@ use utoipa::{Modify, OpenApi};
         (name = "authentication", description = "First: a token for the application's id and secret."),
         (name = "sending", description = "Then: a flow, and how to stop it."),
         (name = "tracking", description = "What became of it: one flow, or a search."),
+        (name = "statistics", description = "How many, how well, how fast, at what cost."),
         (name = "suppressions", description = "Recipients who want no more messages."),
         (name = "operating", description = "For operators and carriers' providers.")
     ),
@@ -36,6 +37,7 @@ use utoipa::{Modify, OpenApi};
         tracking::erase::delete,
         tracking::erase::delete_all,
         refusals::list,
+        statistics::show,
         suppressions::list,
         suppressions::add,
         suppressions::remove,

@@ -5,7 +5,9 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use engine::clock::{new_id, now_ms};
-use engine::service::{AcceptError, CancelError, FindError, IssueError, TrackError, Unanswered};
+use engine::service::{
+    AcceptError, CancelError, FindError, IssueError, StatisticsError, TrackError, Unanswered,
+};
 use flow::Rule;
 use std::collections::BTreeMap;
 use store::StoreError;
@@ -267,6 +269,16 @@ impl From<FindError> for ApiError {
         match error {
             FindError::TooMany { .. } => ApiError::field("filters", Rule::Range, error.to_string()),
             FindError::Unanswered(unanswered) => unanswered.into(),
+        }
+    }
+}
+
+impl From<StatisticsError> for ApiError {
+    fn from(error: StatisticsError) -> ApiError {
+        match error {
+            StatisticsError::TooManyPeriods => ApiError::field("interval", Rule::Range, error.to_string()),
+            StatisticsError::TooManyRows => ApiError::field("groupBy", Rule::Range, error.to_string()),
+            StatisticsError::Unanswered(unanswered) => unanswered.into(),
         }
     }
 }

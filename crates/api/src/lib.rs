@@ -11,6 +11,7 @@ mod refusals;
 pub mod request;
 mod settings;
 mod state;
+mod statistics;
 mod suppressions;
 mod tracking;
 
@@ -34,6 +35,7 @@ pub fn router(api: Arc<Api>) -> Router {
         oauth::router(),
         failover::router(),
         tracking::router(),
+        statistics::router(),
         suppressions::router(),
         receipts::router(),
         refusals::router(),

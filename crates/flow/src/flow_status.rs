@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Whether a flow is plain or transactional (contract, section 2).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub enum FlowKind {
     /// `POST /failover`.
     #[default]
@@ -19,7 +19,7 @@ impl FlowKind {
 }
 
 /// How far a flow is (contract, section 6).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum FlowStatus {
     /// Accepted; no carrier has taken the first step yet.
     Queued,
@@ -58,7 +58,7 @@ impl FlowStatus {
 }
 
 /// Why a flow failed (contract, section 6).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum StatusCode {
     /// Our fault, or cancelled.
     ServerError = 0,
@@ -68,6 +68,16 @@ pub enum StatusCode {
     NoNextStep = 2,
     /// A step ended unsuccessfully in a status that it does not fail over on.
     FailoverNotTriggered = 3,
+}
+
+impl StatusCode {
+    /// Every code, by its number.
+    pub const ALL: [StatusCode; 4] = [
+        StatusCode::ServerError,
+        StatusCode::InsufficientBalance,
+        StatusCode::NoNextStep,
+        StatusCode::FailoverNotTriggered,
+    ];
 }
 
 #[cfg(test)]

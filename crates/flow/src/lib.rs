@@ -59,6 +59,7 @@ pub mod sample;
 mod sip;
 mod size;
 mod state;
+pub mod statistics;
 mod status;
 mod step;
 mod task;

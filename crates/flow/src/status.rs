@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 /// A message status. One vocabulary for all channels; a channel's rules say which of them it knows.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Status {
     /// Accepted by us, not yet by a carrier (Sms, Viber).
     Queued,

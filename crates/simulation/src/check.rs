@@ -17,7 +17,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 use std::sync::Arc;
-use store::{Admin, Keyring, SqliteAdmin, SqliteStore};
+use store::{Admin, Keyring, SqliteAdmin, SqliteStore, Statistics, StatisticsQuery};
 use wire::time::parse_iso;
 
 /// An answer is certainly written down so long after it was given, if the server still runs, milliseconds.
@@ -90,6 +90,7 @@ pub async fn check(
     }
     found(api, &seen).await?;
     indexed(store, data).await?;
+    counted(store, &seen).await?;
     let admin = SqliteAdmin::open(&database(data), &Keyring::default())?;
     let left = admin.balance(APPLICATION).await?.context("the balance is gone")?;
     let spent = BALANCE.parse::<Price>()? - left;
@@ -532,6 +533,28 @@ async fn found(api: &Http, seen: &Seen) -> Checked {
         if found != there {
             bail!("a search for {filters} finds {found} of {there}");
         }
+    }
+    Ok(())
+}
+
+/// The statistics are the sum of all trackings.
+async fn counted(store: &SqliteStore, seen: &Seen) -> Checked {
+    let range = store.statistics_range(APPLICATION.to_owned()).await?;
+    let bounds = range.map(|range| vec![range.start, range.end]).unwrap_or_default();
+    let query =
+        StatisticsQuery { application: APPLICATION.to_owned(), bounds, group_by: vec![], rows_max: 1 };
+    let totals = store.statistics(query).await?.context("a period has several rows")?.totals;
+    let all = || seen.trackings.values();
+    let succeeded = all().filter(|tracking| tracking["status"] == "Succeeded").count();
+    let failed_over = all().filter(|tracking| messages(tracking).count() > 1).count();
+    let mut price = Price::ZERO;
+    for tracking in all() {
+        price += amount(&tracking["totalPrice"])?;
+    }
+    let there = (all().count(), succeeded, failed_over, all().flat_map(messages).count());
+    let counted = [totals.flows, totals.succeeded_flows, totals.failed_over_flows, totals.messages];
+    if counted != <[usize; 4]>::from(there).map(|count| count as i64) || totals.price != price {
+        bail!("the statistics have {totals:?}, and there are {there:?} for {price}");
     }
     Ok(())
 }

@@ -8,14 +8,17 @@ use crate::trial::Trial;
 use crate::world::{State, World};
 use async_trait::async_trait;
 use carriers::{CarrierSink, HandsetMessage, NotStored, Outcome, PartRef, Report, Unread};
+use flow::statistics::Quarter;
 use flow::{Applied, CarrierRef, Channel, Event, Flow, Price, Receipt, TaskKind};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 use store::{
     Accepted, Accounts, Admission, Admit, Application, CallbackKey, ChangePage, Claim, Cutoffs, Feed, Flows,
     IdempotencyKey, InboundMessage, Lane, Matched, Offer, Position, Pruned, Reserved, Result, SqliteStore,
-    StoreError, SubmitChecks, Suppression, Tasks, Token, UnreadReceipt, Upkeep,
+    Statistics, StatisticsQuery, StatisticsSums, StoreError, SubmitChecks, Suppression, Tasks, Token,
+    UnreadReceipt, Upkeep,
 };
 use uuid::Uuid;
 
@@ -371,6 +374,17 @@ impl Feed for Faulty {
 
     async fn forget_removals(&self, until: &Position) -> Result<()> {
         self.around("forget_removals", self.inner.forget_removals(until)).await
+    }
+}
+
+#[async_trait]
+impl Statistics for Faulty {
+    async fn statistics_range(&self, application: String) -> Result<Option<Range<Quarter>>> {
+        self.around("statistics_range", self.inner.statistics_range(application)).await
+    }
+
+    async fn statistics(&self, query: StatisticsQuery) -> Result<Option<StatisticsSums>> {
+        self.around("statistics", self.inner.statistics(query)).await
     }
 }
 

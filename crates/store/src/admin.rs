@@ -3,6 +3,7 @@
 use crate::application::{Application, ApplicationLimits, CallbackKey, NewApplication};
 use crate::error::Result;
 use crate::inbound::StoredInbound;
+use crate::statistics::RebuiltStatistics;
 use crate::suppression::Suppression;
 use crate::unmatched::UnmatchedReceipt;
 use async_trait::async_trait;
@@ -201,6 +202,14 @@ pub trait Admin: Send + Sync {
     /// # Errors
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn compact(&self, after: Option<Uuid>, limit: usize) -> Result<Compacted>;
+
+    /// Makes the statistics anew from the stored flows of each application, from the quarter of an hour of its
+    /// oldest one on; older ones stay as they are. Flows that were pruned or erased since are not counted any
+    /// more. No server must use the data meanwhile. It needs the keys that flows are encrypted with.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+    async fn rebuild_statistics(&self) -> Result<RebuiltStatistics>;
 
     /// At most `limit` receipts that reached no message, the newest first: those that a carrier could not
     /// read, and those whose message was still not known after a minute. `now_ms` is the time, Unix

@@ -7,6 +7,7 @@ use crate::place::Place;
 use crate::suppression::Suppression;
 use crate::unmatched::UnreadReceipt;
 use crate::wanted::{Blind, HandsetText, SuppressionOf, Unanswered};
+use flow::statistics::{Contribution, Quarter};
 use flow::{CarrierRef, Price, Receipt};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
@@ -70,6 +71,10 @@ pub(crate) enum SuppressionChange {
     Remove(SuppressionOf),
 }
 
+/// What changes of flows add to the statistics, by application and the quarter that the flows were accepted
+/// in.
+pub(crate) type Contributions = BTreeMap<(String, Quarter), Contribution>;
+
 /// What a transaction writes: all of it or nothing. References come before removals, and early receipts that
 /// are taken before new ones; else the order does not matter.
 #[derive(Default, Debug)]
@@ -79,6 +84,8 @@ pub(crate) struct Batch {
     pub(crate) removals: Vec<Removal>,
     /// Flows that can't be read and are old enough to go, by handle.
     pub(crate) unreadable: Vec<i64>,
+    /// What that adds to the statistics.
+    pub(crate) contributions: Contributions,
     /// What carriers call parts, in the order in which they did. The last one becomes the newest of its
     /// reference, and the one before it an older one, if that is of another message.
     pub(crate) references: HashMap<CarrierRef, Vec<Place>>,

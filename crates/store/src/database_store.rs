@@ -13,6 +13,7 @@ use crate::later::hidden_recipient;
 use crate::position::Position;
 use crate::queue::Admit;
 use crate::reader::Reader;
+use crate::statistics::{Statistics, StatisticsQuery, StatisticsSums};
 use crate::suppression::Suppression;
 use crate::tasks::{Claim, Tasks};
 use crate::unmatched::UnreadReceipt;
@@ -21,8 +22,10 @@ use crate::wanted::Blind;
 use crate::work::{Context, Need, Outcome, Work};
 use crate::writer::Command;
 use async_trait::async_trait;
+use flow::statistics::Quarter;
 use flow::{Applied, CarrierRef, Channel, Event, Flow, Price, Receipt, TaskKind};
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
@@ -387,6 +390,17 @@ impl<R: Reader> Feed for DatabaseStore<R> {
             Ok(Ok(()))
         })
         .await
+    }
+}
+
+#[async_trait]
+impl<R: Reader> Statistics for DatabaseStore<R> {
+    async fn statistics_range(&self, application: String) -> Result<Option<Range<Quarter>>> {
+        self.reader.statistics_range(application).await
+    }
+
+    async fn statistics(&self, query: StatisticsQuery) -> Result<Option<StatisticsSums>> {
+        self.reader.statistics(query).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! Keeps flows and tasks, durably; reports what changed.
 //!
-//! [`Store`] is the whole interface, of small traits: [`Flows`], [`Tasks`], [`Accounts`], [`Feed`] and
-//! [`Upkeep`]. They speak of flows, events and tasks, never of SQL. Every transaction touches one flow, and
+//! [`Store`] is the whole interface, of small traits: [`Flows`], [`Tasks`], [`Accounts`], [`Feed`],
+//! [`Statistics`] and [`Upkeep`]. They speak of flows, events and tasks, never of SQL. Every transaction touches one flow, and
 //! its application's balance if it has one. [`SqliteStore`] keeps everything in one SQLite file; [`Admin`] is
 //! what commands do beside a running server, and [`SqliteAdmin`] does it on the same file.
 
@@ -31,6 +31,7 @@ mod recipient;
 mod sealing;
 mod shared;
 mod sqlite;
+mod statistics;
 mod store;
 mod suppression;
 mod tasks;
@@ -59,6 +60,7 @@ pub use queue::{Admission, Admit, Offer, admit_all};
 pub use reader::Reader;
 pub use sealing::Keyring;
 pub use sqlite::{OpenReport, SqliteAdmin, SqliteOptions, SqliteReader, SqliteStore, Threads};
+pub use statistics::{RebuiltStatistics, Statistics, StatisticsQuery, StatisticsRow, StatisticsSums};
 pub use store::Store;
 pub use suppression::Suppression;
 pub use tasks::{Claim, Tasks};

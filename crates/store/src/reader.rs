@@ -5,10 +5,13 @@ use crate::application::{Application, CallbackKey, Token};
 use crate::error::Result;
 use crate::feed::ChangePage;
 use crate::position::Position;
+use crate::statistics::{StatisticsQuery, StatisticsSums};
 use crate::suppression::Suppression;
 use crate::wanted::{Blind, SuppressionOf};
 use async_trait::async_trait;
+use flow::statistics::Quarter;
 use flow::{Channel, Flow};
+use std::ops::Range;
 use uuid::Uuid;
 
 /// Reads of a database beside its writer, each of what was committed when it began. The traits of the store
@@ -63,6 +66,12 @@ pub trait Reader: Send + Sync + 'static {
 
     /// See [`Feed::has`](crate::Feed::has).
     async fn has(&self, position: &Position) -> Result<bool>;
+
+    /// See [`Statistics::statistics_range`](crate::Statistics::statistics_range).
+    async fn statistics_range(&self, application: String) -> Result<Option<Range<Quarter>>>;
+
+    /// See [`Statistics::statistics`](crate::Statistics::statistics).
+    async fn statistics(&self, query: StatisticsQuery) -> Result<Option<StatisticsSums>>;
 
     /// See [`Upkeep::kept_time_ms`](crate::Upkeep::kept_time_ms).
     async fn kept_time_ms(&self) -> Result<Option<i64>>;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // A test that fails here has failed.
 
 use flow::sample::{self, step, submitted};
+use flow::statistics::Quarter;
 use flow::{CallbackStrategy, Event, Flow};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -456,4 +457,64 @@ async fn a_flow_that_cannot_be_read_stands_before_no_other() {
     assert_eq!(claims.len(), 4);
     assert!(claims.iter().all(|claim| claim.flow.id != broken));
     assert!(store.next_due_ms(lane).is_some_and(|due_ms| due_ms > 1000 && due_ms < 300_000));
+}
+
+/// The flows of `app` that statistics have.
+async fn counted(store: &SqliteStore) -> i64 {
+    let bounds = vec![Quarter(0), Quarter(1000)];
+    let query = StatisticsQuery { application: "app".into(), bounds, group_by: vec![], rows_max: 1 };
+    store.statistics(query).await.unwrap().unwrap().totals.flows
+}
+
+#[tokio::test]
+async fn flows_of_an_older_version_are_counted_at_the_first_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let store = open(&path).0;
+    for created_ms in [1000, 2000] {
+        store.accept(new_flow(created_ms), None, 3000).await.unwrap();
+    }
+    store.close().await;
+    let beside = rusqlite::Connection::open(&path).unwrap();
+    beside.execute_batch("DELETE FROM statistics; UPDATE installation SET statistics_owed = 1").unwrap();
+    let store = open(&path).0;
+    assert_eq!(counted(&store).await, 2);
+    store.close().await;
+    assert_eq!(counted(&open(&path).0).await, 2);
+}
+
+#[tokio::test]
+async fn statistics_that_are_damaged_keep_no_flow_from_being_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let store = open(&path).0;
+    store.accept(new_flow(1000), None, 1000).await.unwrap();
+    let beside = rusqlite::Connection::open(&path).unwrap();
+    beside
+        .execute_batch("UPDATE statistics SET doc = x'01ff'; UPDATE statistics_keys SET key = '?'")
+        .unwrap();
+    store.close().await;
+    let store = open(&path).0;
+    store.accept(new_flow(2000), None, 2000).await.unwrap();
+    assert_eq!(counted(&store).await, 1);
+    store.close().await;
+    let admin = SqliteAdmin::open(&path, &Keyring::default()).unwrap();
+    assert_eq!(admin.rebuild_statistics().await.unwrap().flows, 2);
+    assert_eq!(counted(&open(&path).0).await, 2);
+}
+
+#[tokio::test]
+async fn a_network_is_counted_as_the_same_after_a_commit_that_failed() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let store = open(&path).0;
+    let beside = rusqlite::Connection::open(&path).unwrap();
+    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON statistics BEGIN SELECT RAISE(ABORT, 'no'); END";
+    beside.execute_batch(refuse).unwrap();
+    assert!(store.accept(new_flow(1000), None, 1000).await.is_err());
+    beside.execute_batch("DROP TRIGGER refuse").unwrap();
+    store.accept(new_flow(1000), None, 1000).await.unwrap();
+    store.close().await;
+    let keys: i64 = beside.query_row("SELECT count(*) FROM statistics_keys", [], |row| row.get(0)).unwrap();
+    assert_eq!((keys, counted(&open(&path).0).await), (1, 1));
 }

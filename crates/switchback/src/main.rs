@@ -19,6 +19,7 @@ mod place;
 mod receipts;
 mod route;
 mod serve;
+mod statistics;
 mod suppress;
 mod table;
 
@@ -64,6 +65,7 @@ enum Command {
     Search(api::Search),
     /// Write every flow that a search finds, as JSON lines or CSV.
     Export(api::Export),
+    Statistics(statistics::Statistics),
     /// List and replay callbacks that were given up; works while a server runs on the same data.
     #[command(subcommand)]
     Callbacks(callbacks::Callbacks),
@@ -137,6 +139,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Erase(erase) => erase.run().await,
         Command::Search(search) => search.run().await,
         Command::Export(export) => export.run().await,
+        Command::Statistics(statistics) => statistics.run().await,
         Command::Callbacks(callbacks) => callbacks.run().await,
         Command::Flows(flows) => flows.run().await,
         Command::Receipts(receipts) => receipts.run().await,

@@ -8,16 +8,16 @@ use std::fmt;
 pub struct Table(comfy_table::Table);
 
 /// An empty table with a header.
-pub fn table<const N: usize>(header: [&str; N]) -> Table {
+pub fn table<'a>(header: impl IntoIterator<Item = &'a str>) -> Table {
     let mut table = comfy_table::Table::new();
-    table.load_style(presets::ASCII_FULL_CONDENSED).set_header(header);
+    table.load_style(presets::ASCII_FULL_CONDENSED).set_header(header.into_iter().collect::<Vec<_>>());
     Table(table)
 }
 
 impl Table {
     /// Adds a row.
-    pub fn add_row<const N: usize>(&mut self, cells: [String; N]) {
-        self.0.add_row(cells.map(|cell| printable(&cell).into_owned()));
+    pub fn add_row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.0.add_row(cells.into_iter().map(|cell| printable(&cell).into_owned()));
     }
 
     /// Lets numbers stand below each other.

@@ -15,6 +15,7 @@ pub mod problems;
 pub mod read_plan;
 pub mod read_search;
 pub mod read_send;
+pub mod read_statistics;
 pub mod read_step;
 mod reader;
 #[allow(missing_docs)] // Its members are the contract's.
@@ -23,12 +24,15 @@ pub mod refusals;
 pub mod search;
 #[allow(missing_docs)] // Its members are the contract's.
 pub mod send_view;
+#[allow(missing_docs)] // Its members are the contract's.
+pub mod statistics;
 pub mod step_reader;
 #[allow(missing_docs)] // Its members are the contract's.
 pub mod step_request;
 #[allow(missing_docs)] // Its members are the contract's.
 pub mod suppression;
 pub mod time;
+mod time_range;
 #[allow(missing_docs)] // Its members are the contract's.
 pub mod token;
 #[allow(missing_docs)] // Its members are the contract's.

@@ -8,12 +8,15 @@ use crate::reader::unknown;
 use flow::Rule;
 use std::collections::HashMap;
 
+/// The parameters that are given, by name.
+pub type Given<'a> = HashMap<&'static str, &'a str>;
+
 /// The parameters as they stand.
 pub struct Parameters(pub Vec<(String, String)>);
 
 impl Parameters {
     /// Those among `names` that have a value; what else there is, or is there twice, is noted.
-    pub fn known(&self, names: &[&'static str], problems: &Problems) -> HashMap<&'static str, &str> {
+    pub fn known(&self, names: &[&'static str], problems: &Problems) -> Given<'_> {
         let mut found = HashMap::new();
         for (name, value) in &self.0 {
             if problems.is_over() {
@@ -35,11 +38,7 @@ impl Parameters {
     ///
     /// # Errors
     /// Every rule that is broken.
-    pub fn only(
-        &self,
-        names: &[&'static str],
-        errors_max: usize,
-    ) -> Result<HashMap<&'static str, &str>, BrokenRules> {
+    pub fn only(&self, names: &[&'static str], errors_max: usize) -> Result<Given<'_>, BrokenRules> {
         let problems = Problems::new(errors_max);
         let known = self.known(names, &problems);
         problems.finish().map(|()| known)

@@ -2,15 +2,14 @@
 
 use crate::broken::BrokenRules;
 use crate::message_filter::{MessageField, MessageFilter};
-use crate::parameters::Parameters;
+use crate::parameters::{Given, Parameters};
 use crate::problems::Problems;
 use crate::reader::{Reader, is_blank};
-use crate::time::{CALENDAR_END_MS, parse_iso};
+use crate::time_range::read_range;
 use crate::words::one_of_channels;
 use flow::{Channel, FlowKind, FlowStatus, Rule, SipAddress, number_piece, number_start};
 use index::{Filter, Order, Predicate, Query, TextOperator, place_of};
 use serde_json::Value;
-use std::collections::HashMap;
 
 /// Most trackings on a page.
 const SIZE_MAX: usize = 1000;
@@ -23,9 +22,6 @@ const TERM_MAX: usize = 350;
 const PARAMETERS: [&str; 5] = ["dateStart", "dateEnd", "page", "size", "sort"];
 /// The members of a filter.
 const MEMBERS: [&str; 3] = ["fieldName", "searchOperator", "searchTerm"];
-
-/// A search's parameters that are given, by name.
-type Given<'a> = HashMap<&'static str, &'a str>;
 
 /// What a search asks for.
 pub struct Search {
@@ -77,33 +73,6 @@ fn read_page(parameters: &Given<'_>, problems: &Problems) -> (usize, usize) {
         number("page", 0, "must be a whole number, 0 or more", |page| page <= usize::MAX / (2 * SIZE_MAX));
     let size = number("size", 10, "must be a whole number, 1 to 1000", |size| (1..=SIZE_MAX).contains(&size));
     (page, size)
-}
-
-fn read_range(parameters: &Given<'_>, problems: &Problems) -> (Option<i64>, Option<i64>) {
-    let time = |name: &str| {
-        let parsed = parse_iso(&full_time(parameters.get(name)?));
-        if parsed.is_none() {
-            problems.add(name, Rule::Format, "must be an ISO 8601 time such as 2025-05-05T15:00Z");
-        }
-        parsed
-    };
-    let (from_ms, until_ms) = (time("dateStart"), time("dateEnd"));
-    if let (Some(from_ms), Some(until_ms)) = (from_ms, until_ms)
-        && from_ms > until_ms
-    {
-        problems.add("dateStart", Rule::Range, "must not be after dateEnd");
-    }
-    // The end of the calendar is how some clients write "no end".
-    (from_ms, until_ms.filter(|until_ms| *until_ms < CALENDAR_END_MS))
-}
-
-/// A time as it was meant. A public client writes it as a JSON string; of blanks, the first one between date
-/// and time is a T, and the others were pluses before they came in a URL that was not encoded.
-fn full_time(text: &str) -> String {
-    let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
-    let has_t = text.contains(['T', 't']);
-    let text = if has_t { text.to_owned() } else { text.replacen(' ', "T", 1) };
-    text.replace(' ', "+")
 }
 
 fn read_sort(parameters: &Given<'_>, problems: &Problems) -> Order {

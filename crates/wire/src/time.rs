@@ -9,6 +9,12 @@ pub fn iso(ms: i64) -> String {
     }
 }
 
+/// A time in a time zone, with its offset: `2025-05-05T18:00:00+03:00`.
+pub fn iso_in(ms: i64, zone: &jiff::tz::TimeZone) -> String {
+    let Ok(time) = jiff::Timestamp::from_millisecond(ms) else { return String::new() };
+    time.display_with_offset(zone.to_offset(time)).to_string()
+}
+
 /// The end of the calendar, Unix milliseconds. What is later in the year 9999 (some hours of its last days,
 /// by offset) counts as this.
 pub const CALENDAR_END_MS: i64 = 253_402_207_200_999;
@@ -52,6 +58,13 @@ mod tests {
             assert_eq!(parse_iso(text), None, "{text}");
         }
         assert_eq!(iso(1_746_457_200_120), "2025-05-05T15:00:00.120Z");
+    }
+
+    #[test]
+    fn a_time_in_a_zone_has_its_offset() {
+        let athens = jiff::tz::TimeZone::get("Europe/Athens").unwrap();
+        assert_eq!(iso_in(1_746_457_200_000, &athens), "2025-05-05T18:00:00+03:00");
+        assert_eq!(iso_in(1_736_089_200_000, &athens), "2025-01-05T17:00:00+02:00");
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod security;
 mod sending;
 mod smpp;
 mod smsc;
+mod statistics;
 mod support;
 mod tokens;
 mod told;

@@ -2,7 +2,7 @@
 
 use super::rows::{self, flow_of_row};
 use super::schema::{failed, open_writer, secret_key};
-use super::{balances, compacting, inbound, quarantine, suppressions, unmatched};
+use super::{balances, compacting, inbound, quarantine, statistics_rebuild, suppressions, unmatched};
 use crate::admin::{Admin, Compacted, DeadCallback, Quarantined};
 use crate::application::{
     Application, ApplicationLimits, ApplicationSettings, CallbackKey, NewApplication, draw_secret,
@@ -10,6 +10,7 @@ use crate::application::{
 use crate::error::{Result, StoreError};
 use crate::inbound::StoredInbound;
 use crate::sealing::Keyring;
+use crate::statistics::RebuiltStatistics;
 use crate::suppression::Suppression;
 use crate::unmatched::UnmatchedReceipt;
 use async_trait::async_trait;
@@ -28,7 +29,8 @@ pub struct SqliteAdmin {
 
 impl SqliteAdmin {
     /// Opens the database at `path`, and creates it if it is absent. Only [`Admin::dead_callbacks`],
-    /// [`Admin::compact`], [`Admin::unmatched_receipts`] and [`Admin::inbound`] need the keys.
+    /// [`Admin::compact`], [`Admin::rebuild_statistics`], [`Admin::unmatched_receipts`] and [`Admin::inbound`]
+    /// need the keys.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -210,6 +212,10 @@ impl Admin for SqliteAdmin {
 
     async fn compact(&self, after: Option<Uuid>, limit: usize) -> Result<Compacted> {
         self.transact(|transaction| compacting::compact(transaction, &self.keys, after, limit))
+    }
+
+    async fn rebuild_statistics(&self) -> Result<RebuiltStatistics> {
+        self.transact(|transaction| statistics_rebuild::rebuild(transaction, &self.keys))
     }
 
     async fn unmatched_receipts(&self, limit: usize, now_ms: i64) -> Result<Vec<UnmatchedReceipt>> {

@@ -5,11 +5,12 @@ use super::counters::Counters;
 use super::look_up::look_up;
 use super::reserve::Reserve;
 use super::schema::{BUSY_TIMEOUT, failed};
-use super::{quarantine, removing, write};
+use super::{quarantine, removing, statistics, write};
 use crate::batch::Batch;
 use crate::database::{Database, Failure, Poll, Tables};
 use crate::error::StoreError;
 use crate::position::Position;
+use crate::statistics::Keys;
 use crate::upkeep::Cutoffs;
 use crate::wanted::{Found, Wanted};
 use async_trait::async_trait;
@@ -29,6 +30,8 @@ pub(super) struct SqliteDatabase {
     reserve: Reserve,
     secret_key: [u8; 32],
     writer: i64,
+    /// The keys of the statistics, if they were read.
+    keys: Option<Keys>,
     /// The write-ahead log may have something of flows that were erased.
     wal_has_erased: bool,
 }
@@ -42,7 +45,8 @@ impl SqliteDatabase {
     ) -> rusqlite::Result<SqliteDatabase> {
         connection.set_prepared_statement_cache_capacity(128);
         let counters = Counters::read(&connection)?;
-        Ok(SqliteDatabase { connection, counters, reserve, secret_key, writer, wal_has_erased: true })
+        let (keys, wal_has_erased) = (None, true);
+        Ok(SqliteDatabase { connection, counters, reserve, secret_key, writer, keys, wal_has_erased })
     }
 
     /// Begins a transaction if none is open.
@@ -134,7 +138,13 @@ impl Database for SqliteDatabase {
     async fn commit(&mut self, batch: &mut Batch) -> Result<u64, Failure> {
         let secret_key = self.secret_key;
         self.wal_has_erased |= batch.removals.iter().any(|removal| removal.erased);
-        self.transact(|connection, counters| write::write(connection, counters, &secret_key, batch))?;
+        // Where the transaction fails, keys that were new in it are not in the database: they are read again.
+        let mut keys = self.keys.take();
+        self.transact(|connection, counters| {
+            write::write(connection, counters, &secret_key, batch)?;
+            statistics::add(connection, &mut keys, &batch.contributions)
+        })?;
+        self.keys = keys;
         Ok(self.counters.change as u64)
     }
 

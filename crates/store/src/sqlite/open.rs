@@ -5,7 +5,7 @@ use super::options::{OpenReport, SqliteOptions, Threads};
 use super::reader::SqliteReader;
 use super::reserve::Reserve;
 use super::schema::{self, DOCUMENT_MAX, failed, open_writer};
-use super::{counters, lives, quarantine, unanswered};
+use super::{counters, lives, quarantine, statistics_rebuild, unanswered};
 use crate::database_store::DatabaseStore;
 use crate::document;
 use crate::error::{Result, StoreError};
@@ -44,6 +44,9 @@ impl DatabaseStore<SqliteReader> {
         // Without the right key it would be found out late.
         let newest = "SELECT unseal(id, doc) FROM flows WHERE length(doc) <= ?1 ORDER BY row DESC LIMIT 1";
         connection.query_row(newest, [DOCUMENT_MAX], |_| Ok(())).optional().map_err(failed)?;
+        if statistics_rebuild::is_owed(&connection).map_err(failed)? {
+            count_all(&connection, &keys)?;
+        }
         let report = take_up(&connection, &shared, &keys, now_ms)?;
         let secret_key = schema::secret_key(&connection).map_err(failed)?;
         let writer = lives::begin(&connection).map_err(failed)?;
@@ -61,6 +64,16 @@ impl DatabaseStore<SqliteReader> {
         store.settle(early, now_ms);
         Ok((store, report))
     }
+}
+
+/// Counts what an older version stored.
+fn count_all(connection: &Connection, keys: &Keyring) -> Result<()> {
+    tracing::info!("counting the flows that an older version stored, for the statistics");
+    let transaction = connection.unchecked_transaction().map_err(failed)?;
+    let rebuilt = statistics_rebuild::rebuild(&transaction, keys).map_err(failed)?;
+    transaction.commit().map_err(failed)?;
+    tracing::info!(rebuilt.flows, rebuilt.unreadable, "counted them");
+    Ok(())
 }
 
 /// Starts the writer.

@@ -4,7 +4,7 @@ use super::counters;
 use super::options::Threads;
 use super::rows;
 use super::schema::{DOCUMENT_MAX, failed, open_reader};
-use super::{lives, suppressions};
+use super::{lives, statistics_query, suppressions};
 use crate::accounts::SubmitChecks;
 use crate::application::{Application, CallbackKey, Token};
 use crate::document;
@@ -14,12 +14,15 @@ use crate::names::Names;
 use crate::position::Position;
 use crate::reader::Reader;
 use crate::sealing::Keyring;
+use crate::statistics::{StatisticsQuery, StatisticsSums};
 use crate::suppression::Suppression;
 use crate::wanted::{Blind, SuppressionOf};
 use async_trait::async_trait;
+use flow::statistics::Quarter;
 use flow::{Channel, Flow};
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, params};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -266,6 +269,14 @@ impl Reader for SqliteReader {
     async fn has(&self, position: &Position) -> Result<bool> {
         let Some((writer, seq)) = position.single() else { return Ok(*position == Position::START) };
         self.read(move |connection| lives::has(connection, writer, seq as i64)).await
+    }
+
+    async fn statistics_range(&self, application: String) -> Result<Option<Range<Quarter>>> {
+        self.read(move |connection| statistics_query::range(connection, &application)).await
+    }
+
+    async fn statistics(&self, query: StatisticsQuery) -> Result<Option<StatisticsSums>> {
+        self.read(move |connection| statistics_query::sums(connection, &query)).await
     }
 
     async fn kept_time_ms(&self) -> Result<Option<i64>> {

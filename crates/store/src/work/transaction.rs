@@ -8,6 +8,7 @@ use crate::error::StoreError;
 use crate::ids::Ids;
 use crate::shared::Shared;
 use crate::wanted::{Found, Wanted};
+use flow::statistics::{Contribution, Quarter};
 use flow::{Applied, Event, Flow, Price};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -38,7 +39,8 @@ pub(crate) struct Context {
 /// A flow as this transaction leaves it.
 struct Staged {
     stored: Stored,
-    is_new: bool,
+    /// As it was before this transaction; `None` if it is new.
+    before: Option<Arc<Flow>>,
     is_dirty: bool,
     /// Its document as it was accepted, while nothing has happened to it since.
     document: Option<Document>,
@@ -75,14 +77,16 @@ impl<'a> Work<'a> {
         }
         self.batch.puts.reserve(self.dirty.len());
         for id in &self.dirty {
-            let Some(Staged { mut stored, is_new, document, .. }) = self.staged.remove(id) else { continue };
+            let Some(Staged { mut stored, before, document, .. }) = self.staged.remove(id) else { continue };
+            count(&mut self.batch, before.as_deref(), &stored.flow);
             let document = match document {
                 Some(document) => document,
                 None => document::encode(&stored.flow).map_err(StoreError::unavailable)?,
             };
             stored.octets = document.plain;
-            self.batch.puts.push(Put { stored, is_new, document });
+            self.batch.puts.push(Put { stored, is_new: before.is_none(), document });
         }
+        self.batch.contributions.values_mut().for_each(Contribution::drop_zeros);
         Ok(Ok(self.batch))
     }
 
@@ -108,7 +112,8 @@ impl<'a> Work<'a> {
     pub(super) fn stage(&mut self, id: Uuid) -> Outcome<Option<&mut Stored>> {
         if !self.staged.contains_key(&id) {
             let Some(stored) = self.known(id)? else { return Ok(None) };
-            self.staged.insert(id, Staged { stored, is_new: false, is_dirty: false, document: None });
+            let before = Some(Arc::clone(&stored.flow));
+            self.staged.insert(id, Staged { stored, before, is_dirty: false, document: None });
         }
         Ok(self.staged.get_mut(&id).map(|staged| &mut staged.stored))
     }
@@ -117,7 +122,7 @@ impl<'a> Work<'a> {
     pub(super) fn stage_new(&mut self, flow: &Arc<Flow>, document: &Document) {
         let stored = Stored { handle: 0, flow: Arc::clone(flow), octets: document.plain };
         let document = Some(document.clone());
-        self.staged.insert(flow.id, Staged { stored, is_new: true, is_dirty: true, document });
+        self.staged.insert(flow.id, Staged { stored, before: None, is_dirty: true, document });
         self.dirty.push(flow.id);
     }
 
@@ -174,7 +179,9 @@ impl<'a> Work<'a> {
     /// Removes a flow with all that belongs to it.
     pub(super) fn remove(&mut self, stored: Stored, erased: bool) {
         let id = stored.flow.id;
-        self.staged.remove(&id);
+        if let Some(staged) = self.staged.remove(&id).filter(|staged| staged.is_dirty) {
+            count(&mut self.batch, staged.before.as_deref(), &staged.stored.flow);
+        }
         self.gone.insert(id);
         self.batch.unanswered.retain(|place, _| place.flow != id);
         self.batch.removals.push(Removal { stored, erased });
@@ -224,6 +231,16 @@ impl<'a> Work<'a> {
     /// Writes something of no meaning.
     pub(crate) fn probe(&mut self) {
         self.batch.probe = true;
+    }
+}
+
+/// Counts a change of a flow.
+fn count(batch: &mut Batch, before: Option<&Flow>, after: &Flow) {
+    let place = (after.application.clone(), Quarter::of(after.created_ms));
+    let contribution = batch.contributions.entry(place).or_default();
+    contribution.add(after);
+    if let Some(before) = before {
+        contribution.subtract(before);
     }
 }
 

@@ -8,6 +8,7 @@ mod flows;
 mod handsets;
 mod receipts;
 mod sqlite;
+mod statistics;
 mod support;
 mod tasks;
 mod upkeep;
@@ -37,6 +38,9 @@ macro_rules! suite {
                 an_early_receipt_is_looked_at_again_where_no_answer_comes,
                 a_carrier_that_takes_whole_messages_reports_on_the_whole_message,
                 the_oldest_receipts_that_mean_nothing_are_forgotten;
+            statistics: statistics_are_a_plain_sum_at_every_moment, statistics_outlive_their_flows,
+                a_key_that_is_used_again_counts_once, an_answer_has_so_many_rows_at_most,
+                statistics_are_made_anew_from_what_is_stored;
             tasks: what_is_owed_survives_a_restart, what_is_not_admitted_is_not_taken,
                 a_flow_is_read_once_however_many_of_its_parts_are_due;
             upkeep: pruning_takes_old_closed_flows_only, flows_dated_ahead_stand_before_no_older_ones,
