@@ -546,14 +546,19 @@ async fn counted(store: &SqliteStore, seen: &Seen) -> Checked {
     let totals = store.statistics(query).await?.context("a period has several rows")?.totals;
     let all = || seen.trackings.values();
     let succeeded = all().filter(|tracking| tracking["status"] == "Succeeded").count();
-    let failed_over = all().filter(|tracking| messages(tracking).count() > 1).count();
+    // Steps start in their order, from 1.
+    let started = |tracking| messages(tracking).filter_map(|message| message["order"].as_u64()).max();
+    let steps: Vec<usize> = all().map(|tracking| started(tracking).unwrap_or_default() as usize).collect();
+    let failed_over = steps.iter().filter(|started| **started > 1).count();
     let mut price = Price::ZERO;
     for tracking in all() {
         price += amount(&tracking["totalPrice"])?;
     }
-    let there = (all().count(), succeeded, failed_over, all().flat_map(messages).count());
-    let counted = [totals.flows, totals.succeeded_flows, totals.failed_over_flows, totals.messages];
-    if counted != <[usize; 4]>::from(there).map(|count| count as i64) || totals.price != price {
+    let parts = all().flat_map(messages).count();
+    let there = [all().count(), succeeded, failed_over, steps.iter().sum(), parts].map(|count| count as i64);
+    let counted =
+        [totals.flows, totals.succeeded_flows, totals.failed_over_flows, totals.messages, totals.parts];
+    if counted != there || totals.price != price {
         bail!("the statistics have {totals:?}, and there are {there:?} for {price}");
     }
     Ok(())

@@ -203,9 +203,9 @@ pub trait Admin: Send + Sync {
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn compact(&self, after: Option<Uuid>, limit: usize) -> Result<Compacted>;
 
-    /// Makes the statistics anew from the stored flows of each application, from the quarter of an hour of its
-    /// oldest one on; older ones stay as they are. Flows that were pruned or erased since are not counted any
-    /// more. No server must use the data meanwhile. It needs the keys that flows are encrypted with.
+    /// Makes the statistics anew from the stored flows of each application, from the quarter of an hour of
+    /// its oldest one on; older ones stay as they are. Flows that were pruned or erased since are not counted
+    /// any more. No server must use the data meanwhile. It needs the keys that flows are encrypted with.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).

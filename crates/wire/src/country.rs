@@ -15,8 +15,8 @@ pub fn country(number: &str) -> Option<String> {
     (region.len() == 2 && region != "ZZ").then_some(region)
 }
 
-/// The country of a number whose calling code belongs to one alone, as most do: this takes a tenth of the time
-/// that parsing the number takes.
+/// The country of a number whose calling code belongs to one alone, as most do. Parsing the number would take
+/// far longer.
 fn only_country(number: &str) -> Option<String> {
     let digits = number.strip_prefix('+')?;
     let codes = (1..=CALLING_CODE_MAX).filter_map(|length| digits.get(..length)?.parse().ok());

@@ -56,16 +56,16 @@ pub struct FiguresView {
     pub parts: i64,
     /// What they cost.
     pub price: f64,
-    /// Of the flows that ended, the share that succeeded; in a row of a group, of the messages that ended, the
-    /// share that got through. Null if none ended.
+    /// Of the flows that ended, the share that succeeded; in a row of a group, of the messages that ended,
+    /// the share that got through. Null if none ended.
     pub success_share: Option<f64>,
     /// Of the flows, the share that started a second step; null in a row of a group.
     pub failover_share: Option<f64>,
     /// Of the flows that ended, the mean time from acceptance to the last change, milliseconds; null in a row
     /// of a group.
     pub time_to_end: Option<i64>,
-    /// Half of the messages that got through took no longer, from the start of their step, milliseconds, exact
-    /// to an eighth; null if none got through.
+    /// Half of the messages that got through took no longer, from the start of their step, milliseconds,
+    /// exact to an eighth; null if none got through.
     #[serde(rename = "latencyP50")]
     pub latency_p50: Option<u64>,
     /// The same of 95 of 100.

@@ -5,8 +5,8 @@ use crate::problems::Problems;
 use crate::time::{CALENDAR_END_MS, parse_iso};
 use flow::Rule;
 
-/// The range from `dateStart` up to `dateEnd`, Unix milliseconds; an end that is absent, or after every time, is
-/// open. Notes the rules that they break.
+/// The range from `dateStart` up to `dateEnd`, Unix milliseconds; an end that is absent, or after every time,
+/// is open. Notes the rules that they break.
 pub(crate) fn read_range(parameters: &Given<'_>, problems: &Problems) -> (Option<i64>, Option<i64>) {
     let time = |name: &str| {
         let parsed = parse_iso(&full_time(parameters.get(name)?));

@@ -6,8 +6,8 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// Samples a second: no multiple of what servers do every so many milliseconds, and few, as each has a copy of
-/// the stack.
+/// Samples a second: no multiple of what servers do every so many milliseconds, and few, as each has a copy
+/// of the stack.
 const FREQUENCY: &str = "197";
 /// How call graphs are told: releases have no frame pointers.
 const CALL_GRAPH: &str = "dwarf,16384";

@@ -6,8 +6,8 @@ type Stage = (&'static str, &'static [&'static str]);
 /// What no other stage takes.
 const REST: &str = "runtime and rest";
 
-/// A sample belongs to the stage of its innermost function that has one; where a name fits several stages, the
-/// first one counts.
+/// A sample belongs to the stage of its innermost function that has one; where a name fits several stages,
+/// the first one counts.
 const STAGES: [Stage; 16] = [
     ("sync", &["fsync", "unixSync"]),
     ("log and files", &["unixWrite", "pwrite", "walWrite", "pagerWal", "unixRead", "pread", "alChecksum"]),
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_sample_belongs_to_its_innermost_known_function() {
-        let script = "store-writer 7\n\t 1f malloc\n\t 20 sqlite3VdbeExec\n\t 21 store::writer::Writer<D>::run\n\n\
+        let script = "store-writer 7\n\t 1f malloc\n\t 20 sqlite3VdbeExec\n\t 21 store::writer::run\n\n\
                       tokio-rt-worker 8\n\t 22 flow::machine::apply\n\t 23 store::work::Work::apply\n\n\
                       tokio-rt-worker 8\n\t 24 unheard_of\n\n\
                       tokio-rt-worker 8\n\t 25 ZSTD_compress2\n\t 26 store::document::encode\n\n";

@@ -16,8 +16,8 @@ pub(super) struct Period {
     pub(super) first: Quarter,
 }
 
-/// The periods of a range, in their order; `None` if there are more than `most`. The first one may begin before
-/// the range.
+/// The periods of a range, in their order; `None` if there are more than `most`. The first one may begin
+/// before the range.
 pub(super) fn periods(
     interval: Interval,
     zone: &TimeZone,

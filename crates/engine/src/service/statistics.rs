@@ -38,8 +38,8 @@ pub enum StatisticsError {
 }
 
 impl Service {
-    /// The figures of an application's flows that were accepted in a range, pruned and erased ones as well. It
-    /// waits for its turn among costly searches.
+    /// The figures of an application's flows that were accepted in a range, pruned and erased ones as well.
+    /// It waits for its turn among costly searches.
     ///
     /// # Errors
     /// [`StatisticsError`].

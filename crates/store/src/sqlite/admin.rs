@@ -29,8 +29,8 @@ pub struct SqliteAdmin {
 
 impl SqliteAdmin {
     /// Opens the database at `path`, and creates it if it is absent. Only [`Admin::dead_callbacks`],
-    /// [`Admin::compact`], [`Admin::rebuild_statistics`], [`Admin::unmatched_receipts`] and [`Admin::inbound`]
-    /// need the keys.
+    /// [`Admin::compact`], [`Admin::rebuild_statistics`], [`Admin::unmatched_receipts`] and
+    /// [`Admin::inbound`] need the keys.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].

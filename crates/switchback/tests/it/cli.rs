@@ -67,18 +67,6 @@ fn a_flow_is_sent_tracked_and_found() {
     let output = run(&["export", "--to", "+306900000010"], &environment);
     assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["trackingId"], id);
 
-    let output = run(&["statistics", "--group-by", "channel", "--time-zone", "Europe/Athens"], &environment);
-    for expected in ["channel", "Sms", "| all", "T00:00:00+0"] {
-        assert!(text(&output.stdout).contains(expected), "{output:?}");
-    }
-    let output = run(&["statistics", "--json", "--interval", "month"], &environment);
-    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["totals"]["flows"], 1, "{output:?}");
-    let output = run(&["statistics", "--time-zone", "Athens"], &environment);
-    assert!(text(&output.stderr).contains("timeZone must be a time zone"), "{output:?}");
-    assert_eq!(run(&["statistics"], &[]).status.code(), Some(2));
-    let running = run(&["statistics", "rebuild", "--data", data.to_str().unwrap()], &[]);
-    assert_eq!(running.status.code(), Some(1), "{running:?}");
-
     // Bad input is told with its field, on standard error, with exit code 1; wrong usage is 2.
     std::fs::write(&file, r#"{"flow": [{"type": "Sms", "order": 1}]}"#).unwrap();
     let output = run(&["send", file.to_str().unwrap()], &environment);
@@ -94,9 +82,6 @@ fn a_flow_is_sent_tracked_and_found() {
     assert!(run(&["app", "revoke", id, "--data", data.to_str().unwrap()], &[]).status.success());
     assert_eq!(run(&["search"], &environment).status.code(), Some(1));
 
-    let rebuild = run(&["statistics", "rebuild", "--data", data.to_str().unwrap()], &[]);
-    assert!(text(&rebuild.stdout).starts_with("1 stored flows are counted"), "{rebuild:?}");
-
     // With the first key that there is, each flow is written anew, once.
     drop(process);
     let key = [("SWITCHBACK__STORE__ENCRYPTION_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")];
@@ -106,6 +91,38 @@ fn a_flow_is_sent_tracked_and_found() {
         let told = format!("{written} of 1 flows written anew");
         assert!(text(&output.stdout).starts_with(&told), "{output:?}");
     }
+}
+
+#[test]
+fn statistics_are_printed_and_made_anew() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data, config) = (directory.path().join("data"), directory.path().join("switchback.toml"));
+    std::fs::write(&config, "").unwrap();
+    let process = Process::serve(&data, &config);
+    let application = create_application(&data);
+    let environment = [
+        ("SWITCHBACK_URL", process.url.as_str()),
+        ("SWITCHBACK_APP_ID", application["applicationId"].as_str().unwrap()),
+        ("SWITCHBACK_APP_SECRET", application["applicationSecret"].as_str().unwrap()),
+    ];
+    let file = directory.path().join("flow.json");
+    let flow = r#"{"flow": [{"type": "Sms", "order": 1, "from": "Acme", "to": "+306900000010", "message": {"body": "hi"}}]}"#;
+    std::fs::write(&file, flow).unwrap();
+    assert!(run(&["send", file.to_str().unwrap()], &environment).status.success());
+    let output = run(&["statistics", "--group-by", "channel", "--time-zone", "Europe/Athens"], &environment);
+    for expected in ["channel", "Sms", "| all", "T00:00:00+0"] {
+        assert!(text(&output.stdout).contains(expected), "{output:?}");
+    }
+    let output = run(&["statistics", "--json", "--interval", "month"], &environment);
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["totals"]["flows"], 1, "{output:?}");
+    let output = run(&["statistics", "--time-zone", "Athens"], &environment);
+    assert!(text(&output.stderr).contains("timeZone must be a time zone"), "{output:?}");
+    assert_eq!(run(&["statistics"], &[]).status.code(), Some(2));
+    let running = run(&["statistics", "rebuild", "--data", data.to_str().unwrap()], &[]);
+    assert_eq!(running.status.code(), Some(1), "{running:?}");
+    drop(process);
+    let rebuild = run(&["statistics", "rebuild", "--data", data.to_str().unwrap()], &[]);
+    assert!(text(&rebuild.stdout).starts_with("1 stored flows are counted"), "{rebuild:?}");
 }
 
 #[test]
