@@ -70,9 +70,9 @@ impl DatabaseStore<SqliteReader> {
 fn count_all(connection: &Connection, keys: &Keyring) -> Result<()> {
     tracing::info!("counting the flows that an older version stored, for the statistics");
     let transaction = connection.unchecked_transaction().map_err(failed)?;
-    let rebuilt = statistics_rebuild::rebuild(&transaction, keys).map_err(failed)?;
+    let counted = statistics_rebuild::count(&transaction, keys).map_err(failed)?;
     transaction.commit().map_err(failed)?;
-    tracing::info!(rebuilt.flows, rebuilt.unreadable, "counted them");
+    tracing::info!(counted.flows, counted.unreadable, "counted them");
     Ok(())
 }
 

@@ -23,9 +23,8 @@ pub(super) fn is_owed(connection: &Connection) -> rusqlite::Result<bool> {
 /// Makes the statistics of each application anew from its stored flows, from the quarter of its oldest one
 /// on. Older quarters stay: their flows were pruned. To be done in a transaction.
 pub(super) fn rebuild(connection: &Connection, keyring: &Keyring) -> rusqlite::Result<RebuiltStatistics> {
-    let mut rebuilt = RebuiltStatistics::default();
     let mut oldest: BTreeMap<String, Quarter> = BTreeMap::new();
-    rebuilt.unreadable = for_each_flow(connection, keyring, |flow| {
+    for_each_flow(connection, keyring, |flow| {
         let quarter = Quarter::of(flow.created_ms);
         match oldest.get_mut(&flow.application) {
             Some(oldest) => *oldest = quarter.min(*oldest),
@@ -33,22 +32,28 @@ pub(super) fn rebuild(connection: &Connection, keyring: &Keyring) -> rusqlite::R
         }
         Ok(())
     })?;
+    let mut forgotten = 0;
     for (application, first) in &oldest {
-        rebuilt.lost += forget(connection, application, *first)?;
+        forgotten += forget(connection, application, *first)?;
     }
-    let (mut keys, mut sums) = (None, Contributions::default());
-    for_each_flow(connection, keyring, |flow| {
-        rebuilt.flows += 1;
+    let counted = count(connection, keyring)?;
+    Ok(RebuiltStatistics { lost: forgotten - counted.flows as i64, ..counted })
+}
+
+/// Counts every stored flow, none of which is counted yet. To be done in a transaction.
+pub(super) fn count(connection: &Connection, keyring: &Keyring) -> rusqlite::Result<RebuiltStatistics> {
+    let (mut flows, mut keys, mut sums) = (0, None, Contributions::default());
+    let unreadable = for_each_flow(connection, keyring, |flow| {
+        flows += 1;
         sums.entry((flow.application.clone(), Quarter::of(flow.created_ms))).or_default().add(&flow);
-        if rebuilt.flows % SUMMED_MAX == 0 {
+        if flows % SUMMED_MAX == 0 {
             add(connection, &mut keys, &std::mem::take(&mut sums))?;
         }
         Ok(())
     })?;
     add(connection, &mut keys, &sums)?;
-    rebuilt.lost -= rebuilt.flows as i64;
     connection.execute("UPDATE installation SET statistics_owed = 0", [])?;
-    Ok(rebuilt)
+    Ok(RebuiltStatistics { flows, unreadable, lost: 0 })
 }
 
 /// Reads every flow, in the order of acceptance; returns how many can't be read.
