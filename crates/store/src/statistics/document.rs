@@ -4,6 +4,7 @@
 use flow::statistics::{FlowFigures, FlowKey, MessageFigures};
 use flow::{Channel, FlowStatus, Price, StatusCode};
 use std::collections::BTreeMap;
+use std::ops::{BitOrAssign, Shl};
 
 /// The first octet: the form of what follows.
 const FORM: u8 = 1;
@@ -183,27 +184,27 @@ fn unfold(number: u128) -> i128 {
 }
 
 fn read_i64(rest: &mut &[u8]) -> Result<i64, DocumentError> {
-    let number = read_u64(rest)?;
-    Ok((number >> 1).cast_signed() ^ -((number & 1).cast_signed()))
+    // It has no more bits than it was folded from.
+    Ok(unfold(read_u64(rest)?.into()) as i64)
 }
 
 fn read_u64(rest: &mut &[u8]) -> Result<u64, DocumentError> {
-    let mut number = 0;
-    for shift in (0..64).step_by(7) {
-        let octet = read_octet(rest)?;
-        number |= u64::from(octet & 0x7f) << shift;
-        if octet < 0x80 {
-            return Ok(number);
-        }
-    }
-    Err(DocumentError)
+    read_bits(rest, u64::BITS)
 }
 
 fn read_unsigned(rest: &mut &[u8]) -> Result<u128, DocumentError> {
-    let mut number = 0;
-    for shift in (0..128).step_by(7) {
+    read_bits(rest, u128::BITS)
+}
+
+/// A number of so many bits, which [`write_unsigned`] wrote.
+fn read_bits<T>(rest: &mut &[u8], bits: u32) -> Result<T, DocumentError>
+where
+    T: Default + From<u8> + Shl<u32, Output = T> + BitOrAssign,
+{
+    let mut number = T::default();
+    for shift in (0..bits).step_by(7) {
         let octet = read_octet(rest)?;
-        number |= u128::from(octet & 0x7f) << shift;
+        number |= T::from(octet & 0x7f) << shift;
         if octet < 0x80 {
             return Ok(number);
         }
