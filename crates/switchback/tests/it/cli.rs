@@ -1,6 +1,6 @@
 //! The command line as people use it.
 
-use crate::support::{PROGRAM, Process, create_application, run};
+use crate::support::{PROGRAM, Process, account, create_application, run};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -10,6 +10,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use store::{Admin, ApplicationSettings, Keyring, NewApplication, SqliteAdmin};
+
+/// A flow of one Sms, which the sandbox delivers.
+const SMS: &str = r#"{"flow": [{"type": "Sms", "order": 1, "from": "Acme", "to": "+306900000010", "message": {"body": "hi"}}]}"#;
 
 fn text(output: &[u8]) -> &str {
     std::str::from_utf8(output).unwrap()
@@ -35,14 +38,9 @@ fn a_flow_is_sent_tracked_and_found() {
     let process = Process::serve(&data, &config);
     // Beside the running server.
     let application = create_application(&data);
-    let environment = [
-        ("SWITCHBACK_URL", process.url.as_str()),
-        ("SWITCHBACK_APP_ID", application["applicationId"].as_str().unwrap()),
-        ("SWITCHBACK_APP_SECRET", application["applicationSecret"].as_str().unwrap()),
-    ];
+    let environment = account(&process.url, &application);
     let file = directory.path().join("flow.json");
-    let flow = r#"{"flow": [{"type": "Sms", "order": 1, "from": "Acme", "to": "+306900000010", "message": {"body": "hi"}}]}"#;
-    std::fs::write(&file, flow).unwrap();
+    std::fs::write(&file, SMS).unwrap();
     let output = run(&["send", file.to_str().unwrap()], &environment);
     assert!(output.status.success(), "{output:?}");
     let sent: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -100,14 +98,9 @@ fn statistics_are_printed_and_made_anew() {
     std::fs::write(&config, "").unwrap();
     let process = Process::serve(&data, &config);
     let application = create_application(&data);
-    let environment = [
-        ("SWITCHBACK_URL", process.url.as_str()),
-        ("SWITCHBACK_APP_ID", application["applicationId"].as_str().unwrap()),
-        ("SWITCHBACK_APP_SECRET", application["applicationSecret"].as_str().unwrap()),
-    ];
+    let environment = account(&process.url, &application);
     let file = directory.path().join("flow.json");
-    let flow = r#"{"flow": [{"type": "Sms", "order": 1, "from": "Acme", "to": "+306900000010", "message": {"body": "hi"}}]}"#;
-    std::fs::write(&file, flow).unwrap();
+    std::fs::write(&file, SMS).unwrap();
     assert!(run(&["send", file.to_str().unwrap()], &environment).status.success());
     let output = run(&["statistics", "--group-by", "channel", "--time-zone", "Europe/Athens"], &environment);
     for expected in ["channel", "Sms", "| all", "T00:00:00+0"] {
@@ -134,14 +127,9 @@ fn the_index_is_described_checked_and_made_anew() {
     let application = create_application(&data);
     let id = application["applicationId"].as_str().unwrap();
     let url = process.url.clone();
-    let environment = [
-        ("SWITCHBACK_URL", url.as_str()),
-        ("SWITCHBACK_APP_ID", id),
-        ("SWITCHBACK_APP_SECRET", application["applicationSecret"].as_str().unwrap()),
-    ];
+    let environment = account(&url, &application);
     let file = directory.path().join("flow.json");
-    let flow = r#"{"flow": [{"type": "Sms", "order": 1, "from": "Acme", "to": "+306900000010", "message": {"body": "hi"}}]}"#;
-    std::fs::write(&file, flow).unwrap();
+    std::fs::write(&file, SMS).unwrap();
     for _ in 0..3 {
         assert!(run(&["send", file.to_str().unwrap()], &environment).status.success());
     }

@@ -1,6 +1,6 @@
 //! What holds for every command: where it looks, what it makes, how it ends, what it tells.
 
-use crate::support::{PROGRAM, Process, create_application, run};
+use crate::support::{PROGRAM, Process, account, create_application, run};
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -103,12 +103,8 @@ fn rule_13_a_server_and_the_commands_beside_it_have_the_same_data() {
     let create = ["app", "create", "--name", "x", "--config", "../sb.toml"];
     let output = within(&directory.path().join("data"), &create, &[]);
     let created: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let environment = [
-        ("SWITCHBACK_URL", process.url.strip_prefix("http://").unwrap()),
-        ("SWITCHBACK_APP_ID", created["applicationId"].as_str().unwrap()),
-        ("SWITCHBACK_APP_SECRET", created["applicationSecret"].as_str().unwrap()),
-    ];
     // It also has no scheme (rule 21).
+    let environment = account(process.url.strip_prefix("http://").unwrap(), &created);
     let output = run(&["search"], &environment);
     assert!(output.status.success() && text(&output.stdout).contains("0 flows"), "{output:?}");
 }
@@ -267,14 +263,6 @@ fn log_of_messages(rust_log: &str) -> String {
     }
     process.stop();
     std::fs::read_to_string(log).unwrap()
-}
-
-fn account<'a>(url: &'a str, application: &'a Value) -> [(&'static str, &'a str); 3] {
-    [
-        ("SWITCHBACK_URL", url),
-        ("SWITCHBACK_APP_ID", application["applicationId"].as_str().unwrap()),
-        ("SWITCHBACK_APP_SECRET", application["applicationSecret"].as_str().unwrap()),
-    ]
 }
 
 #[test]

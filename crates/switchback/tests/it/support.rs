@@ -78,6 +78,16 @@ pub fn create_application(data: &Path) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
+/// What tells the commands for clients which server they ask, and as whom.
+pub fn account<'a>(url: &'a str, application: &'a Value) -> [(&'static str, &'a str); 3] {
+    let member = |name| application[name].as_str().unwrap();
+    [
+        ("SWITCHBACK_URL", url),
+        ("SWITCHBACK_APP_ID", member("applicationId")),
+        ("SWITCHBACK_APP_SECRET", member("applicationSecret")),
+    ]
+}
+
 pub async fn login(client: &Client, url: &str, application: &Value) -> String {
     let request = client.post(format!("{url}/oauth/token?grant_type=client_credentials"));
     let (id, secret) =
