@@ -13,8 +13,8 @@ use std::path::PathBuf;
 const SHARES: [u32; 3] = [30, 60, 90];
 /// The steady load, by the rate at which Sms are delivered.
 const STEADY: f64 = 0.6;
-/// Threads that take less of a flow are not told of, µs.
-const THREAD_MIN_US: f64 = 1.0;
+/// The server's threads that are told of, by their names.
+const THREADS: [&str; 3] = ["tokio-rt-worker", "store-writer", "index"];
 
 /// Accepted flows and whole lifecycles a second, on loopback, everything durable; beside them a bare endpoint
 /// and SQLite alone. docs/performance.md says what each figure means.
@@ -124,8 +124,9 @@ pub fn tell_costs(figures: &mut Figures, bare: &Reference, costs: [&CoreTime; 3]
     for (name, core_us) in COSTS.into_iter().zip(costs) {
         figures.tell(&format!("core time of the server for {name}"), core_us.all, "µs", 0);
         figures.tell(&ratio_to_bare(name), core_us.all / bare.core_us, "", 2);
-        for (thread, us) in core_us.threads.iter().filter(|(_, us)| **us >= THREAD_MIN_US) {
-            figures.tell(&format!("  {name}, in threads {thread}"), *us, "µs", 0);
+        for thread in THREADS {
+            let us = core_us.threads.get(thread).copied().unwrap_or_default();
+            figures.tell(&format!("  {name}, in threads {thread}"), us, "µs", 0);
         }
     }
 }
