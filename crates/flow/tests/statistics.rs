@@ -48,6 +48,19 @@ fn course() -> Vec<Flow> {
 }
 
 #[test]
+fn what_got_through_has_ended_though_it_may_still_be_seen() {
+    let mut flow =
+        sample::flow(vec![step(1, sample::viber("+306900000001", false))], None, START_MS, &mut Uuid::nil);
+    flow.apply(&submitted(0, 0, "main", "id-0"), START_MS + 10, &mut Uuid::nil);
+    let receipt = Receipt::new(Status::Delivered, Detail::DELIVERED);
+    flow.apply(&Event::Receipt { message: 0, part: 0, receipt }, START_MS + 20, &mut Uuid::nil);
+    let mut contribution = Contribution::default();
+    contribution.add(&flow);
+    let found = summary(&contribution);
+    assert_eq!((found.ended_messages, found.successful_messages), (1, 1));
+}
+
+#[test]
 fn a_flow_counts_with_all_that_became_of_it() {
     let course = course();
     let last = course.last().unwrap();

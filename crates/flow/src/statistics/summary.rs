@@ -40,7 +40,8 @@ impl Summary {
         self.messages = self.messages.saturating_add(*messages);
         self.parts = self.parts.saturating_add(*parts);
         self.price = self.price.saturating_add(*price);
-        if key.channel.rules().is_final(key.status) {
+        // A success need not be final: what was delivered over Viber may still be seen.
+        if key.channel.rules().is_final(key.status) || key.status.is_success() {
             self.ended_messages = self.ended_messages.saturating_add(*messages);
         }
         if key.status.is_success() {
