@@ -37,7 +37,8 @@ pub(super) fn rebuild(connection: &Connection, keyring: &Keyring) -> rusqlite::R
         forgotten += forget(connection, application, *first)?;
     }
     let counted = count(connection, keyring)?;
-    Ok(RebuiltStatistics { lost: forgotten - counted.flows as i64, ..counted })
+    // What a damaged document had is not known: nothing of it counts as lost.
+    Ok(RebuiltStatistics { lost: (forgotten - counted.flows as i64).max(0), ..counted })
 }
 
 /// Counts every stored flow, none of which is counted yet. To be done in a transaction.

@@ -47,8 +47,8 @@ pub struct RebuiltStatistics {
     pub flows: usize,
     /// Stored flows that can't be read and are not counted.
     pub unreadable: usize,
-    /// Flows that were counted and are not any more: they were pruned or erased, or their quarter of an hour
-    /// was wrong.
+    /// Flows that were counted and are not any more, as far as the documents of before could be read: they
+    /// were pruned or erased.
     pub lost: i64,
 }
 
