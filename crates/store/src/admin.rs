@@ -1,8 +1,10 @@
 //! Administration: what commands do beside a running server, or without one.
 
 use crate::application::{Application, ApplicationLimits, CallbackKey, NewApplication};
+use crate::audit::Audit;
 use crate::error::Result;
 use crate::inbound::StoredInbound;
+use crate::operators::Operators;
 use crate::statistics::RebuiltStatistics;
 use crate::suppression::Suppression;
 use crate::unmatched::UnmatchedReceipt;
@@ -75,7 +77,7 @@ impl Compacted {
 /// Administration of a store, held by a handle of its own: commands use it while a server runs on the same
 /// data. What it changes, a running server follows within seconds. Each write is durable when it returns.
 #[async_trait]
-pub trait Admin: Send + Sync {
+pub trait Admin: Operators + Audit {
     /// The key that application secrets are hashed with.
     ///
     /// # Errors

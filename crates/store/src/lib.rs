@@ -3,12 +3,13 @@
 //! [`Store`] is the whole interface, of small traits: [`Flows`], [`Tasks`], [`Accounts`], [`Feed`],
 //! [`Statistics`] and [`Upkeep`]. They speak of flows, events and tasks, never of SQL. Every transaction
 //! touches one flow, and its application's balance if it has one. [`SqliteStore`] keeps everything in one
-//! SQLite file; [`Admin`] is what commands do beside a running server, and [`SqliteAdmin`] does it on the
-//! same file.
+//! SQLite file; [`Admin`] is what commands and operators do beside a running server, and [`SqliteAdmin`] does
+//! it on the same file.
 
 mod accounts;
 mod admin;
 mod application;
+mod audit;
 mod batch;
 mod cache;
 mod database;
@@ -24,6 +25,7 @@ mod job;
 mod lane;
 mod later;
 mod names;
+mod operators;
 mod place;
 mod position;
 mod queue;
@@ -49,6 +51,7 @@ pub use application::{
     Application, ApplicationLimits, ApplicationSettings, CallbackKey, NewApplication, Token, TokenTtl,
     callback_secret,
 };
+pub use audit::{Audit, AuditEntry, AuditQuery, NewAuditEntry, Outcome};
 pub use database_store::DatabaseStore;
 pub use error::{Cause, Result, StoreError};
 pub use feed::{Change, ChangePage, Feed, Observer};
@@ -56,6 +59,7 @@ pub use flows::{Accepted, Flows, IdempotencyKey, Matched};
 pub use ids::Ids;
 pub use inbound::{InboundMessage, InboundOctets, InboundSegment, StoredInbound};
 pub use lane::Lane;
+pub use operators::{LinkPurpose, OneTimeLink, Operator, OperatorChange, Operators, Role, Session};
 pub use position::Position;
 pub use queue::{Admission, Admit, Offer, admit_all};
 pub use reader::Reader;

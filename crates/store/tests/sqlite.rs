@@ -519,3 +519,29 @@ async fn a_network_is_counted_as_the_same_after_a_commit_that_failed() {
     let keys: i64 = beside.query_row("SELECT count(*) FROM statistics_keys", [], |row| row.get(0)).unwrap();
     assert_eq!((keys, counted(&open(&path).0).await), (1, 1));
 }
+
+#[tokio::test]
+async fn not_even_sql_changes_the_audit() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("db");
+    let admin = SqliteAdmin::open(&path, &Keyring::default()).unwrap();
+    let [operator, action, subject, detail] = ["ann", "flow.erase", "f1", ""].map(str::to_owned);
+    let entry = NewAuditEntry { at_ms: 1, operator, action, subject, detail };
+    let id = admin.add_audit_entry(&entry).await.unwrap();
+    let beside = rusqlite::Connection::open(&path).unwrap();
+    let refused = [
+        "DELETE FROM audit",
+        "UPDATE audit SET operator = 'bob'",
+        "UPDATE audit SET at_ms = 2, outcome = 'done'",
+        "UPDATE audit SET id = 7",
+    ];
+    for sql in refused {
+        assert!(beside.execute(sql, []).is_err(), "{sql}");
+    }
+    assert!(admin.set_audit_outcome(id, &Outcome::Done).await.unwrap());
+    assert!(beside.execute("UPDATE audit SET outcome = 'failed: it was not me'", []).is_err());
+    assert!(beside.execute("UPDATE audit SET outcome = NULL", []).is_err());
+    let all = AuditQuery { before: None, limit: 9, operator: None, action: None, subject: None };
+    let kept = admin.audit_entries(&all).await.unwrap().remove(0);
+    assert_eq!((kept.entry.operator.as_str(), kept.outcome), ("ann", Some(Outcome::Done)));
+}

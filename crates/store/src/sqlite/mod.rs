@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file, the writer's connection, and readers beside it.
 
 mod admin;
+mod audit;
 mod balances;
 mod compacting;
 mod counters;
@@ -10,6 +11,7 @@ mod inbound;
 mod lives;
 mod look_up;
 mod open;
+mod operators;
 mod options;
 mod quarantine;
 mod reader;

@@ -44,6 +44,14 @@ pub(super) fn json<T: serde::de::DeserializeOwned>(column: usize, text: &[u8]) -
     })
 }
 
+/// Reads a word of ours from a column.
+pub(super) fn word<T>(column: usize, word: &str, of: impl FnOnce(&str) -> Option<T>) -> rusqlite::Result<T> {
+    of(word).ok_or_else(|| {
+        let unknown = format!("the word {word:?} is of a newer version").into();
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, unknown)
+    })
+}
+
 /// Reads an amount.
 pub(super) fn decimal(text: &str) -> rusqlite::Result<Price> {
     text.parse().map_err(|error| {

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used)] // A test that fails here has failed.
 
 mod accounts;
+mod audit;
 mod feed;
 mod flows;
 mod handsets;
+mod operators;
 mod receipts;
 mod sqlite;
 mod statistics;
@@ -20,6 +22,7 @@ macro_rules! suite {
             accounts: applications_are_made_and_revoked_from_beside,
                 living_tokens_are_limited_and_those_that_end_first_go,
                 a_balance_is_never_promised_twice, opt_outs_are_kept_listed_and_forgotten;
+            audit: entries_stay_and_get_an_outcome_once;
             feed: the_change_feed_yields_every_flow_at_its_last_change;
             flows: receipts_may_come_before_their_message_is_recorded,
                 an_idempotency_key_stores_one_flow, flows_are_read_as_far_as_octets_allow,
@@ -27,6 +30,9 @@ macro_rules! suite {
                 what_is_erased_is_gone_and_its_key_spent;
             handsets: what_handsets_send_is_joined_listed_and_pruned,
                 a_segment_that_makes_no_sense_is_a_message;
+            operators: operators_are_made_changed_listed_and_removed,
+                a_link_works_once_and_the_newest_of_an_operator_alone,
+                sessions_are_bounded_and_end_with_their_operator;
             receipts: an_id_that_is_used_again_means_the_message_to_the_recipient,
                 an_id_that_one_message_has_is_enough,
                 an_id_of_before_is_found_where_the_newer_message_was_erased,
