@@ -2,9 +2,20 @@
 //! over the store alone, beside a running server or without one; a running server follows within seconds.
 
 mod applications;
+pub mod audit;
 mod balances;
 mod callbacks;
+mod desk;
+pub mod links;
+mod masking;
+mod one_time;
+mod operator_name;
+pub mod operators;
 mod opt_outs;
+mod passwords;
+pub mod sessions;
+#[cfg(test)]
+mod test_place;
 
 pub use applications::{
     ApplicationError, CreateError, Credentials, Name, NameError, RotateError, RotatedKey, change_limits,
@@ -12,4 +23,8 @@ pub use applications::{
 };
 pub use balances::{BalanceChange, BalanceError, balance, change_balance, read_amount};
 pub use callbacks::{ReplayError, replay};
+pub use desk::Desk;
+pub use masking::masked_number;
+pub use operator_name::{OperatorName, OperatorNameError};
 pub use opt_outs::{OptOutError, OptOuts};
+pub use passwords::{HashError, LENGTH as PASSWORD_LENGTH, PasswordRule};
