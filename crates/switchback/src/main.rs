@@ -4,6 +4,7 @@
 
 mod api;
 mod app;
+mod audit;
 mod call;
 mod callbacks;
 mod client;
@@ -22,6 +23,7 @@ mod serve;
 mod statistics;
 mod suppress;
 mod table;
+mod user;
 
 use clap::{Parser, Subcommand};
 use output::{complain, say};
@@ -53,6 +55,10 @@ enum Command {
     /// Create, list and revoke applications; works while a server runs on the same data.
     #[command(subcommand)]
     App(app::App),
+    /// Keep the operators, people with a login to the console; works while a server runs on the same data.
+    #[command(subcommand)]
+    User(user::User),
+    Audit(audit::Audit),
     /// Send a flow: a JSON file with the body of POST /failover, or - for standard input.
     Send(api::Send),
     /// Show what became of a flow, and how: on a terminal for people, elsewhere as JSON.
@@ -133,6 +139,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Serve(serve) => serve.run().await,
         Command::Demo(demo) => demo.run().await,
         Command::App(app) => app.run().await,
+        Command::User(user) => user.run().await,
+        Command::Audit(audit) => audit.run().await,
         Command::Send(send) => send.run().await,
         Command::Track(track) => track.run().await,
         Command::Cancel(cancel) => cancel.run().await,

@@ -241,7 +241,7 @@ impl Default for StoreConfig {
 
 impl Config {
     /// What providers call this server by, without a slash at its end.
-    fn public_url(&self) -> Option<String> {
+    pub fn public_url(&self) -> Option<String> {
         self.server.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned())
     }
 

@@ -25,12 +25,21 @@ fn names(directory: &Path) -> Vec<String> {
 }
 
 /// Every command that opens the data of a server; `ID` is an application.
-const COMMANDS: [&[&str]; 17] = [
+const COMMANDS: [&[&str]; 26] = [
     &["app", "list"],
     &["app", "balance", "ID"],
     &["app", "limits", "ID"],
     &["app", "rotate", "ID"],
     &["app", "rotate", "--callback-secret", "ID"],
+    &["user", "add", "ann", "--role", "viewer", "--application", "ID"],
+    &["user", "role", "ann", "admin"],
+    &["user", "applications", "ann", "ID"],
+    &["user", "disable", "ann"],
+    &["user", "enable", "ann"],
+    &["user", "link", "ann"],
+    &["user", "list"],
+    &["user", "remove", "ann"],
+    &["audit"],
     &["callbacks", "list"],
     &["flows", "quarantined"],
     &["receipts", "unmatched"],
@@ -145,7 +154,7 @@ fn rule_14_an_id_that_is_not_there_is_an_error_that_names_it() {
     let data = directory.path().join("data");
     create_application(&data);
     let flow = "01890000-0000-7000-8000-000000000000";
-    let commands: [(&[&str], &str); 13] = [
+    let commands: [(&[&str], &str); 16] = [
         (&["app", "balance", "nosuch"], "nosuch"),
         (&["app", "balance", "nosuch", "--set", "1"], "nosuch"),
         (&["app", "balance", "nosuch", "--add", "1"], "no application nosuch"),
@@ -154,6 +163,9 @@ fn rule_14_an_id_that_is_not_there_is_an_error_that_names_it() {
         (&["app", "rotate", "nosuch"], "nosuch"),
         (&["app", "rotate", "nosuch", "--callback-secret"], "nosuch"),
         (&["app", "revoke", "nosuch"], "nosuch"),
+        (&["user", "role", "nosuch", "admin"], "nosuch"),
+        (&["user", "link", "nosuch"], "nosuch"),
+        (&["user", "remove", "nosuch"], "nosuch"),
         (&["suppress", "list", "--application", "nosuch", "--channel", "Sms"], "nosuch"),
         (&["suppress", "add", "--application", "nosuch", "--channel", "Sms", "+306900000001"], "nosuch"),
         (&["suppress", "list", "--application", "nosuch", "--channel", "Fax"], "Sms, Viber or Voice"),
@@ -166,7 +178,7 @@ fn rule_14_an_id_that_is_not_there_is_an_error_that_names_it() {
         assert!(output.stdout.is_empty() && text(&output.stderr).contains(named), "{command:?}: {output:?}");
     }
     // What is no id and no number is wrong usage; nobody is asked.
-    let wrong: [&[&str]; 10] = [
+    let wrong: [&[&str]; 11] = [
         &["track", "../../metrics"],
         &["cancel", "tracking/01890000-0000-7000-8000-000000000000"],
         &["erase", ""],
@@ -177,6 +189,7 @@ fn rule_14_an_id_that_is_not_there_is_an_error_that_names_it() {
         &["search", "--size", "-1"],
         &["receipts", "unmatched", "--limit", "-1"],
         &["inbound", "--limit", "many"],
+        &["audit", "--limit", "-1"],
     ];
     let account =
         [("SWITCHBACK_APP_ID", "a"), ("SWITCHBACK_APP_SECRET", "b"), ("SWITCHBACK_URL", "127.0.0.1:9")];
@@ -315,11 +328,13 @@ fn rule_17_a_reader_that_leaves_is_no_failure() {
     let of = ["--application", id, "--channel", "Sms", "--data", path];
     assert!(run(&[&["suppress", "add", "+306900000001"], &of[..]].concat(), &[]).status.success());
     let config = config.to_str().unwrap();
-    let commands: [&[&str]; 23] = [
+    let commands: [&[&str]; 25] = [
         &["--help"],
         &["--version"],
         &["app", "list", "--data", path],
         &["app", "list", "--json", "--data", path],
+        &["user", "list", "--data", path],
+        &["audit", "--data", path],
         &["app", "balance", id, "--data", path],
         &["app", "limits", id, "--data", path],
         &["callbacks", "list", "--data", path],

@@ -10,3 +10,4 @@ mod edge;
 mod load;
 mod secrets;
 mod support;
+mod users;
