@@ -12,7 +12,7 @@ enum Kind {
 }
 
 /// Every metric: its name, its type and its help text.
-const METRICS: [(&str, Kind, &str); 25] = [
+const METRICS: [(&str, Kind, &str); 27] = [
     (
         "switchback_flows_accepted_total",
         Kind::Counter,
@@ -51,6 +51,12 @@ const METRICS: [(&str, Kind, &str); 25] = [
     ("switchback_callbacks_total", Kind::Counter, "Attempts to make a callback."),
     ("switchback_logins_refused_total", Kind::Counter, "Wrong ids or secrets at /oauth/token."),
     ("switchback_carrier_up", Kind::Gauge, "1 while the carrier is up."),
+    ("switchback_carrier_halted", Kind::Gauge, "1 while an operator has the carrier paused or drained."),
+    (
+        "switchback_carrier_under_way",
+        Kind::Gauge,
+        "Messages that the carrier has not answered, or that are about to be handed to it.",
+    ),
     (
         "switchback_carrier_success",
         Kind::Gauge,

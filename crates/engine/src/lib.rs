@@ -12,6 +12,7 @@ mod core;
 mod descriptions;
 mod expire_lane;
 pub mod files;
+mod halts;
 pub mod indexing;
 mod managed_carrier;
 pub mod metrics;

@@ -1,13 +1,15 @@
 //! A carrier with what the configuration says about it, and how it has done lately.
 
+use crate::choosing::Availability;
 use crate::config::CommonConfig;
 use carriers::Carrier;
 use flow::{Covers, Detail, Receipt, Status};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use store::HaltedCarrier;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Less says nothing of a carrier.
@@ -28,6 +30,8 @@ pub struct ManagedCarrier {
     pub carrier: Arc<dyn Carrier>,
     /// How it has done lately.
     pub health: Health,
+    /// An operator wants nothing new to go to it.
+    halt: RwLock<Option<HaltedCarrier>>,
     /// Messages that may be under way.
     window: Arc<Semaphore>,
     window_size: u32,
@@ -54,6 +58,7 @@ impl ManagedCarrier {
         ManagedCarrier {
             carrier,
             health: Health::new(config.success_min),
+            halt: RwLock::default(),
             window: Arc::new(Semaphore::new(window_size)),
             window_size: window_size as u32,
             rate: config.rate.map(|rate| RateLimiter::direct(Quota::per_second(rate)).into()),
@@ -63,10 +68,37 @@ impl ManagedCarrier {
         }
     }
 
+    /// What keeps new messages from it, if an operator paused or drains it.
+    pub fn halt(&self) -> Option<HaltedCarrier> {
+        self.halt.read().clone()
+    }
+
+    /// Sets or ends what keeps new messages from it; returns whether that changed anything.
+    pub(crate) fn set_halt(&self, halt: Option<HaltedCarrier>) -> bool {
+        let mut now = self.halt.write();
+        let changed = *now != halt;
+        *now = halt;
+        changed
+    }
+
+    /// Whether new messages may go to it.
+    pub(crate) fn availability(&self) -> Availability {
+        match (&*self.halt.read(), self.carrier.is_up()) {
+            (Some(_), _) => Availability::Halted,
+            (None, false) => Availability::Down,
+            (None, true) => Availability::Ready,
+        }
+    }
+
+    /// How many messages are under way: handed over and not answered, or about to be.
+    pub fn under_way(&self) -> usize {
+        (self.window_size as usize).saturating_sub(self.window.available_permits())
+    }
+
     /// How many messages it would take now.
     pub(crate) fn room(&self) -> usize {
         let waiting = self.waiting.as_ref().map_or(usize::MAX, |waiting| waiting.available_permits());
-        if !self.carrier.is_up() {
+        if self.availability() != Availability::Ready {
             return 0;
         }
         self.window.available_permits().min(waiting).min(self.carrier.room())

@@ -1,11 +1,12 @@
 //! Hands one part to a carrier, and stores what came of it.
 
+use crate::choosing::Availability;
 use crate::clock::now_ms;
 use crate::config::{CommonConfig, UnknownSubmit};
 use crate::core::{Engine, STORE_PAUSE};
 use crate::managed_carrier::{ManagedCarrier, covers};
 use crate::metrics;
-use crate::way::{Tries, has_untried, tries};
+use crate::way::{BUSY_MS, Tries, has_untried, tries};
 use carriers::{Outcome, Outgoing, backoff};
 use flow::{CarrierRef, Covers, Event, Flow, Message, Rate, TaskKind};
 use futures::FutureExt;
@@ -41,6 +42,11 @@ pub(crate) async fn submit(engine: &Engine, carrier: &ManagedCarrier, claim: Cla
     if !may_be_sent(engine, &claim, &outgoing, rate.as_ref(), covers).await
         || still_owed(engine, &claim).await.is_none()
     {
+        return None;
+    }
+    if carrier.availability() == Availability::Halted {
+        // Since it was chosen: another carrier may take it, or it waits.
+        engine.store.put_off(id, claim.task, now_ms() + BUSY_MS);
         return None;
     }
     let CommonConfig { unknown_submit, unknown_resends_max, .. } = carrier.config;

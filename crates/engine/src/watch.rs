@@ -1,4 +1,5 @@
-//! Looks at the clocks, the carriers and the submit checks once a second, and starts replays.
+//! Looks at the clocks, the carriers, what operators want of them, and the submit checks once a second, and
+//! starts replays.
 
 use crate::clock::now_ms;
 use crate::core::Engine;
@@ -24,6 +25,9 @@ pub(crate) async fn run(engine: &Engine) {
         for carrier in engine.carriers() {
             show_carrier(carrier, now_ms());
         }
+        if let Err(error) = engine.read_halts().await {
+            tracing::error!(%error, "which carriers are paused could not be read");
+        }
         if let Err(error) = engine.read_submit_checks().await {
             tracing::error!(%error, "balances and suppressions could not be read");
         }
@@ -44,6 +48,10 @@ fn show_carrier(carrier: &ManagedCarrier, now_ms: i64) {
     let name = carrier.config.name.clone();
     let up = if carrier.carrier.is_up() { 1.0 } else { 0.0 };
     metrics::gauge!("switchback_carrier_up", "carrier" => name.clone()).set(up);
+    let halted = if carrier.halt().is_some() { 1.0 } else { 0.0 };
+    metrics::gauge!("switchback_carrier_halted", "carrier" => name.clone()).set(halted);
+    let under_way = carrier.under_way() as f64;
+    metrics::gauge!("switchback_carrier_under_way", "carrier" => name.clone()).set(under_way);
     for (figure, value) in carrier.carrier.figures() {
         metrics::gauge!("switchback_carrier_figure", "carrier" => name.clone(), "figure" => figure)
             .set(value);

@@ -1,14 +1,14 @@
 //! Where a part goes now: gathers what a choice among carriers depends on, and takes a place at the chosen
 //! one.
 
-use crate::choosing::{self, Candidate, Choice, choose};
+use crate::choosing::{self, Availability, Candidate, Choice, choose};
 use crate::clock::now_ms;
 use crate::core::Engine;
 use crate::managed_carrier::{ManagedCarrier, Place};
 use flow::{Flow, Submit};
 use std::sync::Arc;
 
-/// How long a message waits for a carrier that is down, and for one that has enough to do.
+/// How long a message waits for a carrier that is not ready, and for one that has enough to do.
 pub(crate) const DOWN_MS: i64 = 500;
 pub(crate) const BUSY_MS: i64 = 20;
 /// How long the later parts of a message wait for the first one to find its carrier.
@@ -74,7 +74,7 @@ pub(crate) fn way(engine: &Engine, flow: &Flow, message: u16, part: u16, carrier
             let why = format!("No carrier for {} takes it. {}", step.channel(), refusals.join("; "));
             Way::Never { why }
         }
-        Choice::AllDown { preferred } => {
+        Choice::NoneReady { preferred } => {
             Way::Later { at_ms: able[preferred].park(&flow.application, now_ms, DOWN_MS) }
         }
         Choice::WithFirstPart => Way::Later { at_ms: now_ms + DOWN_MS },
@@ -87,7 +87,7 @@ pub(crate) fn way(engine: &Engine, flow: &Flow, message: u16, part: u16, carrier
 
 fn candidate(carrier: &ManagedCarrier, now_ms: i64) -> Candidate {
     Candidate {
-        is_up: carrier.carrier.is_up(),
+        availability: carrier.availability(),
         is_well: carrier.health.is_well(now_ms),
         accepts_whole_message: carrier.carrier.accepts_whole_message(),
     }
@@ -108,7 +108,7 @@ pub(crate) fn has_untried(
     let able: Vec<_> = carriers
         .filter(|carrier| carrier.carrier.refuses(step, flow.restrictions.as_ref()).is_none())
         .collect();
-    let are_up: Vec<bool> = able.iter().map(|carrier| carrier.carrier.is_up()).collect();
+    let availability: Vec<Availability> = able.iter().map(|carrier| carrier.availability()).collect();
     let asked = able.iter().position(|carrier| carrier.config.name == asked.config.name);
-    choosing::has_untried(&are_up, asked, attempts)
+    choosing::has_untried(&availability, asked, attempts)
 }

@@ -131,6 +131,7 @@ impl Assembly {
     ) -> Result<Arc<Engine>, StartError> {
         let engine = Engine::start(settings, store, Arc::clone(&followed.index), outside).await?;
         engine.read_submit_checks().await?;
+        engine.read_halts().await?;
         Ok(engine)
     }
 }

@@ -11,6 +11,6 @@ mod server;
 
 pub use assembly::{Assembly, Data, database};
 pub use lock::{Lock, lock};
-pub use server::Server;
+pub use server::{Begin, Server};
 // What a command line works with beside it.
 pub use engine::{administration, clock, files, indexing, routing};

@@ -1,21 +1,32 @@
 //! A server that runs: its data, its listener and everything behind it.
 
-use crate::assembly::{Assembly, Data};
+use crate::assembly::{Assembly, Data, database};
 use crate::config::{Config, Surroundings};
 use crate::listener::Listener;
 use crate::lock::{Lock, lock};
 use crate::{data, descriptors};
 use anyhow::{Context, anyhow};
 use engine::Engine;
+use engine::administration::{Carriers, Which};
+use engine::clock::now_ms;
 use engine::indexing::Keeper;
 use engine::metrics;
 use engine::service;
 use futures::future::join_all;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use store::{OpenReport, SqliteStore};
+use store::{Halt, Keyring, OpenReport, SqliteAdmin, SqliteStore};
 use tokio::runtime::{Handle, Runtime};
 use tokio::task::JoinHandle;
+
+/// How a server begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Begin {
+    /// With each carrier as operators last wanted it.
+    AsBefore,
+    /// With every carrier paused, until an operator resumes it.
+    Paused,
+}
 
 /// A server that runs.
 pub struct Server {
@@ -40,6 +51,14 @@ impl Server {
     /// # Errors
     /// When the data directory is in use or broken, a carrier is misconfigured, or the address is taken.
     pub async fn start(config: Config) -> anyhow::Result<Server> {
+        Server::begin(config, Begin::AsBefore).await
+    }
+
+    /// Starts it as [`Server::start`] does, with its carriers paused if wanted.
+    ///
+    /// # Errors
+    /// As those of [`Server::start`].
+    pub async fn begin(config: Config, begin: Begin) -> anyhow::Result<Server> {
         // Callbacks and TLS carriers use it; somebody may have installed it already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         look_around(&config)?;
@@ -57,6 +76,9 @@ impl Server {
         metrics::recorder();
 
         let opened = open(&config).await?;
+        if begin == Begin::Paused {
+            pause_all(&config).await?;
+        }
         let searches = Background(Some(service::runtime().context("starting the threads of searches")?));
         let (store, followed) = (Arc::clone(&opened.store), &opened.followed);
         let network = config.network();
@@ -86,6 +108,11 @@ impl Server {
     /// Whether a carrier could take a message now, as far as it knows.
     pub fn carrier_is_up(&self, name: &str) -> bool {
         self.engine.carrier(name).is_some_and(|carrier| carrier.carrier.is_up())
+    }
+
+    /// Whether an operator has a carrier paused or drained, as far as the server knows yet.
+    pub fn carrier_is_halted(&self, name: &str) -> bool {
+        self.engine.carrier(name).is_some_and(|carrier| carrier.halt().is_some())
     }
 
     /// Reads the listener's certificate again.
@@ -131,6 +158,16 @@ async fn open(config: &Config) -> anyhow::Result<Data> {
     data::warn_of_others(directory);
     count_resumed(&opened.report);
     Ok(opened)
+}
+
+/// Pauses every carrier, before anything is handed over.
+async fn pause_all(config: &Config) -> anyhow::Result<()> {
+    let admin = SqliteAdmin::open(&database(&config.store.path), &Keyring::default())?;
+    let names = config.carriers.iter().map(|carrier| carrier.common.name.clone()).collect();
+    let carriers = Carriers::new(&admin, Some(names));
+    carriers.halt(Which::All, Halt::Paused, "switchback serve --paused", now_ms()).await?;
+    tracing::warn!("every carrier is paused: `switchback carrier resume --all` resumes them");
+    Ok(())
 }
 
 /// Finds what keeps a server from starting, before anything is made; tells what else is wrong.

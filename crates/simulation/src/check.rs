@@ -4,6 +4,7 @@
 use crate::api::Http;
 use crate::moment::At;
 use crate::parties::{APPLICATION, BALANCE, CHANNELS};
+use crate::pause::Pause;
 use crate::request::{Request, RequestedStep};
 use crate::summary::Summary;
 use crate::world::{Called, Posted, Reply, Skews, Submission, World, statuses};
@@ -23,7 +24,8 @@ use wire::time::parse_iso;
 /// An answer is certainly written down so long after it was given, if the server still runs, milliseconds.
 /// (The store may fail some times in a row, and is tried again within seconds.)
 const CERTAIN_MS: i64 = 300_000;
-/// What a carrier is being handed while a flow is cancelled may still arrive, milliseconds.
+/// What a carrier is being handed while a flow is cancelled, or its carrier is paused, may still arrive,
+/// milliseconds.
 const UNDER_WAY_MS: i64 = 60_000;
 
 /// A part is handed over so often at most with outcomes that the server knows that it can't know:
@@ -43,6 +45,7 @@ struct Seen {
     called: Vec<Called>,
     end: At,
     skews: Skews,
+    pauses: Vec<Pause>,
     /// The tracking of each request, where there is one.
     trackings: HashMap<String, Value>,
 }
@@ -70,6 +73,7 @@ pub async fn check(
         called: state.called.clone(),
         end: state.now(),
         skews: state.skews(),
+        pauses: state.pauses.clone(),
         trackings,
     });
     let mut doubles = 0;
@@ -88,6 +92,7 @@ pub async fn check(
         seen.shown(request, tracking).map_err(at)?;
         seen.called_back(request, tracking).map_err(at)?;
     }
+    seen.paused()?;
     found(api, &seen).await?;
     indexed(store, data).await?;
     counted(store, &seen).await?;
@@ -168,6 +173,20 @@ impl Seen {
     fn of<'a>(&'a self, request: &'a Request) -> impl Iterator<Item = (usize, &'a Submission)> {
         let submissions = self.submissions.iter().enumerate();
         submissions.filter(|(_, submission)| submission.to == request.to)
+    }
+
+    /// Nothing new goes to a carrier that is paused.
+    fn paused(&self) -> Checked {
+        for Pause { carrier, from_ms, to_ms } in &self.pauses {
+            let paused = from_ms + UNDER_WAY_MS..to_ms.unwrap_or(i64::MAX);
+            let is_wrong = |submission: &&Submission| {
+                submission.carrier == *carrier && paused.contains(&submission.begun.elapsed_ms)
+            };
+            if let Some(submission) = self.submissions.iter().find(is_wrong) {
+                bail!("{carrier} was paused at {from_ms} ms and was handed {submission:?}");
+            }
+        }
+        Ok(())
     }
 
     fn receipts_of(&self, submission: usize) -> impl Iterator<Item = &Posted> {

@@ -47,10 +47,12 @@ pub enum Fault {
     Flood,
     /// Some of that application's flows can't be stored any more; in hostile trials only.
     Unstorable,
+    /// An operator pauses a carrier for a while.
+    Paused,
 }
 
 /// The faults that a seed draws, and the highest likelihood that it draws for each.
-const DRAWN: [(Fault, f64); 18] = [
+const DRAWN: [(Fault, f64); 19] = [
     (Fault::Crash, 0.004),
     (Fault::Delay, 0.5),
     (Fault::StoreFails, 0.05),
@@ -69,6 +71,7 @@ const DRAWN: [(Fault, f64); 18] = [
     (Fault::Cancels, 0.2),
     (Fault::ClockErrs, 0.1),
     (Fault::GoesAside, 1.0),
+    (Fault::Paused, 0.3),
 ];
 
 /// The faults of hostile trials.

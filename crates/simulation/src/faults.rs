@@ -16,9 +16,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use store::{
     Accepted, Accounts, Admission, Admit, Application, CallbackKey, ChangePage, Claim, Cutoffs, Feed, Flows,
-    IdempotencyKey, InboundMessage, Lane, Matched, Offer, Position, Pruned, Reserved, Result, SqliteStore,
-    Statistics, StatisticsQuery, StatisticsSums, StoreError, SubmitChecks, Suppression, Tasks, Token,
-    UnreadReceipt, Upkeep,
+    HaltedCarrier, Halts, IdempotencyKey, InboundMessage, Lane, Matched, Offer, Position, Pruned, Reserved,
+    Result, SqliteStore, Statistics, StatisticsQuery, StatisticsSums, StoreError, SubmitChecks, Suppression,
+    Tasks, Token, UnreadReceipt, Upkeep,
 };
 use uuid::Uuid;
 
@@ -385,6 +385,13 @@ impl Statistics for Faulty {
 
     async fn statistics(&self, query: StatisticsQuery) -> Result<Option<StatisticsSums>> {
         self.around("statistics", self.inner.statistics(query)).await
+    }
+}
+
+#[async_trait]
+impl Halts for Faulty {
+    async fn halted_carriers(&self) -> Result<Vec<HaltedCarrier>> {
+        self.refusing("halted_carriers", self.inner.halted_carriers()).await
     }
 }
 

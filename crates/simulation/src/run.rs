@@ -13,7 +13,7 @@ use crate::reach::Reach;
 use crate::summary::Summary;
 use crate::trial::Trial;
 use crate::world::World;
-use crate::{aside, check, client};
+use crate::{aside, check, client, operator};
 use anyhow::{anyhow, bail};
 use engine::indexing::Followed;
 use parking_lot::Mutex;
@@ -211,6 +211,7 @@ async fn live(
     let life = start(data, world, plan, memory).await?;
     go_on(world, plan, &life);
     let (store, followed) = (&life.store, &life.opened.followed);
+    let admin = SqliteAdmin::open(&database(data), &Keyring::default())?;
     let directory = life.opened.index_directory();
     loop {
         sleep(Duration::from_secs(5)).await;
@@ -218,6 +219,7 @@ async fn live(
             return Err(promise);
         }
         weather(world);
+        operator::act(world, &admin).await?;
         if world.with(|state| state.random.u8(0..20)) == 0 {
             while followed.index.tidy() {}
             followed.save(&**store, directory).await?;

@@ -3,6 +3,7 @@
 use crate::course::Course;
 use crate::fault::{Fault, Mood};
 use crate::moment::At;
+use crate::pause::Pause;
 use crate::plan::Plan;
 use crate::reach::{Reach, Side};
 use crate::request::Request;
@@ -154,6 +155,8 @@ pub struct State {
     pub called: Vec<Called>,
     /// Carriers that take nothing now.
     pub down: Vec<String>,
+    /// What an operator paused, the last one last.
+    pub pauses: Vec<Pause>,
     /// What happened so far.
     pub course: Course,
     /// Which methods of the store faults reached.
@@ -294,6 +297,7 @@ impl World {
                 Trial::Outage => vec!["careful".into(), "second".into()],
                 Trial::Any | Trial::Hostile => Vec::new(),
             },
+            pauses: Vec::new(),
             course: Course::default(),
             reach: Reach::default(),
             serving: false,

@@ -3,6 +3,7 @@
 use crate::application::{Application, ApplicationLimits, CallbackKey, NewApplication};
 use crate::audit::Audit;
 use crate::error::Result;
+use crate::halts::HaltedCarrier;
 use crate::inbound::StoredInbound;
 use crate::operators::Operators;
 use crate::statistics::RebuiltStatistics;
@@ -184,6 +185,25 @@ pub trait Admin: Operators + Audit {
     /// # Errors
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
     async fn request_replay(&self, id: Option<Uuid>) -> Result<usize>;
+
+    /// Gives carriers nothing new from now on, all of them or none; one that is halted so already stays as it
+    /// is, with its time.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+    async fn halt_carriers(&self, halted: &[HaltedCarrier]) -> Result<()>;
+
+    /// Lets a carrier run again, or every carrier; returns how many were halted.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+    async fn resume_carriers(&self, carrier: Option<&str>) -> Result<usize>;
+
+    /// The carriers that are halted, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+    async fn halted_carriers(&self) -> Result<Vec<HaltedCarrier>>;
 
     /// At most `limit` flows that were set aside, the oldest first.
     ///

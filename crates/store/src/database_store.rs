@@ -6,6 +6,7 @@ use crate::document;
 use crate::error::{Result, StoreError};
 use crate::feed::{ChangePage, Feed};
 use crate::flows::{Accepted, Flows, IdempotencyKey, Matched};
+use crate::halts::{HaltedCarrier, Halts};
 use crate::inbound::InboundMessage;
 use crate::job::{self, Subject};
 use crate::lane::Lane;
@@ -401,6 +402,13 @@ impl<R: Reader> Statistics for DatabaseStore<R> {
 
     async fn statistics(&self, query: StatisticsQuery) -> Result<Option<StatisticsSums>> {
         self.reader.statistics(query).await
+    }
+}
+
+#[async_trait]
+impl<R: Reader> Halts for DatabaseStore<R> {
+    async fn halted_carriers(&self) -> Result<Vec<HaltedCarrier>> {
+        self.reader.halted_carriers().await
     }
 }
 

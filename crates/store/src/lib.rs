@@ -1,9 +1,9 @@
 //! Keeps flows and tasks, durably; reports what changed.
 //!
 //! [`Store`] is the whole interface, of small traits: [`Flows`], [`Tasks`], [`Accounts`], [`Feed`],
-//! [`Statistics`] and [`Upkeep`]. They speak of flows, events and tasks, never of SQL. Every transaction
-//! touches one flow, and its application's balance if it has one. [`SqliteStore`] keeps everything in one
-//! SQLite file; [`Admin`] is what commands and operators do beside a running server, and [`SqliteAdmin`] does
+//! [`Statistics`], [`Halts`] and [`Upkeep`]. They speak of flows, events and tasks, never of SQL. Every
+//! transaction touches one flow, and its application's balance if it has one. [`SqliteStore`] keeps everything in
+//! one SQLite file; [`Admin`] is what commands and operators do beside a running server, and [`SqliteAdmin`] does
 //! it on the same file.
 
 mod accounts;
@@ -19,6 +19,7 @@ mod error;
 mod failures;
 mod feed;
 mod flows;
+mod halts;
 mod ids;
 mod inbound;
 mod job;
@@ -41,6 +42,7 @@ mod tasks;
 mod turns;
 mod unmatched;
 mod upkeep;
+mod waiting;
 mod wanted;
 mod work;
 mod writer;
@@ -56,6 +58,7 @@ pub use database_store::DatabaseStore;
 pub use error::{Cause, Result, StoreError};
 pub use feed::{Change, ChangePage, Feed, Observer};
 pub use flows::{Accepted, Flows, IdempotencyKey, Matched};
+pub use halts::{Halt, HaltedCarrier, Halts};
 pub use ids::Ids;
 pub use inbound::{InboundMessage, InboundOctets, InboundSegment, StoredInbound};
 pub use lane::Lane;
@@ -71,3 +74,4 @@ pub use suppression::Suppression;
 pub use tasks::{Claim, Tasks};
 pub use unmatched::{UnmatchedReceipt, UnreadReceipt};
 pub use upkeep::{Cutoffs, Pruned, Upkeep};
+pub use waiting::{Wait, Waiting, Why};

@@ -4,6 +4,7 @@ use crate::accounts::SubmitChecks;
 use crate::application::{Application, CallbackKey, Token};
 use crate::error::Result;
 use crate::feed::ChangePage;
+use crate::halts::HaltedCarrier;
 use crate::position::Position;
 use crate::statistics::{StatisticsQuery, StatisticsSums};
 use crate::suppression::Suppression;
@@ -72,6 +73,9 @@ pub trait Reader: Send + Sync + 'static {
 
     /// See [`Statistics::statistics`](crate::Statistics::statistics).
     async fn statistics(&self, query: StatisticsQuery) -> Result<Option<StatisticsSums>>;
+
+    /// See [`Halts::halted_carriers`](crate::Halts::halted_carriers).
+    async fn halted_carriers(&self) -> Result<Vec<HaltedCarrier>>;
 
     /// See [`Upkeep::kept_time_ms`](crate::Upkeep::kept_time_ms).
     async fn kept_time_ms(&self) -> Result<Option<i64>>;

@@ -7,6 +7,7 @@ mod app;
 mod audit;
 mod call;
 mod callbacks;
+mod carrier;
 mod client;
 mod course;
 mod demo;
@@ -75,6 +76,9 @@ enum Command {
     /// List and replay callbacks that were given up; works while a server runs on the same data.
     #[command(subcommand)]
     Callbacks(callbacks::Callbacks),
+    /// Pause, resume, drain and list carriers; works while a server runs on the same data.
+    #[command(subcommand)]
+    Carrier(carrier::Carrier),
     /// List flows that were set aside; works while a server runs on the same data.
     #[command(subcommand)]
     Flows(flows::Flows),
@@ -149,6 +153,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Export(export) => export.run().await,
         Command::Statistics(statistics) => statistics.run().await,
         Command::Callbacks(callbacks) => callbacks.run().await,
+        Command::Carrier(carrier) => carrier.run().await,
         Command::Flows(flows) => flows.run().await,
         Command::Receipts(receipts) => receipts.run().await,
         Command::Inbound(inbound) => inbound.run().await,

@@ -32,6 +32,15 @@ impl Place {
         Ok(self.configured()?.store.path)
     }
 
+    /// The names of the carriers, if a configuration file says which there are.
+    pub fn carriers(&self) -> anyhow::Result<Option<Vec<String>>> {
+        if self.config.is_none() {
+            return Ok(None);
+        }
+        let carriers = self.configured()?.carriers;
+        Ok(Some(carriers.into_iter().map(|carrier| carrier.common.name).collect()))
+    }
+
     /// Opens a database that is there; nothing is made.
     pub fn open(&self) -> anyhow::Result<SqliteAdmin> {
         open(&self.data()?, &Keyring::default())

@@ -3,8 +3,8 @@
 use crate::log::start_log;
 use crate::output::{complain, say};
 use anyhow::anyhow;
-use server::Server;
 use server::config::{Config, ENV_PREFIX, parse_listen};
+use server::{Begin, Server};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,6 +20,11 @@ pub struct Serve {
     /// Address and port, instead of the configured ones; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
     listen: Option<SocketAddr>,
+    /// Start with every carrier paused, after a restore: nothing is sent before they are resumed.
+    ///
+    /// `switchback carrier resume` resumes one or all of them.
+    #[arg(long)]
+    paused: bool,
     /// Write the log as JSON, one object a line.
     #[arg(long)]
     log_json: bool,
@@ -41,7 +46,8 @@ impl Serve {
         let stopped = stop_signal()?;
         let mut hangup = signal(SignalKind::hangup())?;
         let scheme = if config.server.tls.is_some() { "https" } else { "http" };
-        let server = Server::start(config).await?;
+        let begin = if self.paused { Begin::Paused } else { Begin::AsBefore };
+        let server = Server::begin(config, begin).await?;
         say!("listening on {scheme}://{}", server.address);
         tokio::pin!(stopped);
         loop {

@@ -5,6 +5,7 @@ mod applications;
 pub mod audit;
 mod balances;
 mod callbacks;
+mod carriers;
 mod desk;
 pub mod links;
 mod masking;
@@ -23,6 +24,7 @@ pub use applications::{
 };
 pub use balances::{BalanceChange, BalanceError, balance, change_balance, read_amount};
 pub use callbacks::{ReplayError, replay};
+pub use carriers::{CarrierError, Carriers, Which};
 pub use desk::Desk;
 pub use masking::masked_number;
 pub use operator_name::{OperatorName, OperatorNameError};

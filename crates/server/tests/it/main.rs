@@ -11,6 +11,7 @@ mod kannel;
 mod odd_smsc;
 mod operating;
 mod panics;
+mod pausing;
 mod peer;
 mod presets;
 mod privacy;

@@ -2,12 +2,13 @@
 
 use super::rows::{self, flow_of_row};
 use super::schema::{failed, open_writer, secret_key};
-use super::{balances, compacting, inbound, quarantine, statistics_rebuild, suppressions, unmatched};
+use super::{balances, compacting, halts, inbound, quarantine, statistics_rebuild, suppressions, unmatched};
 use crate::admin::{Admin, Compacted, DeadCallback, Quarantined};
 use crate::application::{
     Application, ApplicationLimits, ApplicationSettings, CallbackKey, NewApplication, draw_secret,
 };
 use crate::error::{Result, StoreError};
+use crate::halts::HaltedCarrier;
 use crate::inbound::StoredInbound;
 use crate::sealing::Keyring;
 use crate::statistics::RebuiltStatistics;
@@ -203,6 +204,18 @@ impl Admin for SqliteAdmin {
             Some(id) => connection.execute(one, [id.as_bytes()]),
             None => connection.execute(all, []),
         })
+    }
+
+    async fn halt_carriers(&self, halted: &[HaltedCarrier]) -> Result<()> {
+        self.transact(|transaction| halted.iter().try_for_each(|halted| halts::set(transaction, halted)))
+    }
+
+    async fn resume_carriers(&self, carrier: Option<&str>) -> Result<usize> {
+        self.with(|connection| halts::remove(connection, carrier))
+    }
+
+    async fn halted_carriers(&self) -> Result<Vec<HaltedCarrier>> {
+        self.with(halts::list)
     }
 
     async fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>> {

@@ -7,6 +7,7 @@ mod compacting;
 mod counters;
 mod database;
 mod early;
+mod halts;
 mod inbound;
 mod lives;
 mod look_up;

@@ -1,6 +1,7 @@
 //! Reads beside the writer, each on a connection of its own.
 
 use super::counters;
+use super::halts;
 use super::options::Threads;
 use super::rows;
 use super::schema::{DOCUMENT_MAX, failed, open_reader};
@@ -10,6 +11,7 @@ use crate::application::{Application, CallbackKey, Token};
 use crate::document;
 use crate::error::{Result, StoreError};
 use crate::feed::{Change, ChangePage};
+use crate::halts::HaltedCarrier;
 use crate::names::Names;
 use crate::position::Position;
 use crate::reader::Reader;
@@ -277,6 +279,10 @@ impl Reader for SqliteReader {
 
     async fn statistics(&self, query: StatisticsQuery) -> Result<Option<StatisticsSums>> {
         self.read(move |connection| statistics_query::sums(connection, &query)).await
+    }
+
+    async fn halted_carriers(&self) -> Result<Vec<HaltedCarrier>> {
+        self.read(halts::list).await
     }
 
     async fn kept_time_ms(&self) -> Result<Option<i64>> {

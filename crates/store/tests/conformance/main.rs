@@ -6,6 +6,7 @@ mod accounts;
 mod audit;
 mod feed;
 mod flows;
+mod halts;
 mod handsets;
 mod operators;
 mod receipts;
@@ -28,6 +29,7 @@ macro_rules! suite {
                 an_idempotency_key_stores_one_flow, flows_are_read_as_far_as_octets_allow,
                 dead_callbacks_are_listed_and_replayed_from_beside,
                 what_is_erased_is_gone_and_its_key_spent;
+            halts: carriers_are_halted_and_resumed_from_beside;
             handsets: what_handsets_send_is_joined_listed_and_pruned,
                 a_segment_that_makes_no_sense_is_a_message;
             operators: operators_are_made_changed_listed_and_removed,

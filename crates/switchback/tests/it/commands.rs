@@ -63,6 +63,36 @@ fn with_id<'a>(command: &[&'a str], id: &'a str) -> Vec<&'a str> {
 type Way<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
 
 #[test]
+fn carriers_are_paused_listed_and_resumed() {
+    let directory = tempfile::tempdir().unwrap();
+    let (data, config) = (directory.path().join("data"), directory.path().join("switchback.toml"));
+    std::fs::write(&config, "[[carrier]]\nname = \"a\"\nkind = \"sandbox\"\nchannels = [\"Sms\"]\n").unwrap();
+    let place = ["--data", data.to_str().unwrap()];
+    let configured = [&place[..], &["--config", config.to_str().unwrap()]].concat();
+    assert!(run(&[&["app", "create", "--name", "test"][..], &place].concat(), &[]).status.success());
+    let carrier = |words: &[&str], place: &[&str]| run(&[&["carrier"][..], words, place].concat(), &[]);
+    // Where the configuration is known, so are the carriers.
+    let refused = carrier(&["pause", "b"], &configured);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("there is no carrier b"), "{refused:?}");
+    assert!(carrier(&["pause", "--all"], &configured).status.success());
+    assert!(carrier(&["drain", "b"], &place).status.success());
+    for wrong in [&["pause", "b c"][..], &["pause", "--all"], &["resume", "c"]] {
+        assert_eq!(carrier(wrong, &place).status.code(), Some(1), "{wrong:?}");
+    }
+    let states = || -> Vec<String> {
+        let listed = carrier(&["list", "--json"], &configured).stdout;
+        let listed: serde_json::Value = serde_json::from_slice(&listed).unwrap();
+        let all = listed.as_array().unwrap().iter();
+        all.map(|of| format!("{} {}", of["carrier"].as_str().unwrap(), of["state"].as_str().unwrap()))
+            .collect()
+    };
+    assert_eq!(states(), ["a paused", "b draining"]);
+    assert!(carrier(&["resume", "--all"], &place).status.success());
+    assert_eq!(states(), ["a running"]);
+}
+
+#[test]
 fn rule_13_every_command_looks_where_the_configuration_and_the_environment_say() {
     let directory = tempfile::tempdir().unwrap();
     let elsewhere = directory.path().join("elsewhere");
