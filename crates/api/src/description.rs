@@ -44,6 +44,7 @@ use utoipa::{Modify, OpenApi};
         receipts::receive,
         health::live,
         health::ready,
+        health::status::show,
         health::metrics
     ),
     modifiers(&Security)

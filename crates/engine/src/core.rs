@@ -6,6 +6,7 @@ use crate::clock::now_ms;
 use crate::managed_carrier::ManagedCarrier;
 use crate::metrics;
 use crate::ongoing::Ongoing;
+use crate::owed_work::OwedWork;
 use crate::passing::Passing;
 use crate::rates::Rates;
 use crate::routing::Routes;
@@ -18,7 +19,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
-use store::{Admit, Claim, Lane, Store, StoreError};
+use store::{Admit, Claim, Lane, Store, StoreError, Wait};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -40,6 +41,8 @@ pub struct Engine {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) index: Arc<Index>,
     pub(crate) carriers: Vec<Arc<ManagedCarrier>>,
+    /// What waited when it was looked at last.
+    pub(crate) owed_work: RwLock<Arc<Vec<OwedWork>>>,
     pub(crate) routes: Routes,
     pub(crate) rates: Arc<Rates>,
     /// Whose messages are checked before they are handed over.
@@ -95,6 +98,11 @@ impl Engine {
     /// The carrier with a name.
     pub fn carrier(&self, name: &str) -> Option<&Arc<ManagedCarrier>> {
         self.carriers.iter().find(|carrier| carrier.config.name == name)
+    }
+
+    /// The carriers that carry a channel.
+    pub(crate) fn carriers_of(&self, channel: Channel) -> impl Iterator<Item = &Arc<ManagedCarrier>> {
+        self.carriers.iter().filter(move |carrier| carrier.config.channels.contains(&channel))
     }
 
     /// Where what carriers report goes.
@@ -255,7 +263,7 @@ impl Engine {
         let applied = self.apply(id, event, permit).await;
         if let (false, Some(at_ms)) = (applied.changed, again_ms) {
             // The flow has a later time, of a clock that was wrong: what is owed still is.
-            self.store.put_off(id, task, at_ms);
+            self.store.put_off_for(id, task, at_ms, Wait::Time);
         }
     }
 

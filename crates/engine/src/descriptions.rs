@@ -12,7 +12,7 @@ enum Kind {
 }
 
 /// Every metric: its name, its type and its help text.
-const METRICS: [(&str, Kind, &str); 27] = [
+const METRICS: [(&str, Kind, &str); 29] = [
     (
         "switchback_flows_accepted_total",
         Kind::Counter,
@@ -63,6 +63,16 @@ const METRICS: [(&str, Kind, &str); 27] = [
         "Share of the carrier's messages of the last minute or two that went well.",
     ),
     ("switchback_carrier_figure", Kind::Gauge, "Figures of a carrier of one kind."),
+    (
+        "switchback_waiting",
+        Kind::Gauge,
+        "Messages to be handed to a carrier and callbacks to be made that wait, by why.",
+    ),
+    (
+        "switchback_waiting_oldest_seconds",
+        Kind::Gauge,
+        "Age of the oldest of them, exact to ten seconds; 0 for what is planned for later.",
+    ),
     (
         "switchback_index_rebuilds_total",
         Kind::Counter,

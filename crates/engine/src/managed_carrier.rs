@@ -1,6 +1,7 @@
 //! A carrier with what the configuration says about it, and how it has done lately.
 
 use crate::choosing::Availability;
+use crate::clock::now_ms;
 use crate::config::CommonConfig;
 use carriers::Carrier;
 use flow::{Covers, Detail, Receipt, Status};
@@ -9,7 +10,7 @@ use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use store::HaltedCarrier;
+use store::{HaltedCarrier, Why};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Less says nothing of a carrier.
@@ -24,14 +25,19 @@ const PARKED_GAP_US: i64 = 200;
 
 /// A carrier and its limits.
 pub struct ManagedCarrier {
+    /// Its position among the carriers.
+    pub(crate) number: u16,
     /// What the configuration says.
     pub config: CommonConfig,
+    /// Its kind, as the configuration calls it.
+    pub kind: &'static str,
     /// The carrier.
     pub carrier: Arc<dyn Carrier>,
     /// How it has done lately.
     pub health: Health,
     /// An operator wants nothing new to go to it.
     halt: RwLock<Option<HaltedCarrier>>,
+    standing: RwLock<Standing>,
     /// Messages that may be under way.
     window: Arc<Semaphore>,
     window_size: u32,
@@ -43,6 +49,15 @@ pub struct ManagedCarrier {
     parked_until_us: Mutex<HashMap<String, i64>>,
 }
 
+/// Whether a carrier is up, and since when.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Standing {
+    /// It could take a message now, as far as it knows.
+    pub is_up: bool,
+    /// Since when, Unix milliseconds.
+    pub since_ms: i64,
+}
+
 /// A message's place in a carrier's window, until it is dropped.
 pub(crate) struct Place {
     _window: OwnedSemaphorePermit,
@@ -52,10 +67,18 @@ pub(crate) struct Place {
 
 impl ManagedCarrier {
     /// A carrier with its limits.
-    pub fn new(config: CommonConfig, carrier: Arc<dyn Carrier>) -> ManagedCarrier {
+    pub fn new(
+        number: u16,
+        kind: &'static str,
+        config: CommonConfig,
+        carrier: Arc<dyn Carrier>,
+    ) -> ManagedCarrier {
         let window_size = config.window.min(u32::MAX as usize).min(Semaphore::MAX_PERMITS);
         let waiting = |rate: NonZeroU32| (rate.get() as usize * RATE_WAIT_S).min(Semaphore::MAX_PERMITS);
         ManagedCarrier {
+            number,
+            kind,
+            standing: RwLock::new(Standing { is_up: carrier.is_up(), since_ms: now_ms() }),
             carrier,
             health: Health::new(config.success_min),
             halt: RwLock::default(),
@@ -87,6 +110,37 @@ impl ManagedCarrier {
             (Some(_), _) => Availability::Halted,
             (None, false) => Availability::Down,
             (None, true) => Availability::Ready,
+        }
+    }
+
+    /// Whether it is up, and since when, as it was looked at last.
+    pub fn standing(&self) -> Standing {
+        *self.standing.read()
+    }
+
+    /// Looks whether it is up.
+    pub(crate) fn look(&self, now_ms: i64) -> Standing {
+        let is_up = self.carrier.is_up();
+        let mut standing = self.standing.write();
+        if standing.is_up != is_up {
+            *standing = Standing { is_up, since_ms: now_ms };
+        }
+        *standing
+    }
+
+    /// Why it takes no message now, if so.
+    pub(crate) fn obstacle(&self) -> Option<Why> {
+        match self.availability() {
+            Availability::Halted => Some(Why::Paused),
+            Availability::Down => Some(Why::Down),
+            Availability::Ready if self.carrier.room() == 0 => Some(Why::Throttled),
+            Availability::Ready => {
+                let is_waited_for = |waiting: &Arc<Semaphore>| waiting.available_permits() == 0;
+                if self.waiting.as_ref().is_some_and(is_waited_for) {
+                    return Some(Why::Rate);
+                }
+                (self.window.available_permits() == 0).then_some(Why::Busy)
+            }
         }
     }
 
@@ -259,7 +313,7 @@ mod tests {
         let mut config = json!({"name": "c", "channels": ["Sms"]});
         config.as_object_mut().unwrap().append(limits.as_object_mut().unwrap());
         let config: CommonConfig = serde_json::from_value(config).unwrap();
-        ManagedCarrier::new(config, Arc::new(Nowhere))
+        ManagedCarrier::new(0, "test", config, Arc::new(Nowhere))
     }
 
     #[tokio::test]

@@ -54,11 +54,13 @@ impl Engine {
         let stored = Arc::new(AtomicU64::new(0));
         let sink = Arc::new(Sink::new(Arc::clone(&store), Arc::clone(&stored)));
         let mut carriers = Vec::new();
-        for carrier in &settings.carriers {
+        for (position, carrier) in settings.carriers.iter().enumerate() {
             let connected = outside.carrier(carrier, Arc::clone(&sink) as _).await;
             let connected = connected
                 .map_err(|source| StartError::Carrier { name: carrier.common.name.clone(), source })?;
-            carriers.push(Arc::new(ManagedCarrier::new(carrier.common.clone(), connected)));
+            let number = u16::try_from(position).unwrap_or(u16::MAX);
+            let kind = carrier.kind.name();
+            carriers.push(Arc::new(ManagedCarrier::new(number, kind, carrier.common.clone(), connected)));
         }
         let routes = Routes::new(settings);
         let post = outside.post(&settings.callbacks).map_err(StartError::Callbacks)?;
@@ -68,6 +70,7 @@ impl Engine {
             store,
             index,
             carriers,
+            owed_work: RwLock::default(),
             routes,
             rates: Arc::clone(&settings.rates),
             submit_checks: RwLock::default(),

@@ -17,8 +17,7 @@ const DOWN_PAUSE: Duration = Duration::from_millis(200);
 /// Dispatches a channel's messages until the engine closes.
 pub(crate) async fn run(engine: &Arc<Engine>, channel: Channel) {
     let lane = Lane::Submit(channel);
-    let carriers: Vec<&Arc<ManagedCarrier>> =
-        engine.carriers.iter().filter(|carrier| carrier.config.channels.contains(&channel)).collect();
+    let carriers: Vec<&Arc<ManagedCarrier>> = engine.carriers_of(channel).collect();
     let refusals = Arc::new(Semaphore::new(CLAIM_MAX));
     while engine.until_due(lane).await {
         // Without any carrier, everything is refused.
@@ -30,9 +29,11 @@ pub(crate) async fn run(engine: &Arc<Engine>, channel: Channel) {
         }
         for claim in engine.claim(lane, room.min(CLAIM_MAX), &mut admit_all).await {
             let TaskKind::Submit { message, part, .. } = claim.task else { continue };
-            match way(engine, &claim.flow, message, part, carriers.len()) {
+            match way(engine, &claim.flow, message, part) {
                 Some(Way::Now(carrier, place)) => hand_over(engine, carrier, claim, place),
-                Some(Way::Later { at_ms }) => engine.store.put_off(claim.flow.id, claim.task, at_ms),
+                Some(Way::Later { at_ms, wait }) => {
+                    engine.store.put_off_for(claim.flow.id, claim.task, at_ms, wait);
+                }
                 Some(Way::Never { why }) => {
                     let (detail, description) = (Detail::SYSTEM_FAILURE, Some(why));
                     let event = Event::Refused { message, part, carrier: None, detail, description };

@@ -7,6 +7,7 @@ use crate::core::Engine;
 use crate::managed_carrier::{ManagedCarrier, Place};
 use flow::{Flow, Submit};
 use std::sync::Arc;
+use store::{Wait, Why};
 
 /// How long a message waits for a carrier that is not ready, and for one that has enough to do.
 pub(crate) const DOWN_MS: i64 = 500;
@@ -39,58 +40,92 @@ pub(crate) fn tries(flow: &Flow, message: u16, part: u16) -> Option<Tries> {
 pub(crate) enum Way {
     /// To this carrier, now.
     Now(Arc<ManagedCarrier>, Place),
-    /// Nowhere before a time.
-    Later { at_ms: i64 },
+    /// Nowhere before a time, and what it waits for.
+    Later { at_ms: i64, wait: Wait },
     /// Nowhere, ever.
     Never { why: String },
 }
 
-/// Decides where a part goes; `carriers` is how many the channel has.
-pub(crate) fn way(engine: &Engine, flow: &Flow, message: u16, part: u16, carriers: usize) -> Option<Way> {
-    let attempts = tries(flow, message, part)?.attempts;
+/// The carriers that can carry a part, in the order in which the routes have them, and why the others can't.
+struct Able<'a> {
+    carriers: Vec<&'a Arc<ManagedCarrier>>,
+    refusals: Vec<String>,
+}
+
+/// Which carriers can carry a part; nothing while the first part of its message has not found its carrier.
+fn able<'a>(engine: &'a Engine, flow: &Flow, message: u16, part: u16) -> Option<Able<'a>> {
     let (step, state) = (&flow.steps[usize::from(message)], &flow.state.messages[usize::from(message)]);
-    let now_ms = now_ms();
     let first = state.parts.first()?;
     let mut order = engine.routes.order(step, &flow.application, state.id);
-    if part > 0 && carriers > 1 {
+    if part > 0 && engine.carriers_of(step.channel()).nth(1).is_some() {
         // All parts go one way, which the first one finds.
         match &first.carrier {
             Some(carrier) => order.sort_by_key(|name| *name != carrier.carrier),
             None if first.status.status.is_final() => {}
-            None => return Some(Way::Later { at_ms: now_ms + FIRST_PART_MS }),
+            None => return None,
         }
     }
-    let carriers = order.into_iter().filter_map(|name| engine.carrier(name));
-    let (mut able, mut refusals) = (Vec::new(), Vec::new());
-    for carrier in carriers {
+    let mut able = Able { carriers: Vec::new(), refusals: Vec::new() };
+    for carrier in order.into_iter().filter_map(|name| engine.carrier(name)) {
         match carrier.carrier.refuses(step, flow.restrictions.as_ref()) {
-            Some(why) => refusals.push(format!("{}: {why}", carrier.config.name)),
-            None => able.push(carrier),
+            Some(why) => able.refusals.push(format!("{}: {why}", carrier.config.name)),
+            None => able.carriers.push(carrier),
         }
     }
-    let states: Vec<Candidate> = able.iter().map(|carrier| candidate(carrier, now_ms)).collect();
-    Some(match choose(&states, part, attempts) {
+    Some(able)
+}
+
+/// Decides where a part goes; nothing when it is not to be handed over.
+pub(crate) fn way(engine: &Engine, flow: &Flow, message: u16, part: u16) -> Option<Way> {
+    let attempts = tries(flow, message, part)?.attempts;
+    let now_ms = now_ms();
+    let Some(Able { carriers, refusals }) = able(engine, flow, message, part) else {
+        return Some(Way::Later { at_ms: now_ms + FIRST_PART_MS, wait: Wait::Turn });
+    };
+    let park = |carrier: &ManagedCarrier, pause_ms, or_else| Way::Later {
+        at_ms: carrier.park(&flow.application, now_ms, pause_ms),
+        wait: Wait::Carrier { carrier: carrier.number, why: carrier.obstacle().unwrap_or(or_else) },
+    };
+    Some(match choose(&candidates(&carriers, now_ms), part, attempts) {
         Choice::None => {
-            let why = format!("No carrier for {} takes it. {}", step.channel(), refusals.join("; "));
-            Way::Never { why }
+            let channel = flow.steps[usize::from(message)].channel();
+            Way::Never { why: format!("No carrier for {channel} takes it. {}", refusals.join("; ")) }
         }
-        Choice::NoneReady { preferred } => {
-            Way::Later { at_ms: able[preferred].park(&flow.application, now_ms, DOWN_MS) }
-        }
-        Choice::WithFirstPart => Way::Later { at_ms: now_ms + DOWN_MS },
-        Choice::Ask { carrier } => match able[carrier].enter() {
-            Some(place) => Way::Now(Arc::clone(able[carrier]), place),
-            None => Way::Later { at_ms: able[carrier].park(&flow.application, now_ms, BUSY_MS) },
+        Choice::NoneReady { preferred } => park(carriers[preferred], DOWN_MS, Why::Down),
+        Choice::WithFirstPart => Way::Later { at_ms: now_ms + DOWN_MS, wait: Wait::Turn },
+        Choice::Ask { carrier } => match carriers[carrier].enter() {
+            Some(place) => Way::Now(Arc::clone(carriers[carrier]), place),
+            None => park(carriers[carrier], BUSY_MS, Why::Busy),
         },
     })
 }
 
-fn candidate(carrier: &ManagedCarrier, now_ms: i64) -> Candidate {
-    Candidate {
+/// The carrier that a part waits for, as they are now, and why; nothing if none can carry it, or if it goes
+/// with another part.
+pub(crate) fn waits_for<'a>(
+    engine: &'a Engine,
+    flow: &Flow,
+    message: u16,
+    part: u16,
+    attempts: u32,
+) -> Option<(&'a ManagedCarrier, Why)> {
+    let carriers = able(engine, flow, message, part)?.carriers;
+    match choose(&candidates(&carriers, now_ms()), part, attempts) {
+        Choice::NoneReady { preferred: carrier } | Choice::Ask { carrier } => {
+            let carrier = &**carriers[carrier];
+            Some((carrier, carrier.obstacle().unwrap_or(Why::Busy)))
+        }
+        Choice::None | Choice::WithFirstPart => None,
+    }
+}
+
+fn candidates(carriers: &[&Arc<ManagedCarrier>], now_ms: i64) -> Vec<Candidate> {
+    let candidate = |carrier: &&Arc<ManagedCarrier>| Candidate {
         availability: carrier.availability(),
         is_well: carrier.health.is_well(now_ms),
         accepts_whole_message: carrier.carrier.accepts_whole_message(),
-    }
+    };
+    carriers.iter().map(candidate).collect()
 }
 
 /// Whether another carrier than the one that was just asked could take a part at once; each is asked once

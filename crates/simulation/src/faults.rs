@@ -18,7 +18,7 @@ use store::{
     Accepted, Accounts, Admission, Admit, Application, CallbackKey, ChangePage, Claim, Cutoffs, Feed, Flows,
     HaltedCarrier, Halts, IdempotencyKey, InboundMessage, Lane, Matched, Offer, Position, Pruned, Reserved,
     Result, SqliteStore, Statistics, StatisticsQuery, StatisticsSums, StoreError, SubmitChecks, Suppression,
-    Tasks, Token, UnreadReceipt, Upkeep,
+    Tasks, Token, UnreadReceipt, Upkeep, Wait, Waiting,
 };
 use uuid::Uuid;
 
@@ -266,8 +266,12 @@ impl Tasks for Faulty {
         .await
     }
 
-    fn put_off(&self, id: Uuid, task: TaskKind, at_ms: i64) {
-        self.inner.put_off(id, task, at_ms);
+    fn put_off_for(&self, id: Uuid, task: TaskKind, at_ms: i64, wait: Wait) {
+        self.inner.put_off_for(id, task, at_ms, wait);
+    }
+
+    fn waiting(&self, lane: Lane) -> Vec<Waiting> {
+        self.inner.waiting(lane)
     }
 
     fn resume(&self, lane: Lane, application: &str, target: &str) {

@@ -19,6 +19,7 @@ use crate::suppression::Suppression;
 use crate::tasks::{Claim, Tasks};
 use crate::unmatched::UnreadReceipt;
 use crate::upkeep::{Cutoffs, Pruned, Upkeep};
+use crate::waiting::{Wait, Waiting};
 use crate::wanted::Blind;
 use crate::work::{Context, Need, Outcome, Work};
 use crate::writer::Command;
@@ -267,11 +268,15 @@ impl<R: Reader> Tasks for DatabaseStore<R> {
         }
     }
 
-    fn put_off(&self, id: Uuid, task: TaskKind, at_ms: i64) {
+    fn put_off_for(&self, id: Uuid, task: TaskKind, at_ms: i64, wait: Wait) {
         // The lane may sleep until what came after the lease that ends here.
-        if self.context.shared.queue.lock().put_off(id, task, at_ms) {
+        if self.context.shared.queue.lock().put_off(id, task, at_ms, Some(wait)) {
             self.context.shared.wakers[Lane::of(task).index()].notify_one();
         }
+    }
+
+    fn waiting(&self, lane: Lane) -> Vec<Waiting> {
+        self.context.shared.queue.lock().waiting(lane)
     }
 
     fn pull_in(&self, lane: Lane, jumped: bool, now_ms: i64, latest_ms: i64) -> usize {

@@ -31,6 +31,15 @@ impl Lane {
         all
     };
 
+    /// Its name: that of the channel, or what is done in it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Lane::Submit(channel) => channel.name(),
+            Lane::Expire => "expiries",
+            Lane::Callback => "callbacks",
+        }
+    }
+
     pub(crate) fn of(task: TaskKind) -> Lane {
         match task {
             TaskKind::Submit { channel, .. } => Lane::Submit(channel),

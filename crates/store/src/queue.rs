@@ -7,6 +7,7 @@
 
 use crate::lane::{Lane, Lanes};
 use crate::turns::Turns;
+use crate::waiting::{Tally, Wait, Waiting};
 use flow::{Channel, Flow, Submit, Task, TaskKind};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -65,6 +66,8 @@ struct Entry {
     /// It was corrected: its flow was written by a clock that was ahead, so that only the monotonic clock
     /// tells its time.
     corrected: bool,
+    /// What it waits for; `None` while it is leased.
+    wait: Option<Wait>,
 }
 
 /// What a flow owes, and whose turn it takes.
@@ -221,6 +224,8 @@ impl LaneQueue {
 #[derive(Default)]
 pub(crate) struct TaskQueue {
     lanes: [LaneQueue; Lane::COUNT],
+    /// What waits in them.
+    tally: Tally,
     flows: HashMap<Uuid, Owing>,
     /// The names of applications, each once. They are few, and made by operators.
     applications: HashSet<Arc<str>>,
@@ -287,6 +292,7 @@ impl TaskQueue {
             let target = owing.target(entry.kind, &self.nowhere);
             let lane = &mut self.lanes[Lane::of(entry.kind).index()];
             lane.remove(&owing.application, target, &(entry.due_ms, flow, entry.kind));
+            self.tally.forget(&owing.application, entry.kind, entry.wait, entry.owed_ms);
         }
     }
 
@@ -314,6 +320,8 @@ impl TaskQueue {
             if first_ms.is_some_and(|ms| before_ms.is_none_or(|before_ms| ms < before_ms)) {
                 woken.add(of_task);
             }
+            let wait = if due_ms > self.now_ms { Wait::Time } else { Wait::Turn };
+            self.tally.add(&owing.application, task.kind, wait, task.due_ms);
             let ahead_ms = self.ahead_ms;
             owing.entries.push(Entry {
                 kind: task.kind,
@@ -321,9 +329,14 @@ impl TaskQueue {
                 due_ms,
                 ahead_ms,
                 corrected: false,
+                wait: Some(wait),
             });
         }
         for entry in old {
+            let is_same = |new: &Entry| new.kind == entry.kind && new.owed_ms == entry.owed_ms;
+            if !owing.entries.iter().any(is_same) {
+                self.tally.forget(&owing.application, entry.kind, entry.wait, entry.owed_ms);
+            }
             let kept = owing.entries.iter().any(|new| new.kind == entry.kind && new.due_ms == entry.due_ms);
             if !kept {
                 let is_callback = matches!(entry.kind, TaskKind::Callback { .. });
@@ -376,9 +389,10 @@ impl TaskQueue {
                     queue.reschedule(&application, &target, task, until_ms);
                     let owing = self.flows.get_mut(&flow).into_iter().flat_map(|owing| &mut owing.entries);
                     let entry = owing.into_iter().find(|entry| entry.kind == kind);
-                    entry.into_iter().for_each(|entry| {
+                    if let Some(entry) = entry {
                         (entry.due_ms, entry.ahead_ms, entry.corrected) = (until_ms, self.ahead_ms, false);
-                    });
+                        self.tally.forget(&application, kind, entry.wait.take(), entry.owed_ms);
+                    }
                     claimed.push((flow, kind));
                 }
                 refusal => {
@@ -407,15 +421,19 @@ impl TaskQueue {
         queue.turns.first_due_ms() < before_ms
     }
 
-    /// Moves a task that is still owed to another due time; answers whether its lane's first due time moved
-    /// forward.
-    pub(crate) fn put_off(&mut self, flow: Uuid, kind: TaskKind, until_ms: i64) -> bool {
+    /// Moves a task that is still owed to another due time, and says what it waits for until then; `None`
+    /// leaves that as it is. Answers whether its lane's first due time moved forward.
+    pub(crate) fn put_off(&mut self, flow: Uuid, kind: TaskKind, until_ms: i64, wait: Option<Wait>) -> bool {
         let Some(owing) = self.flows.get_mut(&flow) else { return false };
         let (application, target) =
             (Arc::clone(&owing.application), owing.target(kind, &self.nowhere).clone());
         let Some(entry) = owing.entries.iter_mut().find(|entry| entry.kind == kind) else { return false };
         let due_ms = std::mem::replace(&mut entry.due_ms, until_ms);
         (entry.ahead_ms, entry.corrected) = (self.ahead_ms, false);
+        if let Some(wait) = wait {
+            self.tally.forget(&application, kind, entry.wait.replace(wait), entry.owed_ms);
+            self.tally.add(&application, kind, wait, entry.owed_ms);
+        }
         let lane = &mut self.lanes[Lane::of(kind).index()];
         let before_ms = lane.turns.first_due_ms();
         lane.reschedule(&application, &target, (due_ms, flow, kind), until_ms);
@@ -447,7 +465,7 @@ impl TaskQueue {
         moved.sort_unstable();
         let mut count = moved.len();
         for (due_ms, flow, kind) in moved {
-            self.put_off(flow, kind, due_ms);
+            self.put_off(flow, kind, due_ms, None);
             let owing = self.flows.get_mut(&flow).into_iter().flat_map(|owing| &mut owing.entries);
             owing.into_iter().filter(|entry| entry.kind == kind).for_each(|entry| entry.corrected = true);
         }
@@ -462,9 +480,14 @@ impl TaskQueue {
         late.sort_unstable();
         count += late.len();
         for (_, flow, kind) in late {
-            self.put_off(flow, kind, latest_ms);
+            self.put_off(flow, kind, latest_ms, None);
         }
         count
+    }
+
+    /// What waits in a lane, by application and what it waits for.
+    pub(crate) fn waiting(&mut self, lane: Lane) -> Vec<Waiting> {
+        self.tally.waiting(lane)
     }
 
     /// When the lane's first task is due.
@@ -505,9 +528,9 @@ mod tests {
         let woken = queue.replace(flow(1), "a", "t", &[task(CALLBACK, 10)]);
         assert_eq!(woken.iter().collect::<Vec<_>>(), [Lane::Callback]);
         assert_eq!(claim(&mut queue, Lane::Callback, 1, 10), [1]);
-        assert!(queue.put_off(flow(1), CALLBACK, 260));
+        assert!(queue.put_off(flow(1), CALLBACK, 260, None));
         assert_eq!(queue.next_due_ms(Lane::Callback), Some(260));
-        assert!(!queue.put_off(flow(2), CALLBACK, 0));
+        assert!(!queue.put_off(flow(2), CALLBACK, 0, None));
     }
 
     #[test]
@@ -581,6 +604,37 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_is_counted_until_it_is_claimed_or_gone() {
+        let mut queue = TaskQueue::default();
+        queue.tell(100_000, 0);
+        queue.replace(flow(1), "a", "", &[task(SUBMIT, 91_000), task(EXPIRE, 5_000_000)]);
+        queue.replace(flow(2), "a", "", &[task(SUBMIT, 95_000)]);
+        queue.replace(flow(3), "b", "", &[task(SUBMIT, 200_000)]);
+        let waiting = |queue: &mut TaskQueue| -> Vec<(String, Wait, usize, i64)> {
+            let all = queue.waiting(SMS).into_iter();
+            all.map(|of| (of.application.to_string(), of.wait, of.count, of.oldest_ms)).collect()
+        };
+        let later = || ("b".to_owned(), Wait::Time, 1, 200_000);
+        let of_a = |wait, count| ("a".to_owned(), wait, count, 90_000);
+        assert_eq!(waiting(&mut queue), [of_a(Wait::Turn, 2), later()]);
+        assert_eq!(claim(&mut queue, SMS, 2, 100_000), [1, 2]);
+        assert_eq!(waiting(&mut queue), [later()]);
+        // Put off again and again, it is owed since when it was.
+        let down = Wait::Carrier { carrier: 1, why: crate::waiting::Why::Down };
+        queue.put_off(flow(1), SUBMIT, 100_500, Some(down));
+        queue.put_off(flow(2), SUBMIT, 100_500, Some(Wait::Turn));
+        queue.put_off(flow(2), SUBMIT, 100_900, Some(down));
+        assert_eq!(waiting(&mut queue), [of_a(down, 2), later()]);
+        // A change of the flow that leaves the task as it is changes nothing; one that plans it anew does.
+        queue.replace(flow(1), "a", "", &[task(SUBMIT, 91_000)]);
+        queue.replace(flow(2), "a", "", &[task(SUBMIT, 300_000)]);
+        let planned = ("a".to_owned(), Wait::Time, 1, 300_000);
+        assert_eq!(waiting(&mut queue), [planned, of_a(down, 1), later()]);
+        [1, 2, 3].into_iter().for_each(|number| queue.remove(flow(number)));
+        assert!(queue.waiting(SMS).is_empty() && queue.waiting(Lane::Expire).is_empty());
+    }
+
+    #[test]
     fn what_a_wrong_clock_put_off_is_due_soon_when_the_clock_is_back() {
         let (mut queue, hour_ms) = (TaskQueue::default(), 3_600_000);
         queue.replace(flow(1), "a", "", &[task(SUBMIT, 0), task(EXPIRE, 5 * hour_ms)]);
@@ -588,7 +642,7 @@ mod tests {
         // The clock shows two hours too much.
         queue.tell(2 * hour_ms, 2 * hour_ms);
         assert_eq!(claim(&mut queue, SMS, 1, 2 * hour_ms), [1]);
-        queue.put_off(flow(1), SUBMIT, 2 * hour_ms + 500);
+        queue.put_off(flow(1), SUBMIT, 2 * hour_ms + 500, None);
         queue.replace(flow(2), "a", "", &[task(SUBMIT, 30 * hour_ms)]);
         queue.replace(flow(3), "a", "", &[task(EXPIRE, 4 * hour_ms)]);
         queue.tell(1000, 0);

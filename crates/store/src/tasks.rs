@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::lane::Lane;
 use crate::queue::Admit;
+use crate::waiting::{Wait, Waiting};
 use async_trait::async_trait;
 use flow::{Flow, TaskKind};
 use std::sync::Arc;
@@ -41,7 +42,16 @@ pub trait Tasks: Send + Sync {
     fn resume(&self, lane: Lane, application: &str, target: &str);
 
     /// Gives a claimed task back, to be taken at `at_ms` at the earliest.
-    fn put_off(&self, id: Uuid, task: TaskKind, at_ms: i64);
+    fn put_off(&self, id: Uuid, task: TaskKind, at_ms: i64) {
+        self.put_off_for(id, task, at_ms, Wait::Turn);
+    }
+
+    /// The same, and says what the task waits for.
+    fn put_off_for(&self, id: Uuid, task: TaskKind, at_ms: i64, wait: Wait);
+
+    /// What waits in a lane, by application and what it waits for: at most as many as there are applications,
+    /// times what a task can wait for. What is claimed does not wait; expiries are not counted.
+    fn waiting(&self, lane: Lane) -> Vec<Waiting>;
 
     /// Corrects the due times of a lane. If the clock `jumped`, what was decided while it was further ahead
     /// is due as much earlier. And nothing is due after `latest_ms`. Returns how many tasks were moved.

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use wire::channel::MessageView;
 use wire::events::EventsView;
 use wire::search::{FieldName, FilterRequest, Operator, PageView};
-use wire::tracking::ErasedView;
+use wire::tracking::{ErasedView, TrackingView};
 
 #[derive(clap::Args)]
 pub struct Send {
@@ -179,7 +179,11 @@ impl Track {
         }
         let events = api.call(Method::GET, &format!("{path}/events"), None).await?;
         let events: EventsView = events.read("events")?;
-        say!("{}", course::summary(&answer.read("a tracking")?));
+        let tracking: TrackingView = answer.read("a tracking")?;
+        say!("{}", course::summary(&tracking));
+        if let Some(waits) = &tracking.waits {
+            say!("{}", course::waits(waits));
+        }
         say!("{}", course::course(&events));
         if events.left_out > 0 {
             say!("{} events are left out after the first ones", events.left_out);

@@ -9,6 +9,30 @@ use std::borrow::Cow;
 use std::time::Duration;
 use wire::search::FilterRequest;
 
+/// Where a server is, for what it tells everybody.
+#[derive(clap::Args)]
+pub struct Server {
+    /// Base URL of the server.
+    #[arg(long, env = "SWITCHBACK_URL", default_value = "http://127.0.0.1:8080")]
+    url: String,
+}
+
+impl Server {
+    /// Asks for what needs no token.
+    ///
+    /// # Errors
+    /// When `--url` is no URL, the server can't be reached, or it refuses.
+    pub async fn ask(&self, path: &str) -> anyhow::Result<Answer> {
+        let url = base_url(&self.url)?;
+        let response = client()?.get(format!("{url}{path}")).send().await;
+        Answer::of(response.with_context(|| format!("asking {url}"))?).await
+    }
+}
+
+fn client() -> reqwest::Result<Client> {
+    Client::builder().timeout(Duration::from_secs(60)).no_proxy().build()
+}
+
 /// Where the API is and who calls it.
 #[derive(clap::Args, Clone)]
 pub struct Account {
@@ -33,7 +57,7 @@ impl Account {
     /// # Errors
     /// When `--url` is no URL, the server can't be reached, or it gives no token.
     pub async fn login(&self) -> anyhow::Result<Api> {
-        let client = Client::builder().timeout(Duration::from_secs(60)).no_proxy().build()?;
+        let client = client()?;
         let url = base_url(&self.url)?;
         let request = client
             .post(format!("{url}/oauth/token"))

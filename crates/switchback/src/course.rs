@@ -5,6 +5,7 @@ use std::fmt::Write;
 use wire::events::{EventView, EventsView};
 use wire::time::parse_iso;
 use wire::tracking::TrackingView;
+use wire::waits::WaitsView;
 
 /// What became of a flow, in a line.
 pub fn summary(tracking: &TrackingView) -> String {
@@ -17,6 +18,27 @@ pub fn summary(tracking: &TrackingView) -> String {
         by.unwrap_or_default(),
         tracking.total_price
     )
+}
+
+/// What a flow waits for, in a line.
+pub fn waits(waits: &WaitsView) -> String {
+    let carrier = waits.carrier.as_ref().map(|carrier| format!(" {carrier}")).unwrap_or_default();
+    let time = |words: &str, time: &Option<String>| {
+        time.as_ref().map(|time| format!(", {words} {time}")).unwrap_or_default()
+    };
+    let next = time("next try", &waits.next_try);
+    match &*waits.what {
+        "carrier" => {
+            let why = waits.because.as_deref().unwrap_or("busy");
+            format!("waits for carrier{carrier}: {why}{}{next}", time("since", &waits.since))
+        }
+        "receipt" => format!("waits for a receipt of{carrier}{}", time("until", &waits.until)),
+        "callback" => {
+            let attempts = waits.attempts.unwrap_or(0);
+            format!("waits for a callback to be acknowledged, {attempts} attempts so far{next}")
+        }
+        other => format!("waits for {other}"),
+    }
 }
 
 /// What happened to a flow, a line each.

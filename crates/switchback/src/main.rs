@@ -22,6 +22,7 @@ mod receipts;
 mod route;
 mod serve;
 mod statistics;
+mod status;
 mod suppress;
 mod table;
 mod user;
@@ -73,6 +74,7 @@ enum Command {
     /// Write every flow that a search finds, as JSON lines or CSV.
     Export(api::Export),
     Statistics(statistics::Statistics),
+    Status(status::Status),
     /// List and replay callbacks that were given up; works while a server runs on the same data.
     #[command(subcommand)]
     Callbacks(callbacks::Callbacks),
@@ -152,6 +154,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Search(search) => search.run().await,
         Command::Export(export) => export.run().await,
         Command::Statistics(statistics) => statistics.run().await,
+        Command::Status(status) => status.run().await,
         Command::Callbacks(callbacks) => callbacks.run().await,
         Command::Carrier(carrier) => carrier.run().await,
         Command::Flows(flows) => flows.run().await,

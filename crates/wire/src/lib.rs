@@ -39,6 +39,8 @@ pub mod token;
 pub mod tracking;
 #[allow(missing_docs)] // Its members are the contract's.
 mod views;
+#[allow(missing_docs)] // Its members are the contract's.
+pub mod waits;
 pub mod words;
 mod written;
 

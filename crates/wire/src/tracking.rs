@@ -3,6 +3,7 @@
 use crate::channel::MessageView;
 use crate::time::iso;
 use crate::views::{ReasonView, price};
+use crate::waits::WaitsView;
 use crate::words;
 use flow::{Detail, Flow, FlowKind};
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,9 @@ pub struct TrackingView {
     /// Only when the application cancelled it; ours, beyond the contract.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<ReasonView>,
+    /// What it waits for now; only where one flow is asked for. Ours, beyond the contract.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits: Option<WaitsView>,
     /// The channel of the step that ended it.
     #[schema(schema_with = words::channel_or_null)]
     pub termination_channel: Option<Cow<'static, str>>,
@@ -55,6 +59,7 @@ impl TrackingView {
             status: state.status.name().into(),
             status_code: state.status_code.map(|code| code as u8),
             reason: state.cancelled.then(|| ReasonView::of(&Detail::CANCELLED, None)),
+            waits: None,
             termination_channel: state.termination.map(|channel| channel.name().into()),
             total_price: price(state.total_price(&flow.steps)),
             originating_service: "Failover".into(),

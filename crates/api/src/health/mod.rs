@@ -1,4 +1,6 @@
-//! `GET /health/live`, `GET /health/ready`, `GET /metrics`.
+//! `GET /health/live`, `GET /health/ready`, `GET /health/status`, `GET /metrics`.
+
+pub(crate) mod status;
 
 use crate::state::Api;
 use axum::extract::State;
@@ -17,6 +19,7 @@ pub(crate) fn router() -> Router<Arc<Api>> {
     Router::new()
         .route("/health/live", get(live))
         .route("/health/ready", get(ready))
+        .route("/health/status", get(status::show))
         .route("/metrics", get(metrics))
 }
 

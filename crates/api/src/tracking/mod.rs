@@ -6,6 +6,7 @@ mod export;
 mod page;
 pub(crate) mod search;
 pub(crate) mod track;
+mod waits;
 
 use crate::state::Api;
 use axum::Router;

@@ -1,5 +1,6 @@
 //! `GET /failover/tracking/{trackingId}` (contract, section 3).
 
+use super::waits;
 use crate::error::{ApiError, CommonErrors};
 use crate::request::caller::Caller;
 use crate::request::parameters::TrackingId;
@@ -31,5 +32,6 @@ pub async fn get(
     TrackingId(id): TrackingId,
 ) -> Result<Json<TrackingView>, ApiError> {
     let flow = api.service.track(&caller.application.id, id).await?;
-    Ok(Json(TrackingView::of(&flow, &flow.state)))
+    let waits = api.service.waits_of(&flow).map(waits::view);
+    Ok(Json(TrackingView { waits, ..TrackingView::of(&flow, &flow.state) }))
 }

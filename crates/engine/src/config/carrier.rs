@@ -79,6 +79,18 @@ pub enum KindConfig {
     Http(Box<(HttpConfig, Provider)>),
 }
 
+impl KindConfig {
+    /// Its word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            KindConfig::Sandbox(_) => "sandbox",
+            KindConfig::Smpp(_) => "smpp",
+            KindConfig::Sip(_) => "sip",
+            KindConfig::Http(_) => "http",
+        }
+    }
+}
+
 const fn default_window() -> usize {
     100
 }

@@ -19,10 +19,12 @@ mod suppress;
 mod tokens;
 mod track;
 mod turns;
+mod waiting;
 mod walk;
 
 pub use accept::{AcceptError, Sender};
 pub use cancel::CancelError;
+pub use carriers::CarrierFigures;
 pub use core::Service;
 pub use costly::{Searches, Stop, Unanswered, runtime};
 pub use find::{FindError, Matches};
@@ -30,4 +32,5 @@ pub use receive::{Post, ReceiveError};
 pub use statistics::{Figures, StatisticsError};
 pub use tokens::{IssueError, IssuedToken};
 pub use track::TrackError;
+pub use waiting::FlowWait;
 pub use walk::{FLOWS_MAX, PIECE_BYTES, Walk};

@@ -69,7 +69,10 @@ async fn on_completion_calls_once_with_the_signed_tracking() {
     forged[10] ^= 1;
     assert!(webhook.verify(&forged, &headers).is_err());
     let shown: Value = serde_json::from_slice(&body).unwrap();
-    assert_eq!(shown, server.track(&id).await);
+    let mut tracking = server.track(&id).await;
+    // Until the server has stored that it was acknowledged, a tracking says that it waits for that.
+    tracking.as_object_mut().unwrap().remove("waits");
+    assert_eq!(shown, tracking);
     assert_eq!(shown["status"], "Succeeded");
 }
 

@@ -1,7 +1,8 @@
 //! Carriers that operators pause, resume and drain while messages are on their way.
 
 use crate::support::*;
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 use server::administration::{Carriers, Which};
 use server::{Begin, Server};
 use std::time::Duration;
@@ -73,7 +74,11 @@ async fn messages_go_to_other_carriers_while_one_is_paused_and_wait_while_all_ar
     assert_eq!(carrier_of(&server, &id).await, "v");
     tokio::time::sleep(Duration::from_millis(500)).await;
     for id in &waiting {
-        assert_eq!(server.track(id).await["messages"][0]["status"]["name"], "Queued");
+        let tracking = server.track(id).await;
+        assert_eq!(tracking["messages"][0]["status"]["name"], "Queued");
+        let since = "1970-01-01T00:00:00.001Z";
+        let waits = json!({"for": "carrier", "carrier": "a", "because": "paused", "since": since});
+        assert_eq!(tracking["waits"], waits);
     }
     let ready = server.client.get(format!("{}/health/ready", server.url)).send().await.unwrap();
     assert_eq!(ready.status(), 200);
@@ -112,4 +117,61 @@ async fn a_server_begins_paused_and_stays_so_over_restarts() {
     assert_eq!(server.track(&id).await["messages"][0]["status"]["name"], "Queued");
     Carriers::new(&admin(&server), None).resume(Which::All).await.unwrap();
     assert_eq!(carrier_of(&server, &id).await, "a");
+}
+
+async fn status(server: &TestServer) -> Value {
+    answer(server.request(Method::GET, "/health/status")).await.1
+}
+
+#[tokio::test]
+async fn what_waits_is_told_by_carrier_and_why() {
+    let server = TestServer::start(CARRIERS).await;
+    for (name, state) in [("v", Halt::Draining), ("a", Halt::Paused), ("b", Halt::Paused)] {
+        halt(&server, name, state).await;
+    }
+    for _ in 0..3 {
+        server.send(&json!({"flow": [viber(1, TO)]})).await;
+    }
+    server.send(&json!({"flow": [sms(1, TO)]})).await;
+    let shown = loop {
+        let status = status(&server).await;
+        let counts = status["waiting"].as_array().unwrap().iter().map(|of| of["count"].as_u64().unwrap());
+        if counts.sum::<u64>() == 4 {
+            break status;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    let waiting = |number: usize, name: &str| shown["waiting"][number][name].clone();
+    // Either carrier of Sms could take it.
+    assert_eq!((waiting(0, "lane"), waiting(0, "carrier")), (json!("Sms"), Value::Null), "{shown:#}");
+    assert_eq!((waiting(1, "lane"), waiting(1, "carrier")), (json!("Viber"), json!("v")), "{shown:#}");
+    assert_eq!((waiting(1, "because"), waiting(1, "count")), (json!("paused"), json!(3)), "{shown:#}");
+    let carrier = &shown["carriers"][2];
+    assert_eq!((&carrier["state"], &carrier["waiting"]), (&json!("drained"), &json!(3)), "{shown:#}");
+    assert_eq!((&carrier["up"], &carrier["kind"]), (&json!(true), &json!("sandbox")), "{shown:#}");
+
+    Carriers::new(&admin(&server), None).resume(Which::All).await.unwrap();
+    let ended = async || status(&server).await["waiting"] == json!([]);
+    for _ in 0..200 {
+        if ended().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it still waits: {:#}", status(&server).await);
+}
+
+#[tokio::test]
+async fn a_flow_says_what_it_waits_for() {
+    let server = TestServer::start(CARRIERS).await;
+    // The sandbox takes it later, and never tells what became of it.
+    let [later, silent] = ["+306900000005", "+306900000003"].map(|to| json!({"flow": [sms(1, to)]}));
+    let waits = |tracking: &Value, what: &str| tracking["waits"]["for"] == what;
+    let id = server.send(&silent).await;
+    let tracking = server.track_until(&id, |tracking| waits(tracking, "receipt")).await;
+    assert_eq!(tracking["waits"]["carrier"], "a", "{tracking:#}");
+    assert!(tracking["waits"]["until"].is_string(), "{tracking:#}");
+    let id = server.send(&later).await;
+    let tracking = server.track_to_end(&id).await;
+    assert_eq!(tracking["waits"], Value::Null, "{tracking:#}");
 }
