@@ -38,6 +38,11 @@ impl Outgoing {
         &self.message().parts[usize::from(self.part)]
     }
 
+    /// The part's id, which the carrier is told.
+    pub fn part_id(&self) -> Uuid {
+        self.flow.part_id(usize::from(self.message), usize::from(self.part))
+    }
+
     /// Which part it is, for [`crate::CarrierSink::answered_late`].
     pub fn part_ref(&self) -> PartRef {
         PartRef { flow: self.flow.id, message: self.message, part: self.part }

@@ -98,7 +98,7 @@ impl Carrier for Sandbox {
             let description = Some("The sandbox refuses this number.".to_owned());
             return Outcome::Refused { detail: Detail::FAILED, description };
         };
-        let reference = outgoing.part().id.simple().to_string();
+        let reference = outgoing.part_id().simple().to_string();
         self.play(reference.clone(), script(receipts, self.delay, outgoing.time_left));
         Outcome::Accepted { reference }
     }

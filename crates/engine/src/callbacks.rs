@@ -303,10 +303,9 @@ mod tests {
 
     /// A flow that owes a callback for what happened at a time.
     fn flow(at_ms: i64) -> Flow {
-        let mut ids = || Uuid::from_u128(1);
         let steps = vec![sample::step(1, sample::sms("+306900000000", "hi"))];
-        let mut flow = sample::flow(steps, Some(flow::CallbackStrategy::OnChange), at_ms, &mut ids);
-        flow.apply(&Event::Cancel, at_ms, &mut ids);
+        let mut flow = sample::flow(steps, Some(flow::CallbackStrategy::OnChange), at_ms, Uuid::from_u128(1));
+        flow.apply(&Event::Cancel, at_ms);
         flow
     }
 

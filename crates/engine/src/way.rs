@@ -56,7 +56,7 @@ struct Able<'a> {
 fn able<'a>(engine: &'a Engine, flow: &Flow, message: u16, part: u16) -> Option<Able<'a>> {
     let (step, state) = (&flow.steps[usize::from(message)], &flow.state.messages[usize::from(message)]);
     let first = state.parts.first()?;
-    let mut order = engine.routes.order(step, &flow.application, state.id);
+    let mut order = engine.routes.order(step, &flow.application, flow.message_id(usize::from(message)));
     if part > 0 && engine.carriers_of(step.channel()).nth(1).is_some() {
         // All parts go one way, which the first one finds.
         match &first.carrier {
@@ -137,8 +137,8 @@ pub(crate) fn has_untried(
     attempts: u32,
     asked: &ManagedCarrier,
 ) -> bool {
-    let (step, state) = (&flow.steps[usize::from(message)], &flow.state.messages[usize::from(message)]);
-    let order = engine.routes.order(step, &flow.application, state.id);
+    let step = &flow.steps[usize::from(message)];
+    let order = engine.routes.order(step, &flow.application, flow.message_id(usize::from(message)));
     let carriers = order.into_iter().filter_map(|name| engine.carrier(name));
     let able: Vec<_> = carriers
         .filter(|carrier| carrier.carrier.refuses(step, flow.restrictions.as_ref()).is_none())

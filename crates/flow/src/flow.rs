@@ -17,7 +17,8 @@ use uuid::Uuid;
 /// A failover flow: what was asked for, and what has become of it.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Flow {
-    /// The tracking id (UUIDv7).
+    /// The tracking id: a UUIDv7 whose last two octets are zero ([`crate::flow_of`]); those that versions of
+    /// before drew end in any.
     pub id: Uuid,
     /// The application that owns it.
     pub application: String,
@@ -95,7 +96,7 @@ pub enum CallbackStrategy {
 /// What a client asks for, checked and with every default filled in.
 #[derive(Clone, Debug)]
 pub struct NewFlow {
-    /// The tracking id.
+    /// The tracking id: a UUIDv7 whose last two octets are zero ([`crate::flow_of`]).
     pub id: Uuid,
     /// The application that owns it.
     pub application: String,

@@ -2,18 +2,18 @@
 //!
 //! A [`Flow`] is a value, an [`Event`] happens to it, and [`Flow::apply`] is the only place that decides what
 //! follows. What is owed next is a function of the state: [`Flow::tasks`]. Nothing here does I/O, reads a
-//! clock or draws random numbers: times (milliseconds since the Unix epoch) and ids come in as arguments.
+//! clock or draws random numbers: times (milliseconds since the Unix epoch) and a flow's id come in as
+//! arguments.
 //!
 //! A flow of two steps. Its first message expires, so the second one starts and is delivered:
 //!
 //! ```
 //! # use flow::*;
-//! # let mut next = 0;
-//! # let ids = &mut || { next += 1; uuid::Uuid::from_u128(next) };
+//! # let id = uuid::Uuid::nil();
 //! # let start_ms = 1_700_000_000_000;
 //! let viber = sample::step(1, sample::viber("+306900000001", false));
 //! let sms = sample::step(2, sample::sms("+306900000001", "hi"));
-//! let mut flow = sample::flow(vec![viber, sms], None, start_ms, ids);
+//! let mut flow = sample::flow(vec![viber, sms], None, start_ms, id);
 //!
 //! // It owes a hand-over to a carrier now, and an end of the message's time to live later.
 //! let submit = TaskKind::Submit { channel: Channel::Viber, message: 0, part: 0 };
@@ -22,13 +22,13 @@
 //! assert_eq!(flow.tasks(), [Task { kind: submit, due_ms: start_ms }, expire]);
 //!
 //! // No carrier delivers it in time.
-//! let applied = flow.apply(&Event::Expire { message: 0 }, expires_ms, ids);
+//! let applied = flow.apply(&Event::Expire { message: 0 }, expires_ms);
 //! assert_eq!(applied.notes, [Note::Failover]);
 //!
 //! // The Sms is accepted by a carrier, and delivered.
-//! flow.apply(&sample::submitted(1, 0, "main", "id-1"), expires_ms + 10, ids);
+//! flow.apply(&sample::submitted(1, 0, "main", "id-1"), expires_ms + 10);
 //! let receipt = Receipt::new(Status::Delivered, Detail::DELIVERED);
-//! flow.apply(&Event::Receipt { message: 1, part: 0, receipt }, expires_ms + 900, ids);
+//! flow.apply(&Event::Receipt { message: 1, part: 0, receipt }, expires_ms + 900);
 //! assert_eq!(flow.state.status, FlowStatus::Succeeded);
 //! assert_eq!(flow.state.termination, Some(Channel::Sms));
 //! assert_eq!(flow.tasks(), []);
@@ -45,6 +45,7 @@ mod facets;
 mod flow;
 mod flow_status;
 mod history;
+mod ids;
 mod limits;
 pub mod links;
 mod machine;
@@ -82,6 +83,7 @@ pub use facets::Facets;
 pub use flow::{CALLBACK_BYTES, Callback, CallbackStrategy, Flow, NewFlow};
 pub use flow_status::{FlowKind, FlowStatus, StatusCode};
 pub use history::History;
+pub use ids::flow_of;
 pub use limits::Limits;
 pub use number::{is_e164, number_piece, number_start, read_number};
 pub use occurrence::{Because, CallbackResult, Occurrence};

@@ -12,8 +12,10 @@ use uuid::Uuid;
 /// What a carrier sees as one message: a part of an Sms, a Viber message, a call.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Part {
-    /// The contract's `smsId` for Sms; internal otherwise.
-    pub id: Uuid,
+    /// The id that a version of before drew for it; absent: it follows from the flow's
+    /// ([`crate::Flow::part_id`]).
+    #[serde(rename = "id", default, skip_serializing_if = "Option::is_none")]
+    pub drawn_id: Option<Uuid>,
     /// Its status.
     pub status: StatusRecord,
     /// How its way to the carrier stands.

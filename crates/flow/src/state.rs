@@ -31,8 +31,10 @@ pub struct State {
 /// A started step.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Message {
-    /// The contract's `messageId` (Sms, Voice) or message `trackingId` (Viber).
-    pub id: Uuid,
+    /// The id that a version of before drew for it; absent: it follows from the flow's
+    /// ([`crate::Flow::message_id`]).
+    #[serde(rename = "id", default, skip_serializing_if = "Option::is_none")]
+    pub drawn_id: Option<Uuid>,
     /// When it was started, Unix milliseconds.
     pub created_ms: i64,
     /// When its time to live is over, Unix milliseconds.

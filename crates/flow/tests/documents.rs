@@ -1,6 +1,6 @@
 //! Documents stay readable and stay what they are, byte for byte, one flow a line: `documents.jsonl` was
 //! written before the channels had a table of their own and flows a history, `documents-with-history.jsonl`
-//! after.
+//! while ids of messages were drawn, `documents-without-ids.jsonl` since they follow from the flow's.
 
 use flow::*;
 use std::collections::BTreeMap;
@@ -9,13 +9,10 @@ use uuid::Uuid;
 const START_MS: i64 = 1_700_000_000_000;
 const STORED: &str = include_str!("documents.jsonl");
 const STORED_WITH_HISTORY: &str = include_str!("documents-with-history.jsonl");
+const STORED_WITHOUT_IDS: &str = include_str!("documents-without-ids.jsonl");
 
-fn ids() -> impl FnMut() -> Uuid {
-    let mut next = 0u128;
-    move || {
-        next += 1;
-        Uuid::from_u128(next)
-    }
+fn id(number: u128) -> Uuid {
+    Uuid::from_u128(number << 16)
 }
 
 fn some(text: &str) -> Option<String> {
@@ -100,7 +97,7 @@ fn full_voice(to: VoiceTarget) -> Content {
 }
 
 /// A flow with a step for each kind of content.
-fn everything(ids: &mut dyn FnMut() -> Uuid) -> Flow {
+fn everything(id: Uuid) -> Flow {
     let contents = [
         full_sms(),
         full_viber(full_body()),
@@ -113,7 +110,7 @@ fn everything(ids: &mut dyn FnMut() -> Uuid) -> Flow {
         (1..).zip(contents).map(|(order, content)| sample::step(order, content)).collect();
     steps[0].country = some("GR");
     let new = NewFlow {
-        id: ids(),
+        id,
         application: "app".into(),
         kind: FlowKind::Transactional,
         minute_ms: 1000,
@@ -125,7 +122,7 @@ fn everything(ids: &mut dyn FnMut() -> Uuid) -> Flow {
         }),
         callback_bytes_max: 5000,
     };
-    Flow::accept(new, START_MS, ids)
+    Flow::accept(new, START_MS)
 }
 
 fn receipt(message: u16, part: u16, status: Status) -> Event {
@@ -148,9 +145,8 @@ fn submitted(message: u16, part: u16, covers: Covers) -> Event {
 
 /// Flows in every state, as events make them.
 fn flows() -> Vec<Flow> {
-    let mut ids = ids();
-    let mut flows = vec![everything(&mut ids)];
-    let mut flow = everything(&mut ids);
+    let mut flows = vec![everything(id(1))];
+    let mut flow = everything(id(2));
     let price = Price::new(45, 3);
     let main = || "main".to_owned();
     let (message, part, carrier, covers) = (0, 0, main(), Covers::Part);
@@ -190,30 +186,29 @@ fn flows() -> Vec<Flow> {
         Event::CallbacksReplayed,
     ] {
         let now_ms = if matches!(event, Event::Expire { .. }) { START_MS + 900_000 } else { START_MS + 3000 };
-        flow.apply(&event, now_ms, &mut ids);
+        flow.apply(&event, now_ms);
         flows.push(flow.clone());
     }
     let mut parts = sample::flow(
         vec![sample::step(1, sample::sms("+306900000001", &"x".repeat(400)))],
         Some(CallbackStrategy::OnCompletion),
         START_MS,
-        &mut ids,
+        id(3),
     );
-    parts.apply(&submitted(0, 0, Covers::Message), START_MS + 10, &mut ids);
+    parts.apply(&submitted(0, 0, Covers::Message), START_MS + 10);
     flows.push(parts.clone());
-    parts.apply(&receipt(0, 0, Status::Delivered), START_MS + 20, &mut ids);
+    parts.apply(&receipt(0, 0, Status::Delivered), START_MS + 20);
     flows.push(parts);
-    let mut call =
-        sample::flow(vec![sample::step(1, sample::voice("+306900000001"))], None, START_MS, &mut ids);
-    call.apply(&submitted(0, 0, covers), START_MS + 10, &mut ids);
-    call.apply(&receipt(0, 0, Status::Completed), START_MS + 20, &mut ids);
+    let mut call = sample::flow(vec![sample::step(1, sample::voice("+306900000001"))], None, START_MS, id(4));
+    call.apply(&submitted(0, 0, covers), START_MS + 10);
+    call.apply(&receipt(0, 0, Status::Completed), START_MS + 20);
     flows.push(call);
     flows
 }
 
 #[test]
 fn stored_documents_are_read_and_written_as_they_were() {
-    for line in STORED.lines().chain(STORED_WITH_HISTORY.lines()) {
+    for line in [STORED, STORED_WITH_HISTORY, STORED_WITHOUT_IDS].into_iter().flat_map(str::lines) {
         let flow: Flow = serde_json::from_str(line).expect("is read");
         assert_eq!(serde_json::to_string(&flow).unwrap(), line);
     }
@@ -221,10 +216,10 @@ fn stored_documents_are_read_and_written_as_they_were() {
 
 #[test]
 fn a_flow_of_before_gets_no_history() {
-    let (mut ids, mut ended) = (ids(), 0);
+    let mut ended = 0;
     for line in STORED.lines() {
         let mut flow: Flow = serde_json::from_str(line).expect("is read");
-        ended += u32::from(flow.apply(&Event::Cancel, START_MS + 9000, &mut ids).changed);
+        ended += u32::from(flow.apply(&Event::Cancel, START_MS + 9000).changed);
         assert!(flow.history.is_empty());
     }
     assert!(ended > 0);
@@ -234,28 +229,50 @@ fn a_flow_of_before_gets_no_history() {
 fn events_make_the_documents_that_they_made() {
     let made: String = flows().iter().map(|flow| serde_json::to_string(flow).unwrap() + "\n").collect();
     if std::env::var_os("WRITE_DOCUMENTS").is_some() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/documents-with-history.jsonl");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/documents-without-ids.jsonl");
         std::fs::write(path, &made).unwrap();
         return;
     }
-    assert_eq!(made.lines().count(), STORED_WITH_HISTORY.lines().count());
-    for (made, stored) in made.lines().zip(STORED_WITH_HISTORY.lines()) {
+    assert_eq!(made.lines().count(), STORED_WITHOUT_IDS.lines().count());
+    for (made, stored) in made.lines().zip(STORED_WITHOUT_IDS.lines()) {
         assert_eq!(made, stored);
     }
 }
 
+/// Reads a document whose flow has drawn ids, and returns the flow as if they followed from its own.
+fn without_drawn_ids(document: &str) -> Flow {
+    let mut flow: Flow = serde_json::from_str(document).expect("is read");
+    for (at, message) in flow.state.messages.clone().iter().enumerate() {
+        assert_eq!(message.drawn_id, Some(flow.message_id(at)));
+        assert!(flow.has_id(flow.message_id(at)));
+        for (place, part) in message.parts.iter().enumerate() {
+            assert_eq!(part.drawn_id, Some(flow.part_id(at, place)));
+            assert!(flow.has_id(flow.part_id(at, place)));
+        }
+    }
+    for message in &mut flow.state.messages {
+        message.drawn_id = None;
+        message.parts.iter_mut().for_each(|part| part.drawn_id = None);
+    }
+    flow
+}
+
 #[test]
-fn a_history_is_all_that_documents_of_before_lack() {
-    for (mut made, stored) in flows().into_iter().zip(STORED.lines()) {
+fn ids_are_all_that_documents_of_before_have_more_and_a_history_what_they_lack() {
+    for ((mut made, stored), older) in
+        flows().into_iter().zip(STORED_WITH_HISTORY.lines()).zip(STORED.lines())
+    {
+        let stored = without_drawn_ids(stored);
+        made.id = stored.id;
+        assert_eq!(made, stored);
         made.history = History::default();
-        assert_eq!(serde_json::to_string(&made).unwrap(), stored);
+        assert_eq!(made, without_drawn_ids(older));
     }
 }
 
 #[test]
 fn a_message_has_fields_that_its_channel_lists() {
-    let mut ids = ids();
-    for step in everything(&mut ids).steps {
+    for step in everything(id(1)).steps {
         let (rules, fields) = (step.channel().rules(), step.content.common().fields());
         assert!(fields.iter().all(|(name, _)| rules.fields.contains(name)), "{fields:?}");
         assert!(!fields.is_empty());

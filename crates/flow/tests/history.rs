@@ -7,24 +7,15 @@ use uuid::Uuid;
 const START_MS: i64 = 1_700_000_000_000;
 const TO: &str = "+306900000001";
 
-fn ids() -> impl FnMut() -> Uuid {
-    let mut next = 0u128;
-    move || {
-        next += 1;
-        Uuid::from_u128(next)
-    }
-}
-
 /// A flow over Viber, then Sms, and what its history says after some events, each at a time.
 fn course(events: &[(i64, Event)]) -> Vec<(i64, Occurrence)> {
-    let mut ids = ids();
     let steps = vec![step(1, sample::viber(TO, false)), step(2, sample::sms(TO, "hi"))];
-    let mut flow = sample::flow(steps, Some(CallbackStrategy::OnChange), START_MS, &mut ids);
+    let mut flow = sample::flow(steps, Some(CallbackStrategy::OnChange), START_MS, Uuid::nil());
     for (after_ms, event) in events {
         let now_ms = START_MS + after_ms;
-        flow.apply(event, now_ms, &mut ids);
+        flow.apply(event, now_ms);
         let once = flow.history.clone();
-        flow.apply(event, now_ms + 1, &mut ids);
+        flow.apply(event, now_ms + 1);
         assert_eq!(flow.history, once, "{event:?}");
     }
     let moments = flow.history.moments(flow.created_ms);

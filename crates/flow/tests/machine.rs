@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 const START_MS: i64 = 1_700_000_000_000;
+const ID: Uuid = Uuid::from_u128(0x018b_cfe5_6800_7000_8000_0000_0000_0000);
 
 const TO: &str = "+306900000001";
 
@@ -18,16 +19,8 @@ fn viber(expire_on_delivery: bool) -> Content {
     sample::viber(TO, expire_on_delivery)
 }
 
-fn ids() -> impl FnMut() -> Uuid {
-    let mut next = 0u128;
-    move || {
-        next += 1;
-        Uuid::from_u128(next)
-    }
-}
-
-fn accept(steps: Vec<Step>, strategy: Option<CallbackStrategy>, ids: &mut dyn FnMut() -> Uuid) -> Flow {
-    sample::flow(steps, strategy, START_MS, ids)
+fn accept(steps: Vec<Step>, strategy: Option<CallbackStrategy>) -> Flow {
+    sample::flow(steps, strategy, START_MS, ID)
 }
 
 fn submitted(message: u16, part: u16) -> Event {
@@ -58,23 +51,22 @@ fn callback_failed(number: u32, at_ms: Option<i64>) -> Event {
 
 #[test]
 fn viber_expires_then_sms_arrives() {
-    let mut ids = ids();
     let steps = vec![step(1, viber(false)), step(2, sms("hi"))];
-    let mut flow = accept(steps, Some(CallbackStrategy::OnCompletion), &mut ids);
-    flow.apply(&submitted(0, 0), START_MS + 5, &mut ids);
+    let mut flow = accept(steps, Some(CallbackStrategy::OnCompletion));
+    flow.apply(&submitted(0, 0), START_MS + 5);
     assert_eq!(flow.state.status, FlowStatus::InProgress);
-    let early = flow.apply(&Event::Expire { message: 0 }, START_MS + 599_999, &mut ids);
+    let early = flow.apply(&Event::Expire { message: 0 }, START_MS + 599_999);
     assert!(!early.changed);
-    let expired = flow.apply(&Event::Expire { message: 0 }, START_MS + 600_000, &mut ids);
+    let expired = flow.apply(&Event::Expire { message: 0 }, START_MS + 600_000);
     assert_eq!(expired.notes, [Note::Failover]);
     assert_eq!(flow.state.messages[0].parts[0].status.status, Status::Expired);
-    flow.apply(&submitted(1, 0), START_MS + 600_010, &mut ids);
+    flow.apply(&submitted(1, 0), START_MS + 600_010);
     // The first message arrives after all: shown and counted, and nothing else.
-    let late = flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 600_020, &mut ids);
+    let late = flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 600_020);
     assert_eq!(late.notes, [Note::LateReceipt]);
     assert_eq!(flow.state.messages[0].parts[0].status.status, Status::Delivered);
     assert_eq!(flow.state.status, FlowStatus::InProgress);
-    flow.apply(&receipt(1, 0, Status::Delivered), START_MS + 600_030, &mut ids);
+    flow.apply(&receipt(1, 0, Status::Delivered), START_MS + 600_030);
     assert_eq!((flow.state.status, flow.state.termination), (FlowStatus::Succeeded, Some(Channel::Sms)));
     assert_eq!(flow.total_price(), Price::new(10, 2));
     assert_eq!(flow.callbacks.owed().count(), 1);
@@ -82,43 +74,40 @@ fn viber_expires_then_sms_arrives() {
 
 #[test]
 fn status_codes_tell_why_a_flow_failed() {
-    let mut ids = ids();
-    let mut flow = accept(vec![step(1, sms("hi"))], None, &mut ids);
-    flow.apply(&submitted(0, 0), START_MS, &mut ids);
-    flow.apply(&receipt(0, 0, Status::Undelivered), START_MS, &mut ids);
+    let mut flow = accept(vec![step(1, sms("hi"))], None);
+    flow.apply(&submitted(0, 0), START_MS);
+    flow.apply(&receipt(0, 0, Status::Undelivered), START_MS);
     assert_eq!(flow.state.status_code, Some(StatusCode::NoNextStep));
 
     let mut narrow = step(1, sms("hi"));
     narrow.failover_on = vec![Status::Failed];
-    let mut flow = accept(vec![narrow, step(2, viber(false))], None, &mut ids);
-    flow.apply(&submitted(0, 0), START_MS, &mut ids);
-    flow.apply(&receipt(0, 0, Status::Undelivered), START_MS, &mut ids);
+    let mut flow = accept(vec![narrow, step(2, viber(false))], None);
+    flow.apply(&submitted(0, 0), START_MS);
+    flow.apply(&receipt(0, 0, Status::Undelivered), START_MS);
     assert_eq!(flow.state.status_code, Some(StatusCode::FailoverNotTriggered));
     assert_eq!(flow.state.messages.len(), 1);
 }
 
 #[test]
 fn delivered_viber_that_is_not_seen_expires_where_asked() {
-    let mut ids = ids();
-    let mut flow = accept(vec![step(1, viber(true)), step(2, sms("hi"))], None, &mut ids);
-    flow.apply(&submitted(0, 0), START_MS, &mut ids);
-    flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 10, &mut ids);
+    let mut flow = accept(vec![step(1, viber(true)), step(2, sms("hi"))], None);
+    flow.apply(&submitted(0, 0), START_MS);
+    flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 10);
     assert_eq!(flow.state.status, FlowStatus::InProgress);
-    flow.apply(&Event::Expire { message: 0 }, START_MS + 600_000, &mut ids);
+    flow.apply(&Event::Expire { message: 0 }, START_MS + 600_000);
     assert_eq!(flow.state.messages[0].parts[0].expired_on_delivery_ms, Some(START_MS + 600_000));
     assert_eq!(flow.state.messages.len(), 2);
 }
 
 #[test]
 fn one_failed_part_ends_a_multipart_sms() {
-    let mut ids = ids();
-    let mut flow = accept(vec![step(1, sms(&"x".repeat(400)))], None, &mut ids);
+    let mut flow = accept(vec![step(1, sms(&"x".repeat(400)))], None);
     assert_eq!(flow.state.messages[0].parts.len(), 3);
-    flow.apply(&submitted(0, 0), START_MS, &mut ids);
-    flow.apply(&submitted(0, 1), START_MS, &mut ids);
-    flow.apply(&receipt(0, 0, Status::Delivered), START_MS, &mut ids);
+    flow.apply(&submitted(0, 0), START_MS);
+    flow.apply(&submitted(0, 1), START_MS);
+    flow.apply(&receipt(0, 0, Status::Delivered), START_MS);
     assert!(!flow.state.status.is_final());
-    flow.apply(&receipt(0, 1, Status::Failed), START_MS, &mut ids);
+    flow.apply(&receipt(0, 1, Status::Failed), START_MS);
     assert_eq!(flow.state.status, FlowStatus::Failed);
     assert_eq!(flow.state.messages[0].parts[2].status.status, Status::Unsent);
     assert!(flow.tasks().is_empty());
@@ -126,21 +115,20 @@ fn one_failed_part_ends_a_multipart_sms() {
 
 #[test]
 fn a_carrier_may_take_all_parts_as_one() {
-    let mut ids = ids();
-    let mut flow = accept(vec![step(1, sms(&"x".repeat(400)))], None, &mut ids);
+    let mut flow = accept(vec![step(1, sms(&"x".repeat(400)))], None);
     let Event::Submitted { message, part, carrier, rate, .. } = submitted(0, 0) else { unreachable!() };
     let covers = Covers::Message;
-    flow.apply(&Event::Submitted { message, part, carrier, rate, covers }, START_MS, &mut ids);
+    flow.apply(&Event::Submitted { message, part, carrier, rate, covers }, START_MS);
     assert!(!flow.tasks().iter().any(|task| matches!(task.kind, TaskKind::Submit { .. })));
-    flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 5, &mut ids);
+    flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 5);
     assert_eq!(flow.state.status, FlowStatus::Succeeded);
     assert!(flow.state.messages[0].parts.iter().all(|part| part.status.status == Status::Delivered));
     assert_eq!(flow.total_price(), Price::new(15, 2));
 }
 
 /// A flow of one Sms of three parts, and one to fall back on.
-fn three_parts(ids: &mut dyn FnMut() -> Uuid) -> Flow {
-    accept(vec![step(1, sms(&"x".repeat(400))), step(2, sms("hi"))], None, ids)
+fn three_parts() -> Flow {
+    accept(vec![step(1, sms(&"x".repeat(400))), step(2, sms("hi"))], None)
 }
 
 fn statuses(flow: &Flow) -> Vec<Status> {
@@ -157,15 +145,14 @@ fn taken(part: u16, reference: &str, covers: Covers) -> Event {
 #[test]
 fn a_receipt_for_a_message_counts_for_the_parts_that_were_taken_and_later_for_the_others() {
     use Status::{Delivered, Queued, Sent};
-    let mut ids = ids();
-    let mut flow = three_parts(&mut ids);
-    flow.apply(&taken(0, "a", Covers::Receipts), START_MS, &mut ids);
-    flow.apply(&taken(1, "b", Covers::Receipts), START_MS, &mut ids);
+    let mut flow = three_parts();
+    flow.apply(&taken(0, "a", Covers::Receipts), START_MS);
+    flow.apply(&taken(1, "b", Covers::Receipts), START_MS);
     assert_eq!(statuses(&flow), [Sent, Sent, Queued]);
-    flow.apply(&receipt(0, 1, Delivered), START_MS + 1, &mut ids);
+    flow.apply(&receipt(0, 1, Delivered), START_MS + 1);
     assert_eq!(statuses(&flow), [Delivered, Delivered, Queued], "the last one was not handed over");
     assert!(!flow.state.status.is_final());
-    flow.apply(&taken(2, "c", Covers::Receipts), START_MS + 2, &mut ids);
+    flow.apply(&taken(2, "c", Covers::Receipts), START_MS + 2);
     assert_eq!(statuses(&flow), [Delivered; 3]);
     assert_eq!(flow.state.status, FlowStatus::Succeeded);
 }
@@ -173,27 +160,25 @@ fn a_receipt_for_a_message_counts_for_the_parts_that_were_taken_and_later_for_th
 #[test]
 fn a_receipt_for_a_message_says_nothing_of_parts_that_another_carrier_took() {
     use Status::{Delivered, Sent};
-    let mut ids = ids();
-    let mut flow = three_parts(&mut ids);
-    flow.apply(&taken(0, "a", Covers::Receipts), START_MS, &mut ids);
-    flow.apply(&sample::submitted(0, 1, "other", "a"), START_MS, &mut ids);
-    flow.apply(&taken(2, "b", Covers::Receipts), START_MS, &mut ids);
-    flow.apply(&receipt(0, 0, Delivered), START_MS + 1, &mut ids);
+    let mut flow = three_parts();
+    flow.apply(&taken(0, "a", Covers::Receipts), START_MS);
+    flow.apply(&sample::submitted(0, 1, "other", "a"), START_MS);
+    flow.apply(&taken(2, "b", Covers::Receipts), START_MS);
+    flow.apply(&receipt(0, 0, Delivered), START_MS + 1);
     assert_eq!(statuses(&flow), [Delivered, Sent, Delivered]);
 }
 
 #[test]
 fn one_id_for_all_parts_speaks_for_all_parts() {
     use Status::{Delivered, Queued, Sent};
-    let mut ids = ids();
-    let mut flow = three_parts(&mut ids);
-    flow.apply(&taken(0, "same", Covers::Part), START_MS, &mut ids);
-    flow.apply(&taken(1, "same", Covers::Part), START_MS, &mut ids);
-    flow.apply(&receipt(0, 1, Sent), START_MS + 1, &mut ids);
+    let mut flow = three_parts();
+    flow.apply(&taken(0, "same", Covers::Part), START_MS);
+    flow.apply(&taken(1, "same", Covers::Part), START_MS);
+    flow.apply(&receipt(0, 1, Sent), START_MS + 1);
     assert_eq!(statuses(&flow), [Sent, Sent, Queued]);
-    flow.apply(&receipt(0, 0, Delivered), START_MS + 1, &mut ids);
+    flow.apply(&receipt(0, 0, Delivered), START_MS + 1);
     assert_eq!(statuses(&flow), [Delivered, Delivered, Queued]);
-    flow.apply(&taken(2, "same", Covers::Part), START_MS + 2, &mut ids);
+    flow.apply(&taken(2, "same", Covers::Part), START_MS + 2);
     assert_eq!(flow.state.status, FlowStatus::Succeeded);
 }
 
@@ -215,10 +200,9 @@ fn for_good() -> LateRefusal {
 
 #[test]
 fn a_late_refusal_of_the_only_hand_over_moves_the_flow_on() {
-    let mut ids = ids();
-    let mut flow = three_parts(&mut ids);
-    flow.apply(&unanswered(0), START_MS, &mut ids);
-    let applied = flow.apply(&refused_late(0, for_good()), START_MS + 3000, &mut ids);
+    let mut flow = three_parts();
+    flow.apply(&unanswered(0), START_MS);
+    let applied = flow.apply(&refused_late(0, for_good()), START_MS + 3000);
     assert_eq!(applied.notes, [Note::Failover]);
     assert_eq!(statuses(&flow)[0], Status::Failed);
     assert_eq!(flow.state.messages.len(), 2);
@@ -226,40 +210,38 @@ fn a_late_refusal_of_the_only_hand_over_moves_the_flow_on() {
 
 #[test]
 fn a_late_refusal_of_one_of_several_hand_overs_decides_nothing() {
-    let mut ids = ids();
-    let mut flow = three_parts(&mut ids);
+    let mut flow = three_parts();
     // Handed over twice, each time with an unknown outcome, and a third time.
     for at_ms in [START_MS + 1, START_MS + 2] {
-        flow.apply(&unknown(at_ms), START_MS, &mut ids);
+        flow.apply(&unknown(at_ms), START_MS);
     }
-    assert!(!flow.apply(&refused_late(1, for_good()), START_MS + 3, &mut ids).changed, "out of date");
-    flow.apply(&refused_late(2, for_good()), START_MS + 3, &mut ids);
+    assert!(!flow.apply(&refused_late(1, for_good()), START_MS + 3).changed, "out of date");
+    flow.apply(&refused_late(2, for_good()), START_MS + 3);
     let submit = |flow: &Flow| flow.state.messages[0].parts[0].submit;
     assert_eq!(submit(&flow), Submit::Owed { at_ms: START_MS + 2, attempts: 2, unknown: 1 });
-    flow.apply(&unanswered(0), START_MS + 4, &mut ids);
-    flow.apply(&refused_late(1, for_good()), START_MS + 5, &mut ids);
+    flow.apply(&unanswered(0), START_MS + 4);
+    flow.apply(&refused_late(1, for_good()), START_MS + 5);
     assert_eq!(submit(&flow), Submit::Handed { attempts: 2, unknown: 0 });
-    flow.apply(&refused_late(0, for_good()), START_MS + 6, &mut ids);
+    flow.apply(&refused_late(0, for_good()), START_MS + 6);
     assert_eq!(statuses(&flow)[0], Status::Failed);
 }
 
 #[test]
 fn a_refusal_after_a_hand_over_of_unknown_outcome_moves_the_flow_on_and_yields_to_its_receipt() {
     for waits in [false, true] {
-        let mut ids = ids();
-        let mut flow = accept(vec![step(1, sms("a")), step(2, sms("b"))], None, &mut ids);
-        flow.apply(&unknown(START_MS + 1), START_MS, &mut ids);
+        let mut flow = accept(vec![step(1, sms("a")), step(2, sms("b"))], None);
+        flow.apply(&unknown(START_MS + 1), START_MS);
         if waits {
             // The second carrier must not get it twice.
             let (carrier, covers) = ("other".to_owned(), Covers::Part);
-            flow.apply(&Event::Handed { message: 0, part: 0, carrier, covers }, START_MS + 2, &mut ids);
+            flow.apply(&Event::Handed { message: 0, part: 0, carrier, covers }, START_MS + 2);
         }
-        let applied = flow.apply(&refused(0), START_MS + 3, &mut ids);
+        let applied = flow.apply(&refused(0), START_MS + 3);
         assert_eq!(applied.notes, [Note::Failover]);
         // The first carrier's answer is late, and then it reports: it is what the recipient got.
-        flow.apply(&submitted(0, 0), START_MS + 4, &mut ids);
+        flow.apply(&submitted(0, 0), START_MS + 4);
         assert_eq!(statuses(&flow), [Status::Failed]);
-        let applied = flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 5, &mut ids);
+        let applied = flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 5);
         assert_eq!(applied.notes, [Note::LateReceipt]);
         assert_eq!(statuses(&flow), [Status::Delivered]);
         assert_eq!((flow.state.messages.len(), flow.state.status), (2, FlowStatus::InProgress));
@@ -268,66 +250,61 @@ fn a_refusal_after_a_hand_over_of_unknown_outcome_moves_the_flow_on_and_yields_t
 
 #[test]
 fn a_refusal_of_the_only_hand_over_yields_to_nothing() {
-    let mut ids = ids();
-    let mut flow = accept(vec![step(1, sms("a")), step(2, sms("b"))], None, &mut ids);
+    let mut flow = accept(vec![step(1, sms("a")), step(2, sms("b"))], None);
     // The outcome of the first hand-over was unknown until its refusal came.
-    flow.apply(&unknown(START_MS + 1), START_MS, &mut ids);
-    flow.apply(&refused_late(1, for_good()), START_MS + 2, &mut ids);
-    flow.apply(&refused(0), START_MS + 3, &mut ids);
-    assert!(!flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 5, &mut ids).changed);
+    flow.apply(&unknown(START_MS + 1), START_MS);
+    flow.apply(&refused_late(1, for_good()), START_MS + 2);
+    flow.apply(&refused(0), START_MS + 3);
+    assert!(!flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 5).changed);
     assert_eq!(statuses(&flow), [Status::Failed]);
 }
 
 #[test]
 fn a_late_refusal_for_now_makes_the_part_owed_again_unless_its_step_was_left() {
-    let mut ids = ids();
-    let mut flow = three_parts(&mut ids);
-    flow.apply(&unanswered(0), START_MS, &mut ids);
+    let mut flow = three_parts();
+    flow.apply(&unanswered(0), START_MS);
     let mut left = flow.clone();
     let refusal = LateRefusal::Temporary { at_ms: START_MS + 9, reason: "throttled" };
-    flow.apply(&refused_late(0, refusal.clone()), START_MS + 5, &mut ids);
+    flow.apply(&refused_late(0, refusal.clone()), START_MS + 5);
     let submit = flow.state.messages[0].parts[0].submit;
     assert_eq!(submit, Submit::Owed { at_ms: START_MS + 9, attempts: 1, unknown: 0 });
-    left.apply(&refused(1), START_MS, &mut ids);
+    left.apply(&refused(1), START_MS);
     assert_eq!(left.state.messages.len(), 2);
-    left.apply(&refused_late(0, refusal), START_MS + 5, &mut ids);
+    left.apply(&refused_late(0, refusal), START_MS + 5);
     assert_eq!(statuses(&left), [Status::Unsent, Status::Failed, Status::Unsent]);
 }
 
 #[test]
 fn a_late_acceptance_is_an_acceptance_and_its_receipt_yields_nothing_to_the_expiry() {
-    let mut ids = ids();
-    let mut flow = accept(vec![step(1, sms("a")), step(2, sms("b"))], None, &mut ids);
-    flow.apply(&unanswered(0), START_MS, &mut ids);
+    let mut flow = accept(vec![step(1, sms("a")), step(2, sms("b"))], None);
+    flow.apply(&unanswered(0), START_MS);
     let mut expired = flow.clone();
-    flow.apply(&submitted(0, 0), START_MS + 3000, &mut ids);
+    flow.apply(&submitted(0, 0), START_MS + 3000);
     assert_eq!(statuses(&flow), [Status::Sent]);
     // Its time was over: it is as one that was accepted in time and whose receipt did not come in time.
-    expired.apply(&Event::Expire { message: 0 }, START_MS + 600_000, &mut ids);
-    expired.apply(&submitted(0, 0), START_MS + 600_001, &mut ids);
+    expired.apply(&Event::Expire { message: 0 }, START_MS + 600_000);
+    expired.apply(&submitted(0, 0), START_MS + 600_001);
     assert_eq!(statuses(&expired), [Status::Undelivered]);
     assert!(expired.state.messages[0].parts[0].carrier.is_some());
-    expired.apply(&receipt(0, 0, Status::Delivered), START_MS + 600_002, &mut ids);
+    expired.apply(&receipt(0, 0, Status::Delivered), START_MS + 600_002);
     assert_eq!(statuses(&expired), [Status::Delivered]);
     assert_eq!((expired.state.messages.len(), expired.state.status), (2, FlowStatus::InProgress));
 }
 
 #[test]
 fn what_is_taken_at_an_unknown_rate_costs_what_was_held() {
-    let mut ids = ids();
-    let mut flow = accept(vec![step(1, sms("a"))], None, &mut ids);
+    let mut flow = accept(vec![step(1, sms("a"))], None);
     let price = Price::new(7, 2);
-    flow.apply(&Event::Reserved { message: 0, part: 0, price }, START_MS, &mut ids);
+    flow.apply(&Event::Reserved { message: 0, part: 0, price }, START_MS);
     let carrier = CarrierRef::new("c", "r");
     let event = Event::Submitted { message: 0, part: 0, carrier, rate: None, covers: Covers::Part };
-    flow.apply(&event, START_MS, &mut ids);
+    flow.apply(&event, START_MS);
     assert_eq!((flow.total_price(), flow.committed()), (price, price));
 }
 
 #[test]
 fn what_a_hand_over_covers_is_stored_as_it_was_before() {
-    let mut ids = ids();
-    let mut flow = accept(vec![step(1, sms("a"))], None, &mut ids);
+    let mut flow = accept(vec![step(1, sms("a"))], None);
     let stored =
         |flow: &Flow| serde_json::to_value(flow).unwrap()["state"]["messages"][0]["parts"][0].clone();
     assert_eq!(stored(&flow).get("whole"), None);
@@ -488,9 +465,8 @@ proptest! {
 
     #[test]
     fn invariants_hold_under_any_course(steps in contents(), draws in draws(), on_change in any::<bool>()) {
-        let mut ids = ids();
         let strategy = if on_change { CallbackStrategy::OnChange } else { CallbackStrategy::OnCompletion };
-        let mut flow = accept(steps, Some(strategy), &mut ids);
+        let mut flow = accept(steps, Some(strategy));
         let mut now_ms = START_MS;
         let mut completions = 0;
         let mut told = BTreeMap::new();
@@ -498,7 +474,7 @@ proptest! {
             now_ms += draw.wait_ms;
             let event = event(&flow, draw, now_ms);
             let before = flow.clone();
-            let applied = flow.apply(&event, now_ms, &mut ids);
+            let applied = flow.apply(&event, now_ms);
 
             // What did not change says so, and what changed says so.
             prop_assert_eq!(applied.changed, flow != before);
@@ -575,7 +551,7 @@ proptest! {
             prop_assert!(times.is_sorted() && times.len() <= 64);
             // Once is as good as twice.
             let once = flow.clone();
-            flow.apply(&event, now_ms, &mut ids);
+            flow.apply(&event, now_ms);
             prop_assert_eq!(&flow, &once);
             // What is stored is what was.
             let json = serde_json::to_vec(&flow).expect("encodes");
@@ -588,7 +564,7 @@ proptest! {
         for _ in 0..flow.steps.len() {
             if let Some(live) = flow.live() {
                 now_ms = flow.state.messages[live].expires_ms;
-                flow.apply(&Event::Expire { message: live as u16 }, now_ms, &mut ids);
+                flow.apply(&Event::Expire { message: live as u16 }, now_ms);
             }
         }
         prop_assert!(flow.state.status.is_final());
@@ -604,25 +580,23 @@ proptest! {
 
 #[test]
 fn a_call_costs_its_started_intervals() {
-    let mut ids = ids();
-    let mut flow = accept(vec![step(1, sample::voice(TO))], None, &mut ids);
+    let mut flow = accept(vec![step(1, sample::voice(TO))], None);
     let Event::Submitted { message, part, carrier, covers, .. } = submitted(0, 0) else { unreachable!() };
     let rate = Some(Rate { price: Price::new(6, 2), interval_s: Some(30), operator: None });
-    flow.apply(&Event::Submitted { message, part, carrier, rate, covers }, START_MS, &mut ids);
+    flow.apply(&Event::Submitted { message, part, carrier, rate, covers }, START_MS);
     assert_eq!(flow.total_price(), Price::ZERO);
     let completed = Receipt { duration_s: Some(61), ..Receipt::new(Status::Completed, Detail::COMPLETED) };
-    flow.apply(&Event::Receipt { message: 0, part: 0, receipt: completed }, START_MS, &mut ids);
+    flow.apply(&Event::Receipt { message: 0, part: 0, receipt: completed }, START_MS);
     assert_eq!(flow.total_price(), Price::new(18, 2));
 }
 
 #[test]
 fn what_the_balance_cannot_pay_ends_the_flow() {
-    let mut ids = ids();
-    let mut flow = accept(vec![step(1, sms("a")), step(2, sms("b"))], None, &mut ids);
+    let mut flow = accept(vec![step(1, sms("a")), step(2, sms("b"))], None);
     let price = Price::new(7, 2);
-    flow.apply(&Event::Reserved { message: 0, part: 0, price }, START_MS, &mut ids);
+    flow.apply(&Event::Reserved { message: 0, part: 0, price }, START_MS);
     assert_eq!(flow.committed(), price);
-    flow.apply(&Event::Unaffordable { message: 0 }, START_MS, &mut ids);
+    flow.apply(&Event::Unaffordable { message: 0 }, START_MS);
     assert_eq!(flow.state.status, FlowStatus::Failed);
     assert_eq!(flow.state.status_code, Some(StatusCode::InsufficientBalance));
     assert_eq!(flow.state.messages[0].parts[0].status.status, Status::Unsent);
@@ -631,21 +605,20 @@ fn what_the_balance_cannot_pay_ends_the_flow() {
 
 #[test]
 fn a_cancelled_flow_ends_at_once_and_hears_only_what_was_under_way() {
-    let mut ids = ids();
-    let mut flow = accept(vec![step(1, sms(&"x".repeat(300))), step(2, viber(false))], None, &mut ids);
-    flow.apply(&submitted(0, 0), START_MS, &mut ids);
-    let applied = flow.apply(&Event::Cancel, START_MS + 5, &mut ids);
+    let mut flow = accept(vec![step(1, sms(&"x".repeat(300))), step(2, viber(false))], None);
+    flow.apply(&submitted(0, 0), START_MS);
+    let applied = flow.apply(&Event::Cancel, START_MS + 5);
     assert_eq!(applied.notes, [Note::Ended(FlowStatus::Failed)]);
     assert_eq!(flow.state.status_code, Some(StatusCode::ServerError));
     assert!(flow.state.cancelled && flow.tasks().is_empty());
     let second = flow.state.messages[0].parts[1].status.clone();
     assert_eq!((second.status, second.detail), (Status::Unsent, Detail::CANCELLED));
     // The first part is with a carrier: its fate is shown and decides nothing.
-    flow.apply(&receipt(0, 0, Status::Undelivered), START_MS + 9, &mut ids);
+    flow.apply(&receipt(0, 0, Status::Undelivered), START_MS + 9);
     assert_eq!(flow.state.messages[0].parts[0].status.status, Status::Undelivered);
     assert_eq!((flow.state.messages.len(), flow.state.status), (1, FlowStatus::Failed));
     // What has ended can't be cancelled.
-    assert!(!flow.apply(&Event::Cancel, START_MS + 10, &mut ids).changed);
+    assert!(!flow.apply(&Event::Cancel, START_MS + 10).changed);
 }
 
 /// The largest flows that are accepted: one Sms of 255 parts, in the GSM alphabet and outside of it, and many
@@ -691,8 +664,7 @@ fn a_document_never_grows_beyond_its_limit() {
     let limits = Limits::default();
     for mut new in large_flows() {
         new.measure(&limits).expect("is accepted");
-        let mut ids = ids();
-        let mut flow = Flow::accept(new, START_MS, &mut ids);
+        let mut flow = Flow::accept(new, START_MS);
         let mut largest = 0;
         let mut events = 0;
         let mut tell = |flow: &Flow| {
@@ -706,25 +678,25 @@ fn a_document_never_grows_beyond_its_limit() {
             let parts = flow.state.messages[usize::from(live)].parts.len() as u16;
             for part in 0..parts {
                 let price = "7922816251426433.7593543950335".parse().unwrap();
-                flow.apply(&Event::Reserved { message: live, part, price }, now_ms, &mut ids);
+                flow.apply(&Event::Reserved { message: live, part, price }, now_ms);
                 let carrier = CarrierRef::new("c".repeat(CARRIER_MAX), "\u{1b}reference".repeat(50));
                 let rate = Some(Rate { price, interval_s: Some(u32::MAX), operator: Some("\"".repeat(500)) });
                 let covers = Covers::Receipts;
                 let event = Event::Submitted { message: live, part, carrier, rate, covers };
-                flow.apply(&event, now_ms, &mut ids);
+                flow.apply(&event, now_ms);
                 // The target answers nothing at first, and fails now and then.
                 if let Some(first) = flow.callbacks.first().filter(|_| part % 32 == 31) {
                     let (number, error) = (first.number, "\"no\u{1b}".repeat(1000));
                     let at_ms = (part % 64 == 31).then_some(now_ms + 1);
                     let attempt = Attempt::default();
-                    flow.apply(&Event::CallbackFailed { number, at_ms, error, attempt }, now_ms, &mut ids);
+                    flow.apply(&Event::CallbackFailed { number, at_ms, error, attempt }, now_ms);
                 }
                 now_ms += 1;
                 tell(&flow);
             }
             for part in 0..parts {
                 let receipt = wordy(Status::Undelivered, now_ms);
-                flow.apply(&Event::Receipt { message: live, part, receipt }, now_ms, &mut ids);
+                flow.apply(&Event::Receipt { message: live, part, receipt }, now_ms);
                 tell(&flow);
             }
         }
@@ -754,14 +726,12 @@ fn viber_of(characters: usize) -> Content {
 
 #[test]
 fn a_target_that_answers_gets_one_callback_for_each_change() {
-    let mut ids = ids();
-    let mut flow =
-        accept(vec![step(1, sms(&"a".repeat(153 * 255)))], Some(CallbackStrategy::OnChange), &mut ids);
+    let mut flow = accept(vec![step(1, sms(&"a".repeat(153 * 255)))], Some(CallbackStrategy::OnChange));
     for part in 0..255 {
-        flow.apply(&submitted(0, part), START_MS + i64::from(part), &mut ids);
+        flow.apply(&submitted(0, part), START_MS + i64::from(part));
     }
     for part in 0..255 {
-        flow.apply(&receipt(0, part, Status::Delivered), START_MS + 1000 + i64::from(part), &mut ids);
+        flow.apply(&receipt(0, part, Status::Delivered), START_MS + 1000 + i64::from(part));
     }
     let mut bodies = Vec::new();
     while let Some(number) = flow.callbacks.first().map(|first| first.number) {
@@ -769,7 +739,7 @@ fn a_target_that_answers_gets_one_callback_for_each_change() {
         let parts = || state.messages[0].parts.iter().map(|part| part.status.status);
         let sent = parts().filter(|status| *status == Status::Sent).count();
         bodies.push((sent, parts().filter(|status| *status == Status::Delivered).count()));
-        flow.apply(&callback_done(number), START_MS + 5000, &mut ids);
+        flow.apply(&callback_done(number), START_MS + 5000);
     }
     let expected: Vec<_> =
         (1..=255).map(|sent| (sent, 0)).chain((1..=255).map(|done| (255 - done, done))).collect();
@@ -778,10 +748,9 @@ fn a_target_that_answers_gets_one_callback_for_each_change() {
 
 #[test]
 fn callbacks_of_documents_before_are_taken_up() {
-    let mut ids = ids();
-    let mut flow = accept(vec![step(1, sms("hi"))], Some(CallbackStrategy::OnChange), &mut ids);
+    let mut flow = accept(vec![step(1, sms("hi"))], Some(CallbackStrategy::OnChange));
     let old = serde_json::to_value(&flow.state).unwrap();
-    flow.apply(&submitted(0, 0), START_MS + 5, &mut ids);
+    flow.apply(&submitted(0, 0), START_MS + 5);
     let mut document = serde_json::to_value(&flow).unwrap();
     let (since_ms, at_ms) = (START_MS, START_MS + 7);
     let pending = |id: &str| serde_json::json!({"id": id, "since_ms": since_ms, "at_ms": at_ms, "attempts": 2, "state": old});
@@ -796,7 +765,7 @@ fn callbacks_of_documents_before_are_taken_up() {
     assert_eq!(read.state_at(first.number).unwrap().status, FlowStatus::Queued);
     assert_eq!(read.callbacks.dead().count(), 1);
     // What comes after is told as today's are.
-    read.apply(&receipt(0, 0, Status::Delivered), START_MS + 9, &mut ids);
+    read.apply(&receipt(0, 0, Status::Delivered), START_MS + 9);
     let numbers: Vec<_> = read.callbacks.owed().map(|callback| callback.number).collect();
     assert_eq!(numbers.len(), 2);
     assert_eq!(read.state_at(numbers[1]).unwrap().status, FlowStatus::Succeeded);
@@ -806,24 +775,22 @@ fn callbacks_of_documents_before_are_taken_up() {
 
 #[test]
 fn the_part_that_was_handed_over_stands_for_the_whole_message() {
-    let mut ids = ids();
-    let mut flow = three_parts(&mut ids);
-    flow.apply(&taken(1, "all", Covers::Message), START_MS, &mut ids);
+    let mut flow = three_parts();
+    flow.apply(&taken(1, "all", Covers::Message), START_MS);
     let parts = &flow.state.messages[0].parts;
     let covers: Vec<_> = parts.iter().map(|part| part.covers).collect();
     assert_eq!(covers, [Covers::Part, Covers::Message, Covers::Part]);
     assert!(parts.iter().all(|part| part.carrier == Some(CarrierRef::new("c", "all"))));
     // Its receipts count for all of them, whichever part they find.
-    flow.apply(&receipt(0, 1, Status::Delivered), START_MS + 1, &mut ids);
+    flow.apply(&receipt(0, 1, Status::Delivered), START_MS + 1);
     assert_eq!(statuses(&flow), [Status::Delivered; 3]);
 }
 
 #[test]
 fn receipts_of_a_message_are_expected_by_every_part() {
-    let mut ids = ids();
-    let mut flow = three_parts(&mut ids);
+    let mut flow = three_parts();
     for part in [0, 1] {
-        flow.apply(&taken(part, &format!("{part}"), Covers::Receipts), START_MS, &mut ids);
+        flow.apply(&taken(part, &format!("{part}"), Covers::Receipts), START_MS);
     }
     let covers: Vec<_> = flow.state.messages[0].parts.iter().map(|part| part.covers).collect();
     assert_eq!(covers, [Covers::Receipts, Covers::Receipts, Covers::Part]);
@@ -831,62 +798,59 @@ fn receipts_of_a_message_are_expected_by_every_part() {
 
 #[test]
 fn the_callback_that_failed_is_put_off_and_no_other() {
-    let mut ids = ids();
-    let mut flow = accept(vec![step(1, sms("hi"))], Some(CallbackStrategy::OnChange), &mut ids);
-    flow.apply(&submitted(0, 0), START_MS + 10, &mut ids);
-    flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 20, &mut ids);
+    let mut flow = accept(vec![step(1, sms("hi"))], Some(CallbackStrategy::OnChange));
+    flow.apply(&submitted(0, 0), START_MS + 10);
+    flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 20);
     let failed = callback_failed;
     let dues = |flow: &Flow| -> Vec<(u32, i64, u32)> {
         flow.callbacks.owed().map(|owed| (owed.number, owed.due_ms() - START_MS, owed.attempts)).collect()
     };
     assert_eq!(dues(&flow), [(1, 10, 0), (2, 20, 0)]);
-    flow.apply(&failed(1, Some(START_MS + 500)), START_MS + 30, &mut ids);
+    flow.apply(&failed(1, Some(START_MS + 500)), START_MS + 30);
     assert_eq!(dues(&flow), [(1, 500, 1), (2, 20, 0)]);
     // Told twice, or about none that is owed, it changes nothing.
     for event in [failed(1, Some(START_MS + 500)), failed(1, Some(START_MS + 499)), failed(3, None)] {
-        assert!(!flow.apply(&event, START_MS + 40, &mut ids).changed);
+        assert!(!flow.apply(&event, START_MS + 40).changed);
     }
     // Given up, it is kept beside those that are owed.
-    flow.apply(&failed(1, None), START_MS + 600, &mut ids);
+    flow.apply(&failed(1, None), START_MS + 600);
     assert_eq!(dues(&flow), [(2, 20, 0)]);
     let dead: Vec<_> = flow.callbacks.dead().map(|dead| (dead.number, dead.attempts)).collect();
     assert_eq!(dead, [(1, 2)]);
     assert_eq!(flow.callbacks.dead().next().unwrap().error.as_deref(), Some("x"));
     // Replayed, it is due at once and counts from then on.
-    flow.apply(&Event::CallbacksReplayed, START_MS + 700, &mut ids);
+    flow.apply(&Event::CallbacksReplayed, START_MS + 700);
     assert_eq!(dues(&flow), [(1, 700, 0), (2, 20, 0)]);
     assert_eq!(flow.callbacks.first().unwrap().since_ms(), START_MS + 700);
-    assert!(!flow.apply(&Event::CallbacksReplayed, START_MS + 800, &mut ids).changed);
+    assert!(!flow.apply(&Event::CallbacksReplayed, START_MS + 800).changed);
 }
 
 #[test]
 fn a_target_that_is_gone_is_told_no_more() {
-    let mut ids = ids();
-    let mut flow = accept(vec![step(1, sms("hi"))], Some(CallbackStrategy::OnChange), &mut ids);
-    flow.apply(&submitted(0, 0), START_MS + 10, &mut ids);
+    let mut flow = accept(vec![step(1, sms("hi"))], Some(CallbackStrategy::OnChange));
+    flow.apply(&submitted(0, 0), START_MS + 10);
     let attempt = Attempt { status: Some(410), took_ms: 7 };
     let ended = |number| Event::CallbacksEnded { number, error: "gone".into(), attempt };
-    assert!(!flow.apply(&ended(2), START_MS + 11, &mut ids).changed);
+    assert!(!flow.apply(&ended(2), START_MS + 11).changed);
     assert!(!flow.callbacks_ended);
-    assert!(flow.apply(&ended(1), START_MS + 12, &mut ids).changed && flow.callbacks_ended);
+    assert!(flow.apply(&ended(1), START_MS + 12).changed && flow.callbacks_ended);
     let dead: Vec<_> = flow.callbacks.dead().map(|dead| (dead.number, dead.attempts)).collect();
     assert_eq!(dead, [(1, 1)]);
-    flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 20, &mut ids);
+    flow.apply(&receipt(0, 0, Status::Delivered), START_MS + 20);
     assert_eq!((flow.callbacks.owed().count(), flow.callbacks_made), (0, 1));
 }
 
 #[test]
 fn given_up_callbacks_are_forgotten_beyond_eight() {
-    let mut ids = ids();
     let steps = (1..=10).map(|order| step(order, sms("hi"))).collect();
-    let mut flow = accept(steps, Some(CallbackStrategy::OnChange), &mut ids);
+    let mut flow = accept(steps, Some(CallbackStrategy::OnChange));
     for message in 0..10 {
-        flow.apply(&submitted(message, 0), START_MS + i64::from(message), &mut ids);
+        flow.apply(&submitted(message, 0), START_MS + i64::from(message));
         let number = flow.callbacks.first().unwrap().number;
-        flow.apply(&callback_failed(number, None), START_MS + i64::from(message), &mut ids);
-        flow.apply(&receipt(message, 0, Status::Failed), START_MS + i64::from(message), &mut ids);
+        flow.apply(&callback_failed(number, None), START_MS + i64::from(message));
+        flow.apply(&receipt(message, 0, Status::Failed), START_MS + i64::from(message));
         while let Some(number) = flow.callbacks.first().map(|first| first.number) {
-            flow.apply(&callback_done(number), START_MS + i64::from(message), &mut ids);
+            flow.apply(&callback_done(number), START_MS + i64::from(message));
         }
         assert_eq!(flow.callbacks.dead().count(), usize::from(message + 1).min(8));
     }
@@ -895,15 +859,14 @@ fn given_up_callbacks_are_forgotten_beyond_eight() {
 #[test]
 fn the_part_that_failed_or_is_least_far_decides() {
     use Status::{Delivered, Failed, Queued, Sent, Undelivered};
-    let mut ids = ids();
-    let flow = three_parts(&mut ids);
+    let flow = three_parts();
     let decisive = |statuses: [Status; 3]| {
         let mut message = flow.state.messages[0].clone();
         for (part, status) in message.parts.iter_mut().zip(statuses) {
             part.status.status = status;
         }
-        let id = message.decisive(Channel::Sms).id;
-        message.parts.iter().position(|part| part.id == id).unwrap()
+        let decisive = message.decisive(Channel::Sms);
+        message.parts.iter().position(|part| std::ptr::eq(part, decisive)).unwrap()
     };
     for (statuses, position) in [
         ([Queued, Queued, Queued], 0),
@@ -919,21 +882,20 @@ fn the_part_that_failed_or_is_least_far_decides() {
 
 #[test]
 fn a_search_sees_the_steps_that_were_started() {
-    let mut ids = ids();
     let other = sample::sms("+306900000009", "hi");
     let steps = vec![step(1, viber(false)), step(2, sms("hi")), step(3, other)];
-    let mut flow = accept(steps, None, &mut ids);
+    let mut flow = accept(steps, None);
     let recipients =
         |flow: &Flow| flow.facets().recipients.iter().map(|to| to.to_string()).collect::<Vec<_>>();
     assert_eq!(recipients(&flow), [TO]);
     assert_eq!(flow.facets().types, ChannelSet::default().with(Channel::Viber));
-    flow.apply(&Event::Expire { message: 0 }, START_MS + 600_000, &mut ids);
+    flow.apply(&Event::Expire { message: 0 }, START_MS + 600_000);
     assert_eq!(recipients(&flow), [TO]);
     assert_eq!(flow.facets().types, ChannelSet::default().with(Channel::Viber).with(Channel::Sms));
-    flow.apply(&Event::Expire { message: 1 }, START_MS + 1_200_000, &mut ids);
+    flow.apply(&Event::Expire { message: 1 }, START_MS + 1_200_000);
     assert_eq!(recipients(&flow), [TO, "+306900000009"]);
-    flow.apply(&submitted(2, 0), START_MS + 1_200_001, &mut ids);
-    flow.apply(&receipt(2, 0, Status::Delivered), START_MS + 1_200_002, &mut ids);
+    flow.apply(&submitted(2, 0), START_MS + 1_200_001);
+    flow.apply(&receipt(2, 0, Status::Delivered), START_MS + 1_200_002);
     let facets = flow.facets();
     assert_eq!((facets.status, facets.termination), (FlowStatus::Succeeded, Some(Channel::Sms)));
     assert_eq!(facets.kind, FlowKind::Plain);

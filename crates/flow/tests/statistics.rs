@@ -17,17 +17,12 @@ fn summary(contribution: &Contribution) -> Summary {
 
 /// A flow over Viber, then Sms, which Viber does not deliver and Sms does, after each of its events.
 fn course() -> Vec<Flow> {
-    let mut next = 0;
-    let ids = &mut || {
-        next += 1;
-        Uuid::from_u128(next)
-    };
     let mut steps = vec![
         step(1, sample::viber("+306900000001", false)),
         step(2, sample::sms("+306900000001", &"long ".repeat(50))),
     ];
     steps.iter_mut().for_each(|step| step.country = Some("GR".into()));
-    let mut flow = sample::flow(steps, None, START_MS, ids);
+    let mut flow = sample::flow(steps, None, START_MS, Uuid::nil());
     let mut course = vec![flow.clone()];
     let receipt = |operator: &str| Receipt {
         operator: Some(operator.into()),
@@ -41,7 +36,7 @@ fn course() -> Vec<Flow> {
         (Event::Receipt { message: 1, part: 0, receipt: receipt("Cosmote") }, 601_000),
         (Event::Receipt { message: 1, part: 1, receipt: receipt("Cosmote") }, 604_000),
     ] {
-        flow.apply(&event, START_MS + after_ms, ids);
+        flow.apply(&event, START_MS + after_ms);
         course.push(flow.clone());
     }
     course
@@ -50,10 +45,10 @@ fn course() -> Vec<Flow> {
 #[test]
 fn what_got_through_has_ended_though_it_may_still_be_seen() {
     let mut flow =
-        sample::flow(vec![step(1, sample::viber("+306900000001", false))], None, START_MS, &mut Uuid::nil);
-    flow.apply(&submitted(0, 0, "main", "id-0"), START_MS + 10, &mut Uuid::nil);
+        sample::flow(vec![step(1, sample::viber("+306900000001", false))], None, START_MS, Uuid::nil());
+    flow.apply(&submitted(0, 0, "main", "id-0"), START_MS + 10);
     let receipt = Receipt::new(Status::Delivered, Detail::DELIVERED);
-    flow.apply(&Event::Receipt { message: 0, part: 0, receipt }, START_MS + 20, &mut Uuid::nil);
+    flow.apply(&Event::Receipt { message: 0, part: 0, receipt }, START_MS + 20);
     let mut contribution = Contribution::default();
     contribution.add(&flow);
     let found = summary(&contribution);

@@ -53,7 +53,7 @@ async fn router(data: &Path) -> Result<Router, Box<dyn std::error::Error>> {
         threads: Threads::Callers,
         queue_max: 64,
         cached_flows_max: std::num::NonZeroUsize::MIN,
-        ..SqliteOptions::new(server::clock::now_ms(), Arc::new(server::clock::new_id))
+        ..SqliteOptions::new(server::clock::now_ms())
     };
     let opened = Data::open(data, options)?;
     let store = Arc::clone(&opened.store);

@@ -5,7 +5,7 @@ use crate::config::Config;
 use anyhow::Context;
 use api::Api;
 use axum::Router;
-use engine::clock::{new_id, now_ms};
+use engine::clock::now_ms;
 use engine::config::Settings;
 use engine::indexing::{Followed, Opened, index_directory};
 use engine::outside::Outside;
@@ -44,7 +44,7 @@ impl Data {
             cached_flows_max: config.store.cached_flows_max,
             cached_bytes_max: config.store.cached_bytes_max,
             keys: config.store.keys()?,
-            ..SqliteOptions::new(now_ms(), Arc::new(new_id))
+            ..SqliteOptions::new(now_ms())
         })
     }
 

@@ -7,7 +7,6 @@ use flow::sample;
 use server::{Data, clock};
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use store::{Flows, SqliteOptions, Threads};
 use tempfile::TempDir;
 
@@ -20,17 +19,14 @@ pub async fn go_on(data: &Path, flows: usize) -> anyhow::Result<TempDir> {
             fs::copy(entry.path(), copy.path().join(entry.file_name()))?;
         }
     }
-    let options = SqliteOptions {
-        threads: Threads::Callers,
-        ..SqliteOptions::new(clock::now_ms(), Arc::new(clock::new_id))
-    };
+    let options = SqliteOptions { threads: Threads::Callers, ..SqliteOptions::new(clock::now_ms()) };
     let opened = Data::open(copy.path(), options)?;
     let store = &*opened.store;
     opened.read_index(store).await?;
     for number in 0..flows {
         let now_ms = clock::now_ms();
         let steps = vec![sample::step(1, sample::sms(&format!("+3069999{number:05}"), "elsewhere"))];
-        let mut flow = sample::flow(steps, None, now_ms, &mut || clock::new_id(now_ms));
+        let mut flow = sample::flow(steps, None, now_ms, clock::new_flow_id(now_ms));
         flow.application = APPLICATION.into();
         store.accept(flow, None, now_ms).await?;
     }

@@ -247,7 +247,7 @@ async fn start(
         queue_max: 64,
         // Small, so that flows are read from the database as well.
         cached_flows_max: const { std::num::NonZeroUsize::new(8).unwrap() },
-        ..SqliteOptions::new(clock::now_ms(), Arc::new(clock::new_id))
+        ..SqliteOptions::new(clock::now_ms())
     };
     let followed = Followed::default();
     let (skips, chance, observed) = (plan.bug == Some(Bug::SkipIndex), Arc::clone(world), followed.clone());

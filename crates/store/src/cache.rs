@@ -77,7 +77,7 @@ mod tests {
             vec![sample::step(1, sample::sms("+306900000001", "hi"))],
             None,
             0,
-            &mut Uuid::nil,
+            Uuid::nil(),
         ));
         let stored = |octets| Stored { handle: 1, flow: Arc::clone(&flow), octets };
         for id in 0..1000u128 {

@@ -666,7 +666,7 @@ mod tests {
     fn what_was_never_tried_is_due_at_once_whatever_clock_it_was_made_by() {
         let steps = vec![flow::sample::step(1, flow::sample::sms("+306900000000", "hi"))];
         let year_ms = 31_536_000_000;
-        let ahead = flow::sample::flow(steps, None, year_ms, &mut || Uuid::from_u128(1));
+        let ahead = flow::sample::flow(steps, None, year_ms, Uuid::from_u128(1));
         let mut queue = TaskQueue::default();
         queue.tell(1000, 0);
         queue.owe(&ahead);
@@ -680,9 +680,9 @@ mod tests {
     #[test]
     fn the_host_of_a_callback_is_found_however_the_url_is_written() {
         let flow = |url: &str| {
-            let mut ids = || Uuid::from_u128(1);
             let steps = vec![flow::sample::step(1, flow::sample::sms("+306900000000", "hi"))];
-            let mut flow = flow::sample::flow(steps, Some(flow::CallbackStrategy::OnChange), 0, &mut ids);
+            let strategy = Some(flow::CallbackStrategy::OnChange);
+            let mut flow = flow::sample::flow(steps, strategy, 0, Uuid::from_u128(1));
             flow.callback.as_mut().unwrap().url = url.into();
             flow
         };

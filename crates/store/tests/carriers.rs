@@ -5,7 +5,6 @@
 use flow::sample::{self, step, submitted};
 use flow::{CarrierRef, Covers, Detail, Event, Flow, LateRefusal, Receipt, Status, Submit};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use store::*;
 use uuid::Uuid;
@@ -16,7 +15,7 @@ const DAY_MS: i64 = 86_400_000;
 const FIRST: &str = "+306900000001";
 
 fn id() -> Uuid {
-    Uuid::from_u128(NEXT_ID.fetch_add(1, Ordering::Relaxed).into())
+    Uuid::from_u128(u128::from(NEXT_ID.fetch_add(1, Ordering::Relaxed)) << 16)
 }
 
 fn open(path: &Path) -> SqliteStore {
@@ -24,7 +23,7 @@ fn open(path: &Path) -> SqliteStore {
 }
 
 fn open_with(path: &Path, keys: Keyring) -> SqliteStore {
-    let options = SqliteOptions { keys, ..SqliteOptions::new(1000, Arc::new(|_| id())) };
+    let options = SqliteOptions { keys, ..SqliteOptions::new(1000) };
     SqliteStore::open(path, options).unwrap().0
 }
 
@@ -38,7 +37,7 @@ fn report(status: Status) -> Receipt {
 
 /// A flow of one Sms.
 async fn sms(store: &SqliteStore, to: &str, body: &str) -> Uuid {
-    let flow = sample::flow(vec![step(1, sample::sms(to, body))], None, 1000, &mut id);
+    let flow = sample::flow(vec![step(1, sample::sms(to, body))], None, 1000, id());
     let id = flow.id;
     store.accept(flow, None, 1000).await.unwrap();
     id

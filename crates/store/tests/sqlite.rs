@@ -15,7 +15,7 @@ use uuid::Uuid;
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 fn id() -> Uuid {
-    Uuid::from_u128(NEXT_ID.fetch_add(1, Ordering::Relaxed).into())
+    Uuid::from_u128(u128::from(NEXT_ID.fetch_add(1, Ordering::Relaxed)) << 16)
 }
 
 type Seen = Arc<Mutex<Vec<Change>>>;
@@ -34,7 +34,7 @@ fn open_with(path: &Path, keys: Keyring) -> Result<(SqliteStore, OpenReport, See
         cached_flows_max: NonZeroUsize::new(2).unwrap(),
         keys,
         observer: Box::new(move |changes, _| observer.lock().unwrap().extend_from_slice(changes)),
-        ..SqliteOptions::new(1000, Arc::new(|_| id()))
+        ..SqliteOptions::new(1000)
     };
     let (store, report) = SqliteStore::open(path, options)?;
     Ok((store, report, seen))
@@ -63,7 +63,7 @@ fn document(path: &Path, id: Uuid) -> Vec<u8> {
 fn new_flow(now_ms: i64) -> Flow {
     let to = "+306900000001";
     let steps = vec![step(1, sample::viber(to, false)), step(2, sample::sms(to, "hi"))];
-    sample::flow(steps, Some(CallbackStrategy::OnCompletion), now_ms, &mut id)
+    sample::flow(steps, Some(CallbackStrategy::OnCompletion), now_ms, id())
 }
 
 async fn load(store: &SqliteStore, id: Uuid) -> Flow {
@@ -414,7 +414,7 @@ async fn what_waits_is_weighed_not_counted() {
     let large = |now_ms| {
         let to = "+306900000001";
         let steps = vec![step(1, sample::sms(to, &"a".repeat(30_000)))];
-        sample::flow(steps, None, now_ms, &mut id)
+        sample::flow(steps, None, now_ms, id())
     };
     // 64 commands may wait, and 1 MiB: some 10 of these.
     let calls: Vec<_> = (0..40)

@@ -5,7 +5,7 @@ use crate::serve::load_with_warnings;
 use anyhow::{Context, bail};
 use carriers::{Carrier, Outcome, Outgoing, ReceiptsOnly, Sip, SipConfig, Trace};
 use flow::{Content, Flow, FlowKind, NewFlow, Step, Ttl, Verb, Voice, VoiceTarget};
-use server::clock::{new_id, now_ms};
+use server::clock::{new_flow_id, now_ms};
 use server::config::KindConfig;
 use server::files::Files;
 use std::path::PathBuf;
@@ -116,7 +116,7 @@ impl Call {
         let (ttl, content) = (Ttl::minutes(1), Content::Voice(voice));
         let now_ms = now_ms();
         let new = NewFlow {
-            id: new_id(now_ms),
+            id: new_flow_id(now_ms),
             application: String::new(),
             kind: FlowKind::Plain,
             minute_ms: 60_000,
@@ -126,7 +126,7 @@ impl Call {
             callback_bytes_max: flow::CALLBACK_BYTES,
         };
         Outgoing {
-            flow: Arc::new(Flow::accept(new, now_ms, &mut || new_id(now_ms))),
+            flow: Arc::new(Flow::accept(new, now_ms)),
             message: 0,
             part: 0,
             attempts: 0,

@@ -1,6 +1,6 @@
 //! The tracking of a flow: what became of it (contract, section 3).
 
-use crate::channel::MessageView;
+use crate::channel::{MessageView, Started};
 use crate::time::iso;
 use crate::views::{ReasonView, price};
 use crate::waits::WaitsView;
@@ -53,7 +53,6 @@ pub struct TrackingView {
 impl TrackingView {
     /// The tracking of a flow in one of its states.
     pub fn of(flow: &Flow, state: &flow::State) -> TrackingView {
-        let messages = state.messages.iter().zip(&flow.steps);
         TrackingView {
             tracking_id: flow.id,
             status: state.status.name().into(),
@@ -67,7 +66,7 @@ impl TrackingView {
             flow_kind: flow_kind(flow.kind).map(Cow::from),
             created_at: iso(flow.created_ms),
             updated_at: iso(state.updated_ms),
-            messages: messages.flat_map(|(message, step)| MessageView::all_of(message, step)).collect(),
+            messages: Started::all_of(flow, state).flat_map(MessageView::all_of).collect(),
         }
     }
 }

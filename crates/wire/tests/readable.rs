@@ -46,23 +46,18 @@ fn voice() -> Content {
 
 /// A flow whose messages went over every channel.
 fn flow() -> Flow {
-    let mut number = 0u128;
-    let mut ids = move || {
-        number += 1;
-        Uuid::from_u128(number)
-    };
     let mut first = sample::step(1, viber());
     first.ttl = Ttl { tenths: 15 };
     let sms = sample::step(2, sample::sms(TO, &"word ".repeat(60)));
     let steps = vec![first, sms, sample::step(3, voice())];
-    let mut flow = sample::flow(steps, Some(CallbackStrategy::OnChange), 1_800_000_000_000, &mut ids);
+    let mut flow = sample::flow(steps, Some(CallbackStrategy::OnChange), 1_800_000_000_000, Uuid::nil());
     let refused = |message, part| {
         let description = Some("refused".to_owned());
         Event::Refused { message, part, carrier: None, detail: Detail::FAILED, description }
     };
     let submitted = |message| sample::submitted(message, 0, "eager", &format!("reference {message}"));
     for event in [refused(0, 0), submitted(1), refused(1, 1), submitted(2)] {
-        flow.apply(&event, 1_800_000_001_000, &mut ids);
+        flow.apply(&event, 1_800_000_001_000);
     }
     flow
 }

@@ -19,7 +19,6 @@ const TO: &str = "+306900000010";
 struct Course {
     flow: Flow,
     now_ms: i64,
-    drawn: u128,
 }
 
 impl Course {
@@ -29,23 +28,13 @@ impl Course {
     }
 
     fn of(steps: Vec<Step>) -> Course {
-        let mut drawn = 0;
-        let mut ids = || {
-            drawn += 1;
-            Uuid::from_u128(drawn)
-        };
-        let flow = sample::flow(steps, Some(CallbackStrategy::OnChange), START_MS, &mut ids);
-        Course { flow, now_ms: START_MS, drawn }
+        let flow = sample::flow(steps, Some(CallbackStrategy::OnChange), START_MS, Uuid::from_u128(1 << 16));
+        Course { flow, now_ms: START_MS }
     }
 
     fn then(mut self, event: Event) -> Course {
         self.now_ms += 1000;
-        let drawn = &mut self.drawn;
-        let mut ids = || {
-            *drawn += 1;
-            Uuid::from_u128(*drawn)
-        };
-        self.flow.apply(&event, self.now_ms, &mut ids);
+        self.flow.apply(&event, self.now_ms);
         self
     }
 

@@ -227,7 +227,7 @@ impl Carrier for Http {
             return Outcome::Later { reason: "circuit open", after: Some(pause) };
         }
         match self.make(&rendered).await {
-            Ok(answer) => self.outcome(&answer, &outgoing.part().id.to_string()),
+            Ok(answer) => self.outcome(&answer, &outgoing.part_id().to_string()),
             Err(trouble) => {
                 let outcome = trouble.outcome();
                 if let Outcome::Later { reason, .. } | Outcome::Unknown { reason } = &outcome {
@@ -241,7 +241,7 @@ impl Carrier for Http {
     /// Our id, if the request contains it: a provider that takes it as its own reports on the message by it.
     fn expected_reference(&self, outgoing: &Outgoing) -> Option<String> {
         let (request, _) = self.request(outgoing.step(), outgoing.flow.restrictions.as_ref()).ok()?;
-        request.has_place("message_id").then(|| outgoing.part().id.to_string())
+        request.has_place("message_id").then(|| outgoing.part_id().to_string())
     }
 
     fn refuses(&self, step: &Step, restrictions: Option<&Restrictions>) -> Option<String> {

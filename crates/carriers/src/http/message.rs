@@ -45,7 +45,7 @@ pub(super) fn address(outgoing: &Outgoing) -> Fields {
         ("to_digits", Value::from(to.trim_start_matches('+'))),
         ("sender", Value::from(&*outgoing.sender)),
         ("ttl_s", Value::from(outgoing.time_left.as_millis().div_ceil(1000).max(1) as u64)),
-        ("message_id", Value::from(outgoing.part().id.to_string())),
+        ("message_id", Value::from(outgoing.part_id().to_string())),
         ("transactional", Value::from(outgoing.flow.kind == FlowKind::Transactional)),
     ])
 }

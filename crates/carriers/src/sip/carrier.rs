@@ -135,11 +135,11 @@ impl Carrier for Sip {
             Err(Unready::Busy(reason)) => return Outcome::Later { reason, after: None },
         };
         let Some(place) = self.line.room.take(&outgoing.flow.application) else { return ALL_BUSY };
-        let reference = format!("{}-{}", outgoing.part().id.simple(), outgoing.attempts);
+        let reference = format!("{}-{}", outgoing.part_id().simple(), outgoing.attempts);
         let mut call = Call {
             line: Arc::clone(&self.line),
             application: outgoing.flow.application.clone(),
-            part: outgoing.part().id.simple().to_string(),
+            part: outgoing.part_id().simple().to_string(),
             reference: reference.clone(),
             from: outgoing.sender.clone(),
             destination,

@@ -71,7 +71,7 @@ pub(super) fn build(
         Concatenation::Payload => &*text,
         _ => parts.texts.get(usize::from(outgoing.part)).ok_or(Unsendable::NoPart)?,
     };
-    let reference = || references.of(outgoing.message().id.as_bytes(), &sms.to);
+    let reference = || references.of(outgoing.flow.id, outgoing.message, &sms.to);
     let joined = parts.texts.len() > 1;
     let header = match config.concatenation {
         Concatenation::Udh | Concatenation::Udh16 if joined => {
@@ -257,14 +257,9 @@ mod tests {
     use uuid::Uuid;
 
     fn outgoing(body: &str, sender: &str, part: u16) -> Outgoing {
-        let mut last = 0x1234_u128;
-        let mut ids = || {
-            last += 1;
-            Uuid::from_u128(last)
-        };
         let steps = vec![sample::step(1, sample::sms("+306900000000", body))];
         Outgoing {
-            flow: Arc::new(sample::flow(steps, None, 0, &mut ids)),
+            flow: Arc::new(sample::flow(steps, None, 0, Uuid::from_u128(0x1234_0000))),
             message: 0,
             part,
             attempts: 0,
@@ -359,7 +354,7 @@ mod tests {
     #[test]
     fn parts_are_joined_as_configured() {
         let long = "a".repeat(300);
-        let reference = outgoing(&long, "", 0).message().id.as_bytes()[14..].to_vec();
+        let reference = [0x12, 0x34];
         let low = reference[1];
         let udh = built(&long, 1, "").unwrap();
         assert_eq!((udh.esm_class, udh.short_message.len()), (UDHI, 6 + 147));
@@ -375,7 +370,7 @@ mod tests {
 
         let sar = built(&long, 0, r#""concatenation": "sar""#).unwrap();
         assert_eq!((sar.esm_class, sar.short_message.len()), (0, 153));
-        assert_eq!(sar.tlvs.get(tlv::SAR_MSG_REF_NUM), Some(&*reference));
+        assert_eq!(sar.tlvs.get(tlv::SAR_MSG_REF_NUM), Some(&reference[..]));
         assert_eq!(sar.tlvs.number(tlv::SAR_TOTAL_SEGMENTS), Some(2));
         assert_eq!(sar.tlvs.number(tlv::SAR_SEGMENT_SEQNUM), Some(1));
 

@@ -81,7 +81,7 @@ impl LimitsConfig {
     /// Returns the keys that break a rule which no type says.
     pub fn check(&self) -> Vec<BrokenKey> {
         let ranges = [
-            ("steps_max", self.steps_max, 1, 256),
+            ("steps_max", self.steps_max, 1, 255),
             ("parts_max", self.parts_max, 1, 4096),
             ("flow_bytes_max", self.flow_bytes_max, 64 * 1024, 4 << 20),
             ("verbs_max", self.verbs_max, 1, 1000),

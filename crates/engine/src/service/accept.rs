@@ -1,7 +1,7 @@
 //! Accepts a flow: everything that is checked when it is sent (contract, section 2).
 
 use super::core::Service;
-use crate::clock::{new_id, now_ms};
+use crate::clock::{new_flow_id, now_ms};
 use crate::targets::{check_sip_address, read_url};
 use flow::{
     Channel, ChannelSet, Content, Flow, NewFlow, Restrictions, Rule, SipAddress, Step, Voice, VoiceTarget,
@@ -56,8 +56,8 @@ impl Service {
             return Err(AcceptError::Forbidden(step.channel()));
         }
         let now_ms = now_ms();
-        new.id = new_id(now_ms);
-        let flow = Flow::accept(new, now_ms, &mut || new_id(now_ms));
+        new.id = new_flow_id(now_ms);
+        let flow = Flow::accept(new, now_ms);
         let answered = answer(&flow);
         match self.store().accept(flow, key, now_ms).await? {
             Accepted::New => {

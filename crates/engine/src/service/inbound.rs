@@ -45,7 +45,7 @@ impl Answered {
     /// What the client's server is told (contract, section 5): the members of the original service, and ours
     /// beside them. What we have nothing to tell for is null.
     fn tell(&self, event: &str, from: &str, message: Option<&InboundMessage>, now_ms: i64) -> Value {
-        let (viber, id) = (self.viber(), self.flow.state.messages[self.message].id);
+        let (viber, id) = (self.viber(), self.flow.message_id(self.message));
         let text = message.and_then(|message| message.text.as_deref());
         let media = message.and_then(|message| message.media_url.as_deref());
         let named = message.and_then(|message| message.file_name.as_deref());

@@ -66,7 +66,7 @@ impl Flow {
         carrier: &CarrierRef,
         rate: Option<&Rate>,
         covers: Covers,
-        transition: &mut Transition<'_>,
+        transition: &mut Transition,
     ) -> bool {
         let mut is_shown = false;
         for each in self.parts_of(message, part, covers) {
@@ -89,7 +89,7 @@ impl Flow {
         carrier: &CarrierRef,
         rate: Option<&Rate>,
         covers: Covers,
-        transition: &mut Transition<'_>,
+        transition: &mut Transition,
     ) -> bool {
         let (parts, has_duration) = (self.part_count(message), self.has_duration(message));
         let Some(state) = self.part_mut(message, part).filter(|state| state.carrier.is_none()) else {
@@ -141,7 +141,7 @@ impl Flow {
         part: u16,
         detail: &Detail,
         description: Option<&String>,
-        transition: &mut Transition<'_>,
+        transition: &mut Transition,
     ) {
         let Some(state) = self.part_mut(message, part) else { return };
         let unknown = match state.submit {
@@ -168,7 +168,7 @@ impl Flow {
         part: u16,
         unknown: u8,
         refusal: &LateRefusal,
-        transition: &mut Transition<'_>,
+        transition: &mut Transition,
     ) -> bool {
         let live = self.live() == Some(usize::from(message));
         let detail = if self.state.cancelled { Detail::CANCELLED } else { Detail::NOT_SENT };

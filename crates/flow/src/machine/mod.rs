@@ -19,7 +19,6 @@ use crate::status::Status;
 use provisional::provisional;
 use record::Known;
 use transition::{Before, Transition};
-use uuid::Uuid;
 
 /// What is shown of a part that is not sent to who opted out.
 const SUPPRESSED: &str = "The recipient is on the application's list of opt-outs.";
@@ -39,8 +38,8 @@ enum Effect {
 }
 
 impl Flow {
-    /// Accepts a flow and starts its first step. `ids` draws new ids.
-    pub fn accept(new: NewFlow, now_ms: i64, ids: &mut dyn FnMut() -> Uuid) -> Flow {
+    /// Accepts a flow and starts its first step. `now_ms` is the time of the acceptance.
+    pub fn accept(new: NewFlow, now_ms: i64) -> Flow {
         assert!(!new.steps.is_empty(), "a flow has at least one step");
         let state = State {
             updated_ms: now_ms,
@@ -67,18 +66,18 @@ impl Flow {
             history: History::default(),
             old_dead_callbacks: Vec::new(),
         };
-        flow.start_next(now_ms, ids);
+        flow.start_next(now_ms);
         flow.record_acceptance();
         flow
     }
 
-    /// Applies an event. `now_ms` is the time of the application; `ids` draws new ids.
-    pub fn apply(&mut self, event: &Event, now_ms: i64, ids: &mut dyn FnMut() -> Uuid) -> Applied {
+    /// Applies an event. `now_ms` is the time of the application.
+    pub fn apply(&mut self, event: &Event, now_ms: i64) -> Applied {
         let known = Known::of(self);
         let keep = self.callbacks.keep_changes();
         let before =
             keep.then(|| Before { flow: FlowBefore::of(&self.state), parts: Vec::new(), started: 0 });
-        let mut transition = Transition { now_ms, ids, applied: Applied::default(), left_with: None, before };
+        let mut transition = Transition { now_ms, applied: Applied::default(), left_with: None, before };
         let effect = self.perform(event, &mut transition);
         if transition.applied.changed {
             self.follow(effect, known.status, &mut transition);
@@ -89,7 +88,7 @@ impl Flow {
 
     /// Decides what follows from a change, and owes the callbacks that tell of it. `status` is the flow's
     /// status before.
-    fn follow(&mut self, effect: Effect, status: FlowStatus, transition: &mut Transition<'_>) {
+    fn follow(&mut self, effect: Effect, status: FlowStatus, transition: &mut Transition) {
         if matches!(effect, Effect::Callbacks) {
             return;
         }
@@ -107,7 +106,7 @@ impl Flow {
     }
 
     /// Does what the event says, decides nothing that follows from it, and returns what it may have changed.
-    fn perform(&mut self, event: &Event, transition: &mut Transition<'_>) -> Effect {
+    fn perform(&mut self, event: &Event, transition: &mut Transition) -> Effect {
         let shown = |kind| Effect::Tracking { kind, is_status: true };
         let changed = |changed: bool| Applied { changed, notes: Vec::new() };
         match event {
@@ -198,7 +197,7 @@ impl Flow {
         self.state.messages.get_mut(usize::from(message))?.parts.get_mut(usize::from(part))
     }
 
-    fn start_next(&mut self, now_ms: i64, ids: &mut dyn FnMut() -> Uuid) {
+    fn start_next(&mut self, now_ms: i64) {
         let step = &self.steps[self.state.messages.len()];
         let initial = step.channel().rules().initial();
         let status = StatusRecord {
@@ -209,7 +208,7 @@ impl Flow {
             provisional: false,
         };
         let parts = (0..step.part_count()).map(|_| Part {
-            id: ids(),
+            drawn_id: None,
             status: status.clone(),
             submit: Submit::Owed { at_ms: now_ms, attempts: 0, unknown: 0 },
             carrier: None,
@@ -224,17 +223,17 @@ impl Flow {
         });
         let parts = parts.collect();
         let expires_ms = now_ms.saturating_add_unsigned(step.ttl.millis(self.minute_ms));
-        self.state.messages.push(Message { id: ids(), created_ms: now_ms, expires_ms, parts });
+        self.state.messages.push(Message { drawn_id: None, created_ms: now_ms, expires_ms, parts });
     }
 
-    fn end_unpaid(&mut self, index: usize, transition: &mut Transition<'_>) {
+    fn end_unpaid(&mut self, index: usize, transition: &mut Transition) {
         if self.live() == Some(index) {
             transition.applied.changed = true;
             self.end(index, FlowStatus::Failed, Some(StatusCode::InsufficientBalance), transition);
         }
     }
 
-    fn cancel(&mut self, transition: &mut Transition<'_>) {
+    fn cancel(&mut self, transition: &mut Transition) {
         let Some(live) = self.live() else { return };
         transition.applied.changed = true;
         self.state.cancelled = true;
@@ -243,7 +242,7 @@ impl Flow {
     }
 
     /// Decides what follows from the live message: nothing yet, the next step, or the end of the flow.
-    fn decide(&mut self, transition: &mut Transition<'_>) {
+    fn decide(&mut self, transition: &mut Transition) {
         let Some(live) = self.live() else { return };
         let step = &self.steps[live];
         let rules = step.channel().rules();
@@ -259,7 +258,7 @@ impl Flow {
         let has_next = live + 1 < self.steps.len();
         if fails_over && has_next {
             self.leave(live, &Detail::NOT_SENT, transition);
-            self.start_next(transition.now_ms, transition.ids);
+            self.start_next(transition.now_ms);
             if let Some(before) = &mut transition.before {
                 before.started += 1;
             }
@@ -283,7 +282,7 @@ impl Flow {
         live: usize,
         status: FlowStatus,
         code: Option<StatusCode>,
-        transition: &mut Transition<'_>,
+        transition: &mut Transition,
     ) {
         self.leave(live, &Detail::NOT_SENT, transition);
         self.state.status = status;
@@ -294,7 +293,7 @@ impl Flow {
 
     /// Gives up the parts of a message that were not handed to a carrier, and releases what is held for the
     /// message. A part that a carrier has may still be charged.
-    fn leave(&mut self, index: usize, detail: &Detail, transition: &mut Transition<'_>) {
+    fn leave(&mut self, index: usize, detail: &Detail, transition: &mut Transition) {
         for (at, part) in self.state.messages[index].parts.iter_mut().enumerate() {
             part.held = part.held.map(|_| Price::ZERO);
             if matches!(part.submit, Submit::Owed { .. }) {

@@ -38,7 +38,7 @@ impl Flow {
     }
 
     /// Adds what an event, which changed the flow, was and what it caused.
-    pub(super) fn record(&mut self, event: &Event, known: Known, transition: &Transition<'_>) {
+    pub(super) fn record(&mut self, event: &Event, known: Known, transition: &Transition) {
         // How much it may grow was reckoned without a history.
         if self.history.is_empty() {
             return;
@@ -61,7 +61,7 @@ impl Flow {
     }
 
     /// What an event was; nothing of those that are no news to anybody.
-    fn occurrence(&self, event: &Event, known: &Known, transition: &Transition<'_>) -> Option<Occurrence> {
+    fn occurrence(&self, event: &Event, known: &Known, transition: &Transition) -> Option<Occurrence> {
         let now_ms = transition.now_ms;
         Some(match event {
             Event::Handed { message, part, carrier, .. } => {

@@ -32,7 +32,7 @@ impl Flow {
         message: u16,
         part: u16,
         receipt: &Receipt,
-        transition: &mut Transition<'_>,
+        transition: &mut Transition,
     ) {
         let live = self.live() == Some(usize::from(message));
         let (parts, has_duration) = (self.part_count(message), self.has_duration(message));
@@ -83,7 +83,7 @@ impl Flow {
         detail: &Detail,
         description: Option<&String>,
         at_ms: i64,
-        transition: &mut Transition<'_>,
+        transition: &mut Transition,
     ) -> bool {
         let Some(step) = self.steps.get(usize::from(message)) else { return false };
         let (rules, expires_unseen) = (step.channel().rules(), step.content.common().expires_unseen());
@@ -105,7 +105,7 @@ impl Flow {
     }
 
     /// Ends a message whose time to live is over, in the channel's way (contract, section 7).
-    pub(super) fn expire(&mut self, index: usize, transition: &mut Transition<'_>) {
+    pub(super) fn expire(&mut self, index: usize, transition: &mut Transition) {
         let now_ms = transition.now_ms;
         if self.live() != Some(index) {
             return;

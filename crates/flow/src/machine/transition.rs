@@ -4,12 +4,10 @@ use crate::callbacks::{FlowBefore, PartBefore};
 use crate::event::Applied;
 use crate::part::Part;
 use crate::status::Status;
-use uuid::Uuid;
 
-/// An event while it is applied: the time and the ids that it is given, and what it did so far.
-pub(super) struct Transition<'a> {
+/// An event while it is applied: the time that it is given, and what it did so far.
+pub(super) struct Transition {
     pub(super) now_ms: i64,
-    pub(super) ids: &'a mut dyn FnMut() -> Uuid,
     pub(super) applied: Applied,
     /// The status that started the next step.
     pub(super) left_with: Option<Status>,
@@ -24,7 +22,7 @@ pub(super) struct Before {
     pub(super) started: u32,
 }
 
-impl Transition<'_> {
+impl Transition {
     /// Keeps a part as it is before it changes.
     pub(super) fn replace(&mut self, message: u16, part: u16, now: &Part) {
         let Some(before) = &mut self.before else { return };

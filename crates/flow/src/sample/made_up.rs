@@ -9,6 +9,7 @@ use crate::detail::Detail;
 use crate::event::{Attempt, Event};
 use crate::flow::{CALLBACK_BYTES, Callback, CallbackStrategy, Flow, NewFlow};
 use crate::flow_status::FlowKind;
+use crate::ids::flow_of;
 use crate::part::{CarrierRef, Covers, Submit};
 use crate::price::{Price, Rate};
 use crate::receipt::Receipt;
@@ -206,7 +207,7 @@ pub fn made_up(random: Draw<'_>) -> Flow {
         principal_entity_id: Some(digits(random, 19)),
     });
     let new = NewFlow {
-        id: id(random, created_ms),
+        id: flow_of(id(random, created_ms)),
         application: id(random, 1_760_000_000_000).to_string(),
         kind: FlowKind::Plain,
         minute_ms: 60_000,
@@ -215,12 +216,12 @@ pub fn made_up(random: Draw<'_>) -> Flow {
         restrictions,
         callback_bytes_max: CALLBACK_BYTES,
     };
-    let mut flow = Flow::accept(new, created_ms, &mut || id(random, created_ms));
+    let mut flow = Flow::accept(new, created_ms);
     let mut now_ms = created_ms;
     for _ in 0..random(EVENTS_MAX + 1) {
         now_ms += 1 + random(20_000) as i64;
         let event = event(random, &flow, now_ms);
-        flow.apply(&event, now_ms, &mut || id(random, now_ms));
+        flow.apply(&event, now_ms);
     }
     flow
 }

@@ -57,14 +57,9 @@ pub fn step(order: u32, content: Content) -> Step {
 }
 
 /// A flow of the application `app`, accepted at `now_ms`, with minutes of 60 s.
-pub fn flow(
-    steps: Vec<Step>,
-    strategy: Option<CallbackStrategy>,
-    now_ms: i64,
-    ids: &mut dyn FnMut() -> Uuid,
-) -> Flow {
+pub fn flow(steps: Vec<Step>, strategy: Option<CallbackStrategy>, now_ms: i64, id: Uuid) -> Flow {
     let new = NewFlow {
-        id: ids(),
+        id,
         application: "app".into(),
         kind: FlowKind::Plain,
         minute_ms: 60_000,
@@ -73,7 +68,7 @@ pub fn flow(
         restrictions: None,
         callback_bytes_max: CALLBACK_BYTES,
     };
-    Flow::accept(new, now_ms, ids)
+    Flow::accept(new, now_ms)
 }
 
 /// `carrier` took part `part` of message `message` and calls it `reference`.

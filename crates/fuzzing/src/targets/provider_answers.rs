@@ -3,7 +3,7 @@
 use carriers::{Carrier, Http, Outcome, Outgoing};
 use flow::{Channel, Content, Flow, FlowKind, NewFlow, Sms, Step, Ttl, Viber, ViberBody, ViberMessage};
 use parking_lot::Mutex;
-use server::clock::new_id;
+use server::clock::new_flow_id;
 use server::config::{Config, KindConfig};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -138,7 +138,7 @@ fn outgoing(channel: Channel) -> Outgoing {
         }),
     };
     let new = NewFlow {
-        id: new_id(0),
+        id: new_flow_id(0),
         application: "a".into(),
         kind: FlowKind::Plain,
         minute_ms: 60_000,
@@ -147,7 +147,7 @@ fn outgoing(channel: Channel) -> Outgoing {
         restrictions: None,
         callback_bytes_max: flow::CALLBACK_BYTES,
     };
-    let flow = Arc::new(Flow::accept(new, 0, &mut || new_id(0)));
+    let flow = Arc::new(Flow::accept(new, 0));
     let time_left = Duration::from_secs(60);
     Outgoing { flow, message: 0, part: 0, attempts: 0, sender: "Acme".into(), time_left }
 }

@@ -9,7 +9,7 @@ use engine::indexing::Followed;
 use engine::outside::{Outside, SetupError};
 use flow::sample;
 use reqwest::Url;
-use server::clock::{new_id, now_ms};
+use server::clock::{new_flow_id, now_ms};
 use server::config::{CallbackConfig, CarrierConfig, Config};
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -81,10 +81,8 @@ async fn a_panic_counts_as_not_known_a_long_pause_is_capped_and_a_long_reference
     let text = "[engine]\nretry_max = \"50ms\"\n[[carrier]]\nname = \"c\"\nkind = \"sandbox\"\n\
                 channels = [\"Sms\"]\nwindow = 1\n";
     let config = Config::parse(text, Path::new("."), []).unwrap();
-    let options = SqliteOptions {
-        cached_flows_max: NonZeroUsize::new(8).unwrap(),
-        ..SqliteOptions::new(now_ms(), Arc::new(new_id))
-    };
+    let options =
+        SqliteOptions { cached_flows_max: NonZeroUsize::new(8).unwrap(), ..SqliteOptions::new(now_ms()) };
     let (store, _) = SqliteStore::open(&directory.path().join("db"), options).unwrap();
     let (store, carrier) = (Arc::new(store), Arc::new(Mistaken::default()));
     let index = Followed::default().index;
@@ -94,7 +92,7 @@ async fn a_panic_counts_as_not_known_a_long_pause_is_capped_and_a_long_reference
         .unwrap();
     let running = tokio::spawn(Arc::clone(&engine).run());
     let steps = vec![sample::step(1, sample::sms("+306900000001", "hi"))];
-    let flow = sample::flow(steps, None, now_ms(), &mut || new_id(now_ms()));
+    let flow = sample::flow(steps, None, now_ms(), new_flow_id(now_ms()));
     let id = flow.id;
     store.accept(flow, None, now_ms()).await.unwrap();
     let reference = || {

@@ -11,7 +11,7 @@ use engine::callbacks::Post;
 use engine::indexing::Followed;
 use engine::outside::{Outside, SetupError};
 use flow::{CarrierRef, Detail, Flow, FlowStatus, Receipt, Status, sample};
-use server::clock::{new_id, now_ms};
+use server::clock::{new_flow_id, now_ms};
 use server::config::{CallbackConfig, CarrierConfig, Config};
 use std::collections::VecDeque;
 use std::path::Path;
@@ -90,7 +90,7 @@ async fn start(outcomes: impl IntoIterator<Item = Outcome>) -> Running {
     let text = "[engine]\nretry_max = \"50ms\"\n[[carrier]]\nname = \"c\"\nkind = \"sandbox\"\n\
                 channels = [\"Sms\"]\nunknown_submit = \"wait\"\n";
     let config = Config::parse(text, Path::new("."), []).unwrap();
-    let options = SqliteOptions::new(now_ms(), Arc::new(new_id));
+    let options = SqliteOptions::new(now_ms());
     let (store, _) = SqliteStore::open(&directory.path().join("db"), options).unwrap();
     let store = Arc::new(store);
     let carrier = Arc::new(Scripted {
@@ -112,7 +112,7 @@ async fn start(outcomes: impl IntoIterator<Item = Outcome>) -> Running {
 impl Running {
     async fn send(&self, body: &str) -> PartRef {
         let sms = |order, body| sample::step(order, sample::sms("+306900000001", body));
-        let flow = sample::flow(vec![sms(1, body), sms(2, "b")], None, now_ms(), &mut || new_id(now_ms()));
+        let flow = sample::flow(vec![sms(1, body), sms(2, "b")], None, now_ms(), new_flow_id(now_ms()));
         let part = PartRef { flow: flow.id, message: 0, part: 0 };
         self.store.accept(flow, None, now_ms()).await.unwrap();
         part

@@ -5,7 +5,7 @@ use crate::voice::silence;
 use async_trait::async_trait;
 use carriers::{Carrier, Fetch, FetchError, Outcome, Outgoing, ReceiptsOnly, Sip, SipConfig};
 use flow::{Content, Flow, FlowKind, NewFlow, Receipt, Status, Step, Ttl, Verb, Voice, VoiceTarget};
-use server::clock::{new_id, now_ms};
+use server::clock::{new_flow_id, now_ms};
 use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,7 +90,7 @@ fn outgoing(to: VoiceTarget) -> Outgoing {
     let step = Step { order: 1, failover_on: vec![], ttl: Ttl::minutes(1), content, country: None };
     let now_ms = now_ms();
     let new = NewFlow {
-        id: new_id(now_ms),
+        id: new_flow_id(now_ms),
         application: String::new(),
         kind: FlowKind::Plain,
         minute_ms: 60_000,
@@ -100,7 +100,7 @@ fn outgoing(to: VoiceTarget) -> Outgoing {
         callback_bytes_max: flow::CALLBACK_BYTES,
     };
     Outgoing {
-        flow: Arc::new(Flow::accept(new, now_ms, &mut || new_id(now_ms))),
+        flow: Arc::new(Flow::accept(new, now_ms)),
         message: 0,
         part: 0,
         attempts: 0,

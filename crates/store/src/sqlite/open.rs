@@ -55,7 +55,7 @@ impl DatabaseStore<SqliteReader> {
         let position = Position::of(writer, position as u64);
         let reserve = Reserve::beside(path, threads == Threads::Own);
         let database = SqliteDatabase::new(connection, reserve, secret_key, writer).map_err(failed)?;
-        let context = Context { shared: Arc::new(shared), ids: options.ids, secret_key, writer };
+        let context = Context { shared: Arc::new(shared), secret_key, writer };
         let context = Arc::new(context);
         let (commands, inbox) = mpsc::channel(options.queue_max);
         start(database, Arc::clone(&context), options.observer, position, threads, inbox)?;

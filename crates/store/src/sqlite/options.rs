@@ -1,7 +1,6 @@
 //! How a store is opened, and what was found then.
 
 use crate::feed::Observer;
-use crate::ids::Ids;
 use crate::sealing::Keyring;
 use flow::{Flow, Submit};
 use std::num::NonZeroUsize;
@@ -31,8 +30,6 @@ pub struct SqliteOptions {
     pub cached_bytes_max: usize,
     /// The time, Unix milliseconds.
     pub now_ms: i64,
-    /// Draws ids.
-    pub ids: Ids,
     /// What flows are sealed with on disk.
     pub keys: Keyring,
     /// Told every change.
@@ -41,8 +38,8 @@ pub struct SqliteOptions {
 
 impl SqliteOptions {
     /// The limits of a server that is told none; nothing is sealed, and nobody is told of changes. `now_ms`
-    /// is the time, Unix milliseconds, and `ids` draws ids.
-    pub fn new(now_ms: i64, ids: Ids) -> SqliteOptions {
+    /// is the time, Unix milliseconds.
+    pub fn new(now_ms: i64) -> SqliteOptions {
         SqliteOptions {
             threads: Threads::Own,
             queue_max: 8192,
@@ -50,7 +47,6 @@ impl SqliteOptions {
             cached_flows_max: const { NonZeroUsize::new(16_384).unwrap() },
             cached_bytes_max: 128 << 20,
             now_ms,
-            ids,
             keys: Keyring::default(),
             observer: Box::new(|_, _| {}),
         }

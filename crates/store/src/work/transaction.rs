@@ -5,7 +5,6 @@ use crate::cache::Stored;
 use crate::database::Tables;
 use crate::document::{self, Document};
 use crate::error::StoreError;
-use crate::ids::Ids;
 use crate::shared::Shared;
 use crate::wanted::{Found, Wanted};
 use flow::statistics::{Contribution, Quarter};
@@ -29,7 +28,6 @@ pub(crate) type Outcome<T> = Result<T, Stop>;
 /// What stays the same for all transactions of a process.
 pub(crate) struct Context {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) ids: Ids,
     /// The installation's key, for keyed hashes.
     pub(crate) secret_key: [u8; 32],
     /// This life of the process.
@@ -151,10 +149,9 @@ impl<'a> Work<'a> {
 
     /// Applies an event to a flow, and what follows from it; `None` if there is no such flow.
     pub(crate) fn apply(&mut self, id: Uuid, event: &Event, now_ms: i64) -> Outcome<Option<Applied>> {
-        let ids = Arc::clone(&self.context.ids);
         let Some(stored) = self.stage(id)? else { return Ok(None) };
         let (before, was_handed) = (stored.flow.committed(), has_handed_part(&stored.flow));
-        let applied = Arc::make_mut(&mut stored.flow).apply(event, now_ms, &mut || ids(now_ms));
+        let applied = Arc::make_mut(&mut stored.flow).apply(event, now_ms);
         if applied.changed {
             let spent = stored.flow.committed() - before;
             if spent != Price::ZERO {

@@ -93,7 +93,7 @@ pub async fn what_is_erased_is_gone_and_its_key_spent<B: Backend>(backend: &B) {
     let Opened { store, seen, .. } = open(backend, &Keyring::default()).await;
     let key = |body| Some(IdempotencyKey { key: "k".into(), body_hash: [body; 32] });
     let steps = vec![step(1, sample::sms(FIRST, "hi")), step(2, sample::sms(OTHER, "hi"))];
-    let flow = sample::flow(steps, None, 1000, &mut id);
+    let flow = sample::flow(steps, None, 1000, id());
     store.accept(flow.clone(), key(1), 1000).await.unwrap();
     let later = async |application: &str, recipient: &str| {
         store.flows_to_later_recipient(application.into(), recipient.into(), 9).await.unwrap()

@@ -13,7 +13,7 @@ fn report(status: Status) -> Receipt {
 
 /// A flow of one Sms.
 async fn sms(store: &impl Store, to: &str, body: &str) -> Uuid {
-    let flow = sample::flow(vec![step(1, sample::sms(to, body))], None, 1000, &mut id);
+    let flow = sample::flow(vec![step(1, sample::sms(to, body))], None, 1000, id());
     let id = flow.id;
     store.accept(flow, None, 1000).await.unwrap();
     id

@@ -1,9 +1,8 @@
 //! SQLite, in a new directory.
 
-use crate::support::{Backend, id};
+use crate::support::Backend;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
 use store::{Keyring, Observer, SqliteAdmin, SqliteOptions, SqliteStore};
 use tempfile::TempDir;
 
@@ -30,7 +29,7 @@ impl Backend for Sqlite {
             cached_flows_max: NonZeroUsize::new(2).unwrap(),
             keys: keys.clone(),
             observer,
-            ..SqliteOptions::new(1000, Arc::new(|_| id()))
+            ..SqliteOptions::new(1000)
         };
         let (store, report) = SqliteStore::open(&self.path(), options).unwrap();
         (store, report.owing_flows)

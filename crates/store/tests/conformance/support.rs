@@ -15,7 +15,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 /// A new id; those that were drawn before are less.
 pub fn id() -> Uuid {
-    Uuid::from_u128(NEXT_ID.fetch_add(1, Ordering::Relaxed).into())
+    Uuid::from_u128(u128::from(NEXT_ID.fetch_add(1, Ordering::Relaxed)) << 16)
 }
 
 /// The changes that an observer saw.
@@ -57,7 +57,7 @@ pub async fn open<B: Backend>(backend: &B, keys: &Keyring) -> Opened<B::Store> {
 /// A flow over Viber, then Sms.
 pub fn new_flow(now_ms: i64) -> Flow {
     let steps = vec![step(1, sample::viber(FIRST, false)), step(2, sample::sms(FIRST, "hi"))];
-    sample::flow(steps, Some(CallbackStrategy::OnCompletion), now_ms, &mut id)
+    sample::flow(steps, Some(CallbackStrategy::OnCompletion), now_ms, id())
 }
 
 pub fn of(reference: &str) -> CarrierRef {

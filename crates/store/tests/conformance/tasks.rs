@@ -59,7 +59,7 @@ pub async fn what_is_not_admitted_is_not_taken<B: Backend>(backend: &B) {
 pub async fn a_flow_is_read_once_however_many_of_its_parts_are_due<B: Backend>(backend: &B) {
     let store = open(backend, &Keyring::default()).await.store;
     let steps = vec![step(1, sample::sms("+306900000001", &"a".repeat(1000)))];
-    let flow = sample::flow(steps, None, 1000, &mut id);
+    let flow = sample::flow(steps, None, 1000, id());
     store.accept(flow.clone(), None, 1000).await.unwrap();
     // The cache has two of them, and these are newer.
     for _ in 0..2 {

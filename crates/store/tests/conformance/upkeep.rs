@@ -41,7 +41,7 @@ pub async fn flows_dated_ahead_stand_before_no_older_ones<B: Backend>(backend: &
     let day_ms = 24 * 3_600_000;
     // A clock that was 30 days ahead at first.
     let times_ms = [30 * day_ms, 1000, 2000, 30 * day_ms, 3000, 9000];
-    let flows: Vec<Flow> = times_ms.map(|ms| sample::flow(new_flow(ms).steps, None, ms, &mut id)).into();
+    let flows: Vec<Flow> = times_ms.map(|ms| sample::flow(new_flow(ms).steps, None, ms, id())).into();
     for flow in &flows {
         store.accept(flow.clone(), None, flow.created_ms).await.unwrap();
         store.apply(flow.id, Event::Cancel, flow.created_ms).await.unwrap();

@@ -541,7 +541,7 @@ async fn what_reached_no_message_and_what_handsets_sent_is_listed() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
     server::data::create_directory(&data).unwrap();
-    let options = store::SqliteOptions::new(0, std::sync::Arc::new(|_| uuid::Uuid::nil()));
+    let options = store::SqliteOptions::new(0);
     let (kept, _) = store::SqliteStore::open(&server::database(&data), options).unwrap();
     let receipt = store::UnreadReceipt {
         reason: "unknown-word".into(),

@@ -7,6 +7,7 @@ pub mod push;
 pub mod rules;
 #[allow(missing_docs)] // Its members are the contract's.
 pub mod sms;
+mod started;
 #[allow(missing_docs)] // Its members are the contract's.
 pub mod viber;
 #[allow(missing_docs)] // Its members are the contract's.
@@ -15,9 +16,10 @@ pub mod voice;
 use crate::reader::Reader;
 use crate::step_reader::{StepContext, StepReader};
 use crate::views::StatusView;
-use flow::{Channel, Content, Message, Step};
+use flow::{Channel, Content, Step};
 use rules::{ChannelWire, MessageFields};
 use serde::{Deserialize, Serialize};
+pub use started::Started;
 use utoipa::ToSchema;
 
 /// Makes the enums and their readers from the table: the channel's name, its file, and the types of a step in
@@ -73,10 +75,10 @@ macro_rules! channels {
 
         impl MessageView {
             /// What became of a step, part by part.
-            pub fn all_of(message: &Message, step: &Step) -> Vec<MessageView> {
-                match &step.content {
+            pub fn all_of(started: Started<'_>) -> Vec<MessageView> {
+                match &started.step.content {
                     $($(#[cfg($($cfg)*)])?
-                    Content::$name(content) => $file::message_views(message, step, content)
+                    Content::$name(content) => $file::message_views(started, content)
                         .into_iter()
                         .map(|view| MessageView::$name(Box::new(view)))
                         .collect(),)*

@@ -1,11 +1,12 @@
 //! Notifications of apps on the wire: a channel that only tests know (feature `fourth-channel`).
 
 use super::rules::{ChannelWire, MessageFields};
+use super::started::Started;
 use crate::step_reader::{Members, StepReader, full_number};
 use crate::time::iso;
 use crate::views::{StatusView, carrier, failover_names, price, status, ttl_minutes, whole};
 use flow::channel::push::Push;
-use flow::{Channel, Message, Step};
+use flow::{Channel, Step};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use utoipa::ToSchema;
@@ -85,11 +86,12 @@ pub(super) fn step_view(step: &Step, push: &Push) -> PushStep {
 }
 
 /// What became of a step, which has one part.
-pub(super) fn message_views(message: &Message, step: &Step, push: &Push) -> Vec<PushView> {
+pub(super) fn message_views(started: Started<'_>, push: &Push) -> Vec<PushView> {
+    let Started { step, message, .. } = started;
     let view = |part| PushView {
         channel: Channel::Push.name().into(),
         order: step.order,
-        message_id: message.id,
+        message_id: started.id(),
         app: push.app.clone(),
         to: push.to.clone(),
         title: push.title.clone(),

@@ -1,12 +1,13 @@
 //! Short messages on the wire: the steps of a request, of an answer, and what became of them.
 
 use super::rules::{ChannelWire, MessageFields};
+use super::started::Started;
 use crate::reader::Reader;
 use crate::step_reader::{Members, StepReader, full_number};
 use crate::time::iso;
 use crate::views::{ReasonView, StatusView, carrier, failover_names, price, status, ttl_minutes, whole};
 use crate::words::message_statuses;
-use flow::{Channel, Message, Part, Rule, ShortLink, Shortened, Sms, Step};
+use flow::{Channel, Part, Rule, ShortLink, Shortened, Sms, Step};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use utoipa::ToSchema;
@@ -275,18 +276,19 @@ pub(super) fn step_view(step: &Step, sms: &Sms) -> SmsStep {
 }
 
 /// What became of a step: a view for each part.
-pub(super) fn message_views(message: &Message, step: &Step, sms: &Sms) -> Vec<SmsView> {
-    let parts = message.parts.iter().zip(sms.parts()).enumerate();
-    parts.map(|(index, (part, body))| part_view(message, step, sms, index, part, body)).collect()
+pub(super) fn message_views(started: Started<'_>, sms: &Sms) -> Vec<SmsView> {
+    let parts = started.message.parts.iter().zip(sms.parts()).enumerate();
+    parts.map(|(index, (part, body))| part_view(started, sms, index, part, body)).collect()
 }
 
-fn part_view(message: &Message, step: &Step, sms: &Sms, index: usize, part: &Part, body: String) -> SmsView {
+fn part_view(started: Started<'_>, sms: &Sms, index: usize, part: &Part, body: String) -> SmsView {
+    let Started { step, message, .. } = started;
     let ended = part.status.status.is_final() && part.carrier.is_some();
     SmsView {
         channel: SmsType::Sms,
         order: step.order,
-        message_id: message.id,
-        sms_id: part.id,
+        message_id: started.id(),
+        sms_id: started.part_id(index),
         from: sms.from.clone(),
         to: sms.to.clone(),
         body,

@@ -1,14 +1,15 @@
 //! Viber messages on the wire: the steps of a request, of an answer, and what became of them.
 
 use super::rules::{ChannelWire, MessageFields};
+use super::started::Started;
 use crate::reader::Reader;
 use crate::step_reader::{Members, StepReader, full_number};
 use crate::time::iso;
 use crate::views::{ReasonView, StatusView, carrier, failover_names, price, status, ttl_minutes, whole};
 use crate::words::message_statuses;
 use flow::{
-    Action, Channel, ChannelContent, FlowKind, Message, Part, Rule, Step, Viber, ViberBody, ViberFile,
-    ViberMessage, ViberTemplate, ViberVideo,
+    Action, Channel, ChannelContent, FlowKind, Part, Rule, Step, Viber, ViberBody, ViberFile, ViberMessage,
+    ViberTemplate, ViberVideo,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -423,11 +424,12 @@ pub(super) fn step_view(step: &Step, viber: &Viber) -> ViberStep {
 }
 
 /// What became of a step, which has one part.
-pub(super) fn message_views(message: &Message, step: &Step, viber: &Viber) -> Vec<ViberView> {
-    message.parts.iter().map(|part| part_view(message, step, viber, part)).collect()
+pub(super) fn message_views(started: Started<'_>, viber: &Viber) -> Vec<ViberView> {
+    started.message.parts.iter().map(|part| part_view(started, viber, part)).collect()
 }
 
-fn part_view(message: &Message, step: &Step, viber: &Viber, part: &Part) -> ViberView {
+fn part_view(started: Started<'_>, viber: &Viber, part: &Part) -> ViberView {
+    let Started { step, message, .. } = started;
     let (body, template_id) = match &viber.message {
         ViberMessage::Body(body) => (Some(body.into()), None),
         ViberMessage::Template(template) => (None, Some(template.id.clone())),
@@ -435,7 +437,7 @@ fn part_view(message: &Message, step: &Step, viber: &Viber, part: &Part) -> Vibe
     ViberView {
         channel: ViberType::Viber,
         order: step.order,
-        tracking_id: message.id,
+        tracking_id: started.id(),
         from: viber.shown_sender().to_owned(),
         to: viber.to.clone(),
         country: step.country.clone(),

@@ -1,13 +1,14 @@
 //! Calls on the wire: the steps of a request, of an answer, and what became of them.
 
 use super::rules::{ChannelWire, MessageFields};
+use super::started::Started;
 use crate::reader::Reader;
 use crate::step_reader::{Members, StepReader, full_number, required_object};
 use crate::time::iso;
 use crate::views::{ReasonView, StatusView, carrier, failover_names, price, status, ttl_minutes, whole};
 use crate::words::message_statuses;
 use flow::{
-    Channel, Limits, MachineDetection, MachineStrategy, Message, Part, Rule, SipAddress, Step, Verb, Voice,
+    Channel, Limits, MachineDetection, MachineStrategy, Part, Rule, SipAddress, Step, Verb, Voice,
     VoiceTarget,
 };
 use serde::{Deserialize, Serialize};
@@ -433,15 +434,16 @@ pub(super) fn step_view(step: &Step, voice: &Voice) -> VoiceStep {
 }
 
 /// What became of a step, which has one part.
-pub(super) fn message_views(message: &Message, step: &Step, voice: &Voice) -> Vec<VoiceView> {
-    message.parts.iter().map(|part| part_view(message, step, voice, part)).collect()
+pub(super) fn message_views(started: Started<'_>, voice: &Voice) -> Vec<VoiceView> {
+    started.message.parts.iter().map(|part| part_view(started, voice, part)).collect()
 }
 
-fn part_view(message: &Message, step: &Step, voice: &Voice, part: &Part) -> VoiceView {
+fn part_view(started: Started<'_>, voice: &Voice, part: &Part) -> VoiceView {
+    let Started { step, message, .. } = started;
     VoiceView {
         channel: VoiceType::Voice,
         order: step.order,
-        message_id: message.id,
+        message_id: started.id(),
         from: voice.from.clone(),
         to: (&voice.to).into(),
         country: step.country.clone(),

@@ -1,0 +1,2 @@
+-- Documents leave out the ids of messages and parts that follow from the flow's (`flow/src/ids.rs`): nothing changes here.
+-- An older program could not read them: the version keeps it away.
