@@ -215,6 +215,10 @@ impl Flows for Faulty {
         .await
     }
 
+    async fn flows_by_reference(&self, reference: String, limit: usize) -> Result<Vec<Uuid>> {
+        self.around("flows_by_reference", self.inner.flows_by_reference(reference, limit)).await
+    }
+
     async fn erase(&self, application: String, ids: Vec<Uuid>, now_ms: i64) -> Result<usize> {
         self.around("erase", self.inner.erase(application, ids, now_ms)).await
     }

@@ -214,6 +214,12 @@ impl<R: Reader> Flows for DatabaseStore<R> {
         self.reader.flows_to_later_recipient(recipient, limit).await
     }
 
+    async fn flows_by_reference(&self, reference: String, limit: usize) -> Result<Vec<Uuid>> {
+        // Long ones are kept by their hash, whatever the carrier.
+        let CarrierRef { reference, .. } = CarrierRef::new("", reference);
+        self.reader.flows_by_reference(reference, limit).await
+    }
+
     async fn erase(&self, application: String, ids: Vec<Uuid>, now_ms: i64) -> Result<usize> {
         let subject = Subject::urgent();
         self.write(subject, move |work| work.erase(&application, &ids, now_ms).map(Ok)).await

@@ -116,6 +116,13 @@ pub trait Flows: Send + Sync {
         limit: usize,
     ) -> Result<Vec<Uuid>>;
 
+    /// At most `limit` flows, newest first, with a part that a carrier, whichever, calls `reference`; of each
+    /// carrier's at most the 65 newest are looked at.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
+    async fn flows_by_reference(&self, reference: String, limit: usize) -> Result<Vec<Uuid>>;
+
     /// Removes these flows of an application, and everything that says where they went and what they said.
     /// Those that are open are cancelled. Returns how many there were.
     ///

@@ -26,6 +26,9 @@ pub trait Reader: Send + Sync + 'static {
     /// keyed hash.
     async fn flows_to_later_recipient(&self, recipient: Blind, limit: usize) -> Result<Vec<Uuid>>;
 
+    /// See [`Flows::flows_by_reference`](crate::Flows::flows_by_reference); the reference is as it is kept.
+    async fn flows_by_reference(&self, reference: String, limit: usize) -> Result<Vec<Uuid>>;
+
     /// Returns whether somebody asked for a replay.
     async fn has_replays(&self) -> Result<bool>;
 

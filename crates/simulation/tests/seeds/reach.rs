@@ -18,6 +18,7 @@ const SPARED: [(&str, &str); 19] = [
     ("kept_time_ms", "is read at the start"),
     ("forget_removals", "the simulation saves the index itself, by the store without faults"),
     ("flows_to_later_recipient", "no client of the simulation erases"),
+    ("flows_by_reference", "no client of the simulation asks what a carrier's id means"),
     ("link", "no client of the simulation shortens links"),
     ("suppress", "no client of the simulation keeps a list of opt-outs"),
     ("unsuppress", "no client of the simulation keeps a list of opt-outs"),

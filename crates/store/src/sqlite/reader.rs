@@ -5,7 +5,7 @@ use super::halts;
 use super::options::Threads;
 use super::rows;
 use super::schema::{DOCUMENT_MAX, failed, open_reader};
-use super::{lives, statistics_query, suppressions};
+use super::{lives, references, statistics_query, suppressions};
 use crate::accounts::SubmitChecks;
 use crate::application::{Application, CallbackKey, Token};
 use crate::document;
@@ -189,6 +189,10 @@ impl Reader for SqliteReader {
             ids.collect()
         })
         .await
+    }
+
+    async fn flows_by_reference(&self, reference: String, limit: usize) -> Result<Vec<Uuid>> {
+        self.read(move |connection| references::flows(connection, &reference, limit)).await
     }
 
     async fn has_replays(&self) -> Result<bool> {

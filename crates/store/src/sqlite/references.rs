@@ -18,6 +18,14 @@ fn newest(connection: &Connection, of: &CarrierRef) -> rusqlite::Result<Option<P
     connection.prepare_cached(sql)?.query_row([&of.carrier, &of.reference], place_of_row).optional()
 }
 
+fn older(connection: &Connection, of: &CarrierRef) -> rusqlite::Result<Vec<Place>> {
+    let sql = "SELECT flow, message, part FROM reused_refs WHERE carrier = ?1 AND reference = ?2
+               ORDER BY flow DESC, message DESC, part DESC LIMIT ?3";
+    let mut statement = connection.prepare_cached(sql)?;
+    let values = params![of.carrier, of.reference, CANDIDATES_MAX as i64];
+    statement.query_map(values, place_of_row)?.collect()
+}
+
 /// The parts of a reference.
 pub(super) fn find(
     connection: &Connection,
@@ -25,15 +33,35 @@ pub(super) fn find(
     of: &CarrierRef,
 ) -> rusqlite::Result<Reference> {
     let newest = newest(connection, of)?;
-    if counters.reused == 0 {
-        return Ok(Reference { newest, older: Vec::new() });
-    }
-    let sql = "SELECT flow, message, part FROM reused_refs WHERE carrier = ?1 AND reference = ?2
-               ORDER BY flow DESC, message DESC, part DESC LIMIT ?3";
-    let mut statement = connection.prepare_cached(sql)?;
-    let values = params![of.carrier, of.reference, CANDIDATES_MAX as i64];
-    let older = statement.query_map(values, place_of_row)?.collect::<rusqlite::Result<_>>()?;
+    let older = if counters.reused == 0 { Vec::new() } else { older(connection, of)? };
     Ok(Reference { newest, older })
+}
+
+/// The carriers that call parts by something, found by a look-up for each of them.
+const CARRIERS: &str = "WITH RECURSIVE carriers(name) AS (
+    SELECT min(carrier) FROM refs UNION ALL
+    SELECT (SELECT min(carrier) FROM refs WHERE carrier > name) FROM carriers WHERE name IS NOT NULL
+), of_reused(name) AS (
+    SELECT min(carrier) FROM reused_refs UNION ALL
+    SELECT (SELECT min(carrier) FROM reused_refs WHERE carrier > name) FROM of_reused WHERE name IS NOT NULL
+) SELECT name FROM carriers WHERE name IS NOT NULL
+  UNION SELECT name FROM of_reused WHERE name IS NOT NULL";
+
+/// At most `limit` flows, newest first, with a part that some carrier calls `reference`.
+pub(super) fn flows(connection: &Connection, reference: &str, limit: usize) -> rusqlite::Result<Vec<Uuid>> {
+    let mut statement = connection.prepare_cached(CARRIERS)?;
+    let carriers = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    let mut flows = Vec::new();
+    for carrier in carriers {
+        let of = CarrierRef { carrier, reference: reference.to_owned() };
+        let places = newest(connection, &of)?.into_iter().chain(older(connection, &of)?);
+        flows.extend(places.map(|place| place.flow));
+    }
+    // Ids begin with their time.
+    flows.sort_unstable_by(|a, b| b.cmp(a));
+    flows.dedup();
+    flows.truncate(limit);
+    Ok(flows)
 }
 
 /// Makes a part the newest of its reference. If the carrier uses the reference again, the part that had it so

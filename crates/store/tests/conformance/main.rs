@@ -38,6 +38,7 @@ macro_rules! suite {
             receipts: an_id_that_is_used_again_means_the_message_to_the_recipient,
                 an_id_that_one_message_has_is_enough,
                 an_id_of_before_is_found_where_the_newer_message_was_erased,
+                flows_are_found_by_what_any_carrier_calls_them,
                 one_id_for_all_parts_meets_them_all,
                 a_receipt_under_an_unknown_id_is_for_the_only_unanswered_message_to_its_recipient,
                 several_unanswered_messages_to_a_recipient_are_told_apart_by_nothing,

@@ -105,6 +105,34 @@ pub async fn an_id_of_before_is_found_where_the_newer_message_was_erased<B: Back
     assert!(matches!(deliver(&store, "1", None).await, Matched::Early));
 }
 
+pub async fn flows_are_found_by_what_any_carrier_calls_them<B: Backend>(backend: &B) {
+    let store = open(backend, &Keyring::default()).await.store;
+    let found =
+        async |reference: &str, limit| store.flows_by_reference(reference.into(), limit).await.unwrap();
+    assert!(found("1", 10).await.is_empty());
+    let mut flows = Vec::new();
+    for (to, carrier) in [(FIRST, "c"), (OTHER, "c"), (FIRST, "a"), (FIRST, "z")] {
+        let flow = sms(&store, to, &"a".repeat(200)).await;
+        apply(&store, flow, submitted(0, 0, carrier, "1")).await;
+        apply(&store, flow, submitted(0, 1, carrier, &format!("{carrier}-2"))).await;
+        flows.insert(0, flow);
+    }
+    assert_eq!(found("1", 10).await, flows);
+    assert_eq!(found("1", 2).await, flows[..2]);
+    assert_eq!(found("z-2", 10).await, flows[..1]);
+    assert!(found("2", 10).await.is_empty());
+    // One that is too long is kept by its hash.
+    let long = "x".repeat(flow::REFERENCE_MAX + 1);
+    let flow = sms(&store, FIRST, "b").await;
+    apply(&store, flow, submitted(0, 0, "c", &long)).await;
+    assert_eq!(found(&long, 10).await, [flow]);
+    // What is erased is found no more, also where only an older message is left.
+    store.erase("app".into(), vec![flows[2]], 1020).await.unwrap();
+    assert_eq!(found("1", 10).await, [flows[0], flows[1], flows[3]]);
+    store.erase("app".into(), flows.clone(), 1020).await.unwrap();
+    assert!(found("1", 10).await.is_empty());
+}
+
 pub async fn one_id_for_all_parts_meets_them_all<B: Backend>(backend: &B) {
     let store = open(backend, &Keyring::default()).await.store;
     let flow = sms(&store, FIRST, &"a".repeat(400)).await;
