@@ -17,7 +17,7 @@ use wire::events::EventsView;
     path = "/failover/tracking/{trackingId}/events",
     operation_id = "listEvents",
     tag = "tracking",
-    params(("trackingId" = Uuid, Path, description = "What the send answered with.")),
+    params(("trackingId" = Uuid, Path, description = "What the send answered with, or the id of one of the flow's messages.")),
     responses(
         (status = 200, body = EventsView, description = "Its course until now."),
         (status = 404, body = ErrorBody, description = "It does not exist, or is another application's."),

@@ -18,7 +18,7 @@ use wire::tracking::TrackingView;
     path = "/failover/tracking/{trackingId}",
     operation_id = "trackFlow",
     tag = "tracking",
-    params(("trackingId" = Uuid, Path, description = "What the send answered with.")),
+    params(("trackingId" = Uuid, Path, description = "What the send answered with, or the id of one of the flow's messages.")),
     responses(
         (status = 200, body = TrackingView, description = "As it is now."),
         (status = 404, body = ErrorBody, description = "It does not exist, or is another application's."),

@@ -38,10 +38,10 @@ impl Service {
     /// # Errors
     /// [`CancelError`].
     pub async fn cancel(&self, application: &str, id: Uuid) -> Result<Flow, CancelError> {
-        let id = self.track(application, id).await?.id;
+        let id = self.own(application, id).await?.id;
         let applied = self.store().apply(id, Event::Cancel, now_ms()).await?;
         count_applied(&applied);
-        let flow = self.track(application, id).await?;
+        let flow = self.own(application, id).await?;
         if flow.state.cancelled { Ok(flow) } else { Err(CancelError::Ended) }
     }
 }

@@ -17,7 +17,7 @@ impl Service {
     /// # Errors
     /// [`TrackError`].
     pub async fn erase(&self, application: &str, id: Uuid) -> Result<(), TrackError> {
-        let flow = self.track(application, id).await?;
+        let flow = self.own(application, id).await?;
         let erased = self.store().erase(flow.application, vec![flow.id], now_ms()).await?;
         if erased == 1 { Ok(()) } else { Err(TrackError::NotFound) }
     }

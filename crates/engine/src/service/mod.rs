@@ -8,6 +8,7 @@ mod core;
 mod costly;
 mod erase;
 mod find;
+mod identify;
 mod inbound;
 mod periods;
 mod readiness;

@@ -17,11 +17,17 @@ pub enum TrackError {
 }
 
 impl Service {
-    /// An application's flow with an id, as it is now.
+    /// An application's flow with an id, its own or that of one of its messages or parts, as it is now.
     ///
     /// # Errors
     /// [`TrackError`].
     pub async fn track(&self, application: &str, id: Uuid) -> Result<Flow, TrackError> {
+        let found = self.with_id(id).await?;
+        found.filter(|flow| flow.application == application).ok_or(TrackError::NotFound)
+    }
+
+    /// An application's flow whose own id this is: what changes a flow takes no other.
+    pub(super) async fn own(&self, application: &str, id: Uuid) -> Result<Flow, TrackError> {
         let found = self.store().load(vec![id]).await?.pop().flatten();
         found.filter(|flow| flow.application == application).ok_or(TrackError::NotFound)
     }

@@ -6,6 +6,7 @@ mod callee;
 mod course;
 mod edge;
 mod http;
+mod identifying;
 mod jasmin;
 mod kannel;
 mod odd_smsc;
