@@ -17,6 +17,7 @@ mod tracking;
 
 pub use settings::Settings;
 pub use state::Api;
+pub use tracking::export::{Format as ExportFormat, export_all as export};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -29,8 +30,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
-/// The routes.
-pub fn router(api: Arc<Api>) -> Router {
+/// The routes, and `others` that are no part of the API, behind the same measures.
+pub fn router(api: Arc<Api>, others: Router) -> Router {
     let resources = [
         oauth::router(),
         failover::router(),
@@ -46,6 +47,7 @@ pub fn router(api: Arc<Api>) -> Router {
     let measure = axum::middleware::from_fn_with_state(Arc::clone(&api), measure);
     routes
         .with_state(api)
+        .merge(others)
         .merge(SwaggerUi::new("/docs").url("/openapi.json", Description::openapi()))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .fallback(async || ApiError::NotFound("path"))

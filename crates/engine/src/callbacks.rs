@@ -305,7 +305,7 @@ mod tests {
     fn flow(at_ms: i64) -> Flow {
         let steps = vec![sample::step(1, sample::sms("+306900000000", "hi"))];
         let mut flow = sample::flow(steps, Some(flow::CallbackStrategy::OnChange), at_ms, Uuid::from_u128(1));
-        flow.apply(&Event::Cancel, at_ms);
+        flow.apply(&Event::Cancel { by: None }, at_ms);
         flow
     }
 

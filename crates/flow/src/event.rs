@@ -137,7 +137,10 @@ pub enum Event {
         message: u16,
     },
     /// The application cancels the flow: it ends, and no part is handed over any more.
-    Cancel,
+    Cancel {
+        /// The operator who asked for it; `None`: the application did.
+        by: Option<String>,
+    },
     /// The oldest callback that is owed was acknowledged.
     CallbackDone {
         /// Its number.

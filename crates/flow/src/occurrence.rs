@@ -158,6 +158,13 @@ pub enum Occurrence {
     /// The application cancelled the flow.
     #[serde(rename = "c")]
     Cancelled,
+    /// An operator cancelled the flow.
+    #[serde(rename = "O")]
+    CancelledBy {
+        /// The operator's name.
+        #[serde(rename = "b")]
+        operator: String,
+    },
     /// The flow ended: [`crate::State::status`].
     #[serde(rename = "e")]
     Ended,
@@ -287,7 +294,7 @@ impl Occurrence {
             Occurrence::Expired { .. } => 8,
             Occurrence::Suppressed { .. } => 9,
             Occurrence::Unpayable { .. } => 10,
-            Occurrence::Cancelled => 11,
+            Occurrence::Cancelled | Occurrence::CancelledBy { .. } => 11,
             Occurrence::Ended => 12,
             Occurrence::Callback { .. } => 13,
         };
@@ -309,6 +316,7 @@ impl Occurrence {
             | Occurrence::Unpayable { message } => (Some(*message), None),
             Occurrence::Accepted
             | Occurrence::Cancelled
+            | Occurrence::CancelledBy { .. }
             | Occurrence::Ended
             | Occurrence::Callback { .. } => (None, None),
         }
@@ -335,6 +343,7 @@ impl Occurrence {
                 | Occurrence::Ended => 0,
                 Occurrence::StepStarted { because: Because::Status(status), .. } => 13 + status.name().len(),
                 Occurrence::StepStarted { .. } => 8,
+                Occurrence::CancelledBy { operator } => text(operator),
                 Occurrence::HandedOver { carrier, attempt, .. } => text(carrier) + number((*attempt).into()),
                 Occurrence::Deferred { carrier, reason, wait_ms, .. }
                 | Occurrence::Unknown { carrier, reason, wait_ms, .. } => {
@@ -394,6 +403,7 @@ mod tests {
             Occurrence::Suppressed { message, part },
             Occurrence::Unpayable { message },
             Occurrence::Cancelled,
+            Occurrence::CancelledBy { operator: "o".repeat(64) },
             Occurrence::Ended,
             Occurrence::Callback {
                 result: CallbackResult::GivenUp,

@@ -181,7 +181,7 @@ fn flows() -> Vec<Flow> {
             detail: Detail::FAILED,
             description: some("no trunk"),
         },
-        Event::Cancel,
+        Event::Cancel { by: None },
         receipt(1, 0, Status::Seen),
         Event::CallbacksReplayed,
     ] {
@@ -219,7 +219,7 @@ fn a_flow_of_before_gets_no_history() {
     let mut ended = 0;
     for line in STORED.lines() {
         let mut flow: Flow = serde_json::from_str(line).expect("is read");
-        ended += u32::from(flow.apply(&Event::Cancel, START_MS + 9000).changed);
+        ended += u32::from(flow.apply(&Event::Cancel { by: None }, START_MS + 9000).changed);
         assert!(flow.history.is_empty());
     }
     assert!(ended > 0);

@@ -160,7 +160,7 @@ fn refusals_and_ends_by_us_are_told() {
     assert_eq!(told[2], (1, expected));
     assert_eq!(told[3].1, Occurrence::StepStarted { message: 1, because: Because::Status(Status::Failed) });
     assert_eq!(told[4..], [(2, Occurrence::Unpayable { message: 1 }), (2, Occurrence::Ended)]);
-    let told = course(&[(1, Event::Cancel)]);
+    let told = course(&[(1, Event::Cancel { by: None })]);
     assert_eq!(told[2..], [(1, Occurrence::Cancelled), (1, Occurrence::Ended)]);
 }
 

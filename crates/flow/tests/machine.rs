@@ -411,7 +411,7 @@ fn event(flow: &Flow, draw: &Draw, now_ms: i64) -> Event {
             Some(callback) => callback_done(callback.number),
             None => Event::CallbacksReplayed,
         },
-        9 if draw.status == 7 => Event::Cancel,
+        9 if draw.status == 7 => Event::Cancel { by: None },
         9 => Event::Reserved { message, part, price: Price::new(draw.status as i64, 2) },
         10 if draw.status == 0 => Event::Unaffordable { message },
         10 if draw.status == 1 => {
@@ -607,7 +607,7 @@ fn what_the_balance_cannot_pay_ends_the_flow() {
 fn a_cancelled_flow_ends_at_once_and_hears_only_what_was_under_way() {
     let mut flow = accept(vec![step(1, sms(&"x".repeat(300))), step(2, viber(false))], None);
     flow.apply(&submitted(0, 0), START_MS);
-    let applied = flow.apply(&Event::Cancel, START_MS + 5);
+    let applied = flow.apply(&Event::Cancel { by: None }, START_MS + 5);
     assert_eq!(applied.notes, [Note::Ended(FlowStatus::Failed)]);
     assert_eq!(flow.state.status_code, Some(StatusCode::ServerError));
     assert!(flow.state.cancelled && flow.tasks().is_empty());
@@ -618,7 +618,7 @@ fn a_cancelled_flow_ends_at_once_and_hears_only_what_was_under_way() {
     assert_eq!(flow.state.messages[0].parts[0].status.status, Status::Undelivered);
     assert_eq!((flow.state.messages.len(), flow.state.status), (1, FlowStatus::Failed));
     // What has ended can't be cancelled.
-    assert!(!flow.apply(&Event::Cancel, START_MS + 10).changed);
+    assert!(!flow.apply(&Event::Cancel { by: None }, START_MS + 10).changed);
 }
 
 /// The largest flows that are accepted: one Sms of 255 parts, in the GSM alphabet and outside of it, and many

@@ -63,7 +63,7 @@ async fn router(data: &Path) -> Result<Router, Box<dyn std::error::Error>> {
     store.add_token(token, usize::MAX).await?;
     let config = Config::parse("[server]\nrequests_per_second = 0\n", data, [])?;
     let network = config.network();
-    Ok(Assembly::start(&config, store, &opened.followed, &network, None).await?.router)
+    Ok(Assembly::start(&config, store, &opened.followed, &network, None, None).await?.router)
 }
 
 /// Asks the API; answers with the status and what was read as JSON. Panics where the answer is none that the

@@ -5,6 +5,8 @@ use crate::config::Config;
 use anyhow::Context;
 use api::Api;
 use axum::Router;
+use console::Console;
+use engine::administration::Desk;
 use engine::clock::now_ms;
 use engine::config::Settings;
 use engine::indexing::{Followed, Opened, index_directory};
@@ -105,7 +107,8 @@ pub struct Assembly {
 
 impl Assembly {
     /// Puts the server together over a store and the index that follows it. Nothing is done before
-    /// [`Engine::run`]. Costly searches run in the runtime `searches`, or in the caller's.
+    /// [`Engine::run`]. Costly searches run in the runtime `searches`, or in the caller's. There is a console
+    /// if there is a `desk` for it.
     ///
     /// # Errors
     /// When a carrier is misconfigured or the store does not answer.
@@ -115,11 +118,15 @@ impl Assembly {
         followed: &Followed,
         outside: &dyn Outside,
         searches: Option<Handle>,
+        desk: Option<Desk>,
     ) -> anyhow::Result<Assembly> {
         let settings = config.engine_settings()?;
         let started = Assembly::engine(&settings, store, followed, outside).await?;
         let service = Arc::new(Service::new(&settings, Arc::clone(&started), searches));
-        let router = api::router(Api::new(config.api_settings(), Arc::clone(&service)));
+        let pages =
+            |desk| console::router(Console::new(config.console_settings(), Arc::clone(&service), desk));
+        let pages = desk.map(pages).unwrap_or_default();
+        let router = api::router(Api::new(config.api_settings(), Arc::clone(&service)), pages);
         Ok(Assembly { engine: started, service, router })
     }
 

@@ -7,7 +7,7 @@ use crate::lock::{Lock, lock};
 use crate::{data, descriptors};
 use anyhow::{Context, anyhow};
 use engine::Engine;
-use engine::administration::{Carriers, Which};
+use engine::administration::{Carriers, Desk, Which, operators};
 use engine::clock::now_ms;
 use engine::indexing::Keeper;
 use engine::metrics;
@@ -82,8 +82,10 @@ impl Server {
         let searches = Background(Some(service::runtime().context("starting the threads of searches")?));
         let (store, followed) = (Arc::clone(&opened.store), &opened.followed);
         let network = config.network();
+        let desk = if config.console.enabled { Some(open_desk(&config).await?) } else { None };
+        let handle = searches.handle();
         let assembly =
-            Assembly::start(&config, Arc::clone(&store) as _, followed, &network, searches.handle()).await?;
+            Assembly::start(&config, Arc::clone(&store) as _, followed, &network, handle, desk).await?;
         let Assembly { engine, router, .. } = assembly;
         let working = tokio::spawn(Arc::clone(&engine).run());
         let directory = opened.index_directory().to_owned();
@@ -158,6 +160,20 @@ async fn open(config: &Config) -> anyhow::Result<Data> {
     data::warn_of_others(directory);
     count_resumed(&opened.report);
     Ok(opened)
+}
+
+/// What does administration for the console, over a connection of its own. While nobody can sign in yet, the
+/// log has a link for the first admin.
+async fn open_desk(config: &Config) -> anyhow::Result<Desk> {
+    let path = database(&config.store.path);
+    let admin = SqliteAdmin::open(&path, &config.store.keys()?);
+    let desk = Desk::new(Arc::new(admin.with_context(|| format!("opening {}", path.display()))?));
+    let invited = desk.run(async |admin| operators::first_admin(admin, now_ms()).await).await?;
+    if let Some(link) = invited {
+        let (base, path) = (config.public_url().unwrap_or_default(), link.path());
+        tracing::info!("the console's first admin sets a password at {base}{path} (once, within a day)");
+    }
+    Ok(desk)
 }
 
 /// Pauses every carrier, before anything is handed over.

@@ -30,9 +30,12 @@ fn parse(text: &str) -> Config {
 
 /// All that a configuration says, but for secrets.
 fn shown(config: &Config) -> String {
-    let Config { server, store, engine, callbacks, limits, shortener, pricing, routes, senders, .. } = config;
+    let Config {
+        server, store, engine, callbacks, limits, shortener, pricing, console, routes, senders, ..
+    } = config;
     let mut shown =
         format!("{server:#?} {store:#?} {engine:#?} {callbacks:#?} {limits:#?} {shortener:#?} {pricing:#?}");
+    shown += &format!("{console:#?}");
     for carrier in &config.carriers {
         let kind = match &carrier.kind {
             KindConfig::Sandbox(sandbox) => format!("{:?}", sandbox.delay),

@@ -263,7 +263,7 @@ async fn start(
     opened.read_index(&*faulty).await?;
     add_tokens(&store).await?;
     let outside = Simulated { world: Arc::clone(world), bug: plan.bug };
-    let started = Assembly::start(&config, faulty, &opened.followed, &outside, None).await;
+    let started = Assembly::start(&config, faulty, &opened.followed, &outside, None, None).await;
     let Assembly { engine, router, .. } = started?;
     world.with(|state| state.serving = true);
     tokio::spawn(engine.run());

@@ -2,9 +2,9 @@
 //!
 //! [`Store`] is the whole interface, of small traits: [`Flows`], [`Tasks`], [`Accounts`], [`Feed`],
 //! [`Statistics`], [`Halts`] and [`Upkeep`]. They speak of flows, events and tasks, never of SQL. Every
-//! transaction touches one flow, and its application's balance if it has one. [`SqliteStore`] keeps everything in
-//! one SQLite file; [`Admin`] is what commands and operators do beside a running server, and [`SqliteAdmin`] does
-//! it on the same file.
+//! transaction touches one flow, and its application's balance if it has one. [`SqliteStore`] keeps
+//! everything in one SQLite file; [`Admin`] is what commands and operators do beside a running server, and
+//! [`SqliteAdmin`] does it on the same file.
 
 mod accounts;
 mod admin;

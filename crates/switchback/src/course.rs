@@ -1,9 +1,9 @@
 //! The course of a flow for people: what happened, when, and the time between.
 
 use crate::table::{Table, table};
-use std::fmt::Write;
-use wire::events::{EventView, EventsView};
-use wire::time::parse_iso;
+use wire::events::EventsView;
+use wire::sentences::sentence;
+use wire::time::{parse_iso, span};
 use wire::tracking::TrackingView;
 use wire::waits::WaitsView;
 
@@ -47,7 +47,7 @@ pub fn course(events: &EventsView) -> Table {
     let mut before_ms = None;
     for event in &events.events {
         let at_ms = parse_iso(&event.at);
-        let after = at_ms.zip(before_ms).map(|(at_ms, before_ms)| pause(at_ms - before_ms));
+        let after = at_ms.zip(before_ms).map(|(at_ms, before_ms)| span(at_ms - before_ms));
         table.add_row([event.at.clone(), after.unwrap_or_default(), sentence(event)]);
         before_ms = at_ms;
     }
@@ -55,95 +55,10 @@ pub fn course(events: &EventsView) -> Table {
     table
 }
 
-/// A time between two events.
-fn pause(ms: i64) -> String {
-    match ms {
-        ..1000 => format!("{ms} ms"),
-        1000..60_000 => format!("{:.1} s", ms as f64 / 1000.0),
-        60_000..3_600_000 => format!("{} min {} s", ms / 60_000, ms / 1000 % 60),
-        _ => format!("{} h {} min", ms / 3_600_000, ms / 60_000 % 60),
-    }
-}
-
-/// What happened, in words.
-fn sentence(event: &EventView) -> String {
-    let carrier = event.carrier.as_deref().unwrap_or("no carrier");
-    let until = |words: &str| event.until.as_ref().map(|until| format!("{words} {until}"));
-    let why = event.description.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
-    let said = match &*event.event {
-        "step_started" => format!("started{}", cause(event)),
-        "handed_over" => format!("handed to {carrier}, attempt {}", event.attempt.unwrap_or(1)),
-        "taken" => format!("{carrier} took it as {}", event.reference.as_deref().unwrap_or("?")),
-        "deferred" => {
-            let again = until("; again at").unwrap_or_else(|| "; its step had been left".to_owned());
-            format!("{carrier} did not take it{why}{again}")
-        }
-        "refused" if event.carrier.is_none() => format!("no carrier can take it: {}", reason(event)),
-        "refused" => format!("{carrier} refused it: {}", reason(event)),
-        "unknown" => {
-            let then = until("; sent again at").unwrap_or_else(|| "; waits for a receipt".to_owned());
-            format!("{carrier} did not answer{why} and may have it{then}")
-        }
-        "receipt" => receipt(event),
-        "expired" => "its time to live was over".to_owned(),
-        "suppressed" => "not sent: the recipient opted out".to_owned(),
-        "unpayable" => "not sent: the balance can't pay it".to_owned(),
-        "cancelled" => format!("cancelled by the {}", event.by.as_deref().unwrap_or("application")),
-        "ended" => format!("ended: {}", event.status.as_deref().unwrap_or_default()),
-        "callback" => callback(event),
-        other => other.to_owned(),
-    };
-    match (event.order, &event.channel, event.part) {
-        (Some(order), Some(channel), Some(part)) => format!("step {order} ({channel}), part {part}: {said}"),
-        (Some(order), Some(channel), None) => format!("step {order} ({channel}): {said}"),
-        _ => said,
-    }
-}
-
-/// Why a step was started.
-fn cause(event: &EventView) -> String {
-    match (event.because.as_deref(), &event.status) {
-        (Some("ttl"), _) => ", since the time to live of the one before was over".to_owned(),
-        (Some("status"), Some(status)) => format!(", since the one before was {status}"),
-        _ => String::new(),
-    }
-}
-
-/// Why something was refused.
-fn reason(event: &EventView) -> String {
-    let detail = event.detailed_status.as_deref().unwrap_or_default();
-    let words = event.description.as_ref().map(|words| format!(" ({words})"));
-    format!("{detail}{}", words.unwrap_or_default())
-}
-
-fn receipt(event: &EventView) -> String {
-    let mut said = format!("{}: {}", event.status.as_deref().unwrap_or_default(), reason(event));
-    if let Some(error) = &event.network_error {
-        // Writing to a text does not fail.
-        let _ = write!(said, ", network error {error}");
-    }
-    if event.late {
-        said.push_str(", after the step had been left");
-    }
-    said
-}
-
-fn callback(event: &EventView) -> String {
-    let result = match event.result.as_deref() {
-        Some("given_up") => "given up",
-        Some("gone") => "ended by its target",
-        Some(result) => result,
-        None => "tried",
-    };
-    let status = event.http_status.map(|status| status.to_string());
-    let answer = status.or_else(|| event.description.clone()).unwrap_or_default();
-    let (took_ms, attempt) = (event.took_ms.unwrap_or(0), event.attempt.unwrap_or(1));
-    format!("callback {result}: {answer} in {took_ms} ms, attempt {attempt}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wire::events::EventView;
 
     fn failover() -> EventsView {
         let event = |at: &str, event: &str| EventView {

@@ -9,14 +9,16 @@ use crate::serve;
 use crate::table::{Table, table};
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Method;
-use server::Server;
-use server::administration::Credentials;
+use server::administration::{Credentials, operators};
+use server::{Server, database};
+
+use server::clock::now_ms;
 use server::config::{Config, parse_listen};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use store::ApplicationSettings;
+use store::{ApplicationSettings, SqliteAdmin};
 use wire::channel::MessageView;
 use wire::search::{FieldName, FilterRequest, Operator, PageView};
 use wire::send_view::SendResponse;
@@ -82,6 +84,12 @@ impl Demo {
             say!("  export SWITCHBACK_APP_ID={id}");
             say!("  export SWITCHBACK_APP_SECRET={secret}");
             say!("  switchback search --to ends_with:10 --type is_not:Voice\n");
+            let admin = SqliteAdmin::open(&database(&config.store.path), &config.store.keys()?)?;
+            let link = operators::demo_link(&admin, now_ms()).await?;
+            say!(
+                "or look at them in the console; this link signs you in, once, within an hour:\n\n  {url}{}\n",
+                link.path()
+            );
             say!("The API is described at {url}/docs. Serving until Ctrl-C.");
             stopped.await;
         }

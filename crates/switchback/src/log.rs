@@ -11,8 +11,19 @@ use tracing_subscriber::fmt::format;
 
 /// The crates of this program: what they log has no secrets, bodies or recipients at any level. Others write
 /// whole messages and passwords (SMPP, SIP, HTTP), so that a level alone is not for them.
-const CRATES: [&str; 10] =
-    ["api", "carriers", "engine", "flow", "index", "server", "smpp", "store", "switchback", "wire"];
+const CRATES: [&str; 11] = [
+    "api",
+    "carriers",
+    "console",
+    "engine",
+    "flow",
+    "index",
+    "server",
+    "smpp",
+    "store",
+    "switchback",
+    "wire",
+];
 /// Of other crates, where nobody asks for anything: SIP tells of trouble with a connection.
 const OTHERS: &str = "rsipstack=warn";
 

@@ -59,7 +59,7 @@ impl Explain {
         }
         let explanation = routes.explain(&step, &self.application);
         match explanation.route {
-            Some((i, route)) => say!("route[{i}] holds: {}", conditions(route)),
+            Some((i, route)) => say!("route[{i}] holds: {}", route.conditions()),
             None => {
                 say!("no route holds: the carriers of {} in the order of the configuration", step.channel())
             }
@@ -96,18 +96,4 @@ impl Explain {
         let country = wire::country(&self.to);
         Ok(Step { order: 1, failover_on: vec![], ttl: Ttl::minutes(1), content, country })
     }
-}
-
-/// What a route asks for, in words.
-fn conditions(route: &server::config::RouteConfig) -> String {
-    let asked = [
-        ("prefix", &route.prefixes),
-        ("country", &route.countries),
-        ("sender", &route.senders),
-        ("application", &route.applications),
-        ("label", &route.labels),
-    ];
-    let asked = asked.iter().filter(|(_, values)| !values.is_empty());
-    let asked: Vec<_> = asked.map(|(name, values)| format!("{name} {}", values.join(" or "))).collect();
-    if asked.is_empty() { format!("every message over {}", route.channel) } else { asked.join(", ") }
 }

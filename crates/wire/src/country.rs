@@ -1,6 +1,6 @@
 //! What a phone number tells by itself.
 
-use rlibphonenumber::PHONE_NUMBER_UTIL;
+use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat};
 
 /// Digits of the longest calling code (ITU-T E.164, section 6.2.1). No code is the beginning of another one.
 const CALLING_CODE_MAX: usize = 3;
@@ -13,6 +13,14 @@ pub fn country(number: &str) -> Option<String> {
         None => PHONE_NUMBER_UTIL.parse(number, None).ok()?.get_region_code()?.to_string(),
     };
     (region.len() == 2 && region != "ZZ").then_some(region)
+}
+
+/// A number that is written as people of a country (ISO 3166-1 alpha-2) write it, in E.164; `None` if it is
+/// no number that could be given out there.
+pub fn national_number(text: &str, country: &str) -> Option<String> {
+    let number = PHONE_NUMBER_UTIL.parse(text, Some(country.parse().ok()?)).ok()?;
+    let is_valid = PHONE_NUMBER_UTIL.is_valid_number(&number);
+    is_valid.then(|| number.format_as(PhoneNumberFormat::E164).to_string())
 }
 
 /// The country of a number whose calling code belongs to one alone, as most do. Parsing the number would take
@@ -30,7 +38,7 @@ fn only_country(number: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rlibphonenumber::{PhoneNumberFormat, PhoneNumberType};
+    use rlibphonenumber::PhoneNumberType;
 
     #[test]
     fn numbers_have_countries() {
@@ -41,6 +49,19 @@ mod tests {
         for none in ["+99999999999", "+80012345678", "+", "", "+3", "306900000001", "+éé"] {
             assert_eq!(country(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn a_number_is_read_as_its_country_writes_it() {
+        let greek = Some("+306900000010".to_owned());
+        for text in ["6900000010", "690 000 0010", "+30 690 0000010", "0030 6900000010"] {
+            assert_eq!(national_number(text, "GR"), greek, "{text}");
+        }
+        assert_eq!(national_number("07400 123456", "GB").as_deref(), Some("+447400123456"));
+        for none in ["", "12", "hello", "0000000000", "+", "6900000010000000000"] {
+            assert_eq!(national_number(none, "GR"), None, "{none}");
+        }
+        assert_eq!(national_number("6900000010", "no country"), None);
     }
 
     #[test]

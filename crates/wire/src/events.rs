@@ -82,7 +82,7 @@ pub struct EventView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub then: Option<Cow<'static, str>>,
-    /// Who cancelled the flow: `application`.
+    /// Who cancelled the flow: `application`, or an operator's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub by: Option<Cow<'static, str>>,
@@ -131,6 +131,7 @@ impl EventView {
             | Occurrence::Suppressed { .. }
             | Occurrence::Unpayable { .. } => place,
             Occurrence::Cancelled => EventView { by: Some("application".into()), ..place },
+            Occurrence::CancelledBy { operator } => EventView { by: Some(operator.clone().into()), ..place },
             Occurrence::StepStarted { because, .. } => place.started(flow, message, *because),
             Occurrence::HandedOver { carrier, attempt, .. } => {
                 EventView { carrier: Some(carrier.clone()), attempt: Some(*attempt), ..place }

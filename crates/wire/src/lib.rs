@@ -18,12 +18,14 @@ pub mod read_send;
 pub mod read_statistics;
 pub mod read_step;
 mod reader;
+pub mod reasons;
 #[allow(missing_docs)] // Its members are the contract's.
 pub mod refusals;
 #[allow(missing_docs)] // Its members are the contract's.
 pub mod search;
 #[allow(missing_docs)] // Its members are the contract's.
 pub mod send_view;
+pub mod sentences;
 #[allow(missing_docs)] // Its members are the contract's.
 pub mod statistics;
 pub mod step_reader;
@@ -44,4 +46,4 @@ pub mod waits;
 pub mod words;
 mod written;
 
-pub use country::country;
+pub use country::{country, national_number};

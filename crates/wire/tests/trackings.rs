@@ -147,5 +147,5 @@ fn the_balance_cant_pay() {
 
 #[test]
 fn a_flow_is_cancelled() {
-    Course::start(vec![sms()]).then(Event::Cancel).assert_shown_as("cancelled");
+    Course::start(vec![sms()]).then(Event::Cancel { by: None }).assert_shown_as("cancelled");
 }

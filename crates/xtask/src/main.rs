@@ -8,6 +8,7 @@ mod check;
 mod check_presets;
 mod clients;
 mod command;
+mod console;
 mod core_time;
 mod crash;
 mod dependencies;
@@ -59,6 +60,11 @@ enum Chore {
     Dependencies,
     /// Validate the API's description, and run the clients that generators make of it.
     Clients,
+    /// Play the stories of the console's users in Chromium, by mouse and by keyboard, and look for what
+    /// axe-core finds on each page.
+    Console,
+    /// Write pictures of the console's pages.
+    ConsoleShots(console::Shots),
     /// Run schemathesis against a server of its own.
     Schema,
     /// Send every kind of message through the presets of carriers over HTTP to mock servers made of the
@@ -106,6 +112,8 @@ fn main() -> anyhow::Result<()> {
         Chore::Audit => audit::run(),
         Chore::Dependencies => dependencies::check(),
         Chore::Clients => clients::run(),
+        Chore::Console => console::run(),
+        Chore::ConsoleShots(shots) => shots.run(),
         Chore::Schema => schema::run(),
         Chore::CheckPresets(check) => check.run(),
         Chore::Simulate { arguments } => {

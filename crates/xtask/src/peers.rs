@@ -67,6 +67,7 @@ fn programs() -> anyhow::Result<()> {
         packages.extend(["python3", "python3-venv"]);
     }
     for (program, package) in [
+        ("chromium", "chromium"),
         ("curl", "curl"),
         ("sipp", "sip-tester"),
         ("baresip", "baresip-core"),

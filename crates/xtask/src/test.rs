@@ -1,17 +1,23 @@
 //! `cargo xtask test`.
 
-use crate::{audit, check, clients, dependencies, peers, run, run_with, schema, works};
+use crate::{audit, check, clients, console, dependencies, peers, run, run_with, schema, works};
+use anyhow::bail;
 
 /// Installs what the tests need, then runs every check; the test runner comes last.
 pub fn run_tests() -> anyhow::Result<()> {
-    peers::install()?;
-    check::check_sources()?;
+    // Who downloads does not compute, and the other way round.
+    std::thread::scope(|scope| {
+        let installed = scope.spawn(peers::install);
+        check::check_sources()?;
+        installed.join().unwrap_or_else(|_| bail!("the peers could not be installed"))
+    })?;
     dependencies::check()?;
     audit::run_where_possible()?;
     // What `prove` feeds the targets with is not built here: only that its lock file fits.
     run("cargo", &["tree", "--quiet", "--locked", "--depth", "0", "--manifest-path", "fuzz/Cargo.toml"])?;
     clients::run()?;
     schema::run()?;
+    console::run()?;
     run("cargo", &["xtask", "crash", "--debug", "--rounds", "10", "--rate", "400"])?;
     run(
         "cargo",

@@ -16,7 +16,7 @@ const KNOWS: [(&str, &[&str]); 14] = [
     ("carriers", &["flow", "smpp"]),
     ("engine", &["store", "index", "carriers", "flow", "wire"]),
     ("api", &["engine", "wire"]),
-    ("console", &["engine"]),
+    ("console", &["engine", "api"]),
     ("server", &["api", "console", "engine", "store", "index", "carriers", "flow", "wire"]),
     ("switchback", &["server", "wire"]),
     ("simulation", &["server", "store", "carriers", "smpp", "flow"]),

@@ -12,7 +12,7 @@ const COLUMNS: usize = 110;
 const LINES: usize = 70;
 
 /// Lines that are longer in each crate. It only shrinks.
-const LONG_LINES: [(&str, usize); 2] = [("api", 1), ("server", 2)];
+const LONG_LINES: [(&str, usize); 2] = [("api", 1), ("server", 1)];
 
 /// Functions that are longer. It only shrinks.
 const LONG_FUNCTIONS: [&str; 7] = [

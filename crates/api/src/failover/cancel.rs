@@ -32,6 +32,6 @@ pub async fn delete(
     caller: Caller<Manages>,
     TrackingId(id): TrackingId,
 ) -> Result<Json<TrackingView>, ApiError> {
-    let flow = api.service.cancel(&caller.application.id, id).await?;
+    let flow = api.service.cancel(&caller.application.id, id, None).await?;
     Ok(Json(TrackingView::of(&flow, &flow.state)))
 }

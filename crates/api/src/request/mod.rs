@@ -3,7 +3,7 @@
 pub(crate) mod accept;
 pub(crate) mod body;
 pub(crate) mod caller;
-pub(crate) mod failures;
+pub mod failures;
 pub(crate) mod gate;
 pub(crate) mod host;
 pub(crate) mod measure;

@@ -5,12 +5,14 @@ use crate::request::accept::preferred;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use engine::service::{Service, Stop, Unanswered, Walk};
+use engine::service::{PIECE_BYTES, Service, Stop, Unanswered, Walk};
 use flow::Flow;
 use futures::stream::{StreamExt, once, try_unfold};
+use index::Query;
 use std::sync::Arc;
 use store::Application;
 use wire::channel::MessageView;
+use wire::message_filter::MessageFilter;
 use wire::tracking::TrackingView;
 
 /// How an export is written.
@@ -38,6 +40,19 @@ impl Format {
             Format::Csv => "text/csv; charset=utf-8",
         }
     }
+}
+
+/// Streams everything that a search of an application finds, for another door than the API.
+pub async fn export_all(
+    service: Arc<Service>,
+    of: Arc<Application>,
+    query: Query,
+    filters: Vec<MessageFilter>,
+    format: Format,
+) -> Response {
+    let query = Query { application: of.id.clone(), ..query };
+    let walk = Walk::new(Arc::clone(&service), query, filters, PIECE_BYTES);
+    export(service, of, walk, format).await.into_response()
 }
 
 /// Streams everything that a walk finds: each piece is read when its turn among costly searches comes, and

@@ -2,7 +2,7 @@
 
 pub(crate) mod erase;
 pub(crate) mod events;
-mod export;
+pub(crate) mod export;
 mod page;
 pub(crate) mod search;
 pub(crate) mod track;

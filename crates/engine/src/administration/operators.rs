@@ -240,7 +240,7 @@ mod tests {
         let twice = vec![acme.clone(), acme.clone()];
         let ann = NewOperator { applications: twice.clone(), ..new("Ann", Role::Viewer) };
         add(admin, COMMAND_LINE, ann.clone(), 1).await.unwrap();
-        assert_eq!(list(admin).await.unwrap()[0].applications, [acme.clone()]);
+        assert_eq!(list(admin).await.unwrap()[0].applications, std::slice::from_ref(&acme));
         let taken = add(admin, COMMAND_LINE, ann, 2).await;
         assert!(matches!(taken, Err(OperatorError::Taken(name)) if name == "ann"));
         let changes = [

@@ -29,6 +29,22 @@ pub struct RouteConfig {
     pub carriers: Vec<Choice>,
 }
 
+impl RouteConfig {
+    /// What it asks for, in words.
+    pub fn conditions(&self) -> String {
+        let asked = [
+            ("prefix", &self.prefixes),
+            ("country", &self.countries),
+            ("sender", &self.senders),
+            ("application", &self.applications),
+            ("label", &self.labels),
+        ];
+        let asked = asked.iter().filter(|(_, values)| !values.is_empty());
+        let asked: Vec<_> = asked.map(|(name, values)| format!("{name} {}", values.join(" or "))).collect();
+        if asked.is_empty() { format!("every message over {}", self.channel) } else { asked.join(", ") }
+    }
+}
+
 /// A carrier of a route.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "ChoiceForm")]

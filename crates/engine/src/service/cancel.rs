@@ -33,13 +33,14 @@ impl From<TrackError> for CancelError {
 
 impl Service {
     /// Cancels a flow that has not ended, and returns it as it is then: no part of it is handed to a carrier
-    /// any more, and no further step starts. Cancelling twice is as good as once.
+    /// any more, and no further step starts. Cancelling twice is as good as once. `by` is the operator who
+    /// asks for it; `None`: the application does.
     ///
     /// # Errors
     /// [`CancelError`].
-    pub async fn cancel(&self, application: &str, id: Uuid) -> Result<Flow, CancelError> {
+    pub async fn cancel(&self, application: &str, id: Uuid, by: Option<String>) -> Result<Flow, CancelError> {
         let id = self.own(application, id).await?.id;
-        let applied = self.store().apply(id, Event::Cancel, now_ms()).await?;
+        let applied = self.store().apply(id, Event::Cancel { by }, now_ms()).await?;
         count_applied(&applied);
         let flow = self.own(application, id).await?;
         if flow.state.cancelled { Ok(flow) } else { Err(CancelError::Ended) }

@@ -2,11 +2,13 @@
 //! input, its result and its errors.
 
 mod accept;
+mod across;
 mod cancel;
 mod carriers;
 mod core;
 mod costly;
 mod erase;
+mod explain;
 mod find;
 mod identify;
 mod inbound;
@@ -24,10 +26,12 @@ mod waiting;
 mod walk;
 
 pub use accept::{AcceptError, Sender};
+pub use across::ACROSS_MAX;
 pub use cancel::CancelError;
 pub use carriers::CarrierFigures;
 pub use core::Service;
 pub use costly::{Searches, Stop, Unanswered, runtime};
+pub use explain::Explained;
 pub use find::{FindError, Matches};
 pub use receive::{Post, ReceiveError};
 pub use statistics::{Figures, StatisticsError};

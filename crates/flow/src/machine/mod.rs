@@ -161,7 +161,7 @@ impl Flow {
                 self.expire(usize::from(*message), transition);
                 shown(ChangeKind::Expired)
             }
-            Event::Cancel => {
+            Event::Cancel { .. } => {
                 self.cancel(transition);
                 shown(ChangeKind::Cancelled)
             }

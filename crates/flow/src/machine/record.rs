@@ -101,7 +101,8 @@ impl Flow {
             Event::Expire { message } => Occurrence::Expired { message: *message },
             Event::Suppressed { message, part } => Occurrence::Suppressed { message: *message, part: *part },
             Event::Unaffordable { message } => Occurrence::Unpayable { message: *message },
-            Event::Cancel => Occurrence::Cancelled,
+            Event::Cancel { by: None } => Occurrence::Cancelled,
+            Event::Cancel { by: Some(operator) } => Occurrence::CancelledBy { operator: operator.clone() },
             Event::CallbackDone { attempt, .. } => {
                 callback(CallbackResult::Acknowledged, known.attempt, attempt, "")
             }

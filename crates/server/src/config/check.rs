@@ -56,6 +56,10 @@ impl Config {
         let currency = self.pricing.currency.as_ref();
         let rule = "must be three capital letters (ISO 4217)";
         check(currency.is_none_or(|currency| is_currency(currency)), "pricing.currency", rule);
+        let is_country = |code: &str| code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase());
+        let country = self.console.country.as_ref();
+        let rule = "must be two capital letters (ISO 3166-1 alpha-2)";
+        check(country.is_none_or(|country| is_country(country)), "console.country", rule);
     }
 
     fn check_store(&self, problems: &mut Problems) {

@@ -22,5 +22,7 @@ pub use engine::config::{
 pub use listen::{ListenError, parse_listen};
 pub use origin::Origin;
 pub use read::ENV_PREFIX;
-pub use sections::{Config, ConfigError, KeyError, PricingConfig, ServerConfig, StoreConfig, TlsConfig};
+pub use sections::{
+    Config, ConfigError, ConsoleConfig, KeyError, PricingConfig, ServerConfig, StoreConfig, TlsConfig,
+};
 pub use surroundings::Surroundings;

@@ -4,7 +4,9 @@ use super::carrier;
 use super::origin::Origin;
 use super::paths::Paths;
 use super::problems::Problems;
-use super::sections::{Config, ConfigError, PricingConfig, ServerConfig, ShortenerConfig, StoreConfig};
+use super::sections::{
+    Config, ConfigError, ConsoleConfig, PricingConfig, ServerConfig, ShortenerConfig, StoreConfig,
+};
 use super::surroundings::Surroundings;
 use carriers::config::document;
 use engine::config::{CallbackConfig, CarrierConfig, EngineConfig, LimitsConfig};
@@ -31,6 +33,8 @@ struct Sections {
     shortener: ShortenerConfig,
     #[serde(default)]
     pricing: PricingConfig,
+    #[serde(default)]
+    console: ConsoleConfig,
     #[serde(default)]
     carrier: Vec<toml::Table>,
     #[serde(default)]
@@ -112,8 +116,19 @@ impl Config {
         }
         let names_data = table.get("store").and_then(|store| store.get("path")).is_some();
         let sections: Sections = problems.read("", table, &[]).unwrap_or_default();
-        let Sections { server, store, engine, callbacks, limits, shortener, pricing, carrier, route, sender } =
-            sections;
+        let Sections {
+            server,
+            store,
+            engine,
+            callbacks,
+            limits,
+            shortener,
+            pricing,
+            console,
+            carrier,
+            route,
+            sender,
+        } = sections;
         origin.name_carriers(&carrier);
         let carriers = if carrier.is_empty() {
             vec![CarrierConfig::sandbox()]
@@ -131,6 +146,7 @@ impl Config {
             limits,
             shortener,
             pricing,
+            console,
             carriers,
             routes: routes.iter().map(|(_, route)| route).cloned().collect(),
             senders: senders.iter().map(|(_, sender)| sender).cloned().collect(),

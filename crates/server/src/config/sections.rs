@@ -5,7 +5,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use carriers::config::{Secret, duration};
 use engine::config::{
-    CallbackConfig, CarrierConfig, EngineConfig, LimitsConfig, RouteConfig, SenderConfig, Settings,
+    CallbackConfig, CarrierConfig, EngineConfig, KindConfig, LimitsConfig, RouteConfig, SenderConfig,
+    Settings,
 };
 use engine::outside::Network;
 use engine::rates::Rates;
@@ -42,6 +43,8 @@ pub struct Config {
     pub shortener: ShortenerConfig,
     /// `[pricing]`
     pub pricing: PricingConfig,
+    /// `[console]`
+    pub console: ConsoleConfig,
     /// `[[carrier]]`; without any, a sandbox carries all channels.
     pub carriers: Vec<CarrierConfig>,
     /// `[[route]]`: which carriers of a channel are tried for what, and in which order.
@@ -77,6 +80,22 @@ pub struct ServerConfig {
     pub request_timeout: Duration,
     /// Speaks TLS alone.
     pub tls: Option<TlsConfig>,
+}
+
+/// The pages for people.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConsoleConfig {
+    /// Whether there are any.
+    pub enabled: bool,
+    /// The country of numbers that people type without one (ISO 3166-1 alpha-2).
+    pub country: Option<String>,
+}
+
+impl Default for ConsoleConfig {
+    fn default() -> ConsoleConfig {
+        ConsoleConfig { enabled: true, country: None }
+    }
 }
 
 /// The certificate of the listener.
@@ -288,6 +307,23 @@ impl Config {
             bodies_bytes_max: self.limits.bodies_bytes_max,
             public_url: self.public_url(),
             short_base: self.shortener.base_url.clone(),
+        }
+    }
+
+    /// What the console is told.
+    pub fn console_settings(&self) -> console::Settings {
+        let plays = |carrier: &&CarrierConfig| matches!(carrier.kind, KindConfig::Sandbox(_));
+        let is_secure = self.server.public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
+        console::Settings {
+            trusted_proxies: self.server.trusted_proxies.clone(),
+            country: self.console.country.clone(),
+            is_secure: is_secure || self.server.tls.is_some(),
+            sandboxes: self
+                .carriers
+                .iter()
+                .filter(plays)
+                .map(|carrier| carrier.common.name.clone())
+                .collect(),
         }
     }
 }

@@ -32,7 +32,7 @@ impl Still {
         let Data { store, followed, .. } = Data::open(directory.path(), SqliteOptions::new(NOW_MS)).unwrap();
         let outside = Network { allow_private: false, limits: Limits::default(), public_url: None };
         let of_store = Arc::clone(&store) as _;
-        let assembly = Assembly::start(&config, of_store, &followed, &outside, None).await.unwrap();
+        let assembly = Assembly::start(&config, of_store, &followed, &outside, None, None).await.unwrap();
         Still { store, service: assembly.service, _directory: directory }
     }
 

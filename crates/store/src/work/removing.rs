@@ -50,7 +50,7 @@ impl Work<'_> {
                 return Ok(());
             }
             // What is held of the balance for it goes back.
-            work.apply(*id, &Event::Cancel, now_ms)?;
+            work.apply(*id, &Event::Cancel { by: None }, now_ms)?;
             let stored = work.stage(*id)?.cloned();
             if let Some(stored) = stored {
                 work.remove(stored, true);

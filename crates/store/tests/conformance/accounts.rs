@@ -90,7 +90,7 @@ pub async fn a_balance_is_never_promised_twice<B: Backend>(backend: &B) {
         }
     }
     assert_eq!((paid.len(), reserve(paid[0]).await, left().await), (2, Reserved::Yes, "0.2".into()));
-    store.apply(paid[0], Event::Cancel, 1002).await.unwrap();
+    store.apply(paid[0], Event::Cancel { by: None }, 1002).await.unwrap();
     store.erase("app".into(), vec![paid[1]], 1003).await.unwrap();
     assert_eq!(left().await, "1.0");
     assert_eq!(reserve(id()).await, Reserved::Gone);

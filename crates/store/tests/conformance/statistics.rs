@@ -56,7 +56,7 @@ fn any_event(random: &mut Rng, flow: &Flow) -> Event {
         6 => {
             Event::Refused { message, part, carrier: None, detail: Detail::UNKNOWN_NUMBER, description: None }
         }
-        _ => random.choice([Event::Expire { message }, Event::Cancel]).unwrap(),
+        _ => random.choice([Event::Expire { message }, Event::Cancel { by: None }]).unwrap(),
     }
 }
 
@@ -156,7 +156,7 @@ pub async fn statistics_outlive_their_flows<B: Backend>(backend: &B) {
     for (at, known) in flows.values_mut().enumerate() {
         if at % 2 == 0 {
             // What is under way is cancelled first, and counts as that.
-            known.apply(&Event::Cancel, 300 * QUARTER_MS);
+            known.apply(&Event::Cancel { by: None }, 300 * QUARTER_MS);
             let application = known.application.clone();
             assert_eq!(store.erase(application, vec![known.id], 300 * QUARTER_MS).await.unwrap(), 1);
         }
@@ -206,7 +206,7 @@ pub async fn statistics_are_made_anew_from_what_is_stored<B: Backend>(backend: &
     let all: Vec<Flow> = flows.values().cloned().collect();
     for flow in all.iter().filter(|flow| flow.created_ms < 100 * QUARTER_MS) {
         store.erase(flow.application.clone(), vec![flow.id], flow.state.updated_ms).await.unwrap();
-        flows.get_mut(&flow.id).unwrap().apply(&Event::Cancel, flow.state.updated_ms);
+        flows.get_mut(&flow.id).unwrap().apply(&Event::Cancel { by: None }, flow.state.updated_ms);
     }
     compare(&store, &mut random, &flows).await;
     let of = |application: &str| {

@@ -44,7 +44,7 @@ pub async fn flows_dated_ahead_stand_before_no_older_ones<B: Backend>(backend: &
     let flows: Vec<Flow> = times_ms.map(|ms| sample::flow(new_flow(ms).steps, None, ms, id())).into();
     for flow in &flows {
         store.accept(flow.clone(), None, flow.created_ms).await.unwrap();
-        store.apply(flow.id, Event::Cancel, flow.created_ms).await.unwrap();
+        store.apply(flow.id, Event::Cancel { by: None }, flow.created_ms).await.unwrap();
     }
     let cutoffs = Cutoffs { flows_before_ms: 5000, keys_before_ms: 0, unmatched_before_ms: 0 };
     assert_eq!(store.prune(cutoffs, 2).await.unwrap(), Pruned { flows: 2, more: true });

@@ -1,0 +1,224 @@
+//! `GET /console/opt-outs`.
+
+use crate::error::PageError;
+use crate::page::{Section, page};
+use crate::request::visitor::Visitor;
+use crate::state::Console;
+use axum::extract::{Query, State};
+use engine::administration::{OptOutError, OptOuts};
+use flow::Channel;
+use maud::{Markup, html};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use store::{Application, Role, Suppression};
+use wire::national_number;
+
+/// Recipients on a page.
+const SIZE: usize = 50;
+
+/// Which list, and where in it.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Asked {
+    pub(super) application: String,
+    pub(super) channel: String,
+    /// A number to be found.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(super) number: String,
+    /// The page begins behind this number.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    after: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    done: String,
+}
+
+impl Asked {
+    /// The application and the channel: the first ones if none are named.
+    pub(super) fn list<'a>(&self, visitor: &'a Visitor) -> Result<(&'a Application, Channel), PageError> {
+        let application = match &*self.application {
+            "" => visitor.applications.first(),
+            id => visitor.application(id),
+        };
+        let channel =
+            if self.channel.is_empty() { Some(Channel::ALL[0]) } else { Channel::parse(&self.channel) };
+        application.zip(channel).ok_or(PageError::NotFound("list"))
+    }
+
+    /// The address of a list, with what was just done.
+    pub(super) fn after_doing(application: &str, channel: Channel, done: &str) -> String {
+        let channel = channel.name().to_owned();
+        let asked =
+            Asked { application: application.to_owned(), channel, done: done.to_owned(), ..Asked::default() };
+        format!("/console/opt-outs?{}", serde_urlencoded::to_string(asked).unwrap_or_default())
+    }
+}
+
+impl From<OptOutError> for PageError {
+    fn from(error: OptOutError) -> PageError {
+        match error {
+            OptOutError::Store(error) => PageError::Store(error),
+            OptOutError::Unknown(_) => PageError::NotFound("application"),
+            error => PageError::Refused(error.to_string()),
+        }
+    }
+}
+
+/// A number as a person typed it, in E.164 where that can be told.
+pub(super) fn number(console: &Console, typed: &str) -> String {
+    let country = console.settings.country.as_deref();
+    let national = country.and_then(|country| national_number(typed, country));
+    national.or_else(|| flow::read_number(typed)).unwrap_or_else(|| typed.trim().to_owned())
+}
+
+/// Shows a page of a list.
+pub(crate) async fn get(
+    State(console): State<Arc<Console>>,
+    visitor: Visitor,
+    Query(asked): Query<Asked>,
+) -> Result<Markup, PageError> {
+    visitor.require(Role::Support)?;
+    if visitor.applications.is_empty() {
+        let body = html! { h1 { "Opt-outs" } div.card { p { "There is no application yet: an admin creates one." } } };
+        return Ok(page(&console, &visitor, Section::OptOuts, "Opt-outs", body));
+    }
+    let (application, channel) = asked.list(&visitor)?;
+    let found = find(&console, application, channel, &asked).await?;
+    let older = found.last().filter(|_| found.len() == SIZE).map(|last| {
+        let next = Asked { after: last.recipient.clone(), done: String::new(), ..asked.clone() };
+        format!("/console/opt-outs?{}", serde_urlencoded::to_string(next).unwrap_or_default())
+    });
+    let body = html! {
+        h1 { "Opt-outs" }
+        @if !asked.done.is_empty() { div.notice.good role="status" { (asked.done) } }
+        (choose(&visitor, application, channel, &asked))
+        (add(application, channel))
+        @if found.is_empty() {
+            div.card {
+                @if asked.number.is_empty() { p { "Nobody has opted out of " (channel) " yet." } }
+                @else { p { (asked.number) " has not opted out of " (channel) "." } }
+            }
+        } @else { (table(&visitor, application, channel, &found)) }
+        @if let Some(older) = older { p { a rel="next" href=(older) { "More" } } }
+        (import(application, channel))
+    };
+    Ok(page(&console, &visitor, Section::OptOuts, "Opt-outs", body))
+}
+
+async fn find(
+    console: &Console,
+    application: &Application,
+    channel: Channel,
+    asked: &Asked,
+) -> Result<Vec<Suppression>, PageError> {
+    let (id, after) = (application.id.clone(), asked.after.clone());
+    let wanted = Some(number(console, &asked.number)).filter(|number| !number.is_empty());
+    let listed = console.desk.run(async move |admin| {
+        let list = OptOuts::of(admin, &id, channel).await?;
+        match wanted {
+            // The number itself stands behind what is just before it.
+            Some(number) => {
+                let before = number.strip_suffix(|_: char| true).unwrap_or_default().to_owned();
+                let mut after = before;
+                loop {
+                    let page = list.page(&after, SIZE).await?;
+                    let Some(last) = page.last().map(|last| last.recipient.clone()) else {
+                        break Ok(Vec::new());
+                    };
+                    if let Some(found) = page.into_iter().find(|one| one.recipient == number) {
+                        break Ok(vec![found]);
+                    }
+                    if last >= number {
+                        break Ok(Vec::new());
+                    }
+                    after = last;
+                }
+            }
+            None => list.page(&after, SIZE).await,
+        }
+    });
+    let listed: Result<Vec<Suppression>, OptOutError> = listed.await;
+    Ok(listed?)
+}
+
+fn choose(visitor: &Visitor, application: &Application, channel: Channel, asked: &Asked) -> Markup {
+    html! {
+        form.card.row method="get" {
+            div {
+                label for="application" { "Application" }
+                select #application name="application" {
+                    @for of in &visitor.applications {
+                        option value=(of.id) selected[of.id == application.id] { (of.name) }
+                    }
+                }
+            }
+            div {
+                label for="channel" { "Channel" }
+                select #channel name="channel" {
+                    @for of in Channel::ALL { option value=(of.name()) selected[of == channel] { (of) } }
+                }
+            }
+            div.grow {
+                label for="number" { "Number" }
+                input #number type="search" name="number" value=(asked.number) maxlength="40" autocomplete="off";
+            }
+            button.main { "Find" }
+        }
+    }
+}
+
+/// The hidden members that say which list.
+fn which(application: &Application, channel: Channel) -> Markup {
+    html! {
+        input type="hidden" name="application" value=(application.id);
+        input type="hidden" name="channel" value=(channel.name());
+    }
+}
+
+fn add(application: &Application, channel: Channel) -> Markup {
+    html! {
+        form.card.row method="post" action="/console/opt-outs/add" {
+            (which(application, channel))
+            div { label for="added" { "Opt a number out" } input #added name="number" required maxlength="40" autocomplete="off"; }
+            div.grow { label for="reason" { "Why" } input #reason name="reason" maxlength="200"; }
+            button { "Add" }
+        }
+    }
+}
+
+fn import(application: &Application, channel: Channel) -> Markup {
+    html! {
+        form.card method="post" action="/console/opt-outs/import" {
+            h2 { "Import a list" }
+            (which(application, channel))
+            label for="csv" { "CSV: a number, and a reason if you like, a line each" }
+            textarea #csv name="csv" required placeholder="+306900000010,wrote STOP" {}
+            p { button { "Import" } }
+        }
+    }
+}
+
+fn table(visitor: &Visitor, application: &Application, channel: Channel, found: &[Suppression]) -> Markup {
+    html! {
+        div.wide tabindex="0" role="region" aria-label="Opt-outs" {
+            table {
+                thead { tr { th { "Number" } th { "Since" } th { "Why" } td {} } }
+                tbody {
+                    @for Suppression { recipient, since_ms, reason, .. } in found {
+                        tr {
+                            td.tight { (recipient) }
+                            td.tight { (visitor.zone.moment(*since_ms)) }
+                            td { (reason) }
+                            td {
+                                form method="post" action="/console/opt-outs/remove" {
+                                    (which(application, channel))
+                                    input type="hidden" name="number" value=(recipient);
+                                    button aria-label=(format!("Remove {recipient}")) { "Remove" }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
