@@ -119,6 +119,12 @@ impl Odd {
         self.events("submit").into_iter().filter(|submit| submit["to"] == to).collect()
     }
 
+    /// The first submit to a number, once the SMSC has told of it: what came of it may be seen earlier.
+    async fn first_submit_to(&self, to: &str) -> Value {
+        assert!(so(SOON, async || !self.submits_to(to).is_empty()).await, "no submit to {to}");
+        self.submits_to(to).swap_remove(0)
+    }
+
     /// Its requests' answers under a sequence number.
     fn answers(&self, sequence: u32) -> Vec<Value> {
         self.events("answer").into_iter().filter(|answer| answer["sequence"] == sequence).collect()
@@ -205,7 +211,7 @@ impl Pair {
     async fn accepted(&self, to: &str) -> (String, String) {
         let id = self.send_two(to).await;
         assert!(self.comes_to(&id, "Sent").await, "{to}: {}", self.server.track(&id).await);
-        (id, self.smsc.submits_to(to)[0]["id"].as_str().unwrap().to_owned())
+        (id, self.smsc.first_submit_to(to).await["id"].as_str().unwrap().to_owned())
     }
 
     /// The status of the first message, or nothing before it has one.

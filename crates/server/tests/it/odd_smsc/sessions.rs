@@ -177,7 +177,7 @@ async fn rule_06_nothing_new_leaves_on_a_session_that_unbinds() {
     assert!(lasted > Duration::from_secs(1), "it ended after {lasted:?}, an answer was outstanding");
     assert!(pair.comes_to(&new, "Sent").await, "{}", pair.status(&new).await);
     assert!(pair.comes_to(&unanswered, "Sent").await, "{}", pair.status(&unanswered).await);
-    assert_eq!(pair.smsc.submits_to("+306900000008")[0]["session"], 2);
+    assert_eq!(pair.smsc.first_submit_to("+306900000008").await["session"], 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -40,7 +40,7 @@ async fn try_all(pair: &Pair, receipts: Vec<(String, Right, impl Fn(&str, &str) 
     let mut rows = Rows::default();
     for ((row, right, receipt), (id, to)) in receipts.iter().zip(&messages) {
         assert!(pair.comes_to(id, "Sent").await, "{row}");
-        let smsc_id = pair.smsc.submits_to(to)[0]["id"].as_str().unwrap().to_owned();
+        let smsc_id = pair.smsc.first_submit_to(to).await["id"].as_str().unwrap().to_owned();
         let counted = pair.receipts().await;
         let answer = pair.ask_and_recover(&receipt(to, &smsc_id)).await;
         rows.check(row, answer.is_some_and(|answer| answer["status"] == 0), "not acknowledged");
