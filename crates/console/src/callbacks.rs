@@ -2,8 +2,9 @@
 
 use crate::audit::audited;
 use crate::error::PageError;
+use crate::form::act;
 use crate::page::{Section, page};
-use crate::request::visitor::{Visitor, read_id};
+use crate::request::visitor::Visitor;
 use crate::state::Console;
 use axum::Form;
 use axum::extract::State;
@@ -66,16 +67,14 @@ fn table(dead: &[DeadCallback]) -> Markup {
                 thead { tr { th { "Flow" } th { "To" } th.number { "Attempts" } th { "Last answer" } td {} } }
                 tbody {
                     @for of in dead {
-                        tr data-href=(format!("/console/flows/{}", of.tracking_id)) {
-                            td { a href=(format!("/console/flows/{}", of.tracking_id)) { code { (of.tracking_id) } } }
+                        @let id = of.tracking_id.to_string();
+                        tr data-href=(format!("/console/flows/{id}")) {
+                            td { a href=(format!("/console/flows/{id}")) { code { (id) } } }
                             td { code { (of.url) } }
                             td.number { (of.attempts) }
                             td { (of.error) }
                             td {
-                                form method="post" action="/console/callbacks/replay" {
-                                    input type="hidden" name="flow" value=(of.tracking_id);
-                                    button aria-label=(format!("Send again: {}", of.tracking_id)) { "Send again" }
-                                }
+                                (act("/console/callbacks/replay", ("flow", &id), "Send again", &id))
                             }
                         }
                     }
@@ -102,8 +101,7 @@ pub(crate) async fn resend(
     let flows: Vec<Uuid> = if flow.is_empty() {
         dead(&console, &visitor).await?.into_iter().map(|of| of.tracking_id).collect()
     } else {
-        let id = read_id(&flow)?;
-        vec![console.service.track_across(&visitor.applications, id).await?.id]
+        vec![visitor.flow(&console, Role::Support, &flow).await?.id]
     };
     let subject = if flow.is_empty() { "all that were listed".to_owned() } else { flow };
     let count = format!("{} flows", flows.len());

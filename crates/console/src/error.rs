@@ -30,7 +30,7 @@ pub(crate) enum PageError {
     #[error("{0}")]
     Refused(String),
     /// It has to wait.
-    #[error("too many wrong passwords; try again in {seconds} s")]
+    #[error("too many tries; try again in {seconds} s")]
     Wait {
         /// How long.
         seconds: i64,

@@ -1,6 +1,7 @@
 //! `GET /console/routes`: which carriers are tried for a message.
 
 use crate::error::PageError;
+use crate::form::{applications, channels};
 use crate::page::{Section, page};
 use crate::request::visitor::Visitor;
 use crate::state::Console;
@@ -42,24 +43,10 @@ pub(crate) async fn get(
 fn form(visitor: &Visitor, asked: &Asked) -> Markup {
     html! {
         form.card.row method="get" {
-            div {
-                label for="channel" { "Channel" }
-                select #channel name="channel" {
-                    @for of in Channel::ALL {
-                        option value=(of.name()) selected[of.name() == asked.channel] { (of) }
-                    }
-                }
-            }
+            (channels("channel", "Channel", &asked.channel, None))
             div { label for="to" { "To" } input #to name="to" value=(asked.to) required maxlength="40"; }
             div { label for="from" { "Sender" } input #from name="from" value=(asked.from) maxlength="100"; }
-            div {
-                label for="application" { "Application" }
-                select #application name="application" {
-                    @for of in &visitor.applications {
-                        option value=(of.id) selected[of.id == asked.application] { (of.name) }
-                    }
-                }
-            }
+            (applications(visitor, "Application", &asked.application, None))
             div { label for="label" { "Label" } input #label name="label" value=(asked.label) maxlength="350"; }
             button.main { "Explain" }
         }

@@ -2,6 +2,7 @@
 
 use crate::chart::{Bar, bars};
 use crate::error::PageError;
+use crate::form::{choice, which_application};
 use crate::page::{Section, page};
 use crate::request::visitor::Visitor;
 use crate::state::Console;
@@ -13,6 +14,7 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use store::Application;
 use wire::read_statistics::{Interval, StatisticsRequest};
 use wire::statistics::FiguresView;
 use wire::time::span;
@@ -57,14 +59,14 @@ pub(crate) async fn get(
     let start = Quarter::of(start_ms);
     let before = Quarter::of(start_ms - hours * HOUR_MS);
     let now = sum(&console, &visitor, &asked, (start, end), interval, by).await?;
-    let then = sum(&console, &visitor, &asked, (before, start), interval, by).await?;
+    let then = sum_before(&console, &visitor, &asked, (before, start)).await?;
     let body = html! {
         h1 { "Figures" }
         (form(&visitor, &asked, hours, by))
-        @if now.totals.flows == 0 && then.totals.flows == 0 {
+        @if now.totals.flows == 0 && then.flows == 0 {
             div.card { p { "Nothing was sent in this time, nor in the one before. Choose a longer one." } }
         } @else {
-            (totals(name, &now.totals, &then.totals))
+            (totals(name, &now.totals, &then))
             section.card aria-labelledby="volume" {
                 h2 #volume { "Flows by " (interval_name(interval)) }
                 (bars(&bars_of(&visitor, &now, interval)))
@@ -75,34 +77,32 @@ pub(crate) async fn get(
     Ok(page(&console, &visitor, Section::Figures, "Figures", body))
 }
 
+/// The applications whose flows are summed.
+fn chosen<'a>(visitor: &'a Visitor, asked: &Asked) -> impl Iterator<Item = &'a Application> {
+    visitor.applications.iter().filter(|of| asked.application.is_empty() || asked.application == of.id)
+}
+
 /// The sums of the chosen applications.
 async fn sum(
     console: &Console,
     visitor: &Visitor,
     asked: &Asked,
-    (from, until): (Quarter, Quarter),
+    range: (Quarter, Quarter),
     interval: Interval,
     by: Dimension,
 ) -> Result<Sums, PageError> {
     let mut sums = Sums::default();
-    let chosen = |id: &str| asked.application.is_empty() || asked.application == id;
-    for application in visitor.applications.iter().filter(|of| chosen(&of.id)) {
-        let request = |group_by| StatisticsRequest {
-            from: Some(from),
-            until: Some(until),
-            interval,
-            zone: visitor.zone.rules().clone(),
-            group_by,
-        };
-        let Figures { totals, starts_ms, rows } =
-            console.service.statistics(application, request(Vec::new())).await?;
+    for application in chosen(visitor, asked) {
+        let of_all = request(visitor, range, interval, Vec::new());
+        let Figures { totals, starts_ms, rows } = console.service.statistics(application, of_all).await?;
         sums.totals.add(&totals, 1);
         for row in rows {
             let start_ms = starts_ms.get(row.period).copied().unwrap_or_default();
             sums.periods.entry(start_ms).or_default().add(&row.summary, 1);
         }
-        let grouped = console.service.statistics(application, request(vec![by])).await?;
-        for mut row in grouped.rows {
+        // By months, since no periods of them are shown.
+        let grouped = request(visitor, range, Interval::Month, vec![by]);
+        for mut row in console.service.statistics(application, grouped).await?.rows {
             let name = row.group.pop().flatten().unwrap_or_else(|| "not known".to_owned());
             sums.groups.entry(name).or_default().add(&row.summary, 1);
         }
@@ -110,34 +110,39 @@ async fn sum(
     Ok(sums)
 }
 
+/// The totals alone of the chosen applications.
+async fn sum_before(
+    console: &Console,
+    visitor: &Visitor,
+    asked: &Asked,
+    range: (Quarter, Quarter),
+) -> Result<Summary, PageError> {
+    let mut sum = Summary::default();
+    for application in chosen(visitor, asked) {
+        let request = request(visitor, range, Interval::Month, Vec::new());
+        sum.add(&console.service.statistics(application, request).await?.totals, 1);
+    }
+    Ok(sum)
+}
+
+fn request(
+    visitor: &Visitor,
+    (from, until): (Quarter, Quarter),
+    interval: Interval,
+    group_by: Vec<Dimension>,
+) -> StatisticsRequest {
+    let zone = visitor.zone.rules().clone();
+    StatisticsRequest { from: Some(from), until: Some(until), interval, zone, group_by }
+}
+
 fn form(visitor: &Visitor, asked: &Asked, hours: i64, by: Dimension) -> Markup {
+    let times = TIMES.map(|(name, hours, _)| (hours.to_string(), name));
+    let times = times.iter().map(|(hours, name)| (&**hours, *name));
     html! {
         form.card.row method="get" {
-            @if visitor.applications.len() > 1 {
-                div {
-                    label for="application" { "Application" }
-                    select #application name="application" {
-                        option value="" { "all" }
-                        @for of in &visitor.applications {
-                            option value=(of.id) selected[of.id == asked.application] { (of.name) }
-                        }
-                    }
-                }
-            }
-            div {
-                label for="hours" { "The last" }
-                select #hours name="hours" {
-                    @for (name, value, _) in TIMES {
-                        option value=(value) selected[value == hours] { (name) }
-                    }
-                }
-            }
-            div {
-                label for="by" { "By" }
-                select #by name="by" {
-                    @for of in Dimension::ALL { option value=(of.name()) selected[of == by] { (of.name()) } }
-                }
-            }
+            (which_application(visitor, &asked.application))
+            (choice("hours", "The last", &hours.to_string(), None, times))
+            (choice("by", "By", by.name(), None, Dimension::ALL.map(|of| (of.name(), of.name()))))
             button.main { "Show" }
         }
     }

@@ -13,6 +13,7 @@ mod explain;
 mod figures;
 mod flow;
 mod flows;
+mod form;
 mod home;
 mod mask;
 mod opt_outs;

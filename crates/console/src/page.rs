@@ -56,7 +56,7 @@ pub(crate) fn page(
                     a.brand href="/console/flows" { (mark()) "Switchback" }
                     nav aria-label="Pages" {
                         @for (of, name, path, role) in SECTIONS {
-                            @if visitor.is(role) {
+                            @if visitor.is(role) && (of != Section::Users || visitor.is_of_all()) {
                                 a href=(path) aria-current=[(of == section).then_some("page")] { (name) }
                             }
                         }

@@ -2,8 +2,10 @@
 
 use crate::settings::Settings;
 use api::request::failures::Failures;
+use api::request::throttle::Throttle;
 use engine::administration::Desk;
 use engine::service::Service;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What the pages work with.
@@ -13,11 +15,19 @@ pub struct Console {
     pub(crate) settings: Settings,
     /// Who guesses passwords.
     pub(crate) failures: Failures,
+    /// How often each address tries to sign in: a password takes long to compare, whosever it is.
+    pub(crate) sign_ins: Throttle<IpAddr>,
 }
 
 impl Console {
     /// The pages over these use cases; `desk` does what concerns people and applications.
     pub fn new(settings: Settings, service: Arc<Service>, desk: Desk) -> Arc<Console> {
-        Arc::new(Console { service, desk, settings, failures: Failures::default() })
+        Arc::new(Console {
+            service,
+            desk,
+            settings,
+            failures: Failures::default(),
+            sign_ins: Throttle::default(),
+        })
     }
 }

@@ -74,10 +74,11 @@ async function signIn(page, name) {
 }
 
 /** Makes an admin's browser add somebody, and sets that one's password in a browser of their own. */
-async function invite(browser, admin, name, role) {
+async function invite(browser, admin, name, role, application = "") {
   await admin.goto("/console/users");
   await admin.getByLabel("Name").fill(name);
   await admin.locator("#role").selectOption(role);
+  await admin.locator("#application").selectOption(application);
   await admin.getByRole("button", { name: "Add" }).click();
   const link = await admin.locator("#link").textContent();
   const invited = await person(browser);
@@ -309,6 +310,12 @@ async function hostile(browser, admin, wrong) {
     status = (await context.request.post("/console/sign-in", { form, headers: { origin: told.base } })).status();
   }
   assert.equal(status, 429);
+  // So do many names of one address: to compare a password takes long, whosever it is.
+  const tries = Array.from({ length: 20 }, (_, i) => context.request.post("/console/sign-in",
+    { form: { name: `nobody${i}`, password: PASSWORD, then: "" }, headers: { origin: told.base } }));
+  const statuses = (await Promise.all(tries)).map((answer) => answer.status());
+  assert.ok(statuses.filter((status) => status === 429).length >= 10, statuses.join());
+  await new Promise((resolve) => setTimeout(resolve, 1100));
   assert.deepEqual(wrong.filter((text) => !text.includes("Failed to load resource")), []);
 }
 
@@ -336,6 +343,13 @@ async function administrator(browser, admin) {
     assert.ok(audit.includes(words), `${words} in the audit`);
   }
   assert.ok(!audit.includes("6900000099"), "a full number in the audit");
+  // Who sees one application decides nothing for all: not even as an admin.
+  const { page: kim, context } = await invite(browser, admin, "kim", "admin", told.application);
+  for (const address of ["/console/users", "/console/users/audit"]) assert.equal((await kim.goto(address)).status(), 403, address);
+  const post = async (address, form) => (await context.request.post(address, { form, headers: { origin: told.base } })).status();
+  assert.equal(await post("/console/users/add", { name: "eve", role: "admin", application: "" }), 403);
+  assert.equal(await post("/console/carriers/pause", { carrier: "sandbox" }), 403);
+  assert.equal(await post("/console/applications/create", { name: "another" }), 403);
 }
 
 /** Every page, light and dark, wide and as narrow as a phone, by axe-core; with pictures if they are wanted. */

@@ -1,7 +1,7 @@
 //! Which carriers are tried for a message, and in which order.
 
 use crate::config::{Choice, RouteConfig, SenderConfig, Settings};
-use flow::{Channel, Step};
+use flow::{Channel, Content, Step, Ttl};
 use std::cmp::Ordering;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
@@ -30,6 +30,13 @@ pub struct Explanation<'a> {
     /// The carriers, each with its priority and its share, from 0 to 1, of what is tried first at that
     /// priority.
     pub choices: Vec<(&'a str, u32, f64)>,
+}
+
+/// A step that stands for a message to a number (E.164), to ask where such a message goes.
+pub fn example_step(channel: Channel, from: String, to: String, label: Option<String>) -> Step {
+    let country = wire::country(&to);
+    let content = Content::empty(channel, from, to, label);
+    Step { order: 1, failover_on: vec![], ttl: Ttl::minutes(1), content, country }
 }
 
 impl Routes {

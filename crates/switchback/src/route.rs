@@ -3,9 +3,9 @@
 use crate::output::say;
 use crate::serve::load_with_warnings;
 use crate::table::table;
-use flow::{Channel, Content, FlowKind, Step, Ttl};
+use flow::{Channel, FlowKind, Step};
 use server::clock::now_ms;
-use server::routing::Routes;
+use server::routing::{Routes, example_step};
 use std::path::PathBuf;
 use wire::words::one_of_channels;
 
@@ -92,8 +92,6 @@ impl Explain {
         let Some(channel) = Channel::parse(&self.channel) else {
             anyhow::bail!("--channel must be {}", one_of_channels());
         };
-        let content = Content::empty(channel, self.from.clone(), self.to.clone(), self.label.clone());
-        let country = wire::country(&self.to);
-        Ok(Step { order: 1, failover_on: vec![], ttl: Ttl::minutes(1), content, country })
+        Ok(example_step(channel, self.from.clone(), self.to.clone(), self.label.clone()))
     }
 }

@@ -8,7 +8,6 @@ use engine::service::CarrierFigures;
 use flow::Channel;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use store::Halt;
 use wire::error_body::ErrorBody;
 use wire::health::{CarrierView, StatusReport, WaitingView};
 use wire::time::iso;
@@ -31,12 +30,8 @@ pub async fn show(State(api): State<Arc<Api>>) -> Json<StatusReport> {
 }
 
 fn carrier(figures: CarrierFigures) -> CarrierView {
+    let state = figures.state();
     let CarrierFigures { name, kind, channels, standing, halt, success, window, .. } = figures;
-    let state = match &halt {
-        None => "running",
-        Some(halted) if halted.halt == Halt::Draining && figures.under_way == 0 => "drained",
-        Some(halted) => halted.halt.name(),
-    };
     CarrierView {
         name,
         kind: kind.into(),

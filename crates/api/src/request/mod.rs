@@ -10,5 +10,5 @@ pub(crate) mod measure;
 pub(crate) mod parameters;
 pub mod peer;
 pub(crate) mod scope;
-pub(crate) mod throttle;
+pub mod throttle;
 pub(crate) mod transport;

@@ -43,29 +43,31 @@ impl Format {
 }
 
 /// Streams everything that a search of an application finds, for another door than the API.
-pub async fn export_all(
+pub async fn export_for_others(
     service: Arc<Service>,
     of: Arc<Application>,
     query: Query,
     filters: Vec<MessageFilter>,
     format: Format,
 ) -> Response {
-    let query = Query { application: of.id.clone(), ..query };
-    let walk = Walk::new(Arc::clone(&service), query, filters, PIECE_BYTES);
-    export(service, of, walk, format).await.into_response()
+    export(service, of, query, filters, format).await.into_response()
 }
 
-/// Streams everything that a walk finds: each piece is read when its turn among costly searches comes, and
-/// when the client has taken those before it. An error after the first piece ends the connection.
+/// Streams everything that a search of an application finds: each piece is read when its turn among costly
+/// searches comes, and when the client has taken those before it. An error after the first piece ends the
+/// connection.
 ///
 /// # Errors
 /// [`ApiError::SearchOverdue`], [`ApiError::Store`].
-pub async fn export(
+pub(super) async fn export(
     service: Arc<Service>,
     of: Arc<Application>,
-    walk: Walk,
+    query: Query,
+    filters: Vec<MessageFilter>,
     format: Format,
 ) -> Result<Response, ApiError> {
+    let query = Query { application: of.id.clone(), ..query };
+    let walk = Walk::new(Arc::clone(&service), query, filters, PIECE_BYTES);
     let (walk, lines) = service.searches().run(&of, |stop| piece(walk, format, stop)).await?;
     let mut first = match format {
         Format::Ndjson => Vec::new(),

@@ -11,7 +11,7 @@ use crate::state::Api;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use engine::service::{Matches, PIECE_BYTES, Walk};
+use engine::service::Matches;
 use std::sync::Arc;
 use wire::read_search::{Search, read_search};
 use wire::search::{FiltersRequest, PageView, Sort};
@@ -64,8 +64,7 @@ pub async fn post(
     let Search { page: number, size, query, message_filters } = search;
     let (service, of) = (Arc::clone(&api.service), caller.application);
     if let Some(format) = Format::accepted(&headers) {
-        let walk = Walk::new(Arc::clone(&service), query, message_filters, PIECE_BYTES);
-        return export(service, of, walk, format).await;
+        return export(service, of, query, message_filters, format).await;
     }
     let mut timing = Timing::start();
     let Matches { total, ids } = service.find(&of, query, message_filters).await?;

@@ -64,12 +64,7 @@ pub(crate) async fn add(
     visitor: Visitor,
     Form(New { name }): Form<New>,
 ) -> Result<Markup, PageError> {
-    visitor.require(Role::Admin)?;
-    if !visitor.operator.applications.is_empty() {
-        return Err(PageError::Refused(
-            "you see some applications only; one who sees all can create more".into(),
-        ));
-    }
+    visitor.require_of_all(Role::Admin)?;
     let subject = name.clone();
     let name = Name::of(name).map_err(|error| PageError::Refused(format!("the name {error}")))?;
     let made = console

@@ -1,6 +1,7 @@
 //! `GET /console/applications`.
 
 use crate::error::PageError;
+use crate::form::act;
 use crate::page::{Section, page};
 use crate::request::visitor::Visitor;
 use crate::state::Console;
@@ -72,13 +73,8 @@ fn credentials(made: &Made) -> Markup {
 }
 
 fn card(visitor: &Visitor, of: &Application, balance: Option<Price>) -> Markup {
-    let act = |path: &str, words: &str, class: &str| {
-        html! {
-            form method="post" action=(format!("/console/applications/{path}")) {
-                input type="hidden" name="application" value=(of.id);
-                button class=(class) aria-label=(format!("{words}: {}", of.name)) { (words) }
-            }
-        }
+    let act = |does: &str, words: &str| {
+        act(&format!("/console/applications/{does}"), ("application", &of.id), words, &of.name)
     };
     html! {
         section.card {
@@ -96,9 +92,9 @@ fn card(visitor: &Visitor, of: &Application, balance: Option<Price>) -> Markup {
                     (balance_form(of))
                     (limits_form(of))
                     div.row {
-                        (act("rotate", "New secret", ""))
-                        (act("rotate-callback", "New callback key", ""))
-                        (act("revoke", "Revoke", "danger"))
+                        (act("rotate", "New secret"))
+                        (act("rotate-callback", "New callback key"))
+                        (act("revoke", "Revoke"))
                     }
                 }
             }

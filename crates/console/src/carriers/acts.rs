@@ -53,7 +53,7 @@ async fn halt(
     halt: Halt,
     action: &'static str,
 ) -> Result<Redirect, PageError> {
-    visitor.require(Role::Operator)?;
+    visitor.require_of_all(Role::Operator)?;
     let names = console.service.carriers().map(|(name, _)| name).collect();
     let (by, which) = (visitor.operator.name.clone(), Which::Named(carrier.clone()));
     let halted = console
@@ -69,7 +69,7 @@ pub(crate) async fn resume(
     visitor: Visitor,
     Form(Named { carrier }): Form<Named>,
 ) -> Result<Redirect, PageError> {
-    visitor.require(Role::Operator)?;
+    visitor.require_of_all(Role::Operator)?;
     let which = Which::Named(carrier.clone());
     let resumed = console.desk.run(async move |admin| Carriers::new(admin, None).resume(which).await);
     audited::<_, CarrierError>(&console, &visitor, "carrier.resume", &carrier, "", resumed).await?;

@@ -1,6 +1,7 @@
 //! `GET /console/carriers`.
 
 use crate::error::PageError;
+use crate::form::act;
 use crate::page::{Section, page};
 use crate::request::visitor::Visitor;
 use crate::state::Console;
@@ -54,16 +55,14 @@ fn card(visitor: &Visitor, of: &CarrierFigures) -> Markup {
                 }
                 @for (name, value) in &of.figures { dt { (name.replace('_', " ")) } dd { (value) } }
             }
-            @if visitor.is(Role::Operator) { (acts(of)) }
+            @if visitor.is(Role::Operator) && visitor.is_of_all() { (acts(of)) }
         }
     }
 }
 
 fn state(of: &CarrierFigures) -> Markup {
     let (class, words) = match (&of.halt, of.standing.is_up) {
-        (Some(halt), _) if halt.halt == Halt::Paused => ("badge open", "paused"),
-        (Some(_), _) if of.under_way == 0 => ("badge open", "drained"),
-        (Some(_), _) => ("badge open", "draining"),
+        (Some(_), _) => ("badge open", of.state()),
         (None, true) => ("badge good", "up"),
         (None, false) => ("badge bad", "down"),
     };
@@ -78,13 +77,8 @@ const fn capitalised(halt: Halt) -> &'static str {
 }
 
 fn acts(of: &CarrierFigures) -> Markup {
-    let act = |act: &str, words: &str| {
-        html! {
-            form method="post" action=(format!("/console/carriers/{act}")) {
-                input type="hidden" name="carrier" value=(of.name);
-                button aria-label=(format!("{words}: {}", of.name)) { (words) }
-            }
-        }
+    let act = |does: &str, words: &str| {
+        act(&format!("/console/carriers/{does}"), ("carrier", &of.name), words, &of.name)
     };
     html! {
         div.row {

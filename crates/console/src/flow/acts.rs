@@ -2,7 +2,7 @@
 
 use crate::audit::audited;
 use crate::error::PageError;
-use crate::request::visitor::{Visitor, read_id};
+use crate::request::visitor::Visitor;
 use crate::state::Console;
 use axum::Form;
 use axum::extract::{Path, State};
@@ -41,8 +41,7 @@ pub(crate) async fn cancel(
     visitor: Visitor,
     Path(id): Path<String>,
 ) -> Result<Redirect, PageError> {
-    visitor.require(Role::Support)?;
-    let flow = console.service.track_across(&visitor.applications, read_id(&id)?).await?;
+    let flow = visitor.flow(&console, Role::Support, &id).await?;
     let cancel = console.service.cancel(&flow.application, flow.id, Some(visitor.operator.name.clone()));
     audited(&console, &visitor, "flow.cancel", &flow.id.to_string(), "", cancel).await?;
     Ok(back(flow.id, "cancelled"))
@@ -62,8 +61,7 @@ pub(crate) async fn opt_out(
     Path(id): Path<String>,
     Form(OptOut { step }): Form<OptOut>,
 ) -> Result<Redirect, PageError> {
-    visitor.require(Role::Support)?;
-    let flow = console.service.track_across(&visitor.applications, read_id(&id)?).await?;
+    let flow = visitor.flow(&console, Role::Support, &id).await?;
     let step = flow.steps.get(step).ok_or(PageError::NotFound("step"))?;
     let (channel, to) = (step.channel(), step.to().to_owned());
     if !flow::is_e164(&to) {
@@ -80,8 +78,7 @@ pub(crate) async fn resend(
     visitor: Visitor,
     Path(id): Path<String>,
 ) -> Result<Redirect, PageError> {
-    visitor.require(Role::Support)?;
-    let flow = console.service.track_across(&visitor.applications, read_id(&id)?).await?;
+    let flow = visitor.flow(&console, Role::Support, &id).await?;
     let of = Some(flow.id);
     let asked = console.desk.run(async move |admin| replay(admin, of).await);
     audited(&console, &visitor, "callbacks.replay", &flow.id.to_string(), "", asked).await?;

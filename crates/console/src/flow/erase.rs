@@ -3,7 +3,7 @@
 use crate::audit::audited;
 use crate::error::PageError;
 use crate::page::{Section, page};
-use crate::request::visitor::{Visitor, read_id};
+use crate::request::visitor::Visitor;
 use crate::state::Console;
 use axum::Form;
 use axum::extract::{Path, State};
@@ -22,8 +22,7 @@ pub(crate) async fn ask(
     visitor: Visitor,
     Path(id): Path<String>,
 ) -> Result<Markup, PageError> {
-    visitor.require(Role::Admin)?;
-    let flow = console.service.track_across(&visitor.applications, read_id(&id)?).await?;
+    let flow = visitor.flow(&console, Role::Admin, &id).await?;
     let body = html! {
         div.card {
             h1 { "Erase a flow" }
@@ -56,8 +55,7 @@ pub(crate) async fn erase(
     Path(id): Path<String>,
     Form(Confirmed { word }): Form<Confirmed>,
 ) -> Result<Redirect, PageError> {
-    visitor.require(Role::Admin)?;
-    let flow = console.service.track_across(&visitor.applications, read_id(&id)?).await?;
+    let flow = visitor.flow(&console, Role::Admin, &id).await?;
     if word.trim() != WORD {
         return Err(PageError::Refused(format!("nothing was erased: type \"{WORD}\" to confirm")));
     }

@@ -7,7 +7,7 @@ use crate::audit::audited;
 use crate::error::PageError;
 use crate::flows::row::{recipients, status, text};
 use crate::page::{Section, page};
-use crate::request::visitor::{Visitor, read_id};
+use crate::request::visitor::Visitor;
 use crate::state::Console;
 use axum::extract::{Path, Query, State};
 use engine::service::FlowWait;
@@ -37,10 +37,9 @@ pub(crate) async fn get(
     Path(id): Path<String>,
     Query(Asked { done, texts }): Query<Asked>,
 ) -> Result<Markup, PageError> {
-    let id = read_id(&id)?;
-    let flow = console.service.track_across(&visitor.applications, id).await?;
+    let flow = visitor.flow(&console, if texts { Role::Support } else { Role::Viewer }, &id).await?;
+    let id = flow.id;
     if texts {
-        visitor.require(Role::Support)?;
         let seen = async { Ok::<_, PageError>(()) };
         audited(&console, &visitor, "flow.read-texts", &id.to_string(), "", seen).await?;
     }

@@ -38,9 +38,9 @@ pub(crate) async fn find(
     let (matches, understood) = match meaning(&asked.q, country) {
         Meaning::Everything => (console.service.find_across(applications, query, &[]).await?, None),
         Meaning::Number(readings) => {
-            let (matches, words) =
-                by_number(console, applications, query, allowed(visitor, readings)?).await?;
-            (matches, words.map(|words| text(visitor, &words)))
+            let readings = allowed(visitor, readings)?;
+            let ByNumber { matches, words, .. } = by_number(console, applications, query, readings).await?;
+            (matches, Some(text(visitor, &words)))
         }
         Meaning::Id(id) => (by_id(console, applications, &id.to_string()).await?, Some("an id".to_owned())),
         Meaning::Reference(term) => by_reference(console, applications, query, term).await?,
@@ -75,17 +75,19 @@ pub(crate) async fn resolved(
         Meaning::Id(_) => Err(PageError::Refused("this is one flow: its page has it as JSON".to_owned())),
         Meaning::Reference(text) => Ok((query, vec![label(&text)])),
         Meaning::Number(readings) => {
-            let mut narrowed = query.clone();
-            for reading in readings {
-                narrowed = query.clone();
-                narrowed.filters.push(Filter { predicate: reading, negated: false });
-                if console.service.find_across(applications, narrowed.clone(), &[]).await?.total > 0 {
-                    break;
-                }
-            }
-            Ok((narrowed, Vec::new()))
+            let ByNumber { query, .. } = by_number(console, applications, query, readings).await?;
+            Ok((query, Vec::new()))
         }
     }
+}
+
+/// What a number found.
+struct ByNumber {
+    /// The query with the reading that found it.
+    query: Query,
+    matches: Matches,
+    /// That reading in words.
+    words: String,
 }
 
 /// The first reading that finds something, or the last one.
@@ -94,8 +96,9 @@ async fn by_number(
     applications: &[Application],
     query: Query,
     readings: Vec<Predicate>,
-) -> Result<(Matches, Option<String>), PageError> {
-    let mut found = (Matches { total: 0, ids: Vec::new() }, None);
+) -> Result<ByNumber, PageError> {
+    let none = Matches { total: 0, ids: Vec::new() };
+    let mut found = ByNumber { query: query.clone(), matches: none, words: String::new() };
     for reading in readings {
         let words = match &reading {
             Predicate::To(TextOperator::Is, number) => format!("the number {number}"),
@@ -106,8 +109,9 @@ async fn by_number(
         };
         let mut query = query.clone();
         query.filters.push(Filter { predicate: reading, negated: false });
-        found = (console.service.find_across(applications, query, &[]).await?, Some(words));
-        if found.0.total > 0 {
+        let matches = console.service.find_across(applications, query.clone(), &[]).await?;
+        found = ByNumber { query, matches, words };
+        if found.matches.total > 0 {
             break;
         }
     }

@@ -4,13 +4,14 @@ use super::find::{Found, find};
 use super::query::{ListQuery, SIZE};
 use super::row::row;
 use crate::error::PageError;
+use crate::form::{channels, choice, which_application};
 use crate::page::{Section, page};
 use crate::request::visitor::Visitor;
 use crate::state::Console;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use engine::service::ACROSS_MAX;
-use flow::{Channel, FlowStatus};
+use flow::FlowStatus;
 use maud::{Markup, html};
 use std::sync::Arc;
 
@@ -28,7 +29,10 @@ pub(crate) async fn get(
     let body = html! {
         h1 { "Flows" }
         (form(&visitor, &asked))
-        div #list hx-get=(asked.address()) hx-trigger="refresh" hx-select="#list" hx-swap="outerHTML" {
+        // What was searched for stands still: it may cost much to look for it every few seconds.
+        @let is_live = asked.q.is_empty();
+        div #list hx-get=[is_live.then(|| asked.address())] hx-trigger=[is_live.then_some("refresh")]
+            hx-select="#list" hx-swap="outerHTML" {
             (list(&visitor, &asked, &found))
         }
     };
@@ -36,8 +40,7 @@ pub(crate) async fn get(
 }
 
 fn form(visitor: &Visitor, asked: &ListQuery) -> Markup {
-    let channels: Vec<&str> = Channel::ALL.iter().map(|channel| channel.name()).collect();
-    let statuses = FlowStatus::ALL.map(FlowStatus::name);
+    let statuses = FlowStatus::ALL.map(|status| (status.name(), status.name()));
     html! {
         form.card method="get" action="/console/flows" role="search" {
             div.row {
@@ -51,36 +54,12 @@ fn form(visitor: &Visitor, asked: &ListQuery) -> Markup {
             details open[asked.is_filtered()] {
                 summary { "More conditions" }
                 div.row {
-                    @if visitor.applications.len() > 1 {
-                        div {
-                            label for="application" { "Application" }
-                            select #application name="application" {
-                                option value="" { "all" }
-                                @for of in &visitor.applications {
-                                    option value=(of.id) selected[of.id == asked.application] { (of.name) }
-                                }
-                            }
-                        }
-                    }
-                    (choice("status", "Status", &asked.status, &statuses))
-                    (choice("channel", "A step over", &asked.channel, &channels))
-                    (choice("ended_by", "Ended by", &asked.ended_by, &channels))
+                    (which_application(visitor, &asked.application))
+                    (choice("status", "Status", &asked.status, Some("any"), statuses))
+                    (channels("channel", "A step over", &asked.channel, Some("any")))
+                    (channels("ended_by", "Ended by", &asked.ended_by, Some("any")))
                     (time("from", "Accepted from", &asked.from))
                     (time("until", "until before", &asked.until))
-                }
-            }
-        }
-    }
-}
-
-fn choice(name: &str, label: &str, chosen: &str, all: &[&str]) -> Markup {
-    html! {
-        div {
-            label for=(name) { (label) }
-            select id=(name) name=(name) {
-                option value="" { "any" }
-                @for value in all {
-                    option value=(value) selected[chosen.eq_ignore_ascii_case(value)] { (value) }
                 }
             }
         }

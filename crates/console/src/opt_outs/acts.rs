@@ -1,7 +1,7 @@
 //! Changes the list of opt-outs. The audit has no full numbers.
 
 use super::import;
-use super::list::{Asked, number};
+use super::list::{Asked, Done, number};
 use crate::audit::audited;
 use crate::error::PageError;
 use crate::request::visitor::Visitor;
@@ -50,8 +50,7 @@ pub(crate) async fn add(
     let detail = format!("{number} from {channel}");
     audited::<_, OptOutError>(&console, &visitor, "recipient.opt-out", &application.id, &detail, added)
         .await?;
-    let done = format!("{number} gets nothing more over {channel}.");
-    Ok(Redirect::to(&Asked::after_doing(&application.id, channel, &done)))
+    Ok(Redirect::to(&Asked::after_one(&application.id, channel, number, Done::Added)))
 }
 
 /// Lets a number be written to again.
@@ -68,8 +67,7 @@ pub(crate) async fn remove(
     let detail = format!("{} from {channel}", list.number);
     audited::<_, OptOutError>(&console, &visitor, "recipient.opt-in", &application.id, &detail, removed)
         .await?;
-    let done = format!("{} can be written to over {channel} again.", list.number);
-    Ok(Redirect::to(&Asked::after_doing(&application.id, channel, &done)))
+    Ok(Redirect::to(&Asked::after_one(&application.id, channel, list.number.clone(), Done::Removed)))
 }
 
 /// Opts out all numbers of a pasted list, or none if a line is wrong.
@@ -94,6 +92,5 @@ pub(crate) async fn import(
     };
     let detail = format!("a list from {channel}");
     let count = audited(&console, &visitor, "recipient.opt-out", &application.id, &detail, imported).await?;
-    let done = format!("{count} numbers get nothing more over {channel}.");
-    Ok(Redirect::to(&Asked::after_doing(&application.id, channel, &done)))
+    Ok(Redirect::to(&Asked::after_import(&application.id, channel, count)))
 }

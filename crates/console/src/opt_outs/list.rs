@@ -1,12 +1,13 @@
 //! `GET /console/opt-outs`.
 
 use crate::error::PageError;
+use crate::form::{applications, channels};
 use crate::page::{Section, page};
 use crate::request::visitor::Visitor;
 use crate::state::Console;
 use axum::extract::{Query, State};
 use engine::administration::{OptOutError, OptOuts};
-use flow::Channel;
+use flow::{Channel, is_e164};
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -28,8 +29,21 @@ pub(crate) struct Asked {
     /// The page begins behind this number.
     #[serde(skip_serializing_if = "String::is_empty")]
     after: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    done: String,
+    /// What was just done, for a notice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    done: Option<Done>,
+    /// To how many numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<usize>,
+}
+
+/// What is done to a list.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Done {
+    Added,
+    Removed,
+    Imported,
 }
 
 impl Asked {
@@ -44,12 +58,33 @@ impl Asked {
         application.zip(channel).ok_or(PageError::NotFound("list"))
     }
 
-    /// The address of a list, with what was just done.
-    pub(super) fn after_doing(application: &str, channel: Channel, done: &str) -> String {
+    /// The address of the list where a number was added or removed.
+    pub(super) fn after_one(application: &str, channel: Channel, number: String, done: Done) -> String {
+        Asked { number, done: Some(done), ..Asked::of(application, channel) }.address()
+    }
+
+    /// The address of the list after an import of so many numbers.
+    pub(super) fn after_import(application: &str, channel: Channel, count: usize) -> String {
+        Asked { done: Some(Done::Imported), count: Some(count), ..Asked::of(application, channel) }.address()
+    }
+
+    fn of(application: &str, channel: Channel) -> Asked {
         let channel = channel.name().to_owned();
-        let asked =
-            Asked { application: application.to_owned(), channel, done: done.to_owned(), ..Asked::default() };
-        format!("/console/opt-outs?{}", serde_urlencoded::to_string(asked).unwrap_or_default())
+        Asked { application: application.to_owned(), channel, ..Asked::default() }
+    }
+
+    fn address(&self) -> String {
+        format!("/console/opt-outs?{}", serde_urlencoded::to_string(self).unwrap_or_default())
+    }
+
+    /// What was just done, in words of ours alone: anybody can make an address.
+    fn notice(&self, channel: Channel) -> Option<String> {
+        let number = Some(&*self.number).filter(|number| is_e164(number));
+        match self.done? {
+            Done::Added => Some(format!("{} gets nothing more over {channel}.", number?)),
+            Done::Removed => Some(format!("{} can be written to over {channel} again.", number?)),
+            Done::Imported => Some(format!("{} numbers get nothing more over {channel}.", self.count?)),
+        }
     }
 }
 
@@ -83,13 +118,13 @@ pub(crate) async fn get(
     }
     let (application, channel) = asked.list(&visitor)?;
     let found = find(&console, application, channel, &asked).await?;
-    let older = found.last().filter(|_| found.len() == SIZE).map(|last| {
-        let next = Asked { after: last.recipient.clone(), done: String::new(), ..asked.clone() };
-        format!("/console/opt-outs?{}", serde_urlencoded::to_string(next).unwrap_or_default())
-    });
+    let older = found
+        .last()
+        .filter(|_| found.len() == SIZE)
+        .map(|last| Asked { after: last.recipient.clone(), ..Asked::of(&application.id, channel) }.address());
     let body = html! {
         h1 { "Opt-outs" }
-        @if !asked.done.is_empty() { div.notice.good role="status" { (asked.done) } }
+        @if let Some(notice) = asked.notice(channel) { div.notice.good role="status" { (notice) } }
         (choose(&visitor, application, channel, &asked))
         (add(application, channel))
         @if found.is_empty() {
@@ -143,20 +178,8 @@ async fn find(
 fn choose(visitor: &Visitor, application: &Application, channel: Channel, asked: &Asked) -> Markup {
     html! {
         form.card.row method="get" {
-            div {
-                label for="application" { "Application" }
-                select #application name="application" {
-                    @for of in &visitor.applications {
-                        option value=(of.id) selected[of.id == application.id] { (of.name) }
-                    }
-                }
-            }
-            div {
-                label for="channel" { "Channel" }
-                select #channel name="channel" {
-                    @for of in Channel::ALL { option value=(of.name()) selected[of == channel] { (of) } }
-                }
-            }
+            (applications(visitor, "Application", &application.id, None))
+            (channels("channel", "Channel", channel.name(), None))
             div.grow {
                 label for="number" { "Number" }
                 input #number type="search" name="number" value=(asked.number) maxlength="40" autocomplete="off";

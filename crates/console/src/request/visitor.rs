@@ -10,6 +10,7 @@ use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use engine::administration::sessions;
 use engine::clock::now_ms;
+use flow::Flow;
 use std::sync::Arc;
 use store::{Application, Operator, Role};
 use uuid::Uuid;
@@ -44,6 +45,29 @@ impl Visitor {
     /// Whether they see numbers and texts of messages.
     pub(crate) fn sees_all(&self) -> bool {
         self.is(Role::Support)
+    }
+
+    /// The flow with an id, as pages' addresses have it, if the role is enough and they see it.
+    ///
+    /// # Errors
+    /// [`PageError::Forbidden`], [`PageError::NotFound`], [`PageError::Store`].
+    pub(crate) async fn flow(&self, console: &Console, role: Role, id: &str) -> Result<Flow, PageError> {
+        self.require(role)?;
+        Ok(console.service.track_across(&self.applications, read_id(id)?).await?)
+    }
+
+    /// Refuses those who do not see all applications, for what concerns the whole installation.
+    ///
+    /// # Errors
+    /// [`PageError::Forbidden`].
+    pub(crate) fn require_of_all(&self, role: Role) -> Result<(), PageError> {
+        self.require(role)?;
+        if self.is_of_all() { Ok(()) } else { Err(PageError::Forbidden) }
+    }
+
+    /// Whether they see all applications, those to come as well.
+    pub(crate) fn is_of_all(&self) -> bool {
+        self.operator.applications.is_empty()
     }
 
     /// The application with an id, if they see it.
@@ -97,6 +121,6 @@ fn cookie_name(console: &Console) -> &'static str {
 }
 
 /// An id as pages' addresses have it.
-pub(crate) fn read_id(text: &str) -> Result<Uuid, PageError> {
+fn read_id(text: &str) -> Result<Uuid, PageError> {
     Uuid::try_parse(text).map_err(|_| PageError::NotFound("flow"))
 }

@@ -15,6 +15,10 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use std::sync::Arc;
 
+/// Tries of one address to sign in, a second: whatever names it gives, it takes no more than a part of a
+/// core.
+const SIGN_INS_PER_SECOND: u32 = 5;
+
 /// Where a visitor wanted to go.
 #[derive(Default, Deserialize)]
 pub(super) struct Then {
@@ -79,6 +83,9 @@ pub(super) async fn sign_in(
     cookies: CookieJar,
     Form(Credentials { name, password, then }): Form<Credentials>,
 ) -> Result<Result<(CookieJar, Redirect), Markup>, PageError> {
+    if let Some(Err(_)) = address.map(|address| console.sign_ins.take(address, SIGN_INS_PER_SECOND)) {
+        return Err(PageError::Wait { seconds: 1 });
+    }
     let guesser = console.failures.guesser(address, &name.to_ascii_lowercase());
     let wait_ms = console.failures.wait_ms(guesser, now_ms());
     if wait_ms > 0 {

@@ -56,7 +56,7 @@ pub(crate) async fn add(
     visitor: Visitor,
     Form(Added { name, role, application }): Form<Added>,
 ) -> Result<Markup, PageError> {
-    visitor.require(Role::Admin)?;
+    visitor.require_of_all(Role::Admin)?;
     let name = OperatorName::of(name.trim());
     let name = name.map_err(|error| PageError::Refused(format!("the name {error}")))?;
     let applications = if application.is_empty() { Vec::new() } else { vec![application] };
@@ -72,7 +72,7 @@ pub(crate) async fn link(
     visitor: Visitor,
     Form(Named { name }): Form<Named>,
 ) -> Result<Markup, PageError> {
-    visitor.require(Role::Admin)?;
+    visitor.require_of_all(Role::Admin)?;
     let by = visitor.operator.name.clone();
     let made: Invitation =
         console.desk.run(async move |admin| operators::invite(admin, &by, &name, now_ms()).await).await?;
@@ -133,7 +133,7 @@ async fn change(
 
 /// An admin stays one: nobody locks the last one out by mistake.
 fn not_self(visitor: &Visitor, name: &str) -> Result<(), PageError> {
-    visitor.require(Role::Admin)?;
+    visitor.require_of_all(Role::Admin)?;
     let is_own = visitor.operator.name == name;
     if is_own {
         Err(PageError::Refused("you can't do this to yourself; ask another admin".into()))

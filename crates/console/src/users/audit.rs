@@ -32,7 +32,7 @@ pub(crate) async fn get(
     visitor: Visitor,
     Query(asked): Query<Asked>,
 ) -> Result<Markup, PageError> {
-    visitor.require(Role::Admin)?;
+    visitor.require_of_all(Role::Admin)?;
     let given = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let query = AuditQuery {
         before: asked.before,

@@ -1,6 +1,7 @@
 //! `GET /console/users`.
 
 use crate::error::PageError;
+use crate::form::{act, applications, choice};
 use crate::page::{Section, page};
 use crate::request::visitor::Visitor;
 use crate::state::Console;
@@ -13,7 +14,7 @@ use store::{Operator, Role};
 
 /// Lists the people, with what can be done for each.
 pub(crate) async fn get(State(console): State<Arc<Console>>, visitor: Visitor) -> Result<Markup, PageError> {
-    visitor.require(Role::Admin)?;
+    visitor.require_of_all(Role::Admin)?;
     shown(&console, &visitor, None).await
 }
 
@@ -55,14 +56,8 @@ fn add(visitor: &Visitor) -> Markup {
             h2 { "Add somebody" }
             div.row {
                 div { label for="name" { "Name" } input #name name="name" required maxlength="64" autocomplete="off"; }
-                div { label for="role" { "Role" } (roles("role", Role::Viewer)) }
-                div {
-                    label for="application" { "Sees" }
-                    select #application name="application" {
-                        option value="" { "all applications" }
-                        @for of in &visitor.applications { option value=(of.id) { (of.name) } }
-                    }
-                }
+                (choice("role", "Role", Role::Viewer.name(), None, Role::ALL.map(|role| (role.name(), role.name()))))
+                (applications(visitor, "Sees", "", Some("all applications")))
                 button.main { "Add" }
             }
             p.soft {
@@ -74,23 +69,9 @@ fn add(visitor: &Visitor) -> Markup {
     }
 }
 
-fn roles(id: &str, chosen: Role) -> Markup {
-    html! {
-        select id=(id) name="role" {
-            @for role in Role::ALL { option value=(role.name()) selected[role == chosen] { (role.name()) } }
-        }
-    }
-}
-
 fn row(visitor: &Visitor, of: &Operator) -> Markup {
-    let act = |act: &str, words: &str| {
-        html! {
-            form method="post" action=(format!("/console/users/{act}")) {
-                input type="hidden" name="name" value=(of.name);
-                button aria-label=(format!("{words}: {}", of.name)) { (words) }
-            }
-        }
-    };
+    let act =
+        |does: &str, words: &str| act(&format!("/console/users/{does}"), ("name", &of.name), words, &of.name);
     let role_id = format!("role-{}", of.name);
     let names = of.applications.iter().map(|id| visitor.application(id).map_or(&**id, |of| &*of.name));
     let sees = names.collect::<Vec<_>>().join(", ");
@@ -108,7 +89,11 @@ fn row(visitor: &Visitor, of: &Operator) -> Markup {
                     form.row method="post" action="/console/users/role" {
                         input type="hidden" name="name" value=(of.name);
                         label for=(role_id) { span.soft { "Role" } }
-                        (roles(&role_id, of.role))
+                        select id=(role_id) name="role" {
+                            @for role in Role::ALL {
+                                option value=(role.name()) selected[role == of.role] { (role.name()) }
+                            }
+                        }
                         button aria-label=(format!("Change the role: {}", of.name)) { "Change" }
                     }
                 }

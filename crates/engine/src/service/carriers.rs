@@ -7,7 +7,7 @@ use crate::managed_carrier::{ManagedCarrier, Standing};
 use crate::owed_work::OwedWork;
 use flow::Channel;
 use std::num::NonZeroU32;
-use store::HaltedCarrier;
+use store::{Halt, HaltedCarrier};
 
 /// How a carrier is. Times are Unix milliseconds.
 #[derive(Clone, PartialEq, Debug)]
@@ -41,6 +41,15 @@ pub struct CarrierFigures {
 }
 
 impl CarrierFigures {
+    /// What operators want of it, in a word: `running`, `paused`, `draining`, or `drained`.
+    pub fn state(&self) -> &'static str {
+        match &self.halt {
+            None => "running",
+            Some(halted) if halted.halt == Halt::Draining && self.under_way == 0 => "drained",
+            Some(halted) => halted.halt.name(),
+        }
+    }
+
     fn of(carrier: &ManagedCarrier, owed: &[OwedWork], now_ms: i64) -> CarrierFigures {
         let name = &carrier.config.name;
         let waiting = || owed.iter().filter(|owed| owed.carrier.as_ref() == Some(name));

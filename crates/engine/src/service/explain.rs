@@ -1,7 +1,8 @@
 //! Says which carriers are tried for a message, by the configuration.
 
 use super::core::Service;
-use flow::{Channel, Content, Step, Ttl};
+use crate::routing::example_step;
+use flow::Channel;
 
 /// Which carriers are tried for a message.
 #[derive(Debug)]
@@ -26,9 +27,7 @@ impl Service {
         to: String,
         label: Option<String>,
     ) -> Explained {
-        let country = wire::country(&to);
-        let content = Content::empty(channel, from, to, label);
-        let step = Step { order: 1, failover_on: vec![], ttl: Ttl::minutes(1), content, country };
+        let step = example_step(channel, from, to, label);
         let routes = &self.engine.routes;
         let explanation = routes.explain(&step, application);
         Explained {
