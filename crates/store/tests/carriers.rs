@@ -162,7 +162,8 @@ async fn a_database_of_before_is_taken_up_with_its_early_receipts() {
             "DROP TABLE reused_refs; DROP TABLE unanswered; DROP TABLE unmatched; DROP TABLE inbound;
              DROP TABLE inbound_segments; DROP INDEX early_recipient; ALTER TABLE early DROP COLUMN recipient;
              CREATE INDEX flows_closed ON flows (created_ms) WHERE owes = 0;
-             DROP TABLE statistics; DROP TABLE statistics_keys; DROP TABLE halted_carriers;
+             DROP TABLE statistics; DROP TABLE statistics_keys; DROP TABLE statistics_days;
+             DROP TABLE halted_carriers;
              DROP TABLE operators; DROP TABLE operator_links; DROP TABLE sessions; DROP TABLE audit;
              ALTER TABLE installation DROP COLUMN statistics_owed;
              PRAGMA user_version = 5;",

@@ -1,7 +1,7 @@
 //! A server as a process of its own, and a client that is light enough to measure it with.
 
 use crate::core_time::CoreTime;
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -141,6 +141,16 @@ impl Server {
     /// Creates an application: its credentials as `Authorization: Basic` has them, and a token of it.
     pub fn login(&self) -> anyhow::Result<(String, String)> {
         login(&self.program, &self.data, &self.address)
+    }
+
+    /// Runs a command of the program on the server's data; returns what it prints.
+    ///
+    /// # Errors
+    /// When it fails, with what it says.
+    pub fn command(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let output = Command::new(&self.program).args(arguments).arg("--data").arg(&self.data).output()?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     /// Resident memory, KiB.
@@ -316,7 +326,7 @@ impl Client {
     }
 
     /// A header of the last answer.
-    fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(':'));
         lines.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }

@@ -9,6 +9,7 @@ mod check_presets;
 mod clients;
 mod command;
 mod console;
+mod console_pages;
 mod core_time;
 mod crash;
 mod dependencies;

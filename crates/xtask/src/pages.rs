@@ -1,6 +1,7 @@
 //! `cargo xtask bench pages`: whole searches over HTTP, with the documents of a page, while flows are
 //! accepted.
 
+use crate::console_pages::Operator;
 use crate::drive::{drive, pace, percentile};
 use crate::load::{Client, Server, open_flows, post};
 use crate::traffic::{config, sms_body};
@@ -46,6 +47,10 @@ fn search(token: &str, i: usize, flows: usize, size: usize) -> Vec<u8> {
     };
     let page = i * 7919 % (matches / size).max(1);
     post(&format!("/failover/tracking?size={size}&page={page}"), token, &filters.to_string())
+}
+
+fn row(name: &str, latencies: &[u64]) {
+    println!("{name:<60}{:>12.2}{:>12.2}", percentile(latencies, 50.0), percentile(latencies, 99.0));
 }
 
 impl Pages {
@@ -100,9 +105,6 @@ impl Pages {
         self.fill(&server, &token, &count)?;
 
         println!("\none connection, nothing beside it, 2000 requests each{:>19}{:>12}", "p50 ms", "p99 ms");
-        let row = |name: &str, latencies: &[u64]| {
-            println!("{name:<60}{:>12.2}{:>12.2}", percentile(latencies, 50.0), percentile(latencies, 99.0));
-        };
         let mut client = Client::connect(&server.address)?;
         let live = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n".to_vec();
         let none = post(
@@ -122,6 +124,15 @@ impl Pages {
         for (name, requests) in &kinds {
             row(name, &drive(&server.address, 1, requests)?.latencies_us);
         }
+        let operator = Operator::sign_in(&server)?;
+        let found = serde_json::from_slice(client.exchange(&search(&token, 0, self.flows, 1000))?)?;
+        let console = [
+            ("the console's list of flows", operator.lists(2000)),
+            ("the console's page of a flow", operator.flows(&found, 2000)?),
+        ];
+        for (name, requests) in &console {
+            row(name, &drive(&server.address, 1, requests)?.latencies_us);
+        }
         for (size, count) in [(20, 2000), (1000, 200)] {
             println!("\nof which, in pages of {size}, as the server tells (Server-Timing)");
             let mut parts: BTreeMap<String, Vec<u64>> = BTreeMap::new();
@@ -137,18 +148,24 @@ impl Pages {
             }
         }
 
+        self.both(&server, &token)?;
+        server.stop()
+    }
+
+    /// Searches and sends at their rates at the same time.
+    fn both(&self, server: &Server, token: &str) -> anyhow::Result<()> {
         let pace_both = |rate: usize, request: &(dyn Fn(usize) -> Vec<u8> + Sync)| {
             pace(&server.address, 16, rate as f64, rate * self.seconds, request)
         };
         let (searched, accepted) = std::thread::scope(|scope| {
-            let send = |i| post("/failover", &token, &sms_body(i));
+            let send = |i| post("/failover", token, &sms_body(i));
             let accepted = scope.spawn(move || pace_both(self.accepted, &send));
-            let searched = pace_both(self.searches, &|i| search(&token, i, self.flows, 20));
+            let searched = pace_both(self.searches, &|i| search(token, i, self.flows, 20));
             (searched, accepted.join().expect("no panic"))
         });
         println!("\nat the same time, for {} s{:>47}{:>12}", self.seconds, "p50 ms", "p99 ms");
         row(&format!("{} searches a second, pages of 20", self.searches), &searched?);
         row(&format!("{} flows accepted a second", self.accepted), &accepted?);
-        server.stop()
+        Ok(())
     }
 }

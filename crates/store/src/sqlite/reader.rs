@@ -16,7 +16,7 @@ use crate::names::Names;
 use crate::position::Position;
 use crate::reader::Reader;
 use crate::sealing::Keyring;
-use crate::statistics::{StatisticsQuery, StatisticsSums};
+use crate::statistics::{Answered, StatisticsQuery, StatisticsSums};
 use crate::suppression::Suppression;
 use crate::wanted::{Blind, SuppressionOf};
 use async_trait::async_trait;
@@ -41,13 +41,15 @@ pub struct SqliteReader {
     keys: Keyring,
     idle: Arc<Mutex<Vec<Connection>>>,
     threads: Threads,
+    /// What statistics were asked before.
+    answered: Arc<Mutex<Answered>>,
     /// This life of the process.
     writer: i64,
 }
 
 impl SqliteReader {
     pub(super) fn new(path: PathBuf, keys: Keyring, threads: Threads, writer: i64) -> SqliteReader {
-        SqliteReader { path, keys, idle: Arc::default(), threads, writer }
+        SqliteReader { path, keys, idle: Arc::default(), threads, answered: Arc::default(), writer }
     }
 
     /// A number of the feed as a position of this life of the process.
@@ -282,7 +284,8 @@ impl Reader for SqliteReader {
     }
 
     async fn statistics(&self, query: StatisticsQuery) -> Result<Option<StatisticsSums>> {
-        self.read(move |connection| statistics_query::sums(connection, &query)).await
+        let answered = Arc::clone(&self.answered);
+        self.read(move |connection| statistics_query::sums(connection, &answered, &query)).await
     }
 
     async fn halted_carriers(&self) -> Result<Vec<HaltedCarrier>> {

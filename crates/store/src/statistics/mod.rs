@@ -3,8 +3,10 @@
 //!
 //! A [`Document`] has the sums of a span: a quarter of an hour, an hour or a day (UTC). Each commit changes
 //! the documents of all three, so that any range is the sum of few of them (`pieces.rs`). Each node has
-//! documents of its own, which are summed when they are read: so nodes never wait for each other.
+//! documents of its own, which are summed when they are read: so nodes never wait for each other. What was
+//! summed up for a question is kept until a day of it changes (`answered.rs`).
 
+mod answered;
 mod document;
 mod keys;
 mod pieces;
@@ -12,8 +14,9 @@ mod query;
 mod span;
 mod sums;
 
+pub(crate) use answered::{Answered, Versions};
 pub(crate) use document::Document;
 pub(crate) use keys::Keys;
 pub use query::{RebuiltStatistics, Statistics, StatisticsQuery, StatisticsRow, StatisticsSums};
 pub(crate) use span::Span;
-pub(crate) use sums::Sums;
+pub(crate) use sums::{PeriodSums, Sums, answer};
