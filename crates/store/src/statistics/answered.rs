@@ -34,10 +34,14 @@ impl Versions {
     }
 }
 
+/// Periods of a question, each with the versions of its days.
+type Periods = HashMap<(Quarter, Quarter), (i64, Arc<PeriodSums>)>;
+
 /// Periods that were summed up, as long as their days did not change.
 #[derive(Debug, Default)]
 pub(crate) struct Answered {
-    by_question: HashMap<(String, Vec<Dimension>), HashMap<(Quarter, Quarter), (i64, Arc<PeriodSums>)>>,
+    /// By application and what it groups by.
+    by_question: HashMap<(String, Vec<Dimension>), Periods>,
     kept: usize,
 }
 
