@@ -230,6 +230,7 @@ impl From<AcceptError> for ApiError {
     fn from(error: AcceptError) -> ApiError {
         match error {
             AcceptError::Broken(broken) => ApiError::Invalid(broken),
+            AcceptError::Revoked => ApiError::Unauthorized("the application was revoked"),
             AcceptError::Forbidden(channel) => ApiError::Forbidden(Sends::channel(channel).role()),
             AcceptError::Store(error) => error.into(),
         }

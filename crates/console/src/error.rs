@@ -1,7 +1,8 @@
 //! Why a page is not shown, as a page.
 
 use crate::assets::{ICON, STYLE};
-use axum::http::StatusCode;
+use axum::body::to_bytes;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use engine::administration::ReplayError;
 use engine::service::{CancelError, FindError, StatisticsError, TrackError};
@@ -26,6 +27,9 @@ pub(crate) enum PageError {
     /// There is nothing here, or nothing that the visitor may see.
     #[error("there is no such {0}, or it is not yours to see")]
     NotFound(&'static str),
+    /// The link has no use any more.
+    #[error("this link was used, or its time is over: ask an admin for a new one")]
+    Used,
     /// What was typed can't be taken.
     #[error("{0}")]
     Refused(String),
@@ -48,7 +52,7 @@ impl PageError {
         match self {
             PageError::SignIn { .. } => StatusCode::SEE_OTHER,
             PageError::Forbidden | PageError::OtherSite => StatusCode::FORBIDDEN,
-            PageError::NotFound(_) => StatusCode::NOT_FOUND,
+            PageError::NotFound(_) | PageError::Used => StatusCode::NOT_FOUND,
             PageError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             PageError::Wait { .. } => StatusCode::TOO_MANY_REQUESTS,
             PageError::Overdue | PageError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -117,30 +121,54 @@ impl IntoResponse for PageError {
         if let PageError::Store(error) = &self {
             tracing::debug!(%error, "the store failed a page");
         }
-        let status = self.status();
-        let page = html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    title { (status.canonical_reason().unwrap_or("Not done")) " · Switchback" }
-                    link rel="icon" href=(ICON.path());
-                    link rel="stylesheet" href=(STYLE.path());
-                }
-                body {
-                    main.narrow {
-                        div.card {
-                            h1 { (status.canonical_reason().unwrap_or("Not done")) }
-                            p role="alert" { (capitalised(&self.to_string())) "." }
-                            p { a href="/console/flows" { "To the flows" } }
-                        }
+        page(self.status(), &self.to_string())
+    }
+}
+
+/// Octets of an answer that is no page and whose words are shown.
+const WORDS_MAX: usize = 1000;
+
+/// Makes a page of an error that is none yet, such as what a form or an address can't be read for.
+pub(crate) async fn as_page(response: Response) -> Response {
+    let status = response.status();
+    let is_page =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind != "text/plain; charset=utf-8");
+    if is_page || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let words = to_bytes(response.into_body(), WORDS_MAX).await.unwrap_or_default();
+    let words = String::from_utf8_lossy(&words);
+    let words = if words.is_empty() {
+        "this page can't be asked for in this way"
+    } else {
+        words.trim_end_matches('.')
+    };
+    page(status, words)
+}
+
+fn page(status: StatusCode, words: &str) -> Response {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (status.canonical_reason().unwrap_or("Not done")) " · Switchback" }
+                link rel="icon" href=(ICON.path());
+                link rel="stylesheet" href=(STYLE.path());
+            }
+            body {
+                main.narrow {
+                    div.card {
+                        h1 { (status.canonical_reason().unwrap_or("Not done")) }
+                        p role="alert" { (capitalised(words)) "." }
+                        p { a href="/console/flows" { "To the flows" } }
                     }
                 }
             }
-        };
-        (status, page).into_response()
-    }
+        }
+    };
+    (status, page).into_response()
 }
 
 /// A text with its first letter in upper case.

@@ -1,5 +1,6 @@
 //! The routes of the console.
 
+use crate::error::{self, PageError};
 use crate::request::own_site;
 use crate::state::Console;
 use crate::{
@@ -7,10 +8,11 @@ use crate::{
     try_it, users,
 };
 use axum::Router;
-use axum::http::{HeaderValue, header};
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
-use axum::response::{Redirect, Response};
-use axum::routing::{get, post};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{any, get, post};
 use std::sync::Arc;
 
 /// What a page may load and where its forms may go: our own files and pages alone, in nobody's frame.
@@ -23,6 +25,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 pub fn router(console: Arc<Console>) -> Router {
     let pages = Router::new()
         .route("/console", get(async || Redirect::to("/console/flows")))
+        .route("/console/", get(async || Redirect::to("/console/flows")))
         .route("/console/flows", get(flows::list::get))
         .route("/console/flows/{id}", get(flow::show::get))
         .route("/console/flows/{id}/cancel", post(flow::acts::cancel))
@@ -63,13 +66,23 @@ pub fn router(console: Arc<Console>) -> Router {
         .route("/console/assets/{name}", get(assets::get))
         .merge(sign_in::router())
         .merge(pages)
-        .layer((from_fn(own_site::require), from_fn(with_policy)))
+        .route("/console/{*path}", any(async || PageError::NotFound("page")))
+        .layer((from_fn(for_browsers), from_fn(own_site::require)))
         .with_state(console)
 }
 
-/// Adds what browsers have to know of every page.
-async fn with_policy(request: axum::extract::Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
+/// Adds what browsers have to know of every page, and makes pages of errors that are none.
+async fn for_browsers(request: Request, next: Next) -> Response {
+    let is_part = request.headers().contains_key("hx-request");
+    let mut response = error::as_page(next.run(request).await).await;
+    // A part of a page can't become the page for signing in: the script leads there instead.
+    if is_part && let Some(location) = response.headers().get(header::LOCATION).cloned() {
+        response = (StatusCode::UNAUTHORIZED, [("hx-redirect", location)]).into_response();
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY);
+    // Our own pages are told where a visitor comes from. With a stricter policy browsers would say "null" of
+    // our own forms, which then could not be told from those of other sites (Fetch, append a request Origin).
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
 }

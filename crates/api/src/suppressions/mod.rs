@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::{get, put};
 use axum::{Json, Router};
+use engine::administration::REASON_MAX;
 use flow::{Channel, Rule, read_number};
 use std::sync::Arc;
 use store::Suppression;
@@ -27,8 +28,6 @@ pub(crate) fn router() -> Router<Arc<Api>> {
 
 /// Most of a page.
 const SIZE_MAX: usize = 1000;
-/// Longest reason, in characters.
-const REASON_MAX: usize = 200;
 
 fn channel(name: &str) -> Result<Channel, ApiError> {
     let rule = || ApiError::field("channel", Rule::Choice, format!("must be {}", one_of_channels()));

@@ -1,4 +1,4 @@
-//! Pauses, drains and resumes carriers. A running server follows within a second.
+//! Pauses, drains and resumes carriers. This server follows at once.
 
 use crate::audit::audited;
 use crate::error::PageError;
@@ -60,6 +60,7 @@ async fn halt(
         .desk
         .run(async move |admin| Carriers::new(admin, Some(names)).halt(which, halt, &by, now_ms()).await);
     audited::<_, CarrierError>(console, visitor, action, &carrier, "", halted).await?;
+    console.service.read_halts().await?;
     Ok(Redirect::to("/console/carriers"))
 }
 
@@ -71,7 +72,14 @@ pub(crate) async fn resume(
 ) -> Result<Redirect, PageError> {
     visitor.require_of_all(Role::Operator)?;
     let which = Which::Named(carrier.clone());
-    let resumed = console.desk.run(async move |admin| Carriers::new(admin, None).resume(which).await);
+    let resumed = async {
+        match console.desk.run(async move |admin| Carriers::new(admin, None).resume(which).await).await {
+            // Somebody else was quicker.
+            Err(CarrierError::Running(_)) => Ok(()),
+            resumed => resumed.map(drop),
+        }
+    };
     audited::<_, CarrierError>(&console, &visitor, "carrier.resume", &carrier, "", resumed).await?;
+    console.service.read_halts().await?;
     Ok(Redirect::to("/console/carriers"))
 }

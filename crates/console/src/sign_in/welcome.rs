@@ -34,7 +34,7 @@ pub(super) async fn ask(
     let asked = code.clone();
     let link = console.desk.run(async move |admin| links::find(admin, &asked, now_ms()).await).await?;
     match link.map(|link| (link.purpose, link.operator)) {
-        None => Err(PageError::NotFound("link (it was used, or its time is over)")),
+        None => Err(PageError::Used),
         Some((LinkPurpose::Password, operator)) => Ok(form(&operator, &code, None).into_response()),
         Some((LinkPurpose::SignIn, _)) => {
             if !address.is_some_and(|address: IpAddr| address.is_loopback()) {

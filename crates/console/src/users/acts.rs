@@ -2,6 +2,7 @@
 
 use super::list::shown;
 use crate::error::PageError;
+use crate::request::site::Site;
 use crate::request::visitor::Visitor;
 use crate::state::Console;
 use axum::Form;
@@ -54,6 +55,7 @@ fn read_role(name: &str) -> Result<Role, PageError> {
 pub(crate) async fn add(
     State(console): State<Arc<Console>>,
     visitor: Visitor,
+    site: Site,
     Form(Added { name, role, application }): Form<Added>,
 ) -> Result<Markup, PageError> {
     visitor.require_of_all(Role::Admin)?;
@@ -63,20 +65,21 @@ pub(crate) async fn add(
     let new = NewOperator { name, role: read_role(&role)?, applications };
     let by = visitor.operator.name.clone();
     let made = console.desk.run(async move |admin| operators::add(admin, &by, new, now_ms()).await).await?;
-    shown(&console, &visitor, Some(&made)).await
+    shown(&console, &visitor, Some((&site, &made))).await
 }
 
 /// Makes somebody another link, and shows it once.
 pub(crate) async fn link(
     State(console): State<Arc<Console>>,
     visitor: Visitor,
+    site: Site,
     Form(Named { name }): Form<Named>,
 ) -> Result<Markup, PageError> {
     visitor.require_of_all(Role::Admin)?;
     let by = visitor.operator.name.clone();
     let made: Invitation =
         console.desk.run(async move |admin| operators::invite(admin, &by, &name, now_ms()).await).await?;
-    shown(&console, &visitor, Some(&made)).await
+    shown(&console, &visitor, Some((&site, &made))).await
 }
 
 /// Gives somebody another role.

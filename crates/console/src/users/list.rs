@@ -3,6 +3,7 @@
 use crate::error::PageError;
 use crate::form::{act, applications, choice};
 use crate::page::{Section, page};
+use crate::request::site::Site;
 use crate::request::visitor::Visitor;
 use crate::state::Console;
 use axum::extract::State;
@@ -22,12 +23,12 @@ pub(crate) async fn get(State(console): State<Arc<Console>>, visitor: Visitor) -
 pub(super) async fn shown(
     console: &Console,
     visitor: &Visitor,
-    made: Option<&Invitation>,
+    made: Option<(&Site, &Invitation)>,
 ) -> Result<Markup, PageError> {
     let people = console.desk.run(async |admin| operators::list(admin).await).await?;
     let body = html! {
         div.row.middle.between { h1 { "Users" } a href="/console/users/audit" { "What they did: the audit" } }
-        @if let Some(made) = made { (invitation(visitor, made)) }
+        @if let Some((site, made)) = made { (invitation(visitor, site, made)) }
         (add(visitor))
         div.wide tabindex="0" role="region" aria-label="Users" {
             table {
@@ -39,12 +40,12 @@ pub(super) async fn shown(
     Ok(page(console, visitor, Section::Users, "Users", body))
 }
 
-fn invitation(visitor: &Visitor, made: &Invitation) -> Markup {
+fn invitation(visitor: &Visitor, site: &Site, made: &Invitation) -> Markup {
     html! {
         div.notice.good role="status" {
             p { "Send this link to " strong { (made.operator) } ". It works once, until "
                 (visitor.zone.moment(made.ends_ms)) ", and is not shown again." }
-            code #link { (made.path()) } " "
+            code #link { (site.address(&made.path())) } " "
             button.plain type="button" data-copy="#link" { "Copy" }
         }
     }

@@ -18,7 +18,10 @@ pub struct Credentials {
     pub callback_secret: String,
 }
 
-/// What people call an application: neither empty nor with control characters.
+/// Characters of an application's name, at most.
+const NAME_MAX: usize = 200;
+
+/// What people call an application: neither empty nor long nor with control characters.
 #[derive(Clone, Debug)]
 pub struct Name(String);
 
@@ -28,6 +31,9 @@ pub enum NameError {
     /// It is empty, or blanks.
     #[error("must not be empty")]
     Empty,
+    /// It is too long.
+    #[error("must have at most {NAME_MAX} characters")]
+    Long,
     /// It has control characters.
     #[error("must not have control characters")]
     ControlCharacters,
@@ -41,6 +47,9 @@ impl Name {
     pub fn of(text: String) -> Result<Name, NameError> {
         if text.trim().is_empty() {
             return Err(NameError::Empty);
+        }
+        if text.chars().count() > NAME_MAX {
+            return Err(NameError::Long);
         }
         if text.contains(char::is_control) {
             return Err(NameError::ControlCharacters);

@@ -28,5 +28,5 @@ pub use carriers::{CarrierError, Carriers, Which};
 pub use desk::Desk;
 pub use masking::masked_number;
 pub use operator_name::{OperatorName, OperatorNameError};
-pub use opt_outs::{OptOutError, OptOuts};
+pub use opt_outs::{OptOutError, OptOuts, REASON_MAX};
 pub use passwords::{HashError, LENGTH as PASSWORD_LENGTH, PasswordRule};

@@ -6,6 +6,9 @@ use store::{Admin, StoreError, Suppression};
 /// Recipients that are stored at once.
 const BATCH: usize = 10_000;
 
+/// Characters of a reason, at most.
+pub const REASON_MAX: usize = 200;
+
 /// Why a list is not read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OptOutError {
@@ -15,6 +18,9 @@ pub enum OptOutError {
     /// The recipient is none.
     #[error("\"{0}\" is not a phone number in E.164 form, such as +306900000001")]
     NoNumber(String),
+    /// The reason is too long.
+    #[error("a reason must have at most {REASON_MAX} characters")]
+    LongReason,
     /// The recipient did not opt out.
     #[error("{0} is not on the list")]
     NotListed(String),
@@ -55,10 +61,13 @@ impl<'a> OptOuts<'a> {
     /// A recipient who opted out.
     ///
     /// # Errors
-    /// [`OptOutError::NoNumber`].
+    /// [`OptOutError::NoNumber`]; [`OptOutError::LongReason`].
     pub fn entry(&self, recipient: &str, reason: &str, now_ms: i64) -> Result<Suppression, OptOutError> {
         if !is_e164(recipient) {
             return Err(OptOutError::NoNumber(recipient.to_owned()));
+        }
+        if reason.chars().count() > REASON_MAX {
+            return Err(OptOutError::LongReason);
         }
         let (recipient, reason) = (recipient.to_owned(), reason.to_owned());
         let (application, channel) = (self.application.clone(), self.channel);

@@ -4,11 +4,15 @@
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{Error as HashingError, PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
+use std::collections::BTreeSet;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, spawn_blocking};
 
 /// Octets of a password, at least and at most.
 pub const LENGTH: std::ops::RangeInclusive<usize> = 10..=1024;
+
+/// Different symbols of a password, at least: ten blanks are none.
+const DIFFERENT_MIN: usize = 4;
 
 /// KiB of memory of a hash, and passes over it.
 const MEMORY_KIB: u32 = 19 * 1024;
@@ -27,6 +31,9 @@ pub enum PasswordRule {
     /// It is too short or too long.
     #[error("must have {} to {} octets", LENGTH.start(), LENGTH.end())]
     Length,
+    /// It is almost one symbol over and over.
+    #[error("must have at least {DIFFERENT_MIN} different symbols")]
+    Same,
     /// It is the operator's name.
     #[error("must not be the name")]
     Name,
@@ -53,6 +60,9 @@ pub enum HashError {
 pub(super) fn check(password: &str, name: &str) -> Result<(), PasswordRule> {
     if !LENGTH.contains(&password.len()) {
         return Err(PasswordRule::Length);
+    }
+    if password.chars().collect::<BTreeSet<_>>().len() < DIFFERENT_MIN {
+        return Err(PasswordRule::Same);
     }
     if password.eq_ignore_ascii_case(name) { Err(PasswordRule::Name) } else { Ok(()) }
 }
@@ -132,11 +142,13 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_long_enough_and_not_the_name() {
+    fn a_password_is_long_enough_varied_and_not_the_name() {
         assert_eq!(check("123456789", "ann"), Err(PasswordRule::Length));
         assert_eq!(check(&"a".repeat(1025), "ann"), Err(PasswordRule::Length));
         assert_eq!(check("Ann.Of.Acme", "ann.of.acme"), Err(PasswordRule::Name));
         assert_eq!(check("1234567890", "ann"), Ok(()));
-        assert_eq!(check(&"a".repeat(1024), "ann"), Ok(()));
+        assert_eq!(check(&"abcd".repeat(256), "ann"), Ok(()));
+        assert_eq!(check(&" ".repeat(10), "ann"), Err(PasswordRule::Same));
+        assert_eq!(check("abcabcabcabc", "ann"), Err(PasswordRule::Same));
     }
 }

@@ -29,6 +29,9 @@ pub enum AcceptError {
     /// It breaks rules.
     #[error(transparent)]
     Broken(#[from] BrokenRules),
+    /// The sender may send no more.
+    #[error("the application was revoked")]
+    Revoked,
     /// A step goes over a channel that the sender may not use.
     #[error("the sender may not send over {0}")]
     Forbidden(Channel),
@@ -51,6 +54,9 @@ impl Service {
         key: Option<IdempotencyKey>,
         answer: impl Fn(&Flow) -> T,
     ) -> Result<T, AcceptError> {
+        if sender.application.revoked_ms.is_some() {
+            return Err(AcceptError::Revoked);
+        }
         let mut new = self.check(&sender.application.id, draft)?;
         if let Some(step) = new.steps.iter().find(|step| !sender.channels.contains(step.channel())) {
             return Err(AcceptError::Forbidden(step.channel()));

@@ -7,7 +7,7 @@ use crate::managed_carrier::{ManagedCarrier, Standing};
 use crate::owed_work::OwedWork;
 use flow::Channel;
 use std::num::NonZeroU32;
-use store::{Halt, HaltedCarrier};
+use store::{Halt, HaltedCarrier, StoreError};
 
 /// How a carrier is. Times are Unix milliseconds.
 #[derive(Clone, PartialEq, Debug)]
@@ -75,6 +75,14 @@ impl Service {
     pub fn carriers(&self) -> impl Iterator<Item = (String, bool)> + '_ {
         let carriers = self.engine.carriers().iter();
         carriers.map(|carrier| (carrier.config.name.clone(), carrier.carrier.is_up()))
+    }
+
+    /// Heeds at once which carriers operators halted; without it that takes up to a second.
+    ///
+    /// # Errors
+    /// When the store does not answer; what is known stays.
+    pub async fn read_halts(&self) -> Result<(), StoreError> {
+        self.engine.read_halts().await
     }
 
     /// How each carrier is, in the order of the configuration.
