@@ -80,7 +80,8 @@ pub(crate) fn open_page(title: &str, body: Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
-            head { (head(title)) }
+            // The script tells the time zone already here, so that no page has to be shown twice for it.
+            head { (head(title)) script src=(SCRIPT.path()) defer {} }
             body { main.narrow { div.card { (body) } } }
         }
     }

@@ -1,6 +1,7 @@
 // Plays the stories of the console's users in Chromium. One argument, JSON: `base` (the server), `basic` (an application's
-// credentials), `application` (its id), `link` (an admin's one-time link), `shots` (a folder for pictures, or null).
+// credentials), `application` (its id), `link` (an admin's one-time link), `data` (the data directory), `shots` (a folder for pictures, or null).
 const assert = require("node:assert/strict");
+const { execFileSync } = require("node:child_process");
 const { readFileSync } = require("node:fs");
 const { createServer } = require("node:http");
 const path = require("node:path");
@@ -218,6 +219,14 @@ async function states(page, admin) {
     const steps = await page.locator(".cards section.card > p").allTextContents();
     said[name] = `${headline} ${steps.join(" → ")}`.replaceAll(/\d+(\.\d+)? (ms|s)\b/g, "N $2");
   }
+  // One whose document a failing disk damaged is still listed.
+  const damaged = await send([sms("+306900000201")]);
+  await ended(damaged);
+  const damage = "import sqlite3, sys, uuid; db = sqlite3.connect(sys.argv[1]); " +
+    "db.execute(\"UPDATE flows SET doc = x'00' WHERE id = ?\", [uuid.UUID(sys.argv[2]).bytes]); db.commit()";
+  execFileSync("python3", ["-c", damage, path.join(told.data, "switchback.db"), damaged]);
+  await page.goto("/console/flows");
+  said.Damaged = await page.getByRole("row").filter({ hasText: "can't be read" }).locator("td[colspan]").textContent();
   const file = path.join(__dirname, "states.json");
   const text = JSON.stringify(said, null, 2) + "\n";
   if (process.env.REWRITE_SNAPSHOTS) require("node:fs").writeFileSync(file, text);

@@ -77,6 +77,7 @@ fn play(shots: Option<&Path>) -> anyhow::Result<()> {
         "basic": basic,
         "application": application[0]["applicationId"],
         "link": link,
+        "data": data,
         "smsc": port,
         "shots": shots,
     });
