@@ -5,7 +5,7 @@ use super::steps::steps;
 use super::timeline::timeline;
 use crate::audit::audited;
 use crate::error::PageError;
-use crate::flows::row::{recipients, status, text};
+use crate::flows::row::{recipients, status, text, url};
 use crate::page::{Section, page};
 use crate::request::visitor::Visitor;
 use crate::state::Console;
@@ -144,7 +144,7 @@ fn callbacks(visitor: &Visitor, flow: &Flow) -> Markup {
     html! {
         section.card aria-labelledby="callbacks" {
             h2 #callbacks { "Callbacks" }
-            p { (format!("{:?}", callback.strategy)) " to " code { (text(visitor, &callback.url)) } }
+            p { (format!("{:?}", callback.strategy)) " to " code { (url(visitor, &callback.url)) } }
             @if flow.callbacks_ended { p { "The target wants no more callbacks of this flow (410)." } }
             @if owed.is_empty() && dead.is_empty() {
                 p.soft { (flow.callbacks_made) " made, none is owed." }

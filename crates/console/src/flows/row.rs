@@ -1,6 +1,6 @@
 //! A flow in a line: to whom, and why it is as it is.
 
-use crate::mask::masked;
+use crate::mask::{masked, site};
 use crate::request::visitor::Visitor;
 use flow::{Flow, FlowStatus};
 use maud::{Markup, html};
@@ -49,6 +49,11 @@ pub(crate) fn number(visitor: &Visitor, to: &str) -> String {
 /// A text of a flow as the visitor may see it.
 pub(crate) fn text(visitor: &Visitor, text: &str) -> String {
     if visitor.sees_all() { text.to_owned() } else { masked(text) }
+}
+
+/// A URL of a flow as the visitor may see it.
+pub(crate) fn url(visitor: &Visitor, url: &str) -> String {
+    if visitor.sees_all() { url.to_owned() } else { site(url) }
 }
 
 /// A flow's status, in its colour.
