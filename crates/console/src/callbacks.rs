@@ -50,8 +50,10 @@ pub(crate) async fn get(State(console): State<Arc<Console>>, visitor: Visitor) -
 
 /// Those of the applications that the visitor sees.
 async fn dead(console: &Console, visitor: &Visitor) -> Result<Vec<DeadCallback>, PageError> {
-    let all = console.desk.run(async |admin| admin.dead_callbacks(LISTED_MAX).await).await?;
-    Ok(all.into_iter().filter(|of| visitor.application(&of.application_id).is_some()).collect())
+    let ids: Vec<String> = visitor.applications.iter().map(|application| application.id.clone()).collect();
+    let of = (!visitor.is_of_all()).then_some(ids);
+    let dead = console.desk.run(async move |admin| admin.dead_callbacks(of.as_deref(), LISTED_MAX).await);
+    Ok(dead.await?)
 }
 
 /// The host of a URL.
@@ -98,11 +100,13 @@ pub(crate) async fn resend(
     Form(Which { flow }): Form<Which>,
 ) -> Result<Redirect, PageError> {
     visitor.require(Role::Support)?;
-    let flows: Vec<Uuid> = if flow.is_empty() {
+    let mut flows: Vec<Uuid> = if flow.is_empty() {
         dead(&console, &visitor).await?.into_iter().map(|of| of.tracking_id).collect()
     } else {
         vec![visitor.flow(&console, Role::Support, &flow).await?.id]
     };
+    // Callbacks of one flow follow each other, and are asked for once.
+    flows.dedup();
     let subject = if flow.is_empty() { "all that were listed".to_owned() } else { flow };
     let count = format!("{} flows", flows.len());
     let asked = console.desk.run(async move |admin| {

@@ -172,12 +172,12 @@ pub trait Admin: Operators + Audit {
         limit: usize,
     ) -> Result<Vec<Suppression>>;
 
-    /// The callbacks that were given up, of at most `limit` flows, oldest flows first. It needs the keys that
-    /// flows are encrypted with.
+    /// The callbacks that were given up, of at most `limit` flows, oldest flows first; of the applications
+    /// `of` alone, where it says some. It needs the keys that flows are encrypted with.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`](crate::StoreError::Unavailable).
-    async fn dead_callbacks(&self, limit: usize) -> Result<Vec<DeadCallback>>;
+    async fn dead_callbacks(&self, of: Option<&[String]>, limit: usize) -> Result<Vec<DeadCallback>>;
 
     /// Asks the server (the running one, or the next) to make a flow's dead callbacks again, or those of
     /// every flow; returns for how many flows.

@@ -14,6 +14,9 @@ const LISTED_MAX: usize = 1000;
 pub enum Callbacks {
     /// List callbacks that were given up, of the 1000 oldest flows that have some.
     List {
+        /// Of this application only.
+        #[arg(long, value_name = "ID")]
+        application: Option<String>,
         #[command(flatten)]
         place: Place,
         /// Print JSON.
@@ -44,8 +47,15 @@ pub struct Of {
 impl Callbacks {
     pub async fn run(self) -> anyhow::Result<()> {
         match self {
-            Callbacks::List { place, json } => {
-                let dead = place.open_with_keys()?.dead_callbacks(LISTED_MAX).await?;
+            Callbacks::List { application, place, json } => {
+                let admin = place.open_with_keys()?;
+                if let Some(id) = &application
+                    && admin.application(id).await?.is_none()
+                {
+                    anyhow::bail!("there is no application {id}");
+                }
+                let of = application.map(|id| [id]);
+                let dead = admin.dead_callbacks(of.as_ref().map(<[_; 1]>::as_slice), LISTED_MAX).await?;
                 if json {
                     say!("{}", output::json(&dead)?);
                     return Ok(());

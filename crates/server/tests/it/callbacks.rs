@@ -174,9 +174,13 @@ async fn private_targets_are_not_called() {
     let text = "[engine]\nminute = \"200ms\"\n[callbacks]\nretry_base = \"20ms\"\ngive_up = \"0s\"\n";
     let server = TestServer::start_again(&data, text, server.token, server.application).await;
     let admin = SqliteAdmin::open(&server::database(&server.data), &Keyring::default()).unwrap();
-    until("the dead callback", || !admin.dead_callbacks(10).now_or_never().unwrap().unwrap().is_empty())
-        .await;
-    assert!(admin.dead_callbacks(10).await.unwrap()[0].error.contains("callbacks.allow_private is off"));
+    until("the dead callback", || {
+        !admin.dead_callbacks(None, 10).now_or_never().unwrap().unwrap().is_empty()
+    })
+    .await;
+    assert!(
+        admin.dead_callbacks(None, 10).await.unwrap()[0].error.contains("callbacks.allow_private is off")
+    );
     assert_eq!(receiver.count(), called);
     assert_eq!(server.post("/failover", &body).await.0, 400);
 }
@@ -187,13 +191,16 @@ async fn dead_callbacks_are_kept_and_replayed() {
     let receiver = Receiver::start(&[404, 200]).await;
     server.send(&flow("OnCompletion", &receiver.url, "+306900000000")).await;
     let admin = SqliteAdmin::open(&server::database(&server.data), &Keyring::default()).unwrap();
-    until("the dead callback", || !admin.dead_callbacks(10).now_or_never().unwrap().unwrap().is_empty())
-        .await;
-    let dead = &admin.dead_callbacks(10).await.unwrap()[0];
+    until("the dead callback", || {
+        !admin.dead_callbacks(None, 10).now_or_never().unwrap().unwrap().is_empty()
+    })
+    .await;
+    let dead = &admin.dead_callbacks(None, 10).await.unwrap()[0];
     assert!(dead.error.contains("404"), "{}", dead.error);
     assert_eq!(admin.request_replay(Some(dead.tracking_id)).await.unwrap(), 1);
     until("the replay", || receiver.count() == 2).await;
-    until("the end of it", || admin.dead_callbacks(10).now_or_never().unwrap().unwrap().is_empty()).await;
+    until("the end of it", || admin.dead_callbacks(None, 10).now_or_never().unwrap().unwrap().is_empty())
+        .await;
 }
 
 /// Accepts connections at every address of the loopback network and never answers.

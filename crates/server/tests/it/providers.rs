@@ -412,9 +412,11 @@ async fn a_target_says_when_to_stop_and_when_to_come_again() {
     let target = Provider::start(|_, _| Reply::json(410, json!({}))).await;
     let id = server.send(&flow(format!("{}/gone", target.url))).await;
     let admin = SqliteAdmin::open(&server::database(&server.data), &Keyring::default()).unwrap();
-    until("it is kept as dead", || !admin.dead_callbacks(10).now_or_never().unwrap().unwrap().is_empty())
-        .await;
-    let dead = &admin.dead_callbacks(10).await.unwrap()[0];
+    until("it is kept as dead", || {
+        !admin.dead_callbacks(None, 10).now_or_never().unwrap().unwrap().is_empty()
+    })
+    .await;
+    let dead = &admin.dead_callbacks(None, 10).await.unwrap()[0];
     assert_eq!((dead.tracking_id.to_string(), dead.error.as_str()), (id, "the target answered 410"));
     assert_eq!(target.count("/gone"), 1);
     // Told when to come again, beyond `retry_max`, whatever the status.

@@ -181,17 +181,22 @@ impl Admin for SqliteAdmin {
         self.with(|connection| suppressions::list(connection, application, channel, after, limit))
     }
 
-    async fn dead_callbacks(&self, limit: usize) -> Result<Vec<DeadCallback>> {
+    async fn dead_callbacks(&self, of: Option<&[String]>, limit: usize) -> Result<Vec<DeadCallback>> {
         self.with(|connection| {
-            let sql = "SELECT unseal(id, doc) FROM flows INDEXED BY flows_dead WHERE dead > 0
-                       ORDER BY row LIMIT ?1";
+            let sql = "SELECT unseal(id, doc) FROM flows INDEXED BY flows_dead WHERE dead > 0 ORDER BY row";
             let mut statement = connection.prepare(sql)?;
-            let flows = statement.query_map([limit as i64], |row| Ok(flow_of_row(row)))?;
-            let mut found = Vec::new();
-            for flow in flows {
-                // One that can't be read keeps nobody from seeing the others.
-                let Ok(flow) = flow? else { continue };
-                found.extend(dead_callbacks(&flow));
+            let mut rows = statement.query([])?;
+            let (mut found, mut flows) = (Vec::new(), 0);
+            while flows < limit
+                && let Some(row) = rows.next()?
+            {
+                // One that can't be read keeps nobody from seeing the others. Whose it is stands in the
+                // document.
+                let Ok(flow) = flow_of_row(row) else { continue };
+                if of.is_none_or(|of| of.contains(&flow.application)) {
+                    found.extend(dead_callbacks(&flow));
+                    flows += 1;
+                }
             }
             Ok(found)
         })

@@ -2,8 +2,9 @@
 
 use crate::support::*;
 use flow::sample::{self, step, submitted};
-use flow::{Event, FlowStatus};
+use flow::{Event, Flow, FlowStatus};
 use store::*;
+use uuid::Uuid;
 
 pub async fn receipts_may_come_before_their_message_is_recorded<B: Backend>(backend: &B) {
     let store = open(backend, &Keyring::default()).await.store;
@@ -55,37 +56,46 @@ pub async fn flows_are_read_as_far_as_octets_allow<B: Backend>(backend: &B) {
     assert_eq!(store.load_within(vec![], 1).await.unwrap().len(), 0);
 }
 
+/// Accepts a flow whose callback is given up; returns that one's webhook id.
+async fn give_up(store: &impl Store, flow: Flow, reference: &str) -> Uuid {
+    let id = flow.id;
+    store.accept(flow, None, 1000).await.unwrap();
+    store.apply(id, submitted(0, 0, "c", reference), 1000).await.unwrap();
+    store.receipt(of(reference), None, delivered(), 1000).await.unwrap();
+    let now = load(store, id).await;
+    let (number, webhook_id) =
+        now.callbacks.first().map(|first| (first.number, now.webhook_id(first))).unwrap();
+    let error = "404".into();
+    let failed = Event::CallbackFailed { number, at_ms: None, error, attempt: flow::Attempt::default() };
+    store.apply(id, failed, 1001).await.unwrap();
+    webhook_id
+}
+
 pub async fn dead_callbacks_are_listed_and_replayed_from_beside<B: Backend>(backend: &B) {
     let store = open(backend, &Keyring::default()).await.store;
     let flow = new_flow(1000);
-    store.accept(flow.clone(), None, 1000).await.unwrap();
-    store.apply(flow.id, submitted(0, 0, "c", "r1"), 1000).await.unwrap();
-    store.receipt(of("r1"), None, delivered(), 1000).await.unwrap();
-    let now = load(&store, flow.id).await;
-    let (number, webhook_id) =
-        now.callbacks.first().map(|first| (first.number, now.webhook_id(first))).unwrap();
-    store
-        .apply(
-            flow.id,
-            Event::CallbackFailed {
-                number,
-                at_ms: None,
-                error: "404".into(),
-                attempt: flow::Attempt::default(),
-            },
-            1001,
-        )
-        .await
-        .unwrap();
+    let webhook_id = give_up(&store, flow.clone(), "r1").await;
 
     let admin = backend.admin(&Keyring::default());
-    let dead = admin.dead_callbacks(10).await.unwrap();
+    let dead = admin.dead_callbacks(None, 10).await.unwrap();
     assert_eq!((dead.len(), dead[0].webhook_id, dead[0].error.as_str()), (1, webhook_id, "404"));
+    // The limit counts those of the applications that are asked for.
+    let named = |name: &str| [name.to_owned()];
+    assert_eq!(admin.dead_callbacks(Some(&named(&dead[0].application_id)), 1).await.unwrap().len(), 1);
+    assert!(admin.dead_callbacks(Some(&named("other")), 1).await.unwrap().is_empty());
+    let mut younger = new_flow(1001);
+    younger.application = "other".into();
+    give_up(&store, younger.clone(), "r2").await;
+    let others = admin.dead_callbacks(Some(&named("other")), 1).await.unwrap();
+    assert_eq!(others.iter().map(|dead| dead.tracking_id).collect::<Vec<_>>(), [younger.id]);
+    assert_eq!(admin.dead_callbacks(None, 1).await.unwrap()[0].tracking_id, flow.id, "the oldest");
+    assert_eq!(admin.request_replay(Some(younger.id)).await.unwrap(), 1);
+    assert_eq!(store.replay_requested(2000).await.unwrap(), 1);
     assert_eq!(store.replay_requested(2000).await.unwrap(), 0);
     assert_eq!(admin.request_replay(None).await.unwrap(), 1);
     assert_eq!(store.replay_requested(2000).await.unwrap(), 1);
     assert!(store.next_due_ms(Lane::Callback).is_some_and(|due_ms| due_ms <= 2000), "due at once");
-    assert!(admin.dead_callbacks(10).await.unwrap().is_empty());
+    assert!(admin.dead_callbacks(None, 10).await.unwrap().is_empty());
 }
 
 /// What is erased is cancelled and gone, of its own application only, and nothing is sent again by its key.
