@@ -17,7 +17,7 @@ mod tracking;
 
 pub use settings::Settings;
 pub use state::Api;
-pub use tracking::export::{Format as ExportFormat, export_for_others as export};
+pub use tracking::export::{Format as ExportFormat, export_for_others as export, export_these};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -18,13 +18,13 @@ pub struct Throttle<K: Hash + Eq> {
 }
 
 struct Bucket {
-    per_second: NonZeroU32,
+    quota: Quota,
     limiter: DefaultDirectRateLimiter,
 }
 
 impl Bucket {
-    fn full(per_second: NonZeroU32) -> Bucket {
-        Bucket { per_second, limiter: RateLimiter::direct(Quota::per_second(per_second)) }
+    fn full(quota: Quota) -> Bucket {
+        Bucket { quota, limiter: RateLimiter::direct(quota) }
     }
 }
 
@@ -50,13 +50,25 @@ impl<K: Hash + Eq> Throttle<K> {
     /// How long until there is room for it.
     pub fn take_several(&self, key: K, per_second: u32, count: NonZeroU32) -> Result<(), Duration> {
         let Some(per_second) = NonZeroU32::new(per_second) else { return Ok(()) };
+        self.take_of(key, Quota::per_second(per_second), count)
+    }
+
+    /// Takes one request out of a bucket that holds a minute's, and fills at the same rate.
+    ///
+    /// # Errors
+    /// How long until there is one, where the bucket is empty.
+    pub fn take_in_minute(&self, key: K, per_minute: NonZeroU32) -> Result<(), Duration> {
+        self.take_of(key, Quota::per_minute(per_minute), NonZeroU32::MIN)
+    }
+
+    fn take_of(&self, key: K, quota: Quota, count: NonZeroU32) -> Result<(), Duration> {
         let mut buckets = self.buckets.lock();
-        let bucket = buckets.get_or_insert_mut(key, || Bucket::full(per_second));
-        if bucket.per_second != per_second {
-            *bucket = Bucket::full(per_second);
+        let bucket = buckets.get_or_insert_mut(key, || Bucket::full(quota));
+        if bucket.quota != quota {
+            *bucket = Bucket::full(quota);
         }
         // No more than there can be: the outer error can't come.
-        let taken = bucket.limiter.check_n(count.min(per_second)).unwrap_or(Ok(()));
+        let taken = bucket.limiter.check_n(count.min(quota.burst_size())).unwrap_or(Ok(()));
         while buckets.len() > KEPT_MAX.get() {
             buckets.pop_lru();
         }
@@ -80,6 +92,16 @@ mod tests {
         let several = |key, count| throttle.take_several(key, 10, NonZeroU32::new(count).unwrap());
         assert!(several("c", 6).is_ok() && several("c", 6).is_err() && several("c", 4).is_ok());
         assert!(several("d", 1000).is_ok() && several("d", 1).is_err(), "it counts as a second's");
+    }
+
+    #[test]
+    fn a_bucket_of_a_minute_fills_as_slowly() {
+        let throttle = Throttle::default();
+        let minute = NonZeroU32::new(30).unwrap();
+        assert!((0..30).all(|_| throttle.take_in_minute("a", minute).is_ok()));
+        let wait = throttle.take_in_minute("a", minute).unwrap_err();
+        assert!(wait > Duration::from_secs(1) && wait <= Duration::from_secs(2), "{wait:?}");
+        assert!(throttle.take_in_minute("b", minute).is_ok(), "another one's bucket");
     }
 
     #[test]

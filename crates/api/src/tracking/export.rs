@@ -7,10 +7,12 @@ use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use engine::service::{PIECE_BYTES, Service, Stop, Unanswered, Walk};
 use flow::Flow;
-use futures::stream::{StreamExt, once, try_unfold};
+use futures::stream::{StreamExt, iter, once, try_unfold};
 use index::Query;
+use std::io;
 use std::sync::Arc;
 use store::Application;
+use uuid::Uuid;
 use wire::channel::MessageView;
 use wire::message_filter::MessageFilter;
 use wire::tracking::TrackingView;
@@ -34,6 +36,14 @@ impl Format {
         }
     }
 
+    /// What comes before the first line.
+    fn header(self) -> Result<Vec<u8>, Unanswered> {
+        match self {
+            Format::Ndjson => Ok(Vec::new()),
+            Format::Csv => write_csv(|csv| csv.write_record(COLUMNS)),
+        }
+    }
+
     const fn media_type(self) -> &'static str {
         match self {
             Format::Ndjson => "application/x-ndjson",
@@ -53,6 +63,26 @@ pub async fn export_for_others(
     export(service, of, query, filters, format).await.into_response()
 }
 
+/// Streams flows that are known by their ids, for another door than the API: one after the other, since each
+/// may be large. One that is gone is left out. An error after the first piece ends the connection.
+pub async fn export_these(service: Arc<Service>, ids: Vec<Uuid>, format: Format) -> Response {
+    let header = match format.header() {
+        Ok(header) => Bytes::from(header),
+        Err(error) => return ApiError::from(error).into_response(),
+    };
+    let flows = iter(ids).then(move |id| {
+        let service = Arc::clone(&service);
+        async move {
+            let read = service.read_flows(vec![id], PIECE_BYTES).await;
+            let read = read.inspect_err(|error| tracing::error!(%error, "an export failed"));
+            let flows: Vec<Flow> = read.map_err(io::Error::other)?.into_iter().flatten().collect();
+            lines(&flows, format).map(Bytes::from).map_err(io::Error::other)
+        }
+    });
+    let lines = once(async move { Ok(header) }).chain(flows);
+    ([(header::CONTENT_TYPE, format.media_type())], Body::from_stream(lines)).into_response()
+}
+
 /// Streams everything that a search of an application finds: each piece is read when its turn among costly
 /// searches comes, and when the client has taken those before it. An error after the first piece ends the
 /// connection.
@@ -69,10 +99,7 @@ pub(super) async fn export(
     let query = Query { application: of.id.clone(), ..query };
     let walk = Walk::new(Arc::clone(&service), query, filters, PIECE_BYTES);
     let (walk, lines) = service.searches().run(&of, |stop| piece(walk, format, stop)).await?;
-    let mut first = match format {
-        Format::Ndjson => Vec::new(),
-        Format::Csv => write_csv(|csv| csv.write_record(COLUMNS))?,
-    };
+    let mut first = format.header()?;
     first.extend(lines);
     let rest = try_unfold(walk, move |walk| {
         let (service, of) = (Arc::clone(&service), Arc::clone(&of));
@@ -90,21 +117,25 @@ pub(super) async fn export(
 /// The next lines, perhaps none, and the walk where it goes on.
 async fn piece(mut walk: Walk, format: Format, stop: Stop) -> Result<(Option<Walk>, Vec<u8>), Unanswered> {
     let Some(flows) = walk.next(&stop).await? else { return Ok((None, Vec::new())) };
+    Ok((Some(walk), lines(&flows, format)?))
+}
+
+/// A line for each flow.
+fn lines(flows: &[Flow], format: Format) -> Result<Vec<u8>, Unanswered> {
     let mut trackings = flows.iter().map(|flow: &Flow| TrackingView::of(flow, &flow.state));
-    let lines = match format {
+    match format {
         Format::Ndjson => {
             let mut lines = Vec::new();
             for tracking in trackings {
                 serde_json::to_writer(&mut lines, &tracking).map_err(|_| Unanswered::Failed)?;
                 lines.push(b'\n');
             }
-            lines
+            Ok(lines)
         }
         Format::Csv => {
-            write_csv(|csv| trackings.try_for_each(|tracking| csv.write_record(record(&tracking))))?
+            write_csv(|csv| trackings.try_for_each(|tracking| csv.write_record(record(&tracking))))
         }
-    };
-    Ok((Some(walk), lines))
+    }
 }
 
 const COLUMNS: [&str; 9] = [
