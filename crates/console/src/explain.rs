@@ -6,12 +6,12 @@ use crate::page::{Section, page};
 use crate::request::visitor::Visitor;
 use crate::state::Console;
 use axum::extract::{Query, State};
-use flow::{Channel, read_number};
+use flow::Channel;
 use maud::{Markup, html};
 use serde::Deserialize;
 use std::sync::Arc;
 use store::Role;
-use wire::national_number;
+use wire::typed_number::typed_number;
 
 /// A message that is asked about.
 #[derive(Default, Deserialize)]
@@ -31,11 +31,17 @@ pub(crate) async fn get(
     Query(asked): Query<Asked>,
 ) -> Result<Markup, PageError> {
     visitor.require(Role::Operator)?;
+    let application = match &*asked.application {
+        // As the form shows it.
+        "" => visitor.applications.first(),
+        id => Some(visitor.application(id).ok_or(PageError::NotFound("application"))?),
+    };
+    let application = application.map_or("", |application| &*application.id);
     let body = html! {
         h1 { "Routes" }
         p.soft { "Which carriers are tried for a message, in which order, by the configuration." }
         (form(&visitor, &asked))
-        @if !asked.to.is_empty() { (explained(&console, &asked)?) }
+        @if !asked.to.is_empty() { (explained(&console, &asked, application)?) }
     };
     Ok(page(&console, &visitor, Section::Routes, "Routes", body))
 }
@@ -53,18 +59,15 @@ fn form(visitor: &Visitor, asked: &Asked) -> Markup {
     }
 }
 
-fn explained(console: &Console, asked: &Asked) -> Result<Markup, PageError> {
+fn explained(console: &Console, asked: &Asked, application: &str) -> Result<Markup, PageError> {
     let channel = Channel::parse(&asked.channel);
     let channel = channel.ok_or_else(|| PageError::Refused("choose a channel".to_owned()))?;
-    let country = console.settings.country.as_deref();
-    let national = country.and_then(|country| national_number(&asked.to, country));
-    let Some(to) = national.or_else(|| read_number(&asked.to)) else {
-        let rule =
-            format!("\"{}\" is no phone number: write it with its country, such as +306900000010", asked.to);
-        return Ok(html! { div.notice.bad role="alert" { (rule) } });
+    let to = match typed_number(&asked.to, console.settings.country.as_deref()) {
+        Ok(to) => to,
+        Err(refused) => return Ok(html! { div.notice.bad role="alert" { (refused) "." } }),
     };
     let label = Some(asked.label.clone()).filter(|label| !label.is_empty());
-    let found = console.service.explain(&asked.application, channel, asked.from.clone(), to.clone(), label);
+    let found = console.service.explain(application, channel, asked.from.clone(), to.clone(), label);
     Ok(html! {
         section.card {
             h2 { (channel) " to " (to) }

@@ -17,6 +17,8 @@ pub struct Console {
     pub(crate) failures: Failures,
     /// How often each address tries to sign in: a password takes long to compare, whosever it is.
     pub(crate) sign_ins: Throttle<IpAddr>,
+    /// How often each operator who must not see numbers searches for them, by name.
+    pub(crate) searches: Throttle<String>,
 }
 
 impl Console {
@@ -28,6 +30,7 @@ impl Console {
             settings,
             failures: Failures::default(),
             sign_ins: Throttle::default(),
+            searches: Throttle::default(),
         })
     }
 }

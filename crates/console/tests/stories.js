@@ -122,8 +122,33 @@ async function support(browser, admin) {
     await page.waitForURL((url) => url.search.includes("q=") || url.pathname.includes(id));
     assert.ok((await page.content()).includes(id), `${text} finds it`);
   }
+  // As it is copied from contacts, chats and signatures.
+  for (const text of ["690/000/0010", "\u202a+306900000010\u202c", "690\u20110000010", "690\u2013000 0010", "690\u202f0000010",
+    "\uff16\uff19\uff10\uff10\uff10\uff10\uff10\uff10\uff11\uff10", "\u0666\u0669\u0660\u0660\u0660\u0660\u0660\u0660\u0661\u0660",
+    "tel:+30-690-0000010", "+30 (0)690 000 0010"]) {
+    await page.goto(`/console/flows?q=${encodeURIComponent(text)}`);
+    assert.ok((await page.content()).includes(id), `${text} finds it`);
+    await page.getByText("the number +306900000010").waitFor();
+  }
+  await page.goto("/console/flows?q=%2B306999999999");
+  await page.getByText("the number +306999999999").waitFor();
+  await exports(page, id, reference);
   assert.deepEqual(wrong, []);
   return page;
+}
+
+/** An export has what the list shows, however the box is read and whichever page is open. */
+async function exports(page, id, reference) {
+  const own = await send([sms("+306900000012")]);
+  await ended(own);
+  for (const [q, expected] of [[reference, id], [id, id], ["+306900000012", own]]) {
+    const list = `q=${encodeURIComponent(q)}&application=${told.application}&page=1`;
+    for (const format of ["csv", "json"]) {
+      const answer = await page.request.get(`/console/flows/export?format=${format}&${list}`);
+      assert.equal(answer.status(), 200, `${q} as ${format}: ${await answer.text()}`);
+      assert.ok((await answer.text()).includes(expected), `${q} as ${format} has its flow`);
+    }
+  }
 }
 
 /** By keyboard alone: to the box, to a flow, and what can be done about it. */
@@ -159,8 +184,10 @@ async function keyboard(browser) {
 
 /** A viewer's pages have no full number and no text, wherever one could stand. */
 async function viewer(browser, admin) {
-  const id = await send([sms("+306900000001", "Secret 4711 for +306911111111"), voice("+306900000001")],
-    { callback: { strategy: "OnChange", url: "http://127.0.0.1:9/+306922222222" } });
+  const labelled = sms("+306900000001", "Secret 4711 for +306911111111");
+  labelled.message.label = "user_306933333333";
+  const id = await send([labelled, voice("+306900000001")],
+    { callback: { strategy: "OnChange", url: "http://127.0.0.1:9/+306922222222?key=5ecret" } });
   await ended(id);
   const { page } = await invite(browser, admin, "vic", "viewer");
   for (const address of ["/console/flows", "/console/flows?q=%2B306900000001", `/console/flows/${id}`, "/console/figures"]) {
@@ -168,14 +195,23 @@ async function viewer(browser, admin) {
     const html = await page.content();
     const numbers = html.replaceAll(/value="[^"]*"|\?q=[^"&]*/g, "").match(/(?:\+|00)?3069\d{8}/g);
     assert.equal(numbers, null, `${address} shows ${numbers}`);
-    assert.ok(!html.includes("4711"), address);
+    assert.ok(!html.includes("4711") && !html.includes("5ecret"), address);
   }
   // The hidden digits can't be found one by one.
   for (const part of ["%2B3069", "0001", "00030"]) assert.equal((await page.goto(`/console/flows?q=${part}`)).status(), 422, part);
+  for (const [label, isFound] of [["user_3069", false], ["user_306933333333", true]]) {
+    await page.goto(`/console/flows?q=${label}`);
+    assert.equal((await page.content()).includes(id), isFound, label);
+  }
   for (const address of [`/console/flows/${id}?texts=true`, "/console/users", "/console/opt-outs", "/console/applications",
     `/console/flows/${id}/erase`, "/console/flows/export?format=csv"]) {
     assert.equal((await page.goto(address)).status(), 403, address);
   }
+  // Nor by trying whole ones: 30 a minute are what a person looks for.
+  const tries = Array.from({ length: 40 }, (_, i) => page.request.get(`/console/flows?q=%2B3069000001${10 + i}`));
+  const held = (await Promise.all(tries)).filter((answer) => answer.status() === 429);
+  assert.ok(held.length >= 15, `${held.length} of 40`);
+  assert.match(await held[0].text(), /Too many tries; try again in \d+ s/);
 }
 
 /** Sets what the application may still spend; empty: nobody counts. */
@@ -370,6 +406,15 @@ async function administrator(browser, admin) {
   await page.getByLabel("Opt a number out").fill("690 000 0099");
   await page.getByRole("button", { name: "Add" }).click();
   await page.getByText("+306900000099 gets nothing more over").waitFor();
+  await page.getByLabel("Opt a number out").fill("+30 (0) 690 000 0098");
+  await page.getByRole("button", { name: "Add" }).click();
+  await page.getByText("+306900000098 gets nothing more over").waitFor();
+  for (const text of ["+30 0690 0000097", "hello +306900000097", "+306900000097;ext=5"]) {
+    await page.goto("/console/opt-outs");
+    await page.getByLabel("Opt a number out").fill(text);
+    await page.getByRole("button", { name: "Add" }).click();
+    await page.getByText(`"${text}" is no phone number`).waitFor();
+  }
   await admin.goto("/console/users");
   await admin.getByRole("button", { name: "Disable: max" }).click();
   await page.goto("/console/flows");
@@ -379,6 +424,9 @@ async function administrator(browser, admin) {
   for (const words of ["operator.add", "operator.role", "viewer to support", "recipient.opt-out", "operator.disable", "flow.read-texts"]) {
     assert.ok(audit.includes(words), `${words} in the audit`);
   }
+  assert.equal((await admin.goto("/console/routes?channel=Sms&to=6900000010&application=nonexistent")).status(), 404);
+  await admin.goto(`/console/routes?channel=Sms&to=${encodeURIComponent("hello +306900000010")}&application=${told.application}`);
+  await admin.getByText("is no phone number").waitFor();
   assert.ok(!audit.includes("6900000099"), "a full number in the audit");
   // Who sees one application decides nothing for all: not even as an admin.
   const { page: kim, context } = await invite(browser, admin, "kim", "admin", told.application);

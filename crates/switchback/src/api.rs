@@ -5,6 +5,7 @@ use crate::course;
 use crate::output::{self, complain, say};
 use crate::table::{Table, table};
 use anyhow::Context;
+use flow::is_e164;
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::{Method, Url};
 use serde::Deserialize;
@@ -19,6 +20,7 @@ use wire::channel::MessageView;
 use wire::events::EventsView;
 use wire::search::{FieldName, FilterRequest, Operator, PageView};
 use wire::tracking::{ErasedView, TrackingView};
+use wire::typed_number::typed_number;
 
 #[derive(clap::Args)]
 pub struct Send {
@@ -206,7 +208,12 @@ impl Erase {
         // Only the path and the query are used.
         let mut url = Url::parse("http://localhost/failover/tracking")?;
         if let Some(to) = &self.whom.to {
-            url.query_pairs_mut().append_pair("to", to);
+            // As people write it; an address, or a number that nobody would type, is the server's to read.
+            let to = match is_e164(to) {
+                true => to.clone(),
+                false => typed_number(to, None).unwrap_or_else(|_| to.clone()),
+            };
+            url.query_pairs_mut().append_pair("to", &to);
         }
         let path = match &self.whom.id {
             Some(id) => format!("{}/{id}", url.path()),

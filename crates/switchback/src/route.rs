@@ -3,10 +3,12 @@
 use crate::output::say;
 use crate::serve::load_with_warnings;
 use crate::table::table;
+use anyhow::Context;
 use flow::{Channel, FlowKind, Step};
 use server::clock::now_ms;
 use server::routing::{Routes, example_step};
 use std::path::PathBuf;
+use wire::typed_number::typed_number;
 use wire::words::one_of_channels;
 
 #[derive(clap::Subcommand)]
@@ -26,7 +28,7 @@ pub struct Explain {
     /// Sms, Viber or Voice.
     #[arg(long)]
     channel: String,
-    /// The recipient's number, E.164.
+    /// The recipient's number with its country, or of the country of the console.
     #[arg(long)]
     to: String,
     /// The sender: an Sms sender id, a senderInfoTrackingId, a caller id.
@@ -52,7 +54,7 @@ impl Explain {
     fn run(self) -> anyhow::Result<()> {
         let config = load_with_warnings(self.config.as_deref())?;
         let settings = config.engine_settings()?;
-        let step = self.step()?;
+        let step = self.step(config.console.country.as_deref())?;
         let routes = Routes::new(&settings);
         if let Err(why) = routes.sender(&step, &self.application) {
             say!("note: {why}: such a message is refused");
@@ -85,13 +87,11 @@ impl Explain {
     }
 
     /// A step that stands for the message.
-    fn step(&self) -> anyhow::Result<Step> {
-        if !flow::is_e164(&self.to) {
-            anyhow::bail!("--to must be a phone number in E.164 form, such as +306900000001");
-        }
+    fn step(&self, country: Option<&str>) -> anyhow::Result<Step> {
+        let to = typed_number(&self.to, country).context("--to")?;
         let Some(channel) = Channel::parse(&self.channel) else {
             anyhow::bail!("--channel must be {}", one_of_channels());
         };
-        Ok(example_step(channel, self.from.clone(), self.to.clone(), self.label.clone()))
+        Ok(example_step(channel, self.from.clone(), to, self.label.clone()))
     }
 }

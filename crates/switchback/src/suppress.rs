@@ -5,13 +5,14 @@ use crate::place::Place;
 use crate::table::table;
 use anyhow::Context;
 use csv::{QuoteStyle, ReaderBuilder, StringRecord, WriterBuilder};
-use flow::Channel;
+use flow::{Channel, is_e164};
 use server::administration::OptOuts;
 use server::clock::now_ms;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use store::Suppression;
 use wire::time::iso;
+use wire::typed_number::typed_number;
 use wire::words::one_of_channels;
 
 /// Rows that are read at once.
@@ -23,7 +24,7 @@ pub enum Suppress {
     Add {
         #[command(flatten)]
         of: Of,
-        /// Who, E.164.
+        /// Who: a number with its country, or of the country of the console.
         recipient: String,
         /// Why.
         #[arg(long, default_value = "by the command line")]
@@ -33,7 +34,7 @@ pub enum Suppress {
     Remove {
         #[command(flatten)]
         of: Of,
-        /// Who, E.164.
+        /// Who: a number with its country, or of the country of the console.
         recipient: String,
     },
     /// List the recipients, by number.
@@ -46,7 +47,7 @@ pub enum Suppress {
     },
     /// Add the recipients of a CSV file, as `list --csv` writes it, or one a line; - for standard input.
     ///
-    /// The first column is the recipient, E.164, the second one the reason, if there is one. A header row is
+    /// The first column is the recipient, the second one the reason, if there is one. A header row is
     /// taken, too.
     Import {
         #[command(flatten)]
@@ -84,21 +85,29 @@ impl Suppress {
             | Suppress::Import { of, .. } => of,
         };
         let channel = of.channel()?;
+        let country = of.place.configured()?.console.country;
         let admin = of.place.open()?;
         let list = OptOuts::of(&admin, &of.application, channel).await?;
         match self {
             Suppress::Add { recipient, reason, .. } => {
-                list.add(&[list.entry(&recipient, &reason, now_ms())?]).await?;
+                let entry = list.typed_entry(&recipient, country.as_deref(), &reason, now_ms())?;
+                let recipient = entry.recipient.clone();
+                list.add(&[entry]).await?;
                 say!(
                     "{recipient} is sent nothing over {channel} any more; a running server knows in a second"
                 );
             }
             Suppress::Remove { recipient, .. } => {
+                // What is listed goes by its very words: the API takes numbers that nobody would type.
+                let recipient = match is_e164(&recipient) {
+                    true => recipient,
+                    false => typed_number(&recipient, country.as_deref())?,
+                };
                 list.remove(&recipient).await?;
                 say!("{recipient} is sent messages over {channel} again");
             }
             Suppress::List { csv, .. } => show(&list, csv).await?,
-            Suppress::Import { file, .. } => import(&list, &file).await?,
+            Suppress::Import { file, .. } => import(&list, country.as_deref(), &file).await?,
         }
         Ok(())
     }
@@ -155,7 +164,7 @@ fn rows(page: &[Suppression]) -> anyhow::Result<Vec<u8>> {
     Ok(csv.into_inner().map_err(csv::IntoInnerError::into_error)?)
 }
 
-async fn import(list: &OptOuts<'_>, file: &Path) -> anyhow::Result<()> {
+async fn import(list: &OptOuts<'_>, country: Option<&str>, file: &Path) -> anyhow::Result<()> {
     let input: Box<dyn Read> = if file == Path::new("-") {
         Box::new(std::io::stdin().lock())
     } else {
@@ -163,7 +172,7 @@ async fn import(list: &OptOuts<'_>, file: &Path) -> anyhow::Result<()> {
     };
     let entries = read_entries(input).with_context(|| file.display().to_string())?;
     let all = entries.into_iter().map(|Entry { line, recipient, reason }| {
-        let read = list.entry(&recipient, &reason, now_ms());
+        let read = list.typed_entry(&recipient, country, &reason, now_ms());
         read.with_context(|| format!("{}: line {line}", file.display()))
     });
     let all = all.collect::<anyhow::Result<Vec<_>>>()?;

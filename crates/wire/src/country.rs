@@ -1,6 +1,6 @@
 //! What a phone number tells by itself.
 
-use rlibphonenumber::{PHONE_NUMBER_UTIL, PhoneNumberFormat};
+use rlibphonenumber::{NumberLengthType, PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat};
 
 /// Digits of the longest calling code (ITU-T E.164, section 6.2.1). No code is the beginning of another one.
 const CALLING_CODE_MAX: usize = 3;
@@ -17,10 +17,28 @@ pub fn country(number: &str) -> Option<String> {
 
 /// A number that is written as people of a country (ISO 3166-1 alpha-2) write it, in E.164; `None` if it is
 /// no number that could be given out there.
-pub fn national_number(text: &str, country: &str) -> Option<String> {
+pub(crate) fn national_number(text: &str, country: &str) -> Option<String> {
     let number = PHONE_NUMBER_UTIL.parse(text, Some(country.parse().ok()?)).ok()?;
-    let is_valid = PHONE_NUMBER_UTIL.is_valid_number(&number);
-    is_valid.then(|| number.format_as(PhoneNumberFormat::E164).to_string())
+    number.is_valid().then(|| number.format_as(PhoneNumberFormat::E164).to_string())
+}
+
+/// Whether an E.164 number is one that could be given out.
+pub(crate) fn is_valid(number: &str) -> bool {
+    PHONE_NUMBER_UTIL.parse(number, None).is_ok_and(|read| read.is_valid() && is_written_so(&read, number))
+}
+
+/// Whether an E.164 number has a length that its calling code has: ranges are given out that the library does
+/// not know yet. A zero behind the code is in none of them, but for those that are valid.
+pub(crate) fn is_plausible(number: &str) -> bool {
+    let Ok(read) = PHONE_NUMBER_UTIL.parse(number, None) else { return false };
+    let is_possible =
+        read.is_possible_with_reason().is_ok_and(|length| length == NumberLengthType::IsPossible);
+    is_possible && is_written_so(&read, number) && !read.get_national_significant_number().starts_with('0')
+}
+
+/// Whether a number was read with every digit that it has: the library leaves out trunk prefixes.
+fn is_written_so(read: &PhoneNumber, number: &str) -> bool {
+    read.format_as(PhoneNumberFormat::E164) == number
 }
 
 /// The country of a number whose calling code belongs to one alone, as most do. Parsing the number would take

@@ -39,6 +39,7 @@ mod time_range;
 pub mod token;
 #[allow(missing_docs)] // Its members are the contract's.
 pub mod tracking;
+pub mod typed_number;
 #[allow(missing_docs)] // Its members are the contract's.
 mod views;
 #[allow(missing_docs)] // Its members are the contract's.
@@ -46,4 +47,4 @@ pub mod waits;
 pub mod words;
 mod written;
 
-pub use country::{country, national_number};
+pub use country::country;

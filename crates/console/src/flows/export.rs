@@ -1,6 +1,6 @@
 //! `GET /console/flows/export`: everything that a list has, as CSV or JSON lines.
 
-use super::find::resolved;
+use super::find::{Listed, Resolved, resolved};
 use super::query::ListQuery;
 use crate::audit::audited;
 use crate::error::PageError;
@@ -22,25 +22,26 @@ enum Format {
     Json,
 }
 
-/// What is exported, and how.
+/// How it is exported. What is exported is read by itself: members of two structures as one would all be
+/// texts, the page's number as well.
 #[derive(Deserialize)]
 pub(crate) struct Asked {
     format: Format,
-    #[serde(flatten)]
-    list: ListQuery,
 }
 
 /// Streams what the list finds, of one application.
 pub(crate) async fn get(
     State(console): State<Arc<Console>>,
     visitor: Visitor,
-    Query(Asked { format, list }): Query<Asked>,
+    Query(Asked { format }): Query<Asked>,
+    Query(list): Query<ListQuery>,
 ) -> Result<Response, PageError> {
     visitor.require(Role::Support)?;
     let [application] = list.applications(&visitor)? else {
         return Err(PageError::Refused("choose an application first: an export has the flows of one".into()));
     };
-    let (query, filters) = resolved(&console, &visitor, &list).await?;
+    let query = index::Query { offset: 0, limit: 0, ..list.to_index(&visitor)? };
+    let Resolved { list, .. } = resolved(&console, &visitor, &list, &query).await?;
     let exported = async { Ok::<_, PageError>(()) };
     audited(&console, &visitor, "flows.export", &application.id, "", exported).await?;
     let (format, disposition) = match format {
@@ -48,7 +49,12 @@ pub(crate) async fn get(
         Format::Json => (ExportFormat::Ndjson, "attachment; filename=\"flows.ndjson\""),
     };
     let service = Arc::clone(&console.service);
-    let mut response = api::export(service, Arc::new(application.clone()), query, filters, format).await;
+    let mut response = match list {
+        Listed::Matching(query, filters) => {
+            api::export(service, Arc::new(application.clone()), query, filters, format).await
+        }
+        Listed::These(ids) => api::export_these(service, ids, format).await,
+    };
     response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_static(disposition));
     Ok(response)
 }

@@ -40,7 +40,7 @@ pub(crate) async fn add(
 ) -> Result<Redirect, PageError> {
     visitor.require(Role::Support)?;
     let (application, channel) = list.list(&visitor)?;
-    let number = number(&console, &list.number);
+    let number = number(&console, &list.number)?;
     let (id, recipient) = (application.id.clone(), number.clone());
     let reason = if reason.is_empty() { format!("by {}", visitor.operator.name) } else { reason };
     let added = console.desk.run(async move |admin| {
@@ -79,9 +79,10 @@ pub(crate) async fn import(
     visitor.require(Role::Support)?;
     let (application, channel) = list.list(&visitor)?;
     let id = application.id.clone();
+    let country = console.settings.country.clone();
     let imported = console.desk.run(async move |admin| {
         let list = OptOuts::of(admin, &id, channel).await?;
-        match import::read(&list, &csv) {
+        match import::read(&list, &csv, country.as_deref()) {
             Ok(entries) => list.add(&entries).await.map(|()| Ok(entries.len())),
             Err(wrong) => Ok(Err(wrong)),
         }

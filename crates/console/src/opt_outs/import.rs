@@ -13,8 +13,9 @@ const ERRORS_MAX: usize = 20;
 /// What is wrong with a list, a line each.
 pub(super) type Wrong = Vec<String>;
 
-/// The recipients of a list, or everything that is wrong with it: then nothing of it is taken.
-pub(super) fn read(list: &OptOuts<'_>, text: &str) -> Result<Vec<Suppression>, Wrong> {
+/// The recipients of a list, or everything that is wrong with it: then nothing of it is taken. `country` is
+/// that of numbers without one.
+pub(super) fn read(list: &OptOuts<'_>, text: &str, country: Option<&str>) -> Result<Vec<Suppression>, Wrong> {
     let mut csv = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
     let (mut entries, mut wrong) = (Vec::new(), Wrong::new());
     for record in csv.records() {
@@ -37,7 +38,8 @@ pub(super) fn read(list: &OptOuts<'_>, text: &str) -> Result<Vec<Suppression>, W
         if number.is_empty() || is_header {
             continue;
         }
-        match list.entry(number, record.get(1).unwrap_or_default(), now_ms()) {
+        let reason = record.get(1).unwrap_or_default();
+        match list.typed_entry(number, country, reason, now_ms()) {
             Ok(entry) => entries.push(entry),
             Err(error) => wrong.push(format!("line {line}: {error}")),
         }

@@ -12,7 +12,7 @@ use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use store::{Application, Role, Suppression};
-use wire::national_number;
+use wire::typed_number::typed_number;
 
 /// Recipients on a page.
 const SIZE: usize = 50;
@@ -98,11 +98,16 @@ impl From<OptOutError> for PageError {
     }
 }
 
-/// A number as a person typed it, in E.164 where that can be told.
-pub(super) fn number(console: &Console, typed: &str) -> String {
+/// A number that a person typed, in E.164.
+pub(super) fn number(console: &Console, typed: &str) -> Result<String, PageError> {
     let country = console.settings.country.as_deref();
-    let national = country.and_then(|country| national_number(typed, country));
-    national.or_else(|| flow::read_number(typed)).unwrap_or_else(|| typed.trim().to_owned())
+    typed_number(typed, country).map_err(|refused| PageError::Refused(refused.to_string()))
+}
+
+/// A number of a list that is looked for, in E.164: it may stand there though nobody could add it by hand, as
+/// what the API takes does.
+fn listed_number(console: &Console, typed: &str) -> Result<String, PageError> {
+    if is_e164(typed.trim()) { Ok(typed.trim().to_owned()) } else { number(console, typed) }
 }
 
 /// Shows a page of a list.
@@ -146,7 +151,8 @@ async fn find(
     asked: &Asked,
 ) -> Result<Vec<Suppression>, PageError> {
     let (id, after) = (application.id.clone(), asked.after.clone());
-    let wanted = Some(number(console, &asked.number)).filter(|number| !number.is_empty());
+    let is_asked = !asked.number.trim().is_empty();
+    let wanted = is_asked.then(|| listed_number(console, &asked.number)).transpose()?;
     let listed = console.desk.run(async move |admin| {
         let list = OptOuts::of(admin, &id, channel).await?;
         match wanted {

@@ -2,6 +2,7 @@
 
 use flow::{Channel, is_e164};
 use store::{Admin, StoreError, Suppression};
+use wire::typed_number::{NoNumber, typed_number};
 
 /// Recipients that are stored at once.
 const BATCH: usize = 10_000;
@@ -21,6 +22,9 @@ pub enum OptOutError {
     /// The reason is too long.
     #[error("a reason must have at most {REASON_MAX} characters")]
     LongReason,
+    /// What a person typed is no number.
+    #[error(transparent)]
+    Typed(#[from] NoNumber),
     /// The recipient did not opt out.
     #[error("{0} is not on the list")]
     NotListed(String),
@@ -72,6 +76,20 @@ impl<'a> OptOuts<'a> {
         let (recipient, reason) = (recipient.to_owned(), reason.to_owned());
         let (application, channel) = (self.application.clone(), self.channel);
         Ok(Suppression { application, channel, recipient, reason, since_ms: now_ms })
+    }
+
+    /// A recipient who opted out, as a person typed the number; `country` is that of numbers without one.
+    ///
+    /// # Errors
+    /// [`OptOutError::Typed`].
+    pub fn typed_entry(
+        &self,
+        typed: &str,
+        country: Option<&str>,
+        reason: &str,
+        now_ms: i64,
+    ) -> Result<Suppression, OptOutError> {
+        self.entry(&typed_number(typed, country)?, reason, now_ms)
     }
 
     /// Remembers recipients.
