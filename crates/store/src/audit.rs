@@ -39,7 +39,7 @@ pub struct AuditEntry {
 }
 
 /// Which entries are asked for: those to which everything fits that is given.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct AuditQuery {
     /// Only entries with a smaller number.
     pub before: Option<i64>,

@@ -5,7 +5,7 @@ use crate::place::Place;
 use crate::table::table;
 use serde::Serialize;
 use server::administration::audit;
-use store::{AuditEntry, AuditQuery, Outcome};
+use store::{AuditEntry, AuditQuery, Operators, Outcome, SqliteAdmin};
 use wire::time::iso;
 
 /// List what operators did, newest first; works while a server runs on the same data.
@@ -24,7 +24,7 @@ pub struct Audit {
     #[arg(long, value_name = "ENTRY")]
     before: Option<i64>,
     /// Most that are listed, at most 1000.
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = listed_at_once)]
     limit: usize,
     #[command(flatten)]
     place: Place,
@@ -32,6 +32,9 @@ pub struct Audit {
     #[arg(long)]
     json: bool,
 }
+
+/// Who acts without being an operator.
+const OF_NOBODY: [&str; 3] = [audit::COMMAND_LINE, audit::SERVER, audit::IDENTITY_PROVIDER];
 
 /// An entry as programs read it.
 #[derive(Serialize)]
@@ -68,11 +71,30 @@ impl Listed {
     }
 }
 
+/// Reads how many entries are listed.
+fn listed_at_once(text: &str) -> Result<usize, String> {
+    let limit = text.parse().ok().filter(|limit| (1..=audit::LISTED_MAX).contains(limit));
+    limit.ok_or_else(|| format!("must be a whole number from 1 to {}", audit::LISTED_MAX))
+}
+
+/// Refuses the name of somebody who is no operator and never did anything: it is mistyped.
+async fn known(admin: &SqliteAdmin, name: &str) -> anyhow::Result<()> {
+    let any = AuditQuery { limit: 1, operator: Some(name.to_owned()), ..AuditQuery::default() };
+    if audit::list(admin, any).await?.is_empty() && admin.operator(name).await?.is_none() {
+        anyhow::bail!("there is no operator \"{name}\", and none of that name did anything");
+    }
+    Ok(())
+}
+
 impl Audit {
     pub async fn run(self) -> anyhow::Result<()> {
         let Audit { operator, action, subject, before, limit, place, json } = self;
+        let admin = place.open()?;
+        if let Some(name) = operator.as_deref().filter(|name| !OF_NOBODY.contains(name)) {
+            known(&admin, name).await?;
+        }
         let query = AuditQuery { before, limit, operator, action, subject };
-        let listed = audit::list(&place.open()?, query).await?.into_iter().map(Listed::of);
+        let listed = audit::list(&admin, query).await?.into_iter().map(Listed::of);
         if json {
             say!("{}", output::json(&listed.collect::<Vec<_>>())?);
             return Ok(());

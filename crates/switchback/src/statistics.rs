@@ -64,7 +64,7 @@ impl Statistics {
             (None, None) => anyhow::bail!("--app-id and --app-secret say whose statistics"),
         };
         let path = self.which.path()?;
-        let answer = account.login().await?.call(Method::GET, &path, None).await?;
+        let answer = account.login().await?.call(Method::GET, &path, None).await.map_err(in_options)?;
         if self.json {
             say!("{}", answer.json()?);
             return Ok(());
@@ -86,6 +86,19 @@ impl Which {
         url.query_pairs_mut().extend_pairs(times).extend_pairs(others);
         Ok(format!("{}?{}", url.path(), url.query().unwrap_or_default()))
     }
+}
+
+/// An error with the names of the options instead of the API's parameters.
+fn in_options(error: anyhow::Error) -> anyhow::Error {
+    let names = [
+        ("dateStart", "--from"),
+        ("dateEnd", "--to"),
+        ("\ninterval ", "\n--interval "),
+        ("\ngroupBy ", "\n--group-by "),
+        ("\ntimeZone ", "\n--time-zone "),
+    ];
+    let told = names.iter().fold(format!("{error:#}"), |told, (name, option)| told.replace(name, option));
+    anyhow::Error::msg(told)
 }
 
 async fn rebuild(of: &Place) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 use crate::broken::BrokenRules;
 use crate::parameters::{Given, Parameters};
 use crate::problems::Problems;
+use crate::time::CALENDAR_END_MS;
 use crate::time_range::read_range;
 use flow::Rule;
 use flow::statistics::{Dimension, Quarter};
@@ -46,7 +47,12 @@ pub fn read_statistics(parameters: &Parameters, errors_max: usize) -> Result<Sta
     let parameters = &parameters.known(&PARAMETERS, &problems);
     let (from_ms, until_ms) = read_range(parameters, &problems);
     let quarter = |name: &str, ms: Option<i64>| {
-        let quarter = Quarter::starting_at(ms?);
+        let ms = ms?;
+        if ms >= CALENDAR_END_MS {
+            problems.add(name, Rule::Range, "must be before 9999-12-31, which is the end of the calendar");
+            return None;
+        }
+        let quarter = Quarter::starting_at(ms);
         if quarter.is_none() {
             let rule =
                 "must be at a quarter of an hour, such as 2025-05-05T15:15Z: statistics are kept by those";
@@ -143,6 +149,7 @@ mod tests {
     fn what_is_not_known_is_named_with_its_rule() {
         for (name, value, rule, says) in [
             ("dateStart", "2025-05-05T15:10Z", Rule::Range, "quarter"),
+            ("dateStart", "9999-12-31", Rule::Range, "end of the calendar"),
             ("dateEnd", "2025-05-05T15:15:00.001Z", Rule::Range, "quarter"),
             ("dateEnd", "soon", Rule::Format, "ISO 8601"),
             ("interval", "week", Rule::Choice, "hour, day or month"),

@@ -10,7 +10,7 @@ const NAME_MAX: usize = 255;
 #[derive(Debug, thiserror::Error)]
 pub enum CarrierError {
     /// The configuration has no such carrier.
-    #[error("there is no carrier {name}: the configuration has {known}")]
+    #[error("there is no carrier \"{name}\": the configuration has {known}")]
     Unknown {
         /// The name.
         name: String,
@@ -83,10 +83,11 @@ impl<'a> Carriers<'a> {
     /// Lets carriers run again; returns how many were halted.
     ///
     /// # Errors
-    /// [`CarrierError::Running`]; [`CarrierError::Store`].
+    /// [`CarrierError::Name`]; [`CarrierError::Running`]; [`CarrierError::Store`].
     pub async fn resume(&self, which: Which) -> Result<usize, CarrierError> {
         match which {
             Which::All => Ok(self.admin.resume_carriers(None).await?),
+            Which::Named(name) if !is_name(&name) => Err(CarrierError::Name(name)),
             Which::Named(name) => match self.admin.resume_carriers(Some(&name)).await? {
                 0 => Err(CarrierError::Running(name)),
                 resumed => Ok(resumed),
@@ -111,10 +112,10 @@ impl<'a> Carriers<'a> {
     /// A name that a carrier has, as far as that is known.
     fn known(&self, name: String) -> Result<String, CarrierError> {
         match &self.configured {
+            _ if !is_name(&name) || name.len() > NAME_MAX => Err(CarrierError::Name(name)),
             Some(configured) if !configured.contains(&name) => {
                 Err(CarrierError::Unknown { name, known: configured.join(", ") })
             }
-            None if !is_name(&name) || name.len() > NAME_MAX => Err(CarrierError::Name(name)),
             _ => Ok(name),
         }
     }

@@ -109,7 +109,9 @@ fn statistics_are_printed_and_made_anew() {
     let output = run(&["statistics", "--json", "--interval", "month"], &environment);
     assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["totals"]["flows"], 1, "{output:?}");
     let output = run(&["statistics", "--time-zone", "Athens"], &environment);
-    assert!(text(&output.stderr).contains("timeZone must be a time zone"), "{output:?}");
+    assert!(text(&output.stderr).contains("--time-zone must be a time zone"), "{output:?}");
+    let output = run(&["statistics", "--from", "9999-12-31"], &environment);
+    assert!(text(&output.stderr).contains("--from must be before 9999-12-31"), "{output:?}");
     assert_eq!(run(&["statistics"], &[]).status.code(), Some(2));
     let running = run(&["statistics", "rebuild", "--data", data.to_str().unwrap()], &[]);
     assert_eq!(running.status.code(), Some(1), "{running:?}");
@@ -200,7 +202,7 @@ fn a_route_is_explained() {
     assert!(text(&explain("+442071838750").stdout).contains("no route holds"));
     let output = explain("12");
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("E.164"));
+    assert!(text(&output.stderr).contains("is no phone number"));
 }
 
 #[test]
@@ -221,6 +223,15 @@ fn opt_outs_and_balances_are_kept() {
     std::fs::write(&file, "+306900000004\n12\n").unwrap();
     let output = suppress(&["import", file.to_str().unwrap()]);
     assert!(!output.status.success() && text(&output.stderr).contains("line 2"), "{output:?}");
+    // Numbers are read as people write them; what is none is refused by name.
+    let added = suppress(&["add", "+30 (0) 690 000 0007"]);
+    assert!(text(&added.stdout).starts_with("+306900000007 is sent nothing"), "{added:?}");
+    assert!(suppress(&["remove", "tel:+30-690-0000007"]).status.success());
+    for wrong in ["hello +306900000007", "+306900000007;ext=5", "+3006900000007"] {
+        let refused = suppress(&["add", wrong]);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        assert!(text(&refused.stderr).contains(&format!("\"{wrong}\" is no phone number")), "{refused:?}");
+    }
     assert!(suppress(&["remove", "+306900000002"]).status.success());
     assert!(!suppress(&["remove", "+306900000002"]).status.success());
     let output = suppress(&["list", "--csv"]);

@@ -74,9 +74,14 @@ fn carriers_are_paused_listed_and_resumed() {
     // Where the configuration is known, so are the carriers.
     let refused = carrier(&["pause", "b"], &configured);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("there is no carrier b"), "{refused:?}");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("there is no carrier \"b\""), "{refused:?}");
     assert!(carrier(&["pause", "--all"], &configured).status.success());
     assert!(carrier(&["drain", "b"], &place).status.success());
+    for place in [&place[..], &configured] {
+        let nameless = carrier(&["pause", ""], place);
+        assert_eq!(nameless.status.code(), Some(1), "{nameless:?}");
+        assert!(String::from_utf8_lossy(&nameless.stderr).contains("\"\" is none"), "{nameless:?}");
+    }
     for wrong in [&["pause", "b c"][..], &["pause", "--all"], &["resume", "c"]] {
         assert_eq!(carrier(wrong, &place).status.code(), Some(1), "{wrong:?}");
     }
@@ -184,7 +189,7 @@ fn rule_14_an_id_that_is_not_there_is_an_error_that_names_it() {
     let data = directory.path().join("data");
     create_application(&data);
     let flow = "01890000-0000-7000-8000-000000000000";
-    let commands: [(&[&str], &str); 16] = [
+    let commands: [(&[&str], &str); 17] = [
         (&["app", "balance", "nosuch"], "nosuch"),
         (&["app", "balance", "nosuch", "--set", "1"], "nosuch"),
         (&["app", "balance", "nosuch", "--add", "1"], "no application nosuch"),
@@ -198,6 +203,7 @@ fn rule_14_an_id_that_is_not_there_is_an_error_that_names_it() {
         (&["user", "remove", "nosuch"], "nosuch"),
         (&["suppress", "list", "--application", "nosuch", "--channel", "Sms"], "nosuch"),
         (&["suppress", "add", "--application", "nosuch", "--channel", "Sms", "+306900000001"], "nosuch"),
+        (&["callbacks", "list", "--application", "nosuch"], "nosuch"),
         (&["suppress", "list", "--application", "nosuch", "--channel", "Fax"], "Sms, Viber or Voice"),
         (&["callbacks", "replay", flow], flow),
         (&["flows", "quarantined", "--release", flow], flow),
@@ -208,7 +214,7 @@ fn rule_14_an_id_that_is_not_there_is_an_error_that_names_it() {
         assert!(output.stdout.is_empty() && text(&output.stderr).contains(named), "{command:?}: {output:?}");
     }
     // What is no id and no number is wrong usage; nobody is asked.
-    let wrong: [&[&str]; 11] = [
+    let wrong: [&[&str]; 13] = [
         &["track", "../../metrics"],
         &["cancel", "tracking/01890000-0000-7000-8000-000000000000"],
         &["erase", ""],
@@ -220,6 +226,8 @@ fn rule_14_an_id_that_is_not_there_is_an_error_that_names_it() {
         &["receipts", "unmatched", "--limit", "-1"],
         &["inbound", "--limit", "many"],
         &["audit", "--limit", "-1"],
+        &["audit", "--limit", "0"],
+        &["audit", "--limit", "1001"],
     ];
     let account =
         [("SWITCHBACK_APP_ID", "a"), ("SWITCHBACK_APP_SECRET", "b"), ("SWITCHBACK_URL", "127.0.0.1:9")];

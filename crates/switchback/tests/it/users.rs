@@ -99,7 +99,11 @@ fn the_audit_has_what_was_done_from_the_command_line() {
     assert_eq!(older[0]["action"], "operator.role");
     let links = json(&data, &["audit", "--action", "operator.link", "--subject", "ann"]);
     assert_eq!(links.as_array().unwrap().len(), 1);
-    assert_eq!(json(&data, &["audit", "--operator", "nobody"]), Value::Array(vec![]));
+    assert_eq!(json(&data, &["audit", "--operator", "ann"]), Value::Array(vec![]), "she did nothing yet");
+    assert_eq!(json(&data, &["audit", "--operator", "the server"]), Value::Array(vec![]));
+    let nobody = on(&data, &["audit", "--operator", "nobody"], &[]);
+    assert_eq!(nobody.status.code(), Some(1), "{nobody:?}");
+    assert!(String::from_utf8_lossy(&nobody.stderr).contains("no operator \"nobody\""), "{nobody:?}");
     let table = done(&data, &["audit"]);
     assert!(table.contains("support to viewer") && table.contains("failed: there is"), "{table}");
 }
