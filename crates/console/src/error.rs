@@ -121,7 +121,11 @@ impl IntoResponse for PageError {
         if let PageError::Store(error) = &self {
             tracing::debug!(%error, "the store failed a page");
         }
-        page(self.status(), &self.to_string())
+        let mut response = page(self.status(), &self.to_string());
+        if let PageError::Wait { seconds } = self {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }
 

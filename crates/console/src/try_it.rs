@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use store::{Application, Role};
 use wire::read_send::{Draft, SendContext, read_send};
+use wire::typed_number::typed_number;
 
 /// Broken rules that are told.
 const ERRORS_MAX: usize = 10;
@@ -169,8 +170,9 @@ pub(crate) async fn send(
     let application = visitor.application(&asked.application).ok_or(PageError::NotFound("application"))?;
     let chosen = [&asked.first, &asked.second, &asked.third];
     let channels: Vec<Channel> = chosen.into_iter().filter_map(|name| Channel::parse(name)).collect();
-    let steps =
-        channels.iter().enumerate().map(|(at, channel)| step(*channel, &asked.to, &asked.text, at + 1));
+    // What is no number is refused by the rule of the API.
+    let to = typed_number(&asked.to, console.settings.country.as_deref()).unwrap_or(asked.to.clone());
+    let steps = channels.iter().enumerate().map(|(at, channel)| step(*channel, &to, &asked.text, at + 1));
     let body = json!({"flow": steps.collect::<Vec<_>>()});
     let draft = read(&console, application, &body);
     let all = Channel::ALL.into_iter().fold(ChannelSet::default(), ChannelSet::with);

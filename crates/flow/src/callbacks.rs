@@ -426,3 +426,46 @@ fn undo(state: &mut State, change: &Change) {
         state.termination = before.termination;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_part_was_takes_what_is_reckoned_and_not_much_less() {
+        let text = |text: &str| Some(text.to_owned());
+        let bare = PartBefore {
+            message: 31,
+            part: 254,
+            status: Status::Sent,
+            detail: None,
+            description: None,
+            at_ms: i64::from(u32::MAX) << 10,
+            provisional: false,
+            taken: false,
+            operator: None,
+            expired_on_delivery_ms: None,
+            duration_s: None,
+            answered_by: None,
+        };
+        let full = PartBefore {
+            detail: Some(Detail("\"odd".into())),
+            description: text("\u{1b}words"),
+            provisional: true,
+            taken: true,
+            operator: text("\\network"),
+            expired_on_delivery_ms: Some(bare.at_ms),
+            duration_s: Some(u32::MAX),
+            answered_by: text("machine"),
+            ..bare.clone()
+        };
+        for before in [bare, full] {
+            let taken = serde_json::to_string(&before).unwrap();
+            assert!(
+                (taken.len()..taken.len() + 50).contains(&before.size_max()),
+                "{} {taken}",
+                before.size_max()
+            );
+        }
+    }
+}

@@ -419,7 +419,8 @@ mod tests {
     fn occurrences_are_read_as_they_were_written_and_no_larger_than_reckoned() {
         for occurrence in all() {
             let json = serde_json::to_string(&occurrence).unwrap();
-            assert!(json.len() <= occurrence.octets(), "{json}");
+            // Not much larger either: room that nothing takes is history that is left out too early.
+            assert!((json.len()..json.len() + 40).contains(&occurrence.octets()), "{json}");
             assert_eq!(serde_json::from_str::<Occurrence>(&json).unwrap(), occurrence);
         }
         let small = Occurrence::Taken { message: 0, part: 0 };

@@ -1,7 +1,5 @@
 //! The rules that a request can break, by the names that answers give them.
 
-use std::fmt;
-
 /// A rule that a member of a request, or a parameter, breaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Rule {
@@ -68,11 +66,5 @@ impl Rule {
             Rule::Carrier => "carrier",
             Rule::Receipt => "receipt",
         }
-    }
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }

@@ -77,3 +77,42 @@ impl NewFlow {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Channel;
+    use crate::FlowKind;
+    use crate::sample::{sms, step};
+    use uuid::Uuid;
+
+    /// What a flow of one Sms of so many parts would take, by the words of its refusal.
+    fn taken(parts: usize) -> usize {
+        let mut new = NewFlow {
+            id: Uuid::nil(),
+            application: "app".into(),
+            kind: FlowKind::Plain,
+            minute_ms: 60_000,
+            steps: vec![step(1, sms("+306900000001", &"x".repeat(153 * parts)))],
+            callback: None,
+            restrictions: None,
+            callback_bytes_max: CALLBACK_BYTES,
+        };
+        let refused = new.measure(&Limits { flow_bytes_max: 0, ..Limits::default() }).unwrap_err();
+        let words = refused.message.split("it would take ").nth(1).unwrap();
+        let taken: usize = words.split(':').next().unwrap().parse().unwrap();
+        // It is the limit that is just enough.
+        let mut measure =
+            |flow_bytes_max| new.measure(&Limits { flow_bytes_max, ..Limits::default() }).is_ok();
+        assert!(measure(taken) && !measure(taken - 1));
+        taken
+    }
+
+    #[test]
+    fn every_part_has_room_for_all_that_a_carrier_may_say_of_it() {
+        let said = DETAIL_MAX + CARRIER_MAX + REFERENCE_MAX + Channel::Sms.rules().part_octets;
+        for parts in [2, 10, 254] {
+            assert!(taken(parts + 1) - taken(parts) >= said + 153, "{parts}");
+        }
+    }
+}

@@ -129,6 +129,20 @@ mod tests {
     }
 
     #[test]
+    fn equal_are_those_with_the_same_messages_and_the_same_time() {
+        let of = |times: &[u32]| {
+            let mut latency = Latency::default();
+            times.iter().for_each(|ms| latency.count(*ms, 1));
+            latency
+        };
+        assert_eq!(of(&[10, 5000]), of(&[5000, 10]));
+        // The same sum by other messages; the same classes with another sum.
+        assert_ne!(of(&[1000, 3000]), of(&[2000, 2000]));
+        assert_eq!(class_of(1000), class_of(1001));
+        assert_ne!(of(&[1000]), of(&[1001]));
+    }
+
+    #[test]
     fn a_percentile_is_exact_to_an_eighth() {
         let mut latency = Latency::default();
         assert_eq!(latency.percentile_ms(50), None);
