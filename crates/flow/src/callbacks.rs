@@ -459,6 +459,33 @@ mod tests {
             answered_by: text("machine"),
             ..bare.clone()
         };
+        let change = |parts: &[&PartBefore], started, flow| Change {
+            at_ms: bare.at_ms,
+            kind: ChangeKind::Cancelled,
+            parts: parts.iter().map(|part| (*part).clone()).collect(),
+            started,
+            flow,
+        };
+        let flow = FlowBefore {
+            status: FlowStatus::InProgress,
+            status_code: Some(StatusCode::InsufficientBalance),
+            cancelled: true,
+            termination: Some(Channel::Voice),
+        };
+        let changes = [
+            change(&[], 0, None),
+            change(&[&bare, &full], 0, None),
+            change(&[&bare], 31, None),
+            change(&[], 0, Some(flow)),
+        ];
+        for change in changes {
+            let taken = serde_json::to_string(&change).unwrap();
+            assert!(
+                (taken.len()..taken.len() + 110).contains(&change.size_max()),
+                "{} {taken}",
+                change.size_max()
+            );
+        }
         for before in [bare, full] {
             let taken = serde_json::to_string(&before).unwrap();
             assert!(

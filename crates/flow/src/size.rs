@@ -110,8 +110,11 @@ mod tests {
 
     #[test]
     fn every_part_has_room_for_all_that_a_carrier_may_say_of_it() {
-        let said = DETAIL_MAX + CARRIER_MAX + REFERENCE_MAX + Channel::Sms.rules().part_octets;
+        let names = DETAIL_MAX + CARRIER_MAX + REFERENCE_MAX + Channel::Sms.rules().part_octets;
         for parts in [2, 10, 254] {
+            assert_eq!(words_max(parts), words_max(parts + 1));
+            // Of its words and its network each as much.
+            let said = names + 2 * words_max(parts);
             assert!(taken(parts + 1) - taken(parts) >= said + 153, "{parts}");
         }
     }

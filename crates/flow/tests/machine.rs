@@ -591,6 +591,21 @@ fn a_call_costs_its_started_intervals() {
 }
 
 #[test]
+fn what_is_held_for_a_call_is_free_again_once_nobody_answered() {
+    let held = Price::new(50, 2);
+    let mut flow = accept(vec![step(1, sample::voice(TO))], None);
+    flow.apply(&Event::Reserved { message: 0, part: 0, price: held }, START_MS);
+    assert_eq!(flow.committed(), held);
+    let Event::Submitted { message, part, carrier, covers, .. } = submitted(0, 0) else { unreachable!() };
+    let rate = Some(Rate { price: Price::new(6, 2), interval_s: Some(30), operator: None });
+    flow.apply(&Event::Submitted { message, part, carrier, rate, covers }, START_MS);
+    flow.apply(&receipt(0, 0, Status::Ringing), START_MS);
+    assert_eq!(flow.committed(), held);
+    flow.apply(&receipt(0, 0, Status::NoAnswer), START_MS);
+    assert_eq!((flow.total_price(), flow.committed()), (Price::ZERO, Price::ZERO));
+}
+
+#[test]
 fn what_the_balance_cannot_pay_ends_the_flow() {
     let mut flow = accept(vec![step(1, sms("a")), step(2, sms("b"))], None);
     let price = Price::new(7, 2);
